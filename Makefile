@@ -1,0 +1,34 @@
+# Each target works as the first command in a fresh clone on a machine with Python 3.11 or newer:
+# the environment is made once, and made again only when pyproject.toml or constraints.txt change.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: proofs test book lint clean
+.DELETE_ON_ERROR:
+
+proofs: $(READY)
+	$(BIN)/python -m pytest proofs_check
+
+test: lint
+	$(BIN)/python -m pytest tests proofs_check --hypothesis-profile ci
+	$(MAKE) --no-print-directory book
+	$(BIN)/python -m pytest book
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+book: $(READY)
+	$(BIN)/python -W error -m book.build
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make environments; install its venv module (Debian: apt-get install python3-venv)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf book/_build book/claims .pytest_cache .ruff_cache

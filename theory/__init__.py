@@ -1,0 +1,1 @@
+"""What is claimed and why: problems, derivations and proofs on SymPy alone."""

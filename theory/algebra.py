@@ -1,0 +1,231 @@
+"""Matrices of symbolic size: a diagonal plus a few rank-one terms, with entries given as formulas in the index.
+
+Products, sums and transposes of such matrices are again of this form, so the structured points of the claims (simplex
+ETF, general orthogonal frame) go through the loss for every size at once. ``aI + bJ`` is the special case of a
+constant diagonal and one constant rank-one term.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from theory import symbols as sym
+
+_INNER = sp.Symbol("m", integer=True, positive=True)
+
+
+def substitute_indexed(expression: sp.Expr, base: sp.IndexedBase, formula: sp.Expr) -> sp.Expr:
+    """Replace every ``base[i]`` by ``formula`` (written in the index k) at k = i."""
+    entries = {e: formula.subs(sym.k, e.indices[0]) for e in expression.atoms(sp.Indexed) if e.base == base}
+    return expression.xreplace(entries)
+
+
+def sum_over(expression: sp.Expr, index: sp.Symbol, size: sp.Expr) -> sp.Expr:
+    """Return Σ_{index=1..size} expression, in closed form where the expression does not depend on the index."""
+    expression = sp.sympify(expression)
+    if not expression.has(index):
+        return size * expression
+    constant, varying = expression.as_independent(index, as_Add=False)
+    return constant * sp.Sum(varying, (index, 1, size))
+
+
+@dataclass(frozen=True)
+class SymbolicMatrix:
+    """A size × size matrix: entry (k, j) is ``diagonal(k) δ_kj + Σ_r left_r(k) right_r(j)``.
+
+    ``diagonal`` and both vectors of each rank-one term are expressions in the index symbol k.
+    """
+
+    size: sp.Expr
+    diagonal: sp.Expr
+    rank_one: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
+
+    @staticmethod
+    def identity(size: sp.Expr) -> SymbolicMatrix:
+        return SymbolicMatrix(size, sp.Integer(1))
+
+    @staticmethod
+    def ones(size: sp.Expr) -> SymbolicMatrix:
+        return SymbolicMatrix(size, sp.Integer(0), ((sp.Integer(1), sp.Integer(1)),))
+
+    @staticmethod
+    def diag(size: sp.Expr, entry: sp.Expr) -> SymbolicMatrix:
+        return SymbolicMatrix(size, sp.sympify(entry))
+
+    def _collected(self) -> SymbolicMatrix:
+        """Merge rank-one terms that share a vector up to an index-free factor, and drop zero terms."""
+        merged: dict[sp.Expr, sp.Expr] = {}
+        for left, right in self.rank_one:
+            factor, vector = sp.sympify(right).as_independent(sym.k, as_Add=False)
+            merged[vector] = merged.get(vector, sp.Integer(0)) + factor * left
+        terms = tuple((sp.simplify(left), vector) for vector, left in merged.items())
+        return SymbolicMatrix(self.size, sp.sympify(self.diagonal), tuple(t for t in terms if t[0] != 0 and t[1] != 0))
+
+    def entry(self, row: sp.Expr = sym.k, column: sp.Expr = sym.j) -> sp.Expr:
+        """Return the formula of entry (row, column)."""
+        low_rank = sum((u.subs(sym.k, row) * v.subs(sym.k, column) for u, v in self.rank_one), sp.Integer(0))
+        return sp.KroneckerDelta(row, column) * self.diagonal.subs(sym.k, row) + low_rank
+
+    @property
+    def T(self) -> SymbolicMatrix:
+        return SymbolicMatrix(self.size, self.diagonal, tuple((v, u) for u, v in self.rank_one))
+
+    def __add__(self, other: SymbolicMatrix) -> SymbolicMatrix:
+        return SymbolicMatrix(
+            self.size, self.diagonal + other.diagonal, self.rank_one + other.rank_one
+        )._collected()
+
+    def __neg__(self) -> SymbolicMatrix:
+        return self * sp.Integer(-1)
+
+    def __sub__(self, other: SymbolicMatrix) -> SymbolicMatrix:
+        return self + (-other)
+
+    def __mul__(self, scalar: sp.Expr) -> SymbolicMatrix:
+        return SymbolicMatrix(
+            self.size, scalar * self.diagonal, tuple((scalar * u, v) for u, v in self.rank_one)
+        )._collected()
+
+    __rmul__ = __mul__
+
+    def __matmul__(self, other: SymbolicMatrix) -> SymbolicMatrix:
+        terms = [(u, v * other.diagonal) for u, v in self.rank_one]
+        terms += [(self.diagonal * x, y) for x, y in other.rank_one]
+        terms += [(u * sum_over(sp.expand(v * x), sym.k, self.size), y) for u, v in self.rank_one for x, y in other.rank_one]
+        return SymbolicMatrix(self.size, sp.simplify(self.diagonal * other.diagonal), tuple(terms))._collected()
+
+    def trace(self) -> sp.Expr:
+        """Return Σ_k of the diagonal entries."""
+        return sum_over(sp.expand(self.diagonal + sum(u * v for u, v in self.rank_one)), sym.k, self.size)
+
+    def concrete(self, size: int) -> sp.Matrix:
+        """Return the matrix for a given size, entries still symbolic in everything else."""
+        return sp.Matrix(size, size, lambda a, b: self.entry(sp.Integer(a + 1), sp.Integer(b + 1)).subs(self.size, size).doit())
+
+
+class SymbolicArrays:
+    """The array namespace on matrices of symbolic size, one column for each class (or direction).
+
+    The namespace a loss is written against; ``numerics.arrays.TorchArrays`` and ``ConcreteArrays`` offer the same names.
+    Matrices support ``@``, ``+`` and ``-``. A *row* holds one number a column; here it is an expression in the index k.
+    Scalars are only ever multiplied with scalars and rows. ``multiplicity`` is how many samples a column stands for.
+    """
+
+    def __init__(self, size: sp.Expr, multiplicity: sp.Expr = sp.Integer(1)) -> None:
+        self.size = size
+        self.multiplicity = multiplicity
+
+    def labels(self) -> SymbolicMatrix:
+        """One-hot labels: column i is e_y for the class y of sample i."""
+        return SymbolicMatrix.identity(self.size)
+
+    def diagonal(self, entries: sp.IndexedBase) -> SymbolicMatrix:
+        return SymbolicMatrix.diag(self.size, entries[sym.k])
+
+    def transpose(self, a: SymbolicMatrix) -> SymbolicMatrix:
+        return a.T
+
+    def add_column(self, a: SymbolicMatrix, column: sp.Expr) -> SymbolicMatrix:
+        """Add the same column to every column of ``a``."""
+        return a + SymbolicMatrix(a.size, sp.Integer(0), ((column, sp.Integer(1)),))
+
+    def centre(self, a: SymbolicMatrix) -> SymbolicMatrix:
+        """Subtract from each column the mean of its entries."""
+        return (SymbolicMatrix.identity(a.size) - SymbolicMatrix.ones(a.size) * (1 / a.size)) @ a
+
+    def class_means(self, h: SymbolicMatrix, y: SymbolicMatrix) -> SymbolicMatrix:
+        """Mean of the columns of ``h`` over the samples of each class."""
+        return h @ y.T
+
+    def column_squares(self, a: SymbolicMatrix) -> sp.Expr:
+        """Squared norm of each column, as a row."""
+        return sp.simplify((a.T @ a).entry(sym.k, sym.k))
+
+    def column_cross_entropy(self, z: SymbolicMatrix, y: SymbolicMatrix) -> sp.Expr:
+        """Cross-entropy of the logits in each column against its label, as a row."""
+        if y != SymbolicMatrix.identity(y.size):
+            raise ValueError("the symbolic cross-entropy is defined for one column per class, Y = I")
+        correct = sp.simplify(z.entry(sym.k, sym.k))
+        other = sp.simplify(sum((u.subs(sym.k, _INNER) * v for u, v in z.rank_one), sp.Integer(0)))
+        if other.has(_INNER):
+            raise ValueError("the symbolic cross-entropy needs equal wrong-class logits within a column")
+        return sp.log(1 + (z.size - 1) * sp.exp(sp.simplify(other - correct)))
+
+    def total(self, row: sp.Expr) -> sp.Expr:
+        """Sum of a row over all samples."""
+        return sum_over(row * self.multiplicity, sym.k, self.size)
+
+    def squared_norm(self, a: SymbolicMatrix) -> sp.Expr:
+        return (a.T @ a).trace()
+
+    def rows(self, a: SymbolicMatrix) -> sp.Expr:
+        return a.size
+
+    def log(self, x: sp.Expr) -> sp.Expr:
+        return sp.log(x)
+
+    def logdet_of_gram(self, s: SymbolicMatrix) -> sp.Expr:
+        """log det(S Sᵀ)."""
+        if s.rank_one:
+            raise ValueError("the symbolic log-determinant is defined for diagonal matrices")
+        return sum_over(sp.log(s.diagonal**2), sym.k, s.size)
+
+
+class ConcreteArrays:
+    """The array namespace on SymPy matrices of a concrete size, entries symbolic; one column for each sample.
+
+    ``classes`` lists the class of each column from 0, ``entries`` the diagonal for ``diagonal``.
+    """
+
+    def __init__(self, size: int, classes: tuple[int, ...] = (), entries: tuple[sp.Expr, ...] = ()) -> None:
+        self.size, self.classes, self.entries = size, classes, entries
+
+    def labels(self) -> sp.Matrix:
+        return sp.Matrix(self.size, len(self.classes), lambda a, b: int(self.classes[b] == a))
+
+    def diagonal(self, entries: sp.IndexedBase) -> sp.Matrix:
+        return sp.diag(*self.entries)
+
+    def transpose(self, a: sp.Matrix) -> sp.Matrix:
+        return a.T
+
+    def add_column(self, a: sp.Matrix, column: sp.Matrix) -> sp.Matrix:
+        return a + column * sp.ones(1, a.cols)
+
+    def centre(self, a: sp.Matrix) -> sp.Matrix:
+        return a - sp.ones(a.rows, a.rows) * a / a.rows
+
+    def class_means(self, h: sp.Matrix, y: sp.Matrix) -> sp.Matrix:
+        return h * y.T * (y * y.T).inv()
+
+    def column_squares(self, a: sp.Matrix) -> sp.Matrix:
+        return sp.Matrix(1, a.cols, lambda _, b: sum(a[r, b] ** 2 for r in range(a.rows)))
+
+    def column_cross_entropy(self, z: sp.Matrix, y: sp.Matrix) -> sp.Matrix:
+        return sp.Matrix(
+            1, z.cols, lambda _, b: sp.log(sum(sp.exp(z[r, b]) for r in range(z.rows))) - z[:, b].dot(y[:, b])
+        )
+
+    def total(self, row: sp.Matrix) -> sp.Expr:
+        return sum(row)
+
+    def squared_norm(self, a: sp.Matrix) -> sp.Expr:
+        return sum(x**2 for x in a)
+
+    def rows(self, a: sp.Matrix) -> int:
+        return a.rows
+
+    def log(self, x: sp.Expr) -> sp.Expr:
+        return sp.log(x)
+
+    def logdet_of_gram(self, s: sp.Matrix) -> sp.Expr:
+        return sp.log((s * s.T).det())
+
+
+class Symbols(dict):
+    """The parameters of a problem standing for themselves, with some replaced: ``Symbols({N: K*n})[N]`` is K n."""
+
+    def __missing__(self, symbol: sp.Basic) -> sp.Basic:
+        return symbol

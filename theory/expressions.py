@@ -1,0 +1,129 @@
+"""Formulas with index axes, their exact evaluation, and proofs of sign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+
+from theory.symbols import LEAST
+
+Bindings = Mapping[sp.Basic, Any]
+"""Values for symbols (numbers) and for indexed symbols (sequences, first entry at index 1)."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An array given by the formula of its entry.
+
+    ``axes`` lists (index symbol, length); no axes means a scalar. Entries count from 1.
+    """
+
+    expression: sp.Basic
+    axes: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
+
+    def replace_expression(self, expression: sp.Basic) -> Formula:
+        return Formula(expression, self.axes)
+
+
+def to_rational(value: float | int | Fraction | sp.Rational) -> sp.Rational:
+    """Return the number a user wrote, exactly: 0.01 becomes 1/100 and not its nearest binary fraction."""
+    return sp.Rational(repr(value)) if isinstance(value, float) else sp.Rational(value)
+
+
+def _exact(expression: sp.Basic, bindings: Bindings) -> sp.Basic:
+    sizes = {s: sp.Integer(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s.is_integer}
+    scalars = {
+        s: to_rational(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s not in sizes
+    }
+    expression = sp.sympify(expression).subs(sizes).doit()
+    entries = {
+        e: to_rational(bindings[e.base][int(e.indices[0]) - 1]) for e in expression.atoms(sp.Indexed)
+    }
+    return expression.xreplace({**entries, **scalars}).doit()
+
+
+def evaluate_exactly(formula: Formula, bindings: Bindings) -> Any:
+    """Evaluate a formula in exact arithmetic at concrete parameters.
+
+    Returns a SymPy number or truth value, or nested lists of them, one level for each axis.
+    """
+    if not formula.axes:
+        return _exact(formula.expression, bindings)
+    (index, length), *rest = formula.axes
+    count = int(_exact(length, bindings))
+    return [
+        evaluate_exactly(Formula(formula.expression.subs(index, i), tuple(rest)), bindings)
+        for i in range(1, count + 1)
+    ]
+
+
+def to_numbers(value: Any) -> Any:
+    """Turn exact values into floats and booleans, keeping the nesting."""
+    if isinstance(value, list):
+        return [to_numbers(v) for v in value]
+    if value in (sp.true, sp.false):
+        return bool(value)
+    return float(value)
+
+
+def provably_nonnegative(expression: sp.Expr) -> bool:
+    """Tell whether SymPy proves the expression ≥ 0 from the assumptions on its symbols; False means "no proof found".
+
+    Sizes are shifted by their smallest value first, so that K − 1 is seen to be positive.
+    """
+    shifted = _above_least(expression)
+    for form in (lambda e: e, sp.simplify, sp.factor, lambda e: sp.expand(sp.together(e)), _expanded_fraction):
+        if form(shifted).is_nonnegative:
+            return True
+    return False
+
+
+def _above_least(expression: sp.Expr) -> sp.Expr:
+    """Write each size as its smallest value plus a nonnegative integer."""
+    shifts = {s: least + sp.Symbol(f"{s.name}_above", integer=True, nonnegative=True) for s, least in LEAST.items()}
+    return sp.sympify(expression).subs(shifts)
+
+
+def _expanded_fraction(expression: sp.Expr) -> sp.Expr:
+    numerator, denominator = sp.fraction(sp.together(expression))
+    return sp.expand(numerator) / sp.factor(denominator)
+
+
+def equal(left: sp.Expr, right: sp.Expr) -> bool:
+    """Tell whether SymPy reduces left − right to zero for all sizes from their smallest values on."""
+    difference = sp.sympify(left) - sp.sympify(right)
+    if difference == 0:
+        return True
+    merged = sp.concrete.summations.Sum
+    if difference.has(merged):
+        difference = sp.expand(difference)
+        sums = [t for t in sp.Add.make_args(difference) if t.has(merged)]
+        rest = sp.Add(*[t for t in sp.Add.make_args(difference) if not t.has(merged)])
+        by_limits: dict[tuple, sp.Expr] = {}
+        for term in sums:
+            factor, inner = term.as_independent(merged, as_Add=False)
+            if not isinstance(inner, merged):
+                break
+            by_limits[inner.limits] = by_limits.get(inner.limits, sp.Integer(0)) + factor * inner.function
+        else:
+            bodies = [(limits, sp.simplify(body)) for limits, body in by_limits.items()]
+            difference = rest + sum(
+                (body * (lims[0][2] - lims[0][1] + 1) if not body.has(lims[0][0]) else sp.Sum(body, *lims))
+                for lims, body in bodies
+            )
+    difference = _above_least(difference)
+    return any(form(difference) == 0 for form in (sp.expand, sp.simplify, _with_split_logarithms))
+
+
+def _with_split_logarithms(expression: sp.Expr) -> sp.Expr:
+    """Simplify with every log(a/b) written as log a − log b.
+
+    Splitting is forced: the logarithms of this suite have positive arguments in the whole domain (probabilities, variances,
+    partition functions), which SymPy cannot see for sums such as e^t + K − 1.
+    """
+    factored = expression.replace(sp.log, lambda a: sp.log(sp.factor(sp.together(a))))
+    return sp.simplify(sp.expand(sp.expand_log(factored, force=True)))

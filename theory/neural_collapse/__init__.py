@@ -1,0 +1,1 @@
+"""Claims on neural collapse, one file per claim."""

@@ -1,0 +1,41 @@
+"""Facts on the softmax that both cross-entropy chains use."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from theory.proof import Convex, Identity, StepRecorder, Vanishes
+from theory.symbols import K, positive
+
+
+def wrong_probability(margin: sp.Expr) -> sp.Expr:
+    """Probability of each wrong class when the correct logit leads all others by ``margin``."""
+    return 1 / (sp.exp(margin) + K - 1)
+
+
+def entropy(epsilon: sp.Expr) -> sp.Expr:
+    """Entropy of the probabilities (1 − (K−1)ε, ε, …, ε)."""
+    correct = 1 - (K - 1) * epsilon
+    return -correct * sp.log(correct) - (K - 1) * epsilon * sp.log(epsilon)
+
+
+def record_tangent_steps(record: StepRecorder) -> None:
+    """Record why the cross-entropy lies above its tangents."""
+    z = sp.symbols("z_1:4", real=True)
+    p = [positive("p_1"), positive("p_2")]
+    p.append(1 - p[0] - p[1])
+    log_partition = sp.log(sum(sp.exp(x) for x in z))
+    tangent = -sum(x * sp.log(x) for x in p) + sum(a * b for a, b in zip(p, z, strict=True)) - z[0]
+    divergence = sum(a * (sp.log(a) - (b - log_partition)) for a, b in zip(p, z, strict=True))
+    record(
+        Identity(
+            "the tangent of the cross-entropy",
+            "The cross-entropy less its tangent at probabilities $p$ is the Kullback–Leibler divergence from the softmax to $p$.",
+            sp.expand(log_partition - z[0] - tangent),
+            sp.expand(divergence),
+        )
+    )
+    x = positive("x")
+    record(Convex("logarithm below its tangent", r"$x - 1 - \log x$ is convex …", x - 1 - sp.log(x), x))
+    record(Vanishes("tangent point of the logarithm", "… with value and slope zero at 1, hence nonnegative.",
+                    (x - 1 - sp.log(x)) ** 2 + sp.diff(x - 1 - sp.log(x), x) ** 2, x, sp.Integer(1)))

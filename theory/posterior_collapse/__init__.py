@@ -1,0 +1,1 @@
+"""Claims on posterior collapse, one file per claim."""

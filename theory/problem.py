@@ -1,0 +1,267 @@
+"""A problem: variables with shapes, parameters with domains, and the loss written once for every array namespace."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import sympy as sp
+
+from theory.expressions import Bindings
+
+
+class ParameterError(ValueError):
+    """A parameter is missing, unknown or outside its domain; the message is one line for the user."""
+
+
+def reject(name: str, value: Any, allowed: str) -> ParameterError:
+    """Return the error for a value outside the domain of a parameter."""
+    shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    return ParameterError(f"{name}: {shown!r} is not allowed; {name} is {allowed}")
+
+
+class Domain(ABC):
+    """The values a parameter may take, declared once for validation, drawing and the sentence in the book."""
+
+    says: str
+
+    @abstractmethod
+    def canonical(self, name: str, value: Any) -> Any:
+        """Return the value in canonical form; accepts what ``name=value`` on a command line gives, a string.
+
+        Raises ParameterError when the value lies outside the domain.
+        """
+
+
+def _number(name: str, value: Any, allowed: str) -> float:
+    if isinstance(value, bool) or value is None:
+        raise reject(name, value, allowed)
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise reject(name, value, allowed) from None
+    if not math.isfinite(number):
+        raise reject(name, value, allowed)
+    return number
+
+
+def _integer(name: str, value: Any, allowed: str) -> int:
+    number = _number(name, value, allowed)
+    if number != int(number):
+        raise reject(name, value, allowed)
+    return int(number)
+
+
+def _items(name: str, value: Any, allowed: str) -> list[Any]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    try:
+        return list(value)
+    except TypeError:
+        raise reject(name, value, allowed) from None
+
+
+@dataclass(frozen=True)
+class PositiveReal(Domain):
+    says: str = "a finite number above 0"
+
+    def canonical(self, name: str, value: Any) -> float:
+        number = float(_number(name, value, self.says))
+        if not number > 0:
+            raise reject(name, value, self.says)
+        return number
+
+
+@dataclass(frozen=True)
+class PositiveReals(Domain):
+    """A non-empty list of positive numbers, kept in descending order."""
+
+    says: str = "a list of finite numbers above 0, such as 3,2,1"
+
+    def canonical(self, name: str, value: Any) -> tuple[float, ...]:
+        numbers = [float(_number(name, v, self.says)) for v in _items(name, value, self.says)]
+        if not numbers or not all(v > 0 for v in numbers):
+            raise reject(name, value, self.says)
+        return tuple(numbers)
+
+
+@dataclass(frozen=True)
+class ClassCounts(Domain):
+    """Samples per class, at least two classes, kept in descending order; ``balanced`` demands that all are equal."""
+
+    balanced: bool = False
+
+    @property
+    def says(self) -> str:
+        rule = "equal positive integers, such as 20,20,20" if self.balanced else "positive integers, such as 20,10,5"
+        return f"a list of at least 2 {rule}"
+
+    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
+        counts = [_integer(name, v, self.says) for v in _items(name, value, self.says)]
+        if len(counts) < 2 or min(counts) < 1 or (self.balanced and len(set(counts)) > 1):
+            raise reject(name, value, self.says)
+        return tuple(counts)
+
+
+@dataclass(frozen=True)
+class Width(Domain):
+    """A positive integer, at least ``least`` (an expression in the sizes of the problem)."""
+
+    least: sp.Expr = sp.Integer(1)
+
+    @property
+    def says(self) -> str:
+        return "a positive integer" if self.least == 1 else f"an integer of at least {self.least}"
+
+    def canonical(self, name: str, value: Any) -> int:
+        number = _integer(name, value, self.says)
+        if number < 1:
+            raise reject(name, value, self.says)
+        return number
+
+    def check_least(self, name: str, value: int, sizes: Bindings) -> None:
+        """Raise ParameterError when the width is below ``least`` at these sizes."""
+        least = int(self.least.subs({s: v for s, v in sizes.items() if isinstance(s, sp.Symbol)}))
+        if value < least:
+            where = "" if self.least.is_number else f" = {least} here"
+            raise reject(name, value, f"{self.says}{where}")
+
+
+@dataclass(frozen=True)
+class Flag(Domain):
+    says: str = "true or false"
+
+    def canonical(self, name: str, value: Any) -> bool:
+        known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+        try:
+            return known[str(value).strip().lower()]
+        except KeyError:
+            raise reject(name, value, self.says) from None
+
+
+REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A named parameter with its domain, what it means, and its default (a value or a function of the others)."""
+
+    name: str
+    domain: Domain
+    means: str
+    default: Any = REQUIRED
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A matrix to minimise over.
+
+    ``shape`` is written in the sizes of the problem. ``scale`` is the variable's natural unit, an entry formula in
+    (k, j) and the parameters: starts are drawn and steps are measured in it. ``nonnegative`` restricts every entry.
+    """
+
+    name: str
+    shape: tuple[sp.Expr, sp.Expr]
+    scale: sp.Expr = sp.Integer(1)
+    nonnegative: bool = False
+    only_if: str | None = None
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """A quantity of a point that is the same at every global minimiser.
+
+    ``measure(xp, v, data, p)`` computes it with the array namespace. ``kind`` says how it is compared: a "matrix" over
+    classes or directions on both axes, or a "scalar". ``unit`` is the natural size of the quantity, used where the
+    prediction is zero.
+    """
+
+    name: str
+    says: str
+    measure: Callable[..., Any]
+    kind: str = "matrix"
+    unit: sp.Expr = sp.Integer(1)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Concrete parameters of a problem, in canonical form.
+
+    ``values``: parameter name → value, lists in descending order. ``order[i]`` is the position the user gave to the
+    i-th largest entry of the sorted parameter. ``bindings``: SymPy symbol → value, as formulas need them.
+    """
+
+    values: Mapping[str, Any]
+    order: tuple[int, ...]
+    bindings: Bindings
+
+    def in_user_order(self, array: Any) -> Any:
+        """Permute every axis of a nested list from descending order back to the order the user gave."""
+        if not isinstance(array, list):
+            return array
+        back = [0] * len(self.order)
+        for position, original in enumerate(self.order):
+            back[original] = position
+        return [self.in_user_order(array[i]) for i in back]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Minimise ``loss(xp, v, data, p)`` over the variables.
+
+    ``v`` and ``data`` are namespaces of variables and given arrays, ``p`` maps parameter symbols to their values, ``xp``
+    is the array namespace (``theory.algebra.SymbolicArrays`` documents it).
+    ``sorted_parameter`` is the list that sets the order of classes or directions. ``bind(values)`` gives the SymPy
+    bindings. ``data(xp)`` makes the given arrays (labels, a covariance root) in that backend. ``tied`` is the indexed
+    symbol whose equal entries make the problem invariant under rotations among them.
+    """
+
+    parameters: tuple[Parameter, ...]
+    variables: tuple[Variable, ...]
+    loss: Callable[..., Any]
+    invariants: tuple[Invariant, ...]
+    sorted_parameter: str
+    tied: sp.IndexedBase
+    bind: Callable[[Mapping[str, Any]], Bindings]
+    data: Callable[[Any], SimpleNamespace]
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the parameter of that name; raises ParameterError when there is none."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        known = ", ".join(p.name for p in self.parameters)
+        raise ParameterError(f"{name}: no such parameter; the parameters are {known}")
+
+    def instance(self, **given: Any) -> Instance:
+        """Validate parameters and return them in canonical form.
+
+        Raises ParameterError, a ValueError, with one line that names the parameter, its value and what is allowed.
+        """
+        for name in given:
+            self.parameter(name)
+        values: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if parameter.name in given:
+                values[parameter.name] = parameter.domain.canonical(parameter.name, given[parameter.name])
+            elif parameter.default is REQUIRED:
+                raise ParameterError(f"{parameter.name}: missing; {parameter.name} is {parameter.domain.says}")
+            else:
+                values[parameter.name] = parameter.default(values) if callable(parameter.default) else parameter.default
+        unsorted = values[self.sorted_parameter]
+        order = tuple(sorted(range(len(unsorted)), key=lambda i: -unsorted[i]))
+        values[self.sorted_parameter] = tuple(unsorted[i] for i in order)
+        bindings = self.bind(values)
+        for parameter in self.parameters:
+            if isinstance(parameter.domain, Width):
+                parameter.domain.check_least(parameter.name, values[parameter.name], bindings)
+        return Instance(values, order, bindings)
+
+    def active_variables(self, instance: Instance) -> tuple[Variable, ...]:
+        """Return the variables that exist at these parameters (a bias only where ``bias`` is true)."""
+        return tuple(v for v in self.variables if v.only_if is None or instance.values[v.only_if])
