@@ -34,31 +34,24 @@ def to_rational(value: float | int | Fraction | sp.Rational) -> sp.Rational:
     return sp.Rational(repr(value)) if isinstance(value, float) else sp.Rational(value)
 
 
-def _exact(expression: sp.Basic, bindings: Bindings) -> sp.Basic:
-    sizes = {s: sp.Integer(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s.is_integer}
-    scalars = {
-        s: to_rational(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s not in sizes
-    }
-    expression = sp.sympify(expression).subs(sizes).doit()
-    entries = {
-        e: to_rational(bindings[e.base][int(e.indices[0]) - 1]) for e in expression.atoms(sp.Indexed)
-    }
-    return expression.xreplace({**entries, **scalars}).doit()
-
-
 def evaluate_exactly(formula: Formula, bindings: Bindings) -> Any:
     """Evaluate a formula in exact arithmetic at concrete parameters.
 
     Returns a SymPy number or truth value, or nested lists of them, one level for each axis.
     """
-    if not formula.axes:
-        return _exact(formula.expression, bindings)
-    (index, length), *rest = formula.axes
-    count = int(_exact(length, bindings))
-    return [
-        evaluate_exactly(Formula(formula.expression.subs(index, i), tuple(rest)), bindings)
-        for i in range(1, count + 1)
-    ]
+    sizes = {s: sp.Integer(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s.is_integer}
+    scalars = {s: to_rational(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s not in sizes}
+    lists = {s: [to_rational(x) for x in v] for s, v in bindings.items() if isinstance(s, sp.IndexedBase)}
+    lengths = [(index, int(sp.sympify(length).subs(sizes))) for index, length in formula.axes]
+    return _entries(sp.sympify(formula.expression).subs(sizes).subs(scalars), lengths, lists)
+
+
+def _entries(expression: sp.Basic, axes: list[tuple[sp.Symbol, int]], lists: Mapping[sp.IndexedBase, list[sp.Rational]]) -> Any:
+    if axes:
+        (index, length), *rest = axes
+        return [_entries(expression.subs(index, i), rest, lists) for i in range(1, length + 1)]
+    expression = expression.doit()
+    return expression.xreplace({e: lists[e.base][int(e.indices[0]) - 1] for e in expression.atoms(sp.Indexed)}).doit()
 
 
 def to_numbers(value: Any) -> Any:

@@ -178,7 +178,8 @@ class Invariant:
 
     ``measure(xp, v, data, p)`` computes it with the array namespace. ``kind`` says how it is compared: a "matrix" over
     classes or directions on both axes, or a "scalar". ``unit`` is the natural size of the quantity, used where the
-    prediction is zero.
+    prediction is zero. One matrix of a problem ``shows_collapse``: its k-th diagonal entry is zero iff class or direction k
+    has collapsed.
     """
 
     name: str
@@ -186,6 +187,7 @@ class Invariant:
     measure: Callable[..., Any]
     kind: str = "matrix"
     unit: sp.Expr = sp.Integer(1)
+    shows_collapse: bool = False
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,7 @@ def features_problem(
             r"$\bar H^T \bar H$",
             lambda xp, v, data, p: xp.transpose(mean_features(xp, v, data)) @ mean_features(xp, v, data),
             unit=balance**-2,
+            shows_collapse=True,
         ),
         Invariant("mean_logits", "class means of the logits" + centring[0], centring[1]),
         Invariant(

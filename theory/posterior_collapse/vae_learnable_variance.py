@@ -66,7 +66,7 @@ PROBLEM = Problem(
         Invariant("decoder_gram", "$U U^T$", lambda xp, v, data, p: v.U @ xp.transpose(v.U), unit=(theta[1] / eta_enc) ** 2),
         Invariant(
             "encoder_gram", r"$C^{1/2} W^T W C^{1/2}$, the whitened encoder",
-            lambda xp, v, data, p: xp.transpose(v.W @ data.root) @ (v.W @ data.root), unit=eta_enc**2,
+            lambda xp, v, data, p: xp.transpose(v.W @ data.root) @ (v.W @ data.root), unit=eta_enc**2, shows_collapse=True,
         ),
         Invariant(
             "decoded_noise", r"$U \Sigma U^T$",

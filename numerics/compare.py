@@ -1,0 +1,140 @@
+"""Training held against prediction: value gaps, deviations of invariants, and what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from numerics.arrays import evaluate, setting, stack_bindings
+from numerics.invariants import measure
+from numerics.optimise import Ending, Solution
+from numerics.tolerances import BELOW, INVARIANT, LINK, THRESHOLD_BAND, VALUE_GAP
+from theory.claim import Claim
+from theory.expressions import Formula
+from theory.problem import Instance
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One instance: trained and predicted value, relative gap, relative deviation of each invariant, and the failures."""
+
+    instance: Instance
+    value: float
+    predicted: float
+    deviations: dict[str, float]
+    ending: Ending
+    near_threshold: bool
+    failures: tuple[str, ...]
+
+    @property
+    def gap(self) -> float:
+        """(trained − predicted) / |predicted|."""
+        return (self.value - self.predicted) / abs(self.predicted)
+
+
+def near_threshold(claim: Claim, instances: Sequence[Instance]) -> list[bool]:
+    """Tell for each instance whether a class or direction lies within THRESHOLD_BAND of its threshold."""
+    threshold = claim.prediction.threshold
+    axes = ((threshold.index, threshold.count),)
+    bindings = stack_bindings(instances)
+    distance = evaluate(Formula(threshold.ratio, axes), bindings).log().abs()
+    distance = torch.where(evaluate(Formula(threshold.within_rank, axes), bindings).bool(), distance, torch.inf)
+    return (distance < THRESHOLD_BAND).any(1).tolist()
+
+
+def compare(claim: Claim, solution: Solution) -> list[Comparison]:
+    """Hold the best start of each instance against the prediction.
+
+    Away from thresholds value and invariants must agree to VALUE_GAP and INVARIANT, and the classes predicted to collapse
+    must be those that did; nowhere may the value lie below the prediction by more than BELOW.
+    """
+    instances = list(solution.instances)
+    device = solution.values.device
+    bindings = stack_bindings(instances, device)
+    predicted = evaluate(claim.prediction.value, bindings).tolist()
+    values = solution.best_value().tolist()
+    measured = measure(claim, instances, solution.best_point())
+    formulas = claim.prediction.invariants
+    deviations = {
+        i.name: _deviation(measured[i.name], evaluate(formulas[i.name], bindings), evaluate(Formula(i.unit), bindings))
+        for i in claim.problem.invariants
+    }
+    wrong_collapse = _wrong_collapse(claim, measured, bindings)
+    results = []
+    for number, (instance, ending, near) in enumerate(
+        zip(instances, solution.best_ending(), near_threshold(claim, instances), strict=True)
+    ):
+        found = {name: float(d[number]) for name, d in deviations.items()}
+        gap = (values[number] - predicted[number]) / abs(predicted[number])
+        failures = []
+        if not gap >= -BELOW:
+            failures.append(f"trained value {values[number]:.15g} lies below the predicted {predicted[number]:.15g} (relative {gap:.1e})")
+        if ending is not Ending.CONVERGED:
+            failures.append(f"the best start {ending.name.lower()}")
+        if not near:
+            if not gap <= VALUE_GAP:
+                failures.append(f"trained value {values[number]:.15g} lies above the predicted {predicted[number]:.15g} (relative {gap:.1e})")
+            failures += [f"{name} deviates from its prediction by {d:.1e}" for name, d in found.items() if not d <= INVARIANT]
+            if wrong_collapse[number]:
+                failures.append(f"predicted and trained collapse differ at positions {wrong_collapse[number]}")
+        results.append(Comparison(instance, values[number], predicted[number], found, ending, near, tuple(failures)))
+    return results
+
+
+def _deviation(measured: Tensor, predicted: Tensor, unit: Tensor) -> Tensor:
+    """Frobenius distance relative to the prediction, or to the natural unit where the prediction is zero."""
+    difference = _norms(measured - predicted)
+    size = _norms(predicted)
+    return difference / torch.where(size > 0, size, unit)
+
+
+def _norms(batch: Tensor) -> Tensor:
+    return batch.reshape(batch.shape[0], -1).norm(dim=1)
+
+
+def _wrong_collapse(claim: Claim, measured: dict[str, Tensor], bindings: dict) -> list[list[int]]:
+    """Positions where predicted and trained collapse disagree, by the diagonal of the invariant that shows it."""
+    telling = next(i for i in claim.problem.invariants if i.shows_collapse)
+    size = measured[telling.name].diagonal(dim1=-2, dim2=-1)
+    unit = torch.maximum(size.max(1).values, INVARIANT * evaluate(Formula(telling.unit), bindings))
+    trained = size <= INVARIANT * unit[:, None]
+    predicted = evaluate(claim.prediction.threshold.collapsed, bindings).bool()
+    return [(row.nonzero()[:, 0] + 1).tolist() for row in trained != predicted]
+
+
+@dataclass(frozen=True)
+class ChainRun:
+    """The chain at a batch of points: ``names`` from the loss to the predicted value, ``values`` [links + 1, B]."""
+
+    names: tuple[str, ...]
+    values: Tensor
+
+    def violations(self) -> list[str]:
+        """Links at which a bound exceeds its predecessor by more than LINK, relative to the largest value."""
+        size = self.values.abs().max(0).values
+        excess = (self.values[1:] - self.values[:-1]) / size
+        bad = ~(excess <= LINK)
+        return [
+            f"{self.names[i + 1]} exceeds {self.names[i]} by {float(excess[i].max()):.1e} (relative)"
+            for i in range(len(excess))
+            if bool(bad[i].any())
+        ]
+
+    def slack(self) -> list[float]:
+        """Largest relative distance of each bound from the loss, over the batch."""
+        return ((self.values[0] - self.values[1:]).abs() / self.values[0].abs()).max(1).values.tolist()
+
+
+def run_chain(claim: Claim, instances: Sequence[Instance], point: object) -> ChainRun:
+    """Evaluate the loss and every bound of the chain at a batch of points, one an instance."""
+    device = next(iter(vars(point).values())).device
+    bindings = stack_bindings(instances, device)
+    xp, data = setting(claim.problem, bindings)
+    statistics = {s.symbol: s.measure(xp, point, data, bindings) for s in claim.proof.statistics}
+    loss = claim.problem.loss(xp, point, data, bindings)
+    bounds = [evaluate(Formula(b.expression), {**bindings, **statistics}) for b in claim.proof.bounds]
+    names = ("loss", *(b.name for b in claim.proof.bounds))
+    return ChainRun(names, torch.stack([loss, *bounds]))

@@ -1,0 +1,417 @@
+"""A batched trust-region Newton–CG minimiser for any problem: many instances and many random starts at once.
+
+It sees the loss and the declared units of the variables, nothing else: no prediction, no structure, all features free.
+Bounds (entries ≥ 0) are kept by projection, with the Newton step taken on the entries that are not held at their bound.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from types import SimpleNamespace
+
+import psutil
+import torch
+from jaxtyping import Bool, Float64, Int64
+from torch import Tensor
+
+from numerics.arrays import DTYPE, TorchArrays, evaluate, select, setting, stack_bindings
+from theory.expressions import Formula
+from theory.problem import Instance, ParameterError, Problem, Variable
+from theory.symbols import d, j, k
+
+ROUNDING = 1e-15
+"""Relative error of an evaluated loss: a few units in the last place of float64."""
+NEGLIGIBLE_DECREASE = 1e-14
+"""A run has converged when its quadratic model promises less than this share of the loss: ten roundings of it."""
+POLISHING_STEPS = 6
+"""Newton steps taken after that while they still halve the gradient: they cost little and sharpen the invariants."""
+START_SCALE = 0.5
+"""Standard deviation of the random starts, in units of each variable."""
+PATIENCE = 3
+"""Rounds of redrawing one hidden unit that must all end no lower, until a problem with bounds counts as minimised. With
+entries ≥ 0 there are saddles no derivative shows (a unit unused by W and H alike) and local minima in which one class holds
+several units and a smaller class none; see ``_redraw_units``."""
+IMPROVED = 1e-10
+"""Relative decrease of the loss that counts as lower."""
+FLAT = 1e-8
+"""A run whose trust region has shrunk to rounding counts as converged, not stalled, when its gradient has fallen by this."""
+MAX_ITERATIONS = 600
+MAX_CG_STEPS = 250
+WORKING_COPIES = 40
+"""Arrays of the size of a point that are alive at once: the graph of two derivatives and the vectors of CG."""
+
+
+class Ending(IntEnum):
+    """How a run ended."""
+
+    RUNNING = 0
+    CONVERGED = 1
+    STALLED = 2
+    DIVERGED = 3
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What training came to, for I instances and S starts each.
+
+    ``values``, ``endings``, ``residuals`` (norm of the KKT residual, in units of the variables) and ``iterations`` are
+    [I, S]; ``points`` maps variable name to [I, S, rows, columns].
+    """
+
+    problem: Problem
+    instances: tuple[Instance, ...]
+    points: dict[str, Float64[Tensor, "I S r c"]]
+    values: Float64[Tensor, "I S"]
+    endings: Int64[Tensor, "I S"]
+    residuals: Float64[Tensor, "I S"]
+    iterations: Int64[Tensor, "I S"]
+    seconds: float
+    device: str
+    interrupted: bool = False
+
+    @property
+    def best(self) -> Int64[Tensor, " I"]:
+        """The start with the lowest value, for each instance; diverged runs do not count."""
+        return self.values.nan_to_num(torch.inf, posinf=torch.inf, neginf=torch.inf).argmin(1)
+
+    def best_value(self) -> Float64[Tensor, " I"]:
+        return self.values.gather(1, self.best[:, None])[:, 0]
+
+    def best_ending(self) -> list[Ending]:
+        return [Ending(int(e)) for e in self.endings.gather(1, self.best[:, None])[:, 0]]
+
+    def best_point(self) -> SimpleNamespace:
+        """The best point of each instance: variables as tensors [I, rows, columns]."""
+        rows = torch.arange(len(self.instances), device=self.best.device)
+        return SimpleNamespace(**{name: array[rows, self.best] for name, array in self.points.items()})
+
+
+class _Layout:
+    """Packs the variables of a problem into one vector per run, measured in the variables' units."""
+
+    def __init__(self, variables: Sequence[Variable], bindings: dict) -> None:
+        sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
+        self.shapes = [tuple(int(side.subs(sizes)) for side in v.shape) for v in variables]
+        self.names = [v.name for v in variables]
+        self.lengths = [rows * columns for rows, columns in self.shapes]
+        scales = [
+            evaluate(Formula(v.scale, ((k, sizes_of[0]), (j, sizes_of[1]))), bindings)
+            for v, sizes_of in zip(variables, self.shapes, strict=True)
+        ]
+        self.scale: Float64[Tensor, "B n"] = torch.cat([s.reshape(s.shape[0], -1) for s in scales], 1)
+        self.unit: Int64[Tensor, " n"] = torch.cat([_units(v, shape) for v, shape in zip(variables, self.shapes, strict=True)]).to(
+            self.scale.device
+        )
+        self.bounded: Bool[Tensor, " n"] = torch.cat(
+            [
+                torch.full((length,), v.nonnegative, device=self.scale.device)
+                for v, length in zip(variables, self.lengths, strict=True)
+            ]
+        )
+
+    def unpack(self, x: Float64[Tensor, "B n"], scale: Float64[Tensor, "B n"]) -> SimpleNamespace:
+        parts = (x * scale).split(self.lengths, dim=1)
+        return SimpleNamespace(
+            **{
+                name: part.reshape(-1, *shape)
+                for name, part, shape in zip(self.names, parts, self.shapes, strict=True)
+            }
+        )
+
+
+def _units(variable: Variable, shape: tuple[int, int]) -> Int64[Tensor, " n"]:
+    """Number the hidden unit each entry of a variable belongs to, by its axis of length d; −1 where it has none."""
+    rows, columns = torch.meshgrid(*map(torch.arange, shape), indexing="ij")
+    if d in variable.shape:
+        return (rows, columns)[variable.shape.index(d)].flatten()
+    return torch.full((rows.numel(),), -1)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device for "cpu", "cuda" or "auto". Raises ParameterError when it is unknown or absent."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda"):
+        raise ParameterError(f"device: {name!r} is not allowed; device is cpu, cuda or auto")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ParameterError("device: 'cuda' is not allowed; no CUDA device is at hand, use cpu or auto")
+    return torch.device(name)
+
+
+def _check_memory(problem: Problem, instances: Sequence[Instance], starts: int, device: torch.device) -> None:
+    """Raise ParameterError, before anything is allocated, when the problem cannot fit."""
+    instance = instances[0]
+    sizes = instance.bindings
+    entries = sum(
+        int(v.shape[0].subs(_numbers(sizes))) * int(v.shape[1].subs(_numbers(sizes)))
+        for v in problem.active_variables(instance)
+    )
+    needed = 8 * WORKING_COPIES * entries * starts * len(instances)
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    if needed > free:
+        shown = instance.values[problem.sorted_parameter]
+        raise ParameterError(
+            f"{problem.sorted_parameter}: {','.join(map(str, shown))[:60]!r} is too large; training {starts} starts of "
+            f"{entries} entries each needs about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free"
+        )
+
+
+def _numbers(bindings: dict) -> dict:
+    return {s: v for s, v in bindings.items() if isinstance(v, int)}
+
+
+def minimise(
+    problem: Problem,
+    instances: Sequence[Instance],
+    starts: int = 8,
+    seed: int = 0,
+    device: str = "cpu",
+    max_iterations: int = MAX_ITERATIONS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Solution:
+    """Minimise the loss of a problem from random starts.
+
+    ``instances`` share their sizes (they differ in decays and the like); ``starts`` ≥ 1 runs are made for each, all in
+    one batch. ``progress(iteration, running)`` is called after each iteration. A KeyboardInterrupt stops the runs where
+    they are and returns them with ``interrupted`` set.
+
+    Raises ParameterError when the instances differ in size, need more memory than there is, or the device is absent.
+    """
+    if starts < 1:
+        raise ParameterError(f"starts: {starts!r} is not allowed; starts is a positive integer")
+    began = time.perf_counter()
+    where = choose_device(device)
+    _check_memory(problem, instances, starts, where)
+    bindings = stack_bindings(instances, where)
+    repeated = select(bindings, torch.arange(len(instances), device=where).repeat_interleave(starts))
+    layout = _Layout(problem.active_variables(instances[0]), repeated)
+    xp, data = setting(problem, repeated)
+    runs = len(instances) * starts
+    scale = layout.scale.expand(runs, -1)
+
+    def loss(x: Tensor, runs: Tensor) -> Tensor:
+        subset = select(repeated, runs)
+        given = SimpleNamespace(**{name: a[runs] if a.ndim > 2 else a for name, a in vars(data).items()})
+        return problem.loss(TorchArrays(subset), layout.unpack(x, scale[runs]), given, subset)
+
+    generator = torch.Generator().manual_seed(seed)
+    watch = _Watch(max_iterations, progress)
+    search = _Search(loss, _draw(generator, runs, layout), layout.bounded, torch.arange(runs, device=where))
+    interrupted = False
+    try:
+        search.run(watch)
+        if bool(layout.bounded.any()):
+            _redraw_units(search, layout, generator, starts, watch)
+    except KeyboardInterrupt:
+        interrupted = True
+    search.endings[search.endings == Ending.RUNNING] = Ending.STALLED
+    shape = (len(instances), starts)
+    points = vars(layout.unpack(search.x, scale))
+    return Solution(
+        problem=problem,
+        instances=tuple(instances),
+        points={name: array.reshape(*shape, *array.shape[1:]) for name, array in points.items()},
+        values=search.f.reshape(shape),
+        endings=search.endings.reshape(shape),
+        residuals=search.residual.reshape(shape),
+        iterations=search.iterations.reshape(shape),
+        seconds=time.perf_counter() - began,
+        device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        interrupted=interrupted,
+    )
+
+
+def _draw(generator: torch.Generator, runs: int, layout: _Layout) -> Float64[Tensor, "B n"]:
+    """Draw random points; on the CPU, so that the same seed gives the same starts on every device."""
+    x = (START_SCALE * torch.randn(runs, len(layout.bounded), generator=generator, dtype=DTYPE)).to(layout.bounded.device)
+    return torch.where(layout.bounded, x.abs(), x)
+
+
+def _redraw_units(search: _Search, layout: _Layout, generator: torch.Generator, starts: int, watch: _Watch) -> None:
+    """Try to leave local minima by drawing one hidden unit anew; keeps whatever lowers the loss.
+
+    In each round every run continues from the best point of its instance, with a unit of its own: the other units are
+    minimised without it, then it alone from a random start, then everything. An instance is left after PATIENCE rounds in
+    which no run got lower.
+    """
+    units = int(layout.unit.max()) + 1
+    instances = search.f.reshape(-1, starts).shape[0]
+    rounds_in_vain = torch.zeros(instances, dtype=torch.int64)
+    offset = 0
+    while bool((rounds_in_vain < PATIENCE).any()):
+        tried = (rounds_in_vain < PATIENCE).nonzero()[:, 0].to(search.x.device)
+        values = search.f.reshape(-1, starts).nan_to_num(torch.inf)
+        best = values.argmin(1)[tried] + tried * starts
+        runs = (tried[:, None] * starts + torch.arange(starts, device=tried.device)).flatten()
+        chosen = (torch.arange(len(runs), device=tried.device) + offset) % units
+        redrawn = layout.unit == chosen[:, None]
+        x = torch.where(redrawn, 0.0, search.x[best.repeat_interleave(starts)])
+        without = _Search(search.loss, x, layout.bounded, search.runs[runs], frozen=redrawn)
+        without.run(watch)
+        x = torch.where(redrawn, _draw(generator, len(runs), layout), without.x)
+        alone = _Search(search.loss, x, layout.bounded, search.runs[runs], frozen=~redrawn)
+        alone.run(watch)
+        together = _Search(search.loss, alone.x, layout.bounded, search.runs[runs])
+        together.run(watch)
+        lowest = values[tried].min(1).values
+        search.adopt(together, runs)
+        improved = together.f.reshape(-1, starts).min(1).values < lowest * (1 - IMPROVED)
+        rounds_in_vain[tried.cpu()] = torch.where(improved.cpu(), 0, rounds_in_vain[tried.cpu()] + 1)
+        offset += starts
+
+
+@dataclass
+class _Watch:
+    """The budget of iterations of one search, and whom to tell about them."""
+
+    max_iterations: int
+    progress: Callable[[int, int], None] | None
+    iteration: int = 0
+
+    def tell(self, running: int) -> None:
+        self.iteration += 1
+        if self.progress is not None:
+            self.progress(self.iteration, running)
+
+
+class _Search:
+    """The state of a batch of runs; ``run`` minimises until each has ended.
+
+    ``runs`` says which run of the problem each row of ``x`` belongs to; ``frozen`` entries are not moved.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[[Tensor, Tensor], Tensor],
+        x: Float64[Tensor, "B n"],
+        bounded: Bool[Tensor, " n"],
+        runs: Int64[Tensor, " B"],
+        frozen: Bool[Tensor, "B n"] | None = None,
+    ) -> None:
+        self.loss, self.x, self.bounded, self.runs = loss, x, bounded, runs
+        self.frozen = torch.zeros_like(x, dtype=torch.bool) if frozen is None else frozen
+        self.any_bounded = bool(bounded.any())
+        self.f = torch.full((len(x),), torch.inf, dtype=DTYPE, device=x.device)
+        self.residual = torch.full_like(self.f, torch.inf)
+        self.first_gradient = torch.full_like(self.f, torch.nan)
+        self.radius = x.norm(dim=1)
+        self.endings = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        self.iterations = torch.zeros_like(self.endings)
+        self.polished = torch.zeros_like(self.endings)
+
+    def run(self, watch: _Watch) -> None:
+        """Iterate until every run has ended or the budget is spent; a run left over counts as stalled."""
+        for _ in range(watch.max_iterations):
+            running = self.step()
+            watch.tell(running)
+            if running == 0:
+                return
+        self.endings[self.endings == Ending.RUNNING] = Ending.STALLED
+
+    def adopt(self, other: _Search, rows: Int64[Tensor, " b"]) -> None:
+        """Take over those runs of another search that ended lower than here."""
+        lower = other.f < self.f[rows]
+        into = rows[lower]
+        for name in ("x", "f", "residual", "endings"):
+            getattr(self, name)[into] = getattr(other, name)[lower]
+        self.iterations[rows] += other.iterations
+
+    def step(self) -> int:
+        """Advance all running runs by one iteration and return how many are left."""
+        members = (self.endings == Ending.RUNNING).nonzero()[:, 0]
+        if len(members) == 0:
+            return 0
+        x = self.x[members].requires_grad_()
+        f = self.loss(x, self.runs[members])
+        (g,) = torch.autograd.grad(f.sum(), x, create_graph=True)
+
+        def curvature(v: Tensor) -> Tensor:
+            return torch.autograd.grad(g, x, v, retain_graph=True)[0]
+
+        at, value, slope = x.detach(), f.detach(), g.detach()
+        frozen = self.frozen[members]
+        held = frozen | (self.bounded & (at <= 0) & (slope > 0))
+        free_slope = torch.where(held, 0.0, slope)
+        projected = torch.where(self.bounded, at - (at - slope).clamp(min=0), slope).masked_fill(frozen, 0.0)
+        residual = projected.norm(dim=1)
+        first = torch.where(self.first_gradient[members].isnan(), residual, self.first_gradient[members])
+        # Inner accuracy follows the gradient, so that convergence is superlinear (Dembo, Eisenstat, Steihaug 1982).
+        forcing = (residual / first).sqrt().clamp(max=0.1)
+        step, promised = _steihaug(curvature, free_slope, ~held, self.radius[members], forcing)
+        if self.any_bounded:
+            step = torch.where(self.bounded, (at + step).clamp(min=0), at + step) - at
+            promised = -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))
+        with torch.no_grad():
+            trial = self.loss(at + step, self.runs[members])
+        noise = ROUNDING * value.abs()
+        agreement = (value - trial + noise) / (promised + noise)
+        agreement = torch.where(trial.isfinite() & (promised + noise > 0), agreement, -1.0)
+        accepted = agreement > 1e-4
+        length = step.norm(dim=1)
+        radius = self.radius[members]
+        grown = torch.where(length > 0.9 * radius, 3 * radius, radius)
+        radius = torch.where(agreement > 0.75, grown, radius)
+        radius = torch.where(agreement < 0.25, torch.minimum(radius, length) / 4, radius)
+
+        self.x[members] = torch.where(accepted[:, None], at + step, at)
+        self.f[members] = torch.where(accepted, torch.minimum(trial, value + noise), value)
+        polishing = accepted & (promised <= NEGLIGIBLE_DECREASE * value.abs())
+        better = residual < 0.5 * self.residual[members]
+        polished = torch.where(polishing, self.polished[members] + 1, 0)
+        done = polishing & ((polished > POLISHING_STEPS) | ((polished > 1) & ~better))
+        done |= residual == 0
+        self.residual[members] = residual
+        self.first_gradient[members] = first
+        self.radius[members] = radius
+        self.polished[members] = polished
+        self.iterations[members] += 1
+        stuck = radius < 1e-14 * (1 + at.norm(dim=1))
+        done |= stuck & (residual <= FLAT * first)
+        lost = ~value.isfinite() | ~residual.isfinite()
+        ending = torch.where(done, int(Ending.CONVERGED), torch.where(stuck, int(Ending.STALLED), int(Ending.RUNNING)))
+        self.endings[members] = torch.where(lost, int(Ending.DIVERGED), ending)
+        return int((self.endings == Ending.RUNNING).sum())
+
+
+def _steihaug(
+    curvature: Callable[[Tensor], Tensor],
+    slope: Float64[Tensor, "B n"],
+    free: Bool[Tensor, "B n"],
+    radius: Float64[Tensor, " B"],
+    forcing: Float64[Tensor, " B"],
+) -> tuple[Float64[Tensor, "B n"], Float64[Tensor, " B"]]:
+    """Minimise slope·s + ½ s·H s over ‖s‖ ≤ radius on the free entries, by conjugate gradients.
+
+    Stops when the gradient of the quadratic has fallen to ``forcing`` times its start.
+
+    Returns the steps and the decrease the quadratic promises. Negative curvature and the radius end a run at the boundary.
+    """
+    step = torch.zeros_like(slope)
+    model = torch.zeros_like(radius)
+    remainder = slope.clone()
+    direction = -remainder
+    size = remainder.square().sum(1)
+    start_size = size.clone()
+    tolerance = forcing
+    active = size > 0
+    for _ in range(min(MAX_CG_STEPS, slope.shape[1] + 5)):
+        if not bool(active.any()):
+            break
+        bent = torch.where(free, curvature(direction), 0.0)
+        quadratic = (direction * bent).sum(1)
+        dd, sd, ss = direction.square().sum(1), (step * direction).sum(1), step.square().sum(1)
+        reach = (-sd + torch.sqrt((sd.square() + dd * (radius.square() - ss)).clamp(min=0))) / dd.clamp(min=1e-300)
+        newton = size / torch.where(quadratic > 0, quadratic, 1.0)
+        outward = (quadratic <= 0) | (newton >= reach)
+        alpha = torch.where(active, torch.where(outward, reach, newton), 0.0)
+        model = model + alpha * (remainder * direction).sum(1) + 0.5 * alpha.square() * quadratic
+        step = step + alpha[:, None] * direction
+        remainder = remainder + alpha[:, None] * bent
+        new_size = remainder.square().sum(1)
+        active = active & ~outward & (new_size > tolerance.square() * start_size)
+        direction = -remainder + (new_size / size.clamp(min=1e-300))[:, None] * direction
+        size = new_size
+    return step, -model

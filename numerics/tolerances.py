@@ -1,0 +1,30 @@
+"""Every tolerance of the checks, once, with its reason."""
+
+VALUE_GAP = 1e-9
+"""Trained against predicted value, relative, away from thresholds. Newton steps reach rounding (1e-15); a wrong formula is
+off by far more, and a start that ended in another basin by 1e-6 or more."""
+
+INVARIANT = 1e-5
+"""Trained against predicted invariants, relative in the Frobenius norm, away from thresholds. A value accurate to 1e-14
+leaves the point accurate to about the square root of that over the relative curvature."""
+
+CERTIFICATE_GAP = 1e-7
+"""Trained value against certified lower bound, relative. Dual bounds are first order in the remaining gradient."""
+
+BELOW = 1e-12
+"""How far below the predicted value, relative, a trained value may lie: rounding of sums of some thousand terms."""
+
+LINK = 1e-11
+"""By how much, relative to the largest of them, one bound of a chain may exceed its predecessor: rounding, with room for the
+singular value decompositions some bounds are written in."""
+
+TIGHT = 1e-7
+"""How far the bounds of a chain may lie apart at the trained optimum, relative: first order in the remaining gradient."""
+
+THRESHOLD_BAND = 1e-3
+"""Instances with |log ratio| below this count as near their threshold. The curvature along the emerging direction is
+proportional to that distance, so a value accurate to rounding no longer fixes the invariants to INVARIANT there; the
+certificate, which needs no curvature, decides."""
+
+NEAR_CERTIFICATE_GAP = 1e-6
+"""Trained value against certified lower bound, relative, near a threshold, where the remaining gradient is larger."""
