@@ -123,9 +123,12 @@ class ChainRun:
             if bool(bad[i].any())
         ]
 
-    def slack(self) -> list[float]:
-        """Largest relative distance of each bound from the loss, over the batch."""
-        return ((self.values[0] - self.values[1:]).abs() / self.values[0].abs()).max(1).values.tolist()
+    def slack(self, members: Sequence[bool]) -> list[float]:
+        """Largest relative distance of each bound from the loss, over the given members of the batch."""
+        kept = self.values[:, torch.tensor(members, device=self.values.device)]
+        if kept.shape[1] == 0:
+            return [0.0] * (len(self.names) - 1)
+        return ((kept[0] - kept[1:]).abs() / kept[0].abs()).max(1).values.tolist()
 
 
 def run_chain(claim: Claim, instances: Sequence[Instance], point: object) -> ChainRun:

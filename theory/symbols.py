@@ -18,8 +18,8 @@ d = sp.Symbol("d", integer=True, positive=True)
 """Width: the feature dimension, or the latent dimension."""
 N = positive("N")
 """Number of samples."""
-n = positive("n")
-"""Samples per class when all classes are equal."""
+n = sp.Symbol("n", integer=True, positive=True)
+"""Samples per class when all classes are equal; an integer symbol, which keeps it apart from the label of n_k."""
 n_k = sp.IndexedBase("n", positive=True)
 """Samples of class k, in descending order."""
 theta = sp.IndexedBase("theta", positive=True)

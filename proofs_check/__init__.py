@@ -1,0 +1,1 @@
+"""The theorem checks: generic over the registry of claims."""

@@ -1,0 +1,78 @@
+"""Options, Hypothesis profiles and the closing table of the theorem checks."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+from numerics.optimise import choose_device
+from proofs_check.report import Ledger, write_table
+from theory.claim import registry
+from theory.problem import ParameterError
+
+BATCHES = {"quick": 2, "ci": 6, "thorough": 60}
+"""Batches drawn for each claim; every batch holds BATCH_SIZE instances."""
+BATCH_SIZE = 6
+FIXED_SEED = 20230301
+
+_shared = {
+    "deadline": None,
+    "database": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+    "phases": [Phase.explicit, Phase.generate, Phase.shrink],
+}
+for _name, _batches in BATCHES.items():
+    settings.register_profile(_name, max_examples=_batches, print_blob=False, **_shared)
+settings.load_profile("quick")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("theorem checks")
+    group.addoption("--device", default="cpu", help="where to train: cpu (default), cuda or auto")
+    group.addoption("--table", type=Path, default=None, help="also write the closing table to this JSON file")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        choose_device(config.getoption("--device"))
+    except ParameterError as error:
+        raise pytest.UsageError(str(error)) from None
+    profile = settings.get_current_profile_name()
+    seed = secrets.randbits(32) if profile == "thorough" else FIXED_SEED
+    config.stash[Ledger.key] = Ledger(config.getoption("--device"), profile, seed)
+
+
+@pytest.fixture(scope="session")
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    return request.config.stash[Ledger.key]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "claim" in metafunc.fixturenames:
+        claims = registry()
+        metafunc.parametrize("claim", list(claims.values()), ids=list(claims), scope="session")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    outcome = yield
+    claim = getattr(item, "callspec", None) and item.callspec.params.get("claim")
+    if claim is not None and (call.when == "call" or outcome.get_result().failed):
+        item.config.stash[Ledger.key].note_outcome(claim, outcome.get_result().passed, call.duration)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    ledger = config.stash[Ledger.key]
+    if not ledger.rows:
+        return
+    terminalreporter.section("claims")
+    terminalreporter.write_line(f"profile {ledger.profile}, device {ledger.device_name()}, seed {ledger.seed}")
+    for line in ledger.lines():
+        terminalreporter.write_line(line)
+    target = config.getoption("--table")
+    if target is not None:
+        write_table(ledger, target)
+        terminalreporter.write_line(f"table written to {target}")

@@ -1,0 +1,86 @@
+"""Train a batch of instances once and judge it under every aspect: chained, trained, certified."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from numerics.certificates import Certificate, certify
+from numerics.compare import Comparison, compare, run_chain
+from numerics.optimise import Solution, minimise
+from numerics.tolerances import BELOW, CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP, TIGHT, VALUE_GAP
+from proofs_check.points import chain_points
+from theory.claim import Claim
+from theory.problem import Instance
+
+STARTS = {"free": 3, "bounded": 8}
+"""Random starts of an instance. Without bounds every local minimum found so far is global and three starts guard against a
+stray; with H ≥ 0 there are poor local minima."""
+
+
+@dataclass
+class Examination:
+    """One trained batch, with what is needed to judge it against the claim or a mutant of it."""
+
+    instances: tuple[Instance, ...]
+    solution: Solution
+    certificates: list[Certificate]
+    points: list[SimpleNamespace]
+    seconds: float
+
+    @property
+    def trained_point(self) -> SimpleNamespace:
+        return SimpleNamespace(**{name: array.cpu() for name, array in vars(self.solution.best_point()).items()})
+
+
+def examine(claim: Claim, batch: Sequence[Instance], device: str, seed: int = 0) -> Examination:
+    """Train a batch and compute its certificates and the points for its chain."""
+    began = time.perf_counter()
+    bounded = any(v.nonnegative for v in claim.problem.variables)
+    solution = minimise(claim.problem, batch, starts=STARTS["bounded" if bounded else "free"], seed=seed, device=device)
+    best = solution.best_point()
+    certificates = [
+        certify(claim, instance, SimpleNamespace(**{name: array[i] for name, array in vars(best).items()}))
+        for i, instance in enumerate(batch)
+    ]
+    points = chain_points(claim, batch, best, seed)
+    return Examination(tuple(batch), solution, certificates, points, time.perf_counter() - began)
+
+
+@dataclass
+class Judgement:
+    """Failures by aspect, and the comparisons behind them."""
+
+    comparisons: list[Comparison]
+    failures: dict[str, list[str]] = field(default_factory=lambda: {"chained": [], "trained": [], "certified": []})
+
+    def all_failures(self) -> list[str]:
+        return [f"{aspect}: {failure}" for aspect, failures in self.failures.items() for failure in failures]
+
+
+def judge(claim: Claim, examination: Examination) -> Judgement:
+    """Judge a trained batch against a claim; nothing is trained again, so mutants are judged on the same evidence."""
+    judgement = Judgement(compare(claim, examination.solution))
+    failures = judgement.failures
+    for comparison, certificate in zip(judgement.comparisons, examination.certificates, strict=True):
+        where = dict(comparison.instance.values)
+        failures["trained"] += [f"{where}: {failure}" for failure in comparison.failures]
+        allowed = NEAR_CERTIFICATE_GAP if comparison.near_threshold else CERTIFICATE_GAP
+        if not certificate.gap <= allowed:
+            failures["certified"].append(f"{where}: certificate gap {certificate.gap:.1e} exceeds {allowed:.0e}")
+        scale = abs(certificate.upper)
+        if not certificate.lower - VALUE_GAP * scale <= comparison.predicted <= certificate.upper + BELOW * scale:
+            failures["certified"].append(
+                f"{where}: predicted value {comparison.predicted:.15g} lies outside the certified "
+                f"[{certificate.lower:.15g}, {certificate.upper:.15g}]"
+            )
+    for point in examination.points:
+        failures["chained"] += run_chain(claim, examination.instances, point).violations()
+    at_optimum = run_chain(claim, examination.instances, examination.trained_point)
+    away = [not c.near_threshold for c in judgement.comparisons]
+    for name, slack in zip(at_optimum.names[1:], at_optimum.slack(away), strict=True):
+        if not slack <= TIGHT:
+            failures["chained"].append(f"{name} is not tight at the trained optimum (relative distance {slack:.1e})")
+    return judgement

@@ -1,0 +1,31 @@
+"""Every claim of the registry, under four aspects: derived, chained, trained, certified."""
+
+from __future__ import annotations
+
+import hypothesis
+import pytest
+
+from proofs_check.conftest import BATCH_SIZE
+from proofs_check.report import Ledger
+from proofs_check.strategies import batches
+from theory.claim import Claim
+
+
+def test_derived(claim: Claim) -> None:
+    """The derivation goes through, and each of its steps holds when checked again on its own."""
+    claim.proof.check()
+    assert claim.proof.bounds[-1].expression == claim.prediction.value.expression
+    assert set(claim.prediction.invariants) == {i.name for i in claim.problem.invariants}
+
+
+@pytest.mark.parametrize("aspect", ["chained", "trained", "certified"])
+def test_compared(claim: Claim, aspect: str, ledger: Ledger) -> None:
+    """Instances drawn over the whole domain show no failure of this aspect."""
+
+    @hypothesis.seed(ledger.seed)
+    @hypothesis.given(batches(claim, BATCH_SIZE))
+    def no_failure(batch: tuple) -> None:
+        failures = ledger.judged(claim, batch).failures[aspect]
+        assert not failures, "\n".join(failures)
+
+    no_failure()
