@@ -143,119 +143,151 @@ def evaluate(formula: Formula, bindings: Mapping[sp.Basic, Any]) -> Tensor:
     Index symbols run along axes of their own, so sums over classes are one tensor operation.
     Raises KeyError when a symbol of the formula is not bound.
     """
-    batch = max((v.shape[0] for s, v in bindings.items() if isinstance(v, Tensor) and not _shared(s, v)), default=1)
-    sizes = {s: sp.Integer(v) for s, v in bindings.items() if isinstance(v, int)}
-    lengths = [(index, 1, int(sp.sympify(length).subs(sizes))) for index, length in formula.axes]
-    result = _Evaluator(bindings, sizes).run(formula.expression, lengths)
-    return result.expand(batch, *(last for _, _, last in lengths))
+    return Evaluator(bindings).evaluate(formula)
 
 
-class _Evaluator:
-    """Walks a SymPy tree; every value is a tensor [batch or 1, one axis for each index in scope]."""
+class Evaluator:
+    """Evaluates formulas at batched bindings, keeping every value it has computed.
 
-    def __init__(self, bindings: Mapping[sp.Basic, Any], sizes: Mapping[sp.Symbol, sp.Integer]) -> None:
-        self.bindings = bindings
-        self.sizes = sizes
-        self.device = next((v.device for v in bindings.values() if isinstance(v, Tensor)), torch.device("cpu"))
+    Within a walk every value is a tensor [batch or 1, one axis for each index in scope]. Common subexpressions are
+    computed once; with ``varying`` bindings, whatever does not depend on them is kept from call to call.
+    """
 
-    def run(self, expression: sp.Basic, scope: list[tuple[sp.Symbol, int, int]]) -> Tensor:
+    def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
+        self.fixed = dict(bindings)
+        self.bindings = self.fixed
+        self.sizes = {s: sp.Integer(v) for s, v in bindings.items() if isinstance(v, int)}
+        tensors = [v for v in bindings.values() if isinstance(v, Tensor)]
+        self.device = tensors[0].device if tensors else torch.device("cpu")
+        self.batch = max(
+            (v.shape[0] for s, v in bindings.items() if isinstance(v, Tensor) and not _shared(s, v)), default=1
+        )
+        self.kept: dict[tuple, Tensor] = {}
+        self.passing: dict[tuple, Tensor] = {}
+        self.varies: dict[sp.Basic, bool] = {}
+
+    def evaluate(self, formula: Formula, varying: Mapping[sp.Basic, Any] | None = None) -> Tensor:
+        """Evaluate one formula; ``varying`` adds bindings for this call alone, always for the same symbols."""
+        varying = varying or {}
+        self.bindings = {**self.fixed, **varying}
+        self.passing = {}
+        self._varying_symbols = {s.label if isinstance(s, sp.IndexedBase) else s for s in varying}
+        self._varying_bases = {s for s in varying if isinstance(s, sp.IndexedBase)}
+        scope = tuple((index, 1, int(sp.sympify(length).subs(self.sizes))) for index, length in formula.axes)
+        result = self._walk(sp.sympify(formula.expression), scope)
+        batch = max([self.batch, *(v.shape[0] for v in varying.values())])
+        return result.expand(batch, *(last for _, _, last in scope))
+
+    def _walk(self, e: sp.Basic, scope: Scope) -> Tensor:
+        memory = self.passing if self._is_varying(e) else self.kept
+        name = (e, scope)
+        if name not in memory:
+            memory[name] = self._compute(e, scope)
+        return memory[name]
+
+    def _is_varying(self, e: sp.Basic) -> bool:
+        if e not in self.varies:
+            if isinstance(e, sp.Indexed):
+                self.varies[e] = e.base in self._varying_bases
+            elif isinstance(e, sp.Symbol):
+                self.varies[e] = e in self._varying_symbols
+            else:
+                self.varies[e] = any(self._is_varying(a) for a in e.args if not isinstance(a, sp.Tuple))
+        return self.varies[e]
+
+    def _tensor(self, value: Any, axes: int) -> Tensor:
+        return torch.as_tensor(value, dtype=DTYPE, device=self.device).reshape(-1, *[1] * axes)
+
+    def _compute(self, e: sp.Basic, scope: Scope) -> Tensor:
+        def walk(part: sp.Basic) -> Tensor:
+            return self._walk(part, scope)
+
         axes = len(scope)
+        match e:
+            case sp.Symbol():
+                for position, (index, first, last) in enumerate(scope):
+                    if e == index:
+                        shape = [1] * (axes + 1)
+                        shape[position + 1] = last - first + 1
+                        return torch.arange(first, last + 1, dtype=DTYPE, device=self.device).reshape(shape)
+                return self._tensor(self.bindings[e], axes)
+            case sp.Indexed():
+                return self._entry(e, scope)
+            case sp.Sum():
+                return self._sum(e, scope)
+            case sp.KroneckerDelta():
+                return (walk(e.args[0]) == walk(e.args[1])).to(DTYPE)
+            case sp.Piecewise():
+                result = self._tensor(torch.nan, axes)
+                for value, condition in reversed(e.args):
+                    result = torch.where(walk(condition).bool(), walk(value), result)
+                return result
+            case sp.Add():
+                return reduce(torch.add, map(walk, e.args))
+            case sp.Mul():
+                return reduce(torch.mul, map(walk, e.args))
+            case sp.Pow():
+                return torch.sqrt(walk(e.base)) if e.exp == sp.S.Half else walk(e.base) ** walk(e.exp)
+            case sp.log():
+                return torch.log(walk(e.args[0]))
+            case sp.exp():
+                return torch.exp(walk(e.args[0]))
+            case sp.Max():
+                return reduce(torch.maximum, map(walk, e.args))
+            case sp.Min():
+                return reduce(torch.minimum, map(walk, e.args))
+            case sp.And():
+                return reduce(torch.mul, map(walk, e.args))
+            case sp.Or():
+                return reduce(torch.maximum, map(walk, e.args))
+            case sp.Not():
+                return 1 - walk(e.args[0])
+            case sp.core.relational.Relational():
+                compare = {sp.Gt: torch.gt, sp.Ge: torch.ge, sp.Lt: torch.lt, sp.Le: torch.le}[type(e)]
+                return compare(walk(e.lhs), walk(e.rhs)).to(DTYPE)
+            case sp.logic.boolalg.BooleanTrue():
+                return self._tensor(1.0, axes)
+            case sp.logic.boolalg.BooleanFalse():
+                return self._tensor(0.0, axes)
+        if e.is_number:
+            return self._tensor(float(e), axes)
+        raise NotImplementedError(f"no tensor evaluation for {type(e).__name__}: {e}")
 
-        def tensor(value: Any) -> Tensor:
-            value = torch.as_tensor(value, dtype=DTYPE, device=self.device)
-            return value.reshape(-1, *[1] * axes) if value.ndim <= 1 else value
-
-        def walk(e: sp.Basic) -> Tensor:
-            match e:
-                case sp.Symbol():
-                    for position, (index, first, last) in enumerate(scope):
-                        if e == index:
-                            shape = [1] * (axes + 1)
-                            shape[position + 1] = last - first + 1
-                            return torch.arange(first, last + 1, dtype=DTYPE, device=self.device).reshape(shape)
-                    return tensor(self.bindings[e])
-                case sp.Indexed():
-                    return self._entry(e, scope)
-                case sp.Sum():
-                    return self._sum(e, scope)
-                case sp.KroneckerDelta():
-                    return (walk(e.args[0]) == walk(e.args[1])).to(DTYPE)
-                case sp.Piecewise():
-                    result = tensor(torch.nan)
-                    for value, condition in reversed(e.args):
-                        result = torch.where(walk(condition).bool(), walk(value), result)
-                    return result
-                case sp.Add():
-                    return reduce(torch.add, map(walk, e.args))
-                case sp.Mul():
-                    return reduce(torch.mul, map(walk, e.args))
-                case sp.Pow():
-                    return torch.sqrt(walk(e.base)) if e.exp == sp.S.Half else walk(e.base) ** walk(e.exp)
-                case sp.log():
-                    return torch.log(walk(e.args[0]))
-                case sp.exp():
-                    return torch.exp(walk(e.args[0]))
-                case sp.Max():
-                    return reduce(torch.maximum, map(walk, e.args))
-                case sp.Min():
-                    return reduce(torch.minimum, map(walk, e.args))
-                case sp.And():
-                    return reduce(torch.mul, map(walk, e.args))
-                case sp.Or():
-                    return reduce(torch.maximum, map(walk, e.args))
-                case sp.Not():
-                    return 1 - walk(e.args[0])
-                case sp.core.relational.Relational():
-                    compare = {sp.Gt: torch.gt, sp.Ge: torch.ge, sp.Lt: torch.lt, sp.Le: torch.le}[type(e)]
-                    return compare(walk(e.lhs), walk(e.rhs)).to(DTYPE)
-                case sp.logic.boolalg.BooleanTrue():
-                    return tensor(1.0)
-                case sp.logic.boolalg.BooleanFalse():
-                    return tensor(0.0)
-            if e.is_number:
-                return tensor(float(e))
-            raise NotImplementedError(f"no tensor evaluation for {type(e).__name__}: {e}")
-
-        return walk(expression)
-
-    def _entry(self, e: sp.Indexed, scope: list[tuple[sp.Symbol, int, int]]) -> Tensor:
+    def _entry(self, e: sp.Indexed, scope: Scope) -> Tensor:
         values = self.bindings[e.base]
         if values.ndim == len(e.indices):
             values = values[None]
         names = [index for index, _, _ in scope]
-        shape = [values.shape[0]] + [1] * len(scope)
-        positions = []
-        for axis, index in enumerate(e.indices):
-            if index in names:
-                position = names.index(index)
-                _, first, last = scope[position]
-                values = values.narrow(axis + 1, first - 1, last - first + 1)
-                positions.append(position)
-            else:
-                positions.append(None)
+        positions = [names.index(i) if i in names else None for i in e.indices]
         for axis in reversed(range(len(e.indices))):
             if positions[axis] is None:
                 values = values.select(axis + 1, int(e.indices[axis]) - 1)
+            else:
+                _, first, last = scope[positions[axis]]
+                values = values.narrow(axis + 1, first - 1, last - first + 1)
         used = [p for p in positions if p is not None]
         if len(set(used)) < len(used):
-            values = values.diagonal(dim1=1, dim2=2)
-            used = used[:1]
+            values, used = values.diagonal(dim1=1, dim2=2), used[:1]
         elif used != sorted(used):
-            values = values.transpose(1, 2)
-            used = sorted(used)
+            values, used = values.transpose(1, 2), sorted(used)
+        shape = [values.shape[0]] + [1] * len(scope)
         for axis, position in enumerate(used):
             shape[position + 1] = values.shape[axis + 1]
         return values.reshape(shape)
 
-    def _sum(self, e: sp.Sum, scope: list[tuple[sp.Symbol, int, int]]) -> Tensor:
-        inner = list(scope)
-        body = e.function
+    def _sum(self, e: sp.Sum, scope: Scope) -> Tensor:
+        body, inner = e.function, list(scope)
         for index, first, last in e.limits:
-            fresh = sp.Dummy(index.name, integer=True, positive=True)
-            body = body.subs(index, fresh) if index in [i for i, _, _ in scope] else body
-            name = fresh if index in [i for i, _, _ in scope] else index
-            inner.append((name, int(sp.sympify(first).subs(self.sizes)), int(sp.sympify(last).subs(self.sizes))))
-        values = self.run(body, inner)
-        added = len(e.limits)
-        shape = [values.shape[0], *values.shape[1 : 1 + len(scope)], *(last - first + 1 for _, first, last in inner[-added:])]
-        return values.expand(shape).sum(tuple(range(len(scope) + 1, len(scope) + 1 + added)))
+            name = index
+            if index in [i for i, _, _ in scope]:
+                name = sp.Symbol(f"{index.name}_inner{len(inner)}", integer=True, positive=True)
+                body = body.subs(index, name)
+            inner.append((name, int(first.subs(self.sizes)), int(last.subs(self.sizes))))
+        values = self._walk(body, tuple(inner))
+        added = inner[len(scope) :]
+        shape = [*values.shape[: 1 + len(scope)], *(last - first + 1 for _, first, last in added)]
+        return values.expand(shape).sum(tuple(range(len(scope) + 1, len(shape))))
+
+
+Scope = tuple[tuple[sp.Symbol, int, int], ...]
+"""The indices that run, with first and last value, in the order of their axes."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 
-from numerics.arrays import evaluate, setting, stack_bindings
+from numerics.arrays import Evaluator, evaluate, setting, stack_bindings
 from numerics.invariants import measure
 from numerics.optimise import Ending, Solution
 from numerics.tolerances import BELOW, INVARIANT, LINK, THRESHOLD_BAND, VALUE_GAP
@@ -131,13 +132,24 @@ class ChainRun:
         return ((kept[0] - kept[1:]).abs() / kept[0].abs()).max(1).values.tolist()
 
 
-def run_chain(claim: Claim, instances: Sequence[Instance], point: object) -> ChainRun:
-    """Evaluate the loss and every bound of the chain at a batch of points, one an instance."""
-    device = next(iter(vars(point).values())).device
-    bindings = stack_bindings(instances, device)
-    xp, data = setting(claim.problem, bindings)
-    statistics = {s.symbol: s.measure(xp, point, data, bindings) for s in claim.proof.statistics}
-    loss = claim.problem.loss(xp, point, data, bindings)
-    bounds = [evaluate(Formula(b.expression), {**bindings, **statistics}) for b in claim.proof.bounds]
-    names = ("loss", *(b.name for b in claim.proof.bounds))
-    return ChainRun(names, torch.stack([loss, *bounds]))
+class Chain:
+    """The chain of a claim, ready to be run at many points of the same instances."""
+
+    def __init__(self, claim: Claim, instances: Sequence[Instance], device: torch.device | str = "cpu") -> None:
+        self.claim = claim
+        self.bindings = stack_bindings(instances, device)
+        self.xp, self.data = setting(claim.problem, self.bindings)
+        self.evaluator = Evaluator(self.bindings)
+        self.names = ("loss", *(b.name for b in claim.proof.bounds))
+
+    def run(self, point: SimpleNamespace) -> ChainRun:
+        """Evaluate the loss and every bound at a batch of points, one an instance."""
+        given = (self.xp, point, self.data, self.bindings)
+        statistics = {s.symbol: s.measure(*given) for s in self.claim.proof.statistics}
+        bounds = [self.evaluator.evaluate(Formula(b.expression), statistics) for b in self.claim.proof.bounds]
+        return ChainRun(self.names, torch.stack([self.claim.problem.loss(*given), *bounds]))
+
+
+def run_chain(claim: Claim, instances: Sequence[Instance], point: SimpleNamespace) -> ChainRun:
+    """Run the chain once, on the device of the point."""
+    return Chain(claim, instances, next(iter(vars(point).values())).device).run(point)

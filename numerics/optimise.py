@@ -38,6 +38,8 @@ IMPROVED = 1e-10
 """Relative decrease of the loss that counts as lower."""
 FLAT = 1e-8
 """A run whose trust region has shrunk to rounding counts as converged, not stalled, when its gradient has fallen by this."""
+AGREED = 1e-9
+"""Relative distance of two values that count as the same minimum."""
 MAX_ITERATIONS = 600
 MAX_CG_STEPS = 250
 WORKING_COPIES = 40
@@ -238,8 +240,9 @@ def _redraw_units(search: _Search, layout: _Layout, generator: torch.Generator, 
     which no run got lower.
     """
     units = int(layout.unit.max()) + 1
-    instances = search.f.reshape(-1, starts).shape[0]
-    rounds_in_vain = torch.zeros(instances, dtype=torch.int64)
+    values = search.f.reshape(-1, starts).nan_to_num(torch.inf).cpu()
+    agreed = (values <= values.min(1, keepdim=True).values * (1 + AGREED)).double().mean(1) >= 0.75
+    rounds_in_vain = torch.where(agreed, PATIENCE - 1, 0)
     offset = 0
     while bool((rounds_in_vain < PATIENCE).any()):
         tried = (rounds_in_vain < PATIENCE).nonzero()[:, 0].to(search.x.device)

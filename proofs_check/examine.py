@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from numerics.certificates import Certificate, certify
-from numerics.compare import Comparison, compare, run_chain
+from numerics.compare import Chain, Comparison, compare
 from numerics.optimise import Solution, minimise
 from numerics.tolerances import BELOW, CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP, TIGHT, VALUE_GAP
 from proofs_check.points import chain_points
@@ -76,9 +76,10 @@ def judge(claim: Claim, examination: Examination) -> Judgement:
                 f"{where}: predicted value {comparison.predicted:.15g} lies outside the certified "
                 f"[{certificate.lower:.15g}, {certificate.upper:.15g}]"
             )
+    chain = Chain(claim, examination.instances)
     for point in examination.points:
-        failures["chained"] += run_chain(claim, examination.instances, point).violations()
-    at_optimum = run_chain(claim, examination.instances, examination.trained_point)
+        failures["chained"] += chain.run(point).violations()
+    at_optimum = chain.run(examination.trained_point)
     away = [not c.near_threshold for c in judgement.comparisons]
     for name, slack in zip(at_optimum.names[1:], at_optimum.slack(away), strict=True):
         if not slack <= TIGHT:

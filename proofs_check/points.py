@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import torch
-from torch import Tensor
 
-from numerics.arrays import DTYPE, evaluate, setting, stack_bindings
-from numerics.compare import run_chain
+from numerics.arrays import DTYPE, evaluate, stack_bindings
+from numerics.compare import Chain
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import Instance
@@ -44,25 +43,30 @@ def tight_points(claim: Claim, instances: Sequence[Instance], generator: torch.G
     A wrong constant in a bound shows where the true inequality has no slack to hide it.
     """
     nonnegative = {v.name for v in claim.problem.variables if v.nonnegative}
-    points = []
-    for link in range(len(claim.proof.bounds)):
-        start = random_point(claim, instances, 1.0, generator)
-        leaves = {name: array.clone().requires_grad_() for name, array in vars(start).items()}
-        units = {name: array.detach().abs().mean() for name, array in leaves.items()}
-        optimiser = torch.optim.Adam([{"params": [leaf], "lr": TIGHTENING_RATE * float(units[name])} for name, leaf in leaves.items()])
-        for _ in range(TIGHTENING_STEPS):
-            optimiser.zero_grad()
-            values = run_chain(claim, instances, SimpleNamespace(**leaves)).values
-            slack = (values[link] - values[link + 1]) / values.detach().abs().max(0).values
-            slack.sum().backward()
-            if not all(bool(leaf.grad.isfinite().all()) for leaf in leaves.values()):
-                break
-            optimiser.step()
-            with torch.no_grad():
-                for name in nonnegative & leaves.keys():
-                    leaves[name].clamp_(min=0)
-        points.append(SimpleNamespace(**{name: leaf.detach() for name, leaf in leaves.items()}))
-    return points
+    links, size = len(claim.proof.bounds), len(instances)
+    repeated = list(instances) * links
+    chain = Chain(claim, repeated)
+    leaves = {name: a.clone().requires_grad_() for name, a in vars(random_point(claim, repeated, 1.0, generator)).items()}
+    optimiser = torch.optim.Adam(
+        [{"params": [leaf], "lr": TIGHTENING_RATE * float(leaf.detach().abs().mean())} for leaf in leaves.values()]
+    )
+    members = torch.arange(links * size)
+    link = members // size
+    for _ in range(TIGHTENING_STEPS):
+        optimiser.zero_grad()
+        values = chain.run(SimpleNamespace(**leaves)).values
+        slack = (values[link, members] - values[link + 1, members]) / values.detach().abs().max(0).values
+        slack.sum().backward()
+        for leaf in leaves.values():
+            leaf.grad.nan_to_num_(0.0, 0.0, 0.0)  # where singular values coincide the slack has no gradient
+        optimiser.step()
+        with torch.no_grad():
+            for name in nonnegative & leaves.keys():
+                leaves[name].clamp_(min=0)
+    return [
+        SimpleNamespace(**{name: leaf.detach()[i * size : (i + 1) * size] for name, leaf in leaves.items()})
+        for i in range(links)
+    ]
 
 
 def chain_points(

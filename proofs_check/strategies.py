@@ -39,7 +39,7 @@ def class_counts(draw: st.DrawFn, balanced: bool) -> tuple[int, ...]:
         return (smallest * draw(st.sampled_from((1, 2, 5))),) * classes
     multiples = [draw(st.sampled_from(MULTIPLES)) for _ in range(classes)]
     if draw(st.booleans()):
-        multiples[0] = LARGEST_RATIO
+        return (LARGEST_RATIO, *multiples[1:])
     return tuple(smallest * m for m in multiples)
 
 

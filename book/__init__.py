@@ -1,0 +1,1 @@
+"""The book: pages generated from the claims, executed and built into HTML that reads without network."""

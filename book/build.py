@@ -1,0 +1,78 @@
+"""``python -m book.build``: write one page for each claim, then build the book with warnings as errors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import plotly
+import yaml
+
+from book import render
+from theory.claim import registry
+
+BOOK = Path(__file__).resolve().parent
+SOURCE = BOOK / "_build" / "source"
+HTML = BOOK / "_build" / "html"
+STATIC_PAGES = ("how_the_checks_work", "add_a_claim")
+
+
+def write_source() -> None:
+    """Write the complete source of the book: pages from their templates, styles, plotly.js, and the table of contents."""
+    shutil.rmtree(SOURCE, ignore_errors=True)
+    (SOURCE / "claims").mkdir(parents=True)
+    (SOURCE / "static").mkdir()
+    shutil.copy(BOOK / "_config.yml", SOURCE)
+    shutil.copy(BOOK / "pages" / "atlas.css", SOURCE / "static")
+    shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", SOURCE / "static")
+    for name in ("index", *STATIC_PAGES):
+        (SOURCE / f"{name}.md").write_text(render.page(name), encoding="utf-8")
+    for claim in registry().values():
+        print(f"deriving {claim.id}", flush=True)
+        (SOURCE / "claims" / f"{claim.id}.md").write_text(render.page("claim", claim=claim), encoding="utf-8")
+    (SOURCE / "_toc.yml").write_text(yaml.safe_dump(contents(), sort_keys=False), encoding="utf-8")
+
+
+def contents() -> dict:
+    """Return the table of contents: the claims by family, then the pages on the suite itself."""
+    families: dict[str, list[dict[str, str]]] = {}
+    for claim in registry().values():
+        families.setdefault(render.family(claim), []).append({"file": f"claims/{claim.id}"})
+    families["The suite"] = [{"file": name} for name in STATIC_PAGES]
+    return {
+        "format": "jb-book",
+        "root": "index",
+        "parts": [{"caption": caption, "chapters": chapters} for caption, chapters in families.items()],
+    }
+
+
+def build_html() -> int:
+    """Run Jupyter Book on the source, strictly; return its exit status."""
+    shutil.rmtree(HTML, ignore_errors=True)
+    shutil.rmtree(HTML.parent / ".doctrees", ignore_errors=True)
+    paths = [str(BOOK.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.run(
+        [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(SOURCE)]
+        + ["--path-output", str(BOOK), "--warningiserror", "--nitpick", "--keep-going"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+        check=False,
+    ).returncode
+
+
+def main() -> int:
+    began = time.perf_counter()
+    write_source()
+    status = build_html()
+    if status or not (HTML / "index.html").exists():
+        print("the book was not built; the first warning or error above says why", file=sys.stderr)
+        return status or 1
+    print(f"built {HTML / 'index.html'} in {time.perf_counter() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

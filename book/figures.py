@@ -1,0 +1,258 @@
+"""The figures and the table of a claim's page, drawn from its invariants, its chain and its threshold."""
+
+from __future__ import annotations
+
+import html
+import re
+from types import SimpleNamespace
+
+import plotly.graph_objects as go
+import sympy as sp
+import torch
+from IPython.display import HTML
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from book.examples import SWEEP_POINTS, Example, TrainedExample, sweep_values, train_sweep
+from numerics.arrays import DTYPE
+from numerics.compare import run_chain
+from theory.problem import Instance
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#444444")
+"""Colours that readers with colour-blindness tell apart (Okabe and Ito)."""
+FLOOR = 1e-17
+"""Smallest gap drawn on a logarithmic axis; gaps of exactly zero are shown here."""
+LENGTHS = tuple(10 ** (i / 8) for i in range(-16, 9))
+REMAINING = tuple(10 ** (-i / 5) for i in range(36))
+
+
+def show(figure: go.Figure, words: str, height: int) -> HTML:
+    """Return a figure that the book's own plotly.js draws, with a sentence below it."""
+    figure.update_layout(
+        template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 40, "b": 50}, font={"size": 13},
+        paper_bgcolor="white", plot_bgcolor="white",
+    )  # fmt: skip
+    drawn = figure.to_html(
+        full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True}, default_width="100%"
+    )
+    return HTML(f'<div class="atlas-figure">{drawn}</div><p class="atlas-words">{words}</p>')
+
+
+def symbol_in_html(symbol: sp.Basic) -> str:
+    """Return a symbol for axis titles, which show HTML and no LaTeX."""
+    name, _, below = str(symbol).partition("_")
+    letter = sp.pretty(sp.Symbol(name), use_unicode=True)
+    return f"{letter}<sub>{below}</sub>" if below else letter
+
+
+def words_in_html(text: str) -> str:
+    """Return a sentence with its formulas marked for MathJax."""
+    return re.sub(r"\$(.+?)\$", r'<span class="math notranslate nohighlight">\\(\1\\)</span>', html.escape(text))
+
+
+def parameters_in_words(instance: Instance) -> str:
+    """Return the parameters as the command line takes them."""
+
+    def shown(value: object) -> str:
+        return ",".join(f"{x:g}" for x in value) if isinstance(value, tuple) else str(value).lower()
+
+    return " ".join(f"<code>{name}={shown(value)}</code>" for name, value in instance.values.items())
+
+
+def comparison_table(run: TrainedExample) -> HTML:
+    """Return predicted against trained value, the deviations of the invariants, and the certificate."""
+    comparison, certificate, solution = run.comparison, run.certificate, run.solution
+    reached = (solution.values[0] - comparison.value <= 1e-9 * abs(comparison.value)).sum().item()
+    says = {i.name: words_in_html(i.says) for i in run.example.claim.problem.invariants}
+    rows = [
+        ("Predicted minimum", f"{comparison.predicted:.12g}"),
+        ("Trained minimum", f"{comparison.value:.12g}"),
+        ("Relative gap of the two", f"{comparison.gap:.1e}"),
+        *((f"Relative deviation of {says[name]}", f"{size:.1e}") for name, size in comparison.deviations.items()),
+        (f"Certified lower bound ({certificate.method})", f"{certificate.lower:.12g}"),
+        ("Relative gap to the trained minimum", f"{certificate.gap:.1e}"),
+        ("Starts that reached this minimum", f"{reached} of {solution.values.shape[1]}"),
+        (f"Training time on {solution.device}", f"{solution.seconds:.2f} s"),
+    ]
+    body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
+    return HTML(f'<p>The example: {parameters_in_words(run.example.instance)}</p><table class="atlas-table">{body}</table>')
+
+
+def symmetric_root(gram: Tensor) -> Tensor:
+    """Return the positive semidefinite square root: its rows are vectors with these inner products."""
+    values, vectors = torch.linalg.eigh(gram)
+    return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.mT
+
+
+def is_gram(matrix: Tensor) -> bool:
+    """Tell whether a matrix holds the inner products of some vectors."""
+    if not torch.allclose(matrix, matrix.mT):
+        return False
+    values = torch.linalg.eigvalsh(matrix)
+    return bool(values[0] >= -1e-12 * values[-1].abs())
+
+
+def spread_views(gram: Tensor) -> Tensor:
+    """Return three axes that show the vectors behind a Gram matrix: its leading eigenvectors [n, 3]."""
+    vectors = torch.linalg.eigh(gram).eigenvectors.flip(-1)[:, :3]
+    return torch.nn.functional.pad(vectors, (0, 3 - vectors.shape[1]))
+
+
+def geometry(run: TrainedExample) -> HTML:
+    """Draw the vectors behind the Gram matrices among the invariants: predicted as arrows, trained as rings at the tips.
+
+    A Gram matrix fixes its vectors up to a rotation; the symmetric square root is the choice made for both.
+    """
+    example, measured = run.example, run.measured()
+    invariants = sorted((i for i in example.claim.problem.invariants if i.kind == "matrix"), key=lambda i: not i.shows_collapse)
+    predicted = {i.name: example.predicted(i, [example.instance])[0] for i in invariants}
+    shown = [i for i in invariants if is_gram(predicted[i.name])][:2]
+    figure = make_subplots(
+        rows=1, cols=len(shown), specs=[[{"type": "scene"}] * len(shown)], horizontal_spacing=0.02,
+        subplot_titles=[f"{i.name.replace('_', ' ')}: vectors with these inner products" for i in shown],
+    )  # fmt: skip
+    for column, invariant in enumerate(shown, start=1):
+        axes = spread_views(predicted[invariant.name])
+        tips = symmetric_root(predicted[invariant.name]) @ axes
+        rings = symmetric_root(measured[invariant.name]) @ axes
+        for number, (tip, ring) in enumerate(zip(tips.tolist(), rings.tolist(), strict=True)):
+            colour = COLOURS[number % len(COLOURS)]
+            figure.add_trace(
+                go.Scatter3d(
+                    x=[0, tip[0]], y=[0, tip[1]], z=[0, tip[2]], mode="lines+markers", line={"width": 7, "color": colour},
+                    marker={"size": [0, 4], "color": colour}, name=f"{number + 1} predicted", legendgroup=str(number),
+                    showlegend=column == 1,
+                ), row=1, col=column,
+            )  # fmt: skip
+            figure.add_trace(
+                go.Scatter3d(
+                    x=[ring[0]], y=[ring[1]], z=[ring[2]], mode="markers+text", text=[str(number + 1)],
+                    textposition="top center", textfont={"size": 16, "color": colour}, name=f"{number + 1} trained",
+                    marker={"size": 11, "symbol": "circle-open", "color": colour}, legendgroup=str(number),
+                    showlegend=column == 1,
+                ), row=1, col=column,
+            )  # fmt: skip
+    plain = {"title": "", "showticklabels": False, "zeroline": False, "backgroundcolor": "white", "gridcolor": "#dfe3e8"}
+    figure.update_scenes(aspectmode="data", xaxis=plain, yaxis=plain, zaxis=plain, camera={"eye": {"x": 1.3, "y": 1.3, "z": 0.9}})
+    words = (
+        "Drag to turn. Lines end at the predicted vectors, rings are the trained ones; classes or directions carry their number. "
+        "A vector at the origin has collapsed."
+    )
+    return show(figure, words, 480)
+
+
+def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> SimpleNamespace:
+    """Return one random point multiplied by each length, as a batch of points."""
+    generator = torch.Generator().manual_seed(seed)
+    trained = example.claim.problem.active_variables(example.instance)
+    sizes = {s: v for s, v in example.instance.bindings.items() if isinstance(v, int)}
+    scales = torch.tensor(lengths, dtype=DTYPE)[:, None, None]
+    arrays = {}
+    for variable in trained:
+        rows, columns = (int(side.subs(sizes)) for side in variable.shape)
+        array = torch.randn(rows, columns, generator=generator, dtype=DTYPE)
+        arrays[variable.name] = scales * (array.abs() if variable.nonnegative else array)
+    return SimpleNamespace(**arrays)
+
+
+def chain(run: TrainedExample) -> HTML:
+    """Draw loss and bounds above the predicted value: along a random ray, and from a random point to the trained optimum."""
+    example = run.example
+    ray = random_points(example, LENGTHS, seed=0)
+    start = random_points(example, (1.0,), seed=1)
+    left = torch.tensor(REMAINING, dtype=DTYPE)[:, None, None]
+    best = vars(run.point)
+    segment = SimpleNamespace(**{name: left * array + (1 - left) * best[name] for name, array in vars(start).items()})
+    optimum = SimpleNamespace(**{name: array[None] for name, array in best.items()})
+    figure = make_subplots(
+        rows=1, cols=2, shared_yaxes=False, horizontal_spacing=0.12,
+        subplot_titles=("at random points of growing size", "from a random point to the trained optimum"),
+    )  # fmt: skip
+    for column, (positions, point) in enumerate(((LENGTHS, ray), (REMAINING, segment)), start=1):
+        values = run_chain(example.claim, [example.instance] * len(positions), point)
+        above = (values.values[:-1] - values.values[-1]) / abs(run.comparison.predicted)
+        for number, (name, gaps) in enumerate(zip(values.names[:-1], above.clamp(min=FLOOR).tolist(), strict=True)):
+            figure.add_trace(
+                go.Scatter(
+                    x=positions, y=gaps, mode="lines", name=name, legendgroup=name, showlegend=column == 1,
+                    line={"color": COLOURS[number], "width": 2.5, "dash": "solid" if number == 0 else ("dash", "dot", "dashdot")[number % 3]},
+                ), row=1, col=column,
+            )  # fmt: skip
+    ended = run_chain(example.claim, [example.instance], optimum)
+    apart = float((ended.values - ended.values[-1]).abs().max() / abs(run.comparison.predicted))
+    power = {"type": "log", "exponentformat": "power"}
+    figure.update_xaxes(title="size of the random entries", **power, row=1, col=1)
+    figure.update_xaxes(title="share of the way left", autorange="reversed", **power, row=1, col=2)
+    figure.update_yaxes(title="(bound − predicted) / |predicted|", **power, row=1, col=1)
+    figure.update_yaxes(**power, row=1, col=2)
+    figure.update_layout(legend={"orientation": "h", "y": -0.25})
+    words = (
+        "Each line is one bound of the chain above the predicted value, which is the zero of this scale; a line never rises above "
+        f"the one before it. At the trained optimum itself all of them agree to {apart:.0e} (relative)."
+    )
+    return show(figure, words, 430)
+
+
+def alike(example: Example) -> list[list[int]]:
+    """Group the classes or directions that share their size, and so their curve."""
+    sizes = example.instance.bindings[example.claim.problem.tied]
+    groups: dict[object, list[int]] = {}
+    for number, size in enumerate(sizes):
+        groups.setdefault(size, []).append(number)
+    return list(groups.values())
+
+
+def crossing(run: TrainedExample) -> HTML:
+    """Draw the predicted diagonal against the tuned parameter with trained points, and bars that a slider moves."""
+    example = run.example
+    symbol = symbol_in_html(example.claim.prediction.threshold.tuned)
+    trained_at, curve_at = sweep_values(example, SWEEP_POINTS), sweep_values(example, 240)
+    trained = train_sweep(example, trained_at)
+    predicted_there = example.predicted(example.telling, [example.at(x) for x in trained_at]).diagonal(dim1=-2, dim2=-1)
+    curves = example.predicted(example.telling, [example.at(x) for x in curve_at]).diagonal(dim1=-2, dim2=-1)
+    name = f"diagonal of the {example.telling.name.replace('_', ' ')}"
+    top = 1.08 * float(curves.max())
+    labels = [str(i + 1) for i in range(curves.shape[1])]
+    colours = [COLOURS[i % len(COLOURS)] for i in range(len(labels))]
+    first = 0
+    figure = make_subplots(rows=1, cols=2, column_widths=[0.66, 0.34], horizontal_spacing=0.1)
+    figure.add_bar(x=labels, y=predicted_there[first].tolist(), marker_color=colours, opacity=0.55, name="predicted", showlegend=False, row=1, col=2)
+    figure.add_scatter(
+        x=labels, y=trained[first].tolist(), mode="markers", name="trained", showlegend=False, row=1, col=2,
+        marker={"symbol": "circle-open", "size": 13, "color": colours, "line": {"width": 2.5}},
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[trained_at[first]] * 2, y=[0, top], mode="lines", line={"color": "#888888", "width": 1.5}, hoverinfo="skip",
+        showlegend=False, row=1, col=1,
+    )  # fmt: skip
+    for group in alike(example):
+        label = labels[group[0]] if len(group) == 1 else f"{labels[group[0]]}–{labels[group[-1]]}"
+        figure.add_scatter(
+            x=curve_at, y=curves[:, group[0]].tolist(), mode="lines", line={"color": colours[group[0]], "width": 2.5},
+            name=f"{label} predicted", row=1, col=1,
+        )  # fmt: skip
+        figure.add_scatter(
+            x=[x for x in trained_at for _ in group], y=trained[:, group].flatten().tolist(), mode="markers", name=f"{label} trained",
+            marker={"symbol": "circle-open", "size": 9, "color": colours[group[0]], "line": {"width": 2}}, row=1, col=1,
+        )  # fmt: skip
+    for threshold in sorted(set(example.critical)):
+        figure.add_vline(x=threshold, line={"color": "#bbbbbb", "width": 1, "dash": "dot"}, row=1, col=1)
+    figure.update_xaxes(title=symbol, type="log", exponentformat="power", row=1, col=1)
+    figure.update_xaxes(title="class or direction", row=1, col=2)
+    figure.update_yaxes(range=[0, top], row=1, col=1, title=name)
+    figure.update_yaxes(range=[0, top], row=1, col=2)
+    steps = [
+        {
+            "method": "restyle", "label": f"{x:.3g}",
+            "args": [{"x": [labels, labels, [x, x]], "y": [predicted_there[i].tolist(), trained[i].tolist(), [0, top]]}, [0, 1, 2]],
+        } for i, x in enumerate(trained_at)
+    ]  # fmt: skip
+    figure.update_layout(
+        sliders=[{"steps": steps, "active": first, "currentvalue": {"prefix": f"{symbol} = "}, "pad": {"t": 55, "b": 10}}],
+        legend={"orientation": "h", "y": 1.14}, bargap=0.35,
+    )  # fmt: skip
+    words = (
+        f"Move the slider to change {symbol}. Lines and bars are predicted, rings are trained, all trained in one batch; the dotted "
+        "lines are the predicted thresholds, where one class or direction after the other collapses."
+    )
+    return show(figure, words, 560)

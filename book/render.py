@@ -1,0 +1,127 @@
+"""Markdown of the pages, filled in from claims, docstrings and tables; no formula is written here."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import sympy as sp
+
+import numerics.tolerances
+import theory.problem
+from book.verdicts import cells, verdict_tables
+from theory.claim import Claim, Derivation, Source, Verdict, registry
+from theory.expressions import Formula
+from theory.problem import Domain, Invariant, Parameter, Problem, Variable
+from theory.proof import Bound, Lemma, Prediction, Proof, Separable, Statistic, Step, Threshold
+
+PAGES = Path(__file__).resolve().parent / "pages"
+ROOT = PAGES.parents[1]
+LONG = 260
+"""Formulas with more characters of LaTeX than this are folded away."""
+BADGES = {Verdict.HOLDS: "success", Verdict.REFUTED: "danger", Verdict.OPEN: "warning"}
+
+
+def page(template: str, **values: Any) -> str:
+    """Return a page as MyST Markdown from its template and the values the template names."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"latex": sp.latex, "prose": prose, "formula": formula, "slug": slug}
+    environment.globals |= {
+        "badge": badge, "cells": cells, "constants": constants, "entry_name": entry_name, "references": references,
+        "registry": registry, "setting": setting, "source_from": source_from, "summary": summary, "tables": verdict_tables,
+        "tolerances": numerics.tolerances, "parts_of_a_claim": parts_of_a_claim,
+    }  # fmt: skip
+    return environment.get_template(f"{template}.md").render(**values)
+
+
+def family(claim: Claim) -> str:
+    """Return the family of a claim, from the package its file lies in."""
+    return claim.derive.__module__.split(".")[-2].replace("_", " ").capitalize()
+
+
+def badge(verdict: Verdict | str) -> str:
+    """Return the verdict as a coloured label."""
+    return f"{{bdg-{BADGES[Verdict(verdict)]}}}`{verdict}`"
+
+
+def slug(text: str) -> str:
+    """Return a name as part of an anchor."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def prose(text: str) -> str:
+    """Return plain text as Markdown: every sign that Markdown would read is escaped, except in ``code``."""
+    parts = re.split(r"(``.+?``)", text, flags=re.DOTALL)
+    return "".join(part if part.startswith("``") else re.sub(r"([\\*_<>\[\]|$#~])", r"\\\1", part) for part in parts)
+
+
+def setting(claim: Claim) -> str:
+    """Return the docstring of a claim's file below its first line, one paragraph for each sentence with a label."""
+    text = inspect.cleandoc(sys.modules[claim.derive.__module__].__doc__ or "").partition("\n")[2]
+    return re.sub(r"^(\w+): ", r"\n**\1.** ", prose(text), flags=re.MULTILINE)
+
+
+def formula(latex: str) -> str:
+    """Return LaTeX as a displayed formula."""
+    return f"$$\n{latex}\n$$"
+
+
+def entry_name(invariant: Invariant, predicted: Formula) -> str:
+    """Return LaTeX for an entry of an invariant, to stand left of its formula."""
+    name = rf"\text{{{invariant.name.replace('_', ' ')}}}"
+    indices = " ".join(sp.latex(index) for index, _ in predicted.axes)
+    return f"{name}_{{{indices}}}" if indices else name
+
+
+def references(claim: Claim, bound: Bound) -> str:
+    """Return links to the steps and lemmas that a bound rests on."""
+    return ", ".join(f"[{name}](#{claim.id}-{slug(name)})" for name in bound.rests_on)
+
+
+def summary(thing: Any) -> str:
+    """Return the docstring of a class, function or module as Markdown."""
+    return prose(inspect.getdoc(thing) or "")
+
+
+def constants(module: Any) -> list[tuple[str, Any, str]]:
+    """Return name, value and docstring of each constant of a module, in the order of the file."""
+    body = ast.parse(inspect.getsource(module)).body
+    found = []
+    for statement, following in zip(body, body[1:], strict=False):
+        if isinstance(statement, ast.Assign) and isinstance(following, ast.Expr):
+            name = statement.targets[0].id
+            found.append((name, getattr(module, name), prose(" ".join(ast.literal_eval(following.value).split()))))
+    return found
+
+
+def source_from(path: str, first: str) -> str:
+    """Return a file of the repository as a code block, from the line that starts with ``first`` on."""
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(first))
+    return "```python\n" + "\n".join(lines[start:]) + "\n```"
+
+
+def parts_of_a_claim() -> dict[str, list[type]]:
+    """Return the classes a claim is written in, by what they are for."""
+    domains = [kind for _, kind in inspect.getmembers(theory.problem, inspect.isclass) if issubclass(kind, Domain)]
+    steps = [kind for kind in Step.__subclasses__() if kind.__module__ == Step.__module__]
+    return {
+        "The problem": [Problem, Variable, Parameter, Invariant],
+        "Domains of parameters": [kind for kind in domains if kind is not Domain],
+        "Steps, each checked in SymPy when it is recorded": steps,
+        "The chain": [Lemma, Statistic, Bound, Separable],
+        "The result": [Threshold, Prediction, Proof, Derivation, Source, Claim],
+    }
+
+
