@@ -27,7 +27,8 @@ def write_source() -> None:
     (SOURCE / "claims").mkdir(parents=True)
     (SOURCE / "static").mkdir()
     shutil.copy(BOOK / "_config.yml", SOURCE)
-    shutil.copy(BOOK / "pages" / "atlas.css", SOURCE / "static")
+    for name in ("atlas.css", "favicon.svg"):
+        shutil.copy(BOOK / "pages" / name, SOURCE / "static")
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", SOURCE / "static")
     for name in ("index", *STATIC_PAGES):
         (SOURCE / f"{name}.md").write_text(render.page(name), encoding="utf-8")

@@ -13,13 +13,16 @@ from IPython.display import HTML
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from book.examples import SWEEP_POINTS, Example, TrainedExample, sweep_values, train_sweep
+from book.examples import SWEEP_POINTS, Example, TrainedExample, noun, sweep_values, train_sweep
 from numerics.arrays import DTYPE
 from numerics.compare import run_chain
 from theory.problem import Instance
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#444444")
 """Colours that readers with colour-blindness tell apart (Okabe and Ito)."""
+FIT = "new ResizeObserver(() => Plotly.Plots.resize('{plot_id}')).observe(document.getElementById('{plot_id}').parentElement);"
+"""Script that keeps a figure as wide as its column; plotly puts the id of the figure in."""
+SCENE = {"backgroundcolor": "white", "gridcolor": "#dfe3e8"}
 FLOOR = 1e-17
 """Smallest gap drawn on a logarithmic axis; gaps of exactly zero are shown here."""
 LENGTHS = tuple(10 ** (i / 8) for i in range(-16, 9))
@@ -33,7 +36,7 @@ def show(figure: go.Figure, words: str, height: int) -> HTML:
         paper_bgcolor="white", plot_bgcolor="white",
     )  # fmt: skip
     drawn = figure.to_html(
-        full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True}, default_width="100%"
+        full_html=False, include_plotlyjs=False, config={"displayModeBar": False}, default_width="100%", post_script=FIT
     )
     return HTML(f'<div class="atlas-figure">{drawn}</div><p class="atlas-words">{words}</p>')
 
@@ -59,6 +62,11 @@ def parameters_in_words(instance: Instance) -> str:
     return " ".join(f"<code>{name}={shown(value)}</code>" for name, value in instance.values.items())
 
 
+def relative(number: float) -> str:
+    """Write a relative size with its order of magnitude."""
+    return f"{number:.1e}" if number else "0"
+
+
 def comparison_table(run: TrainedExample) -> HTML:
     """Return predicted against trained value, the deviations of the invariants, and the certificate."""
     comparison, certificate, solution = run.comparison, run.certificate, run.solution
@@ -67,15 +75,17 @@ def comparison_table(run: TrainedExample) -> HTML:
     rows = [
         ("Predicted minimum", f"{comparison.predicted:.12g}"),
         ("Trained minimum", f"{comparison.value:.12g}"),
-        ("Relative gap of the two", f"{comparison.gap:.1e}"),
-        *((f"Relative deviation of {says[name]}", f"{size:.1e}") for name, size in comparison.deviations.items()),
+        ("Relative gap of the two", relative(comparison.gap)),
+        *((f"Relative deviation of {says[name]}", relative(size)) for name, size in comparison.deviations.items()),
         (f"Certified lower bound ({certificate.method})", f"{certificate.lower:.12g}"),
-        ("Relative gap to the trained minimum", f"{certificate.gap:.1e}"),
+        ("Relative gap to the trained minimum", relative(certificate.gap)),
         ("Starts that reached this minimum", f"{reached} of {solution.values.shape[1]}"),
         (f"Training time on {solution.device}", f"{solution.seconds:.2f} s"),
     ]
     body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
-    return HTML(f'<p>The example: {parameters_in_words(run.example.instance)}</p><table class="atlas-table">{body}</table>')
+    return HTML(
+        f'<p>The example: {parameters_in_words(run.example.instance)}</p><table class="atlas-table">{body}</table>'
+    )
 
 
 def symmetric_root(gram: Tensor) -> Tensor:
@@ -104,41 +114,51 @@ def geometry(run: TrainedExample) -> HTML:
     A Gram matrix fixes its vectors up to a rotation; the symmetric square root is the choice made for both.
     """
     example, measured = run.example, run.measured()
-    invariants = sorted((i for i in example.claim.problem.invariants if i.kind == "matrix"), key=lambda i: not i.shows_collapse)
+    invariants = sorted(
+        (i for i in example.claim.problem.invariants if i.kind == "matrix"), key=lambda i: not i.shows_collapse
+    )
     predicted = {i.name: example.predicted(i, [example.instance])[0] for i in invariants}
     shown = [i for i in invariants if is_gram(predicted[i.name])][:2]
     figure = make_subplots(
         rows=1, cols=len(shown), specs=[[{"type": "scene"}] * len(shown)], horizontal_spacing=0.02,
-        subplot_titles=[f"{i.name.replace('_', ' ')}: vectors with these inner products" for i in shown],
+        subplot_titles=[i.name.replace("_", " ") for i in shown],
     )  # fmt: skip
     for column, invariant in enumerate(shown, start=1):
         axes = spread_views(predicted[invariant.name])
         tips = symmetric_root(predicted[invariant.name]) @ axes
         rings = symmetric_root(measured[invariant.name]) @ axes
+        reach = 1.15 * float(torch.cat([tips, rings]).abs().max())
+        box = {"title": "", "showticklabels": False, "zeroline": False, "range": [-reach, reach]} | SCENE
+        figure.update_scenes(xaxis=box, yaxis=box, zaxis=box, row=1, col=column)
         for number, (tip, ring) in enumerate(zip(tips.tolist(), rings.tolist(), strict=True)):
-            colour = COLOURS[number % len(COLOURS)]
-            figure.add_trace(
-                go.Scatter3d(
-                    x=[0, tip[0]], y=[0, tip[1]], z=[0, tip[2]], mode="lines+markers", line={"width": 7, "color": colour},
-                    marker={"size": [0, 4], "color": colour}, name=f"{number + 1} predicted", legendgroup=str(number),
-                    showlegend=column == 1,
-                ), row=1, col=column,
+            colour, label = COLOURS[number % len(COLOURS)], f"{noun(example.claim)} {number + 1}"
+            arrow = go.Scatter3d(
+                x=[0, tip[0]], y=[0, tip[1]], z=[0, tip[2]], mode="lines", line={"width": 8, "color": colour},
+                name=f"{label}, predicted",
             )  # fmt: skip
-            figure.add_trace(
-                go.Scatter3d(
-                    x=[ring[0]], y=[ring[1]], z=[ring[2]], mode="markers+text", text=[str(number + 1)],
-                    textposition="top center", textfont={"size": 16, "color": colour}, name=f"{number + 1} trained",
-                    marker={"size": 11, "symbol": "circle-open", "color": colour}, legendgroup=str(number),
-                    showlegend=column == 1,
-                ), row=1, col=column,
+            trained = go.Scatter3d(
+                x=[ring[0]], y=[ring[1]], z=[ring[2]], mode="markers", name=f"{label}, trained",
+                marker={"size": 9, "symbol": "circle-open", "color": colour, "line": {"width": 3}},
             )  # fmt: skip
-    plain = {"title": "", "showticklabels": False, "zeroline": False, "backgroundcolor": "white", "gridcolor": "#dfe3e8"}
-    figure.update_scenes(aspectmode="data", xaxis=plain, yaxis=plain, zaxis=plain, camera={"eye": {"x": 1.3, "y": 1.3, "z": 0.9}})
+            x, y, z = (1.12 * part for part in ring)
+            number_at = go.Scatter3d(
+                x=[x],
+                y=[y],
+                z=[z],
+                mode="text",
+                text=[str(number + 1)],
+                textfont={"size": 17, "color": colour},
+                hoverinfo="skip",
+            )
+            figure.add_traces([arrow, trained, number_at], rows=1, cols=column)
+    figure.update_layout(showlegend=False)
+    figure.update_scenes(aspectmode="cube", camera={"eye": {"x": 1.15, "y": 1.15, "z": 0.75}})
     words = (
-        "Drag to turn. Lines end at the predicted vectors, rings are the trained ones; classes or directions carry their number. "
-        "A vector at the origin has collapsed."
+        f"Drag to turn. Lines end at the predicted vectors, rings are the trained ones, and the numbers are those of the "
+        f"{noun(example.claim)}; a vector of length zero has collapsed. A Gram matrix fixes its vectors up to a rotation: for "
+        "both, the rows of its symmetric square root are drawn, in the leading eigenvectors of the predicted matrix."
     )
-    return show(figure, words, 480)
+    return show(figure, words, 440)
 
 
 def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> SimpleNamespace:
@@ -216,7 +236,16 @@ def crossing(run: TrainedExample) -> HTML:
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(labels))]
     first = 0
     figure = make_subplots(rows=1, cols=2, column_widths=[0.66, 0.34], horizontal_spacing=0.1)
-    figure.add_bar(x=labels, y=predicted_there[first].tolist(), marker_color=colours, opacity=0.55, name="predicted", showlegend=False, row=1, col=2)
+    figure.add_bar(
+        x=labels,
+        y=predicted_there[first].tolist(),
+        marker_color=colours,
+        opacity=0.55,
+        name="predicted",
+        showlegend=False,
+        row=1,
+        col=2,
+    )
     figure.add_scatter(
         x=labels, y=trained[first].tolist(), mode="markers", name="trained", showlegend=False, row=1, col=2,
         marker={"symbol": "circle-open", "size": 13, "color": colours, "line": {"width": 2.5}},
@@ -226,19 +255,21 @@ def crossing(run: TrainedExample) -> HTML:
         showlegend=False, row=1, col=1,
     )  # fmt: skip
     for group in alike(example):
-        label = labels[group[0]] if len(group) == 1 else f"{labels[group[0]]}–{labels[group[-1]]}"
+        several = len(group) > 1
+        label = noun(example.claim) + ("es" if several and noun(example.claim) == "class" else "s" if several else "")
+        label += f" {labels[group[0]]}" + (f"–{labels[group[-1]]}" if several else "")
         figure.add_scatter(
             x=curve_at, y=curves[:, group[0]].tolist(), mode="lines", line={"color": colours[group[0]], "width": 2.5},
-            name=f"{label} predicted", row=1, col=1,
+            name=label, row=1, col=1,
         )  # fmt: skip
         figure.add_scatter(
-            x=[x for x in trained_at for _ in group], y=trained[:, group].flatten().tolist(), mode="markers", name=f"{label} trained",
+            x=[x for x in trained_at for _ in group], y=trained[:, group].flatten().tolist(), mode="markers", name=f"{label}, trained", showlegend=False,
             marker={"symbol": "circle-open", "size": 9, "color": colours[group[0]], "line": {"width": 2}}, row=1, col=1,
         )  # fmt: skip
     for threshold in sorted(set(example.critical)):
         figure.add_vline(x=threshold, line={"color": "#bbbbbb", "width": 1, "dash": "dot"}, row=1, col=1)
     figure.update_xaxes(title=symbol, type="log", exponentformat="power", row=1, col=1)
-    figure.update_xaxes(title="class or direction", row=1, col=2)
+    figure.update_xaxes(title=noun(example.claim), row=1, col=2)
     figure.update_yaxes(range=[0, top], row=1, col=1, title=name)
     figure.update_yaxes(range=[0, top], row=1, col=2)
     steps = [
@@ -249,10 +280,10 @@ def crossing(run: TrainedExample) -> HTML:
     ]  # fmt: skip
     figure.update_layout(
         sliders=[{"steps": steps, "active": first, "currentvalue": {"prefix": f"{symbol} = "}, "pad": {"t": 55, "b": 10}}],
-        legend={"orientation": "h", "y": 1.14}, bargap=0.35,
+        legend={"orientation": "h", "y": 1.12}, bargap=0.35,
     )  # fmt: skip
     words = (
         f"Move the slider to change {symbol}. Lines and bars are predicted, rings are trained, all trained in one batch; the dotted "
-        "lines are the predicted thresholds, where one class or direction after the other collapses."
+        f"lines are the predicted thresholds, at each of which a {noun(example.claim)} collapses."
     )
     return show(figure, words, 560)

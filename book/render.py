@@ -14,6 +14,8 @@ import sympy as sp
 
 import numerics.tolerances
 import theory.problem
+from book.examples import noun
+from book.formulas import abbreviated, in_lines
 from book.verdicts import cells, verdict_tables
 from theory.claim import Claim, Derivation, Source, Verdict, registry
 from theory.expressions import Formula
@@ -22,8 +24,6 @@ from theory.proof import Bound, Lemma, Prediction, Proof, Separable, Statistic, 
 
 PAGES = Path(__file__).resolve().parent / "pages"
 ROOT = PAGES.parents[1]
-LONG = 260
-"""Formulas with more characters of LaTeX than this are folded away."""
 BADGES = {Verdict.HOLDS: "success", Verdict.REFUTED: "danger", Verdict.OPEN: "warning"}
 
 
@@ -36,9 +36,9 @@ def page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"latex": sp.latex, "prose": prose, "formula": formula, "slug": slug}
+    environment.filters |= {"latex": sp.latex, "prose": prose, "formula": formula, "slug": slug, "sentence": sentence}
     environment.globals |= {
-        "badge": badge, "cells": cells, "constants": constants, "entry_name": entry_name, "references": references,
+        "badge": badge, "cells": cells, "constants": constants, "entry_name": entry_name, "references": references, "noun": noun, "within_rank": within_rank, "expressed": expressed,
         "registry": registry, "setting": setting, "source_from": source_from, "summary": summary, "tables": verdict_tables,
         "tolerances": numerics.tolerances, "parts_of_a_claim": parts_of_a_claim,
     }  # fmt: skip
@@ -69,12 +69,24 @@ def prose(text: str) -> str:
 def setting(claim: Claim) -> str:
     """Return the docstring of a claim's file below its first line, one paragraph for each sentence with a label."""
     text = inspect.cleandoc(sys.modules[claim.derive.__module__].__doc__ or "").partition("\n")[2]
-    return re.sub(r"^(\w+): ", r"\n**\1.** ", prose(text), flags=re.MULTILINE)
+    return re.sub(r"^(\w+): ", r"\n**\1:** ", prose(text), flags=re.MULTILINE)
+
+
+def sentence(text: str) -> str:
+    """Return text with its first letter as a capital, unless it starts with a formula."""
+    return text[:1].upper() + text[1:]
 
 
 def formula(latex: str) -> str:
-    """Return LaTeX as a displayed formula."""
-    return f"$$\n{latex}\n$$"
+    """Return LaTeX as a displayed formula, over several lines where it is wide."""
+    return f"$$\n{in_lines(latex)}\n$$"
+
+
+def expressed(left: str, expression: sp.Basic) -> str:
+    """Return a displayed formula, its left side and relation given as LaTeX, with what its letters stand for."""
+    short, meanings = abbreviated(expression)
+    where = [f"where ${sp.latex(symbol)} = {sp.latex(meaning)}$" for symbol, meaning in meanings]
+    return formula(f"{left} {sp.latex(short)}".strip()) + (f"\n\n{' and '.join(where)}." if where else "")
 
 
 def entry_name(invariant: Invariant, predicted: Formula) -> str:
@@ -89,9 +101,16 @@ def references(claim: Claim, bound: Bound) -> str:
     return ", ".join(f"[{name}](#{claim.id}-{slug(name)})" for name in bound.rests_on)
 
 
+def within_rank(claim: Claim) -> str:
+    """Return the rank limit of a claim's threshold as a clause, or nothing where there is none."""
+    condition = claim.prediction.threshold.within_rank
+    return "" if condition == sp.true else f" and ${sp.latex(condition)}$"
+
+
 def summary(thing: Any) -> str:
-    """Return the docstring of a class, function or module as Markdown."""
-    return prose(inspect.getdoc(thing) or "")
+    """Return the docstring of a class as Markdown; a domain without one is described by the values it allows."""
+    text = inspect.getdoc(thing) or ""
+    return prose(sentence(thing.says) + "." if text.startswith(f"{thing.__name__}(") else text)
 
 
 def constants(module: Any) -> list[tuple[str, Any, str]]:
@@ -123,5 +142,3 @@ def parts_of_a_claim() -> dict[str, list[type]]:
         "The chain": [Lemma, Statistic, Bound, Separable],
         "The result": [Threshold, Prediction, Proof, Derivation, Source, Claim],
     }
-
-

@@ -12,7 +12,7 @@ from torch import Tensor
 from numerics.arrays import Evaluator, evaluate, setting, stack_bindings
 from numerics.invariants import measure
 from numerics.optimise import Ending, Solution
-from numerics.tolerances import BELOW, INVARIANT, LINK, THRESHOLD_BAND, VALUE_GAP
+from numerics.tolerances import BELOW, INVARIANT, LINK, NEAR_SIZE, THRESHOLD_BAND, VALUE_GAP
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import Instance
@@ -32,18 +32,21 @@ class Comparison:
 
     @property
     def gap(self) -> float:
-        """(trained − predicted) / |predicted|."""
-        return (self.value - self.predicted) / abs(self.predicted)
+        """(trained − predicted) / the larger of both in size."""
+        return relative_gap(self.value, self.predicted)
 
 
-def near_threshold(claim: Claim, instances: Sequence[Instance]) -> list[bool]:
-    """Tell for each instance whether a class or direction lies within THRESHOLD_BAND of its threshold."""
+def relative_gap(value: float, predicted: float) -> float:
+    """Return (value − predicted) / max(|value|, |predicted|), and 0 where both vanish."""
+    return (value - predicted) / (max(abs(value), abs(predicted)) or 1.0)
+
+
+def _near(claim: Claim, bindings: dict) -> Tensor:
+    """Tell which directions lie within THRESHOLD_BAND of their threshold: [B, directions]."""
     threshold = claim.prediction.threshold
     axes = ((threshold.index, threshold.count),)
-    bindings = stack_bindings(instances)
     distance = evaluate(Formula(threshold.ratio, axes), bindings).log().abs()
-    distance = torch.where(evaluate(Formula(threshold.within_rank, axes), bindings).bool(), distance, torch.inf)
-    return (distance < THRESHOLD_BAND).any(1).tolist()
+    return (distance < THRESHOLD_BAND) & evaluate(Formula(threshold.within_rank, axes), bindings).bool()
 
 
 def compare(claim: Claim, solution: Solution) -> list[Comparison]:
@@ -63,13 +66,14 @@ def compare(claim: Claim, solution: Solution) -> list[Comparison]:
         i.name: _deviation(measured[i.name], evaluate(formulas[i.name], bindings), evaluate(Formula(i.unit), bindings))
         for i in claim.problem.invariants
     }
-    wrong_collapse = _wrong_collapse(claim, measured, bindings)
+    near_directions = _near(claim, bindings)
+    collapse_failures = _collapse_failures(claim, measured, bindings, near_directions)
     results = []
     for number, (instance, ending, near) in enumerate(
-        zip(instances, solution.best_ending(), near_threshold(claim, instances), strict=True)
+        zip(instances, solution.best_ending(), near_directions.any(1).tolist(), strict=True)
     ):
         found = {name: float(d[number]) for name, d in deviations.items()}
-        gap = (values[number] - predicted[number]) / abs(predicted[number])
+        gap = relative_gap(values[number], predicted[number])
         failures = []
         if not gap >= -BELOW:
             failures.append(f"trained value {values[number]:.15g} lies below the predicted {predicted[number]:.15g} (relative {gap:.1e})")
@@ -79,8 +83,7 @@ def compare(claim: Claim, solution: Solution) -> list[Comparison]:
             if not gap <= VALUE_GAP:
                 failures.append(f"trained value {values[number]:.15g} lies above the predicted {predicted[number]:.15g} (relative {gap:.1e})")
             failures += [f"{name} deviates from its prediction by {d:.1e}" for name, d in found.items() if not d <= INVARIANT]
-            if wrong_collapse[number]:
-                failures.append(f"predicted and trained collapse differ at positions {wrong_collapse[number]}")
+        failures += collapse_failures[number]
         results.append(Comparison(instance, values[number], predicted[number], found, ending, near, tuple(failures)))
     return results
 
@@ -96,14 +99,27 @@ def _norms(batch: Tensor) -> Tensor:
     return batch.reshape(batch.shape[0], -1).norm(dim=1)
 
 
-def _wrong_collapse(claim: Claim, measured: dict[str, Tensor], bindings: dict) -> list[list[int]]:
-    """Positions where predicted and trained collapse disagree, by the diagonal of the invariant that shows it."""
+def _collapse_failures(claim: Claim, measured: dict[str, Tensor], bindings: dict, near: Tensor) -> list[list[str]]:
+    """What is wrong with the predicted collapse of each instance.
+
+    Read off the diagonal of the invariant that shows it: the trained one must vanish where collapse is predicted and nowhere
+    else, and so must the predicted one; near the threshold the predicted one must be small.
+    """
     telling = next(i for i in claim.problem.invariants if i.shows_collapse)
-    size = measured[telling.name].diagonal(dim1=-2, dim2=-1)
-    unit = torch.maximum(size.max(1).values, INVARIANT * evaluate(Formula(telling.unit), bindings))
-    trained = size <= INVARIANT * unit[:, None]
-    predicted = evaluate(claim.prediction.threshold.collapsed, bindings).bool()
-    return [(row.nonzero()[:, 0] + 1).tolist() for row in trained != predicted]
+    unit = evaluate(Formula(telling.unit), bindings)[:, None]
+    trained = measured[telling.name].diagonal(dim1=-2, dim2=-1)
+    predicted = evaluate(claim.prediction.invariants[telling.name], bindings).diagonal(dim1=-2, dim2=-1)
+    collapsed = evaluate(claim.prediction.threshold.collapsed, bindings).bool()
+    zero = INVARIANT * torch.maximum(trained.max(1, keepdim=True).values, INVARIANT * unit)
+    wrong = {
+        "predicted and trained collapse differ": ((trained <= zero) != collapsed) & ~near.any(1, keepdim=True),
+        f"predicted collapse and predicted {telling.name} disagree": ((predicted == 0) != collapsed) & ~near,
+        f"predicted {telling.name} is not small near its threshold": near & ~(predicted <= NEAR_SIZE * unit),
+    }
+    return [
+        [f"{text} at positions {(where[number].nonzero()[:, 0] + 1).tolist()}" for text, where in wrong.items() if bool(where[number].any())]
+        for number in range(len(trained))
+    ]
 
 
 @dataclass(frozen=True)

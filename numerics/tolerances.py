@@ -28,3 +28,7 @@ certificate, which needs no curvature, decides."""
 
 NEAR_CERTIFICATE_GAP = 1e-6
 """Trained value against certified lower bound, relative, near a threshold, where the remaining gradient is larger."""
+
+NEAR_SIZE = 1e-2
+"""How large, in its unit, the predicted size of a class or direction within THRESHOLD_BAND of its threshold may be: it grows
+from zero in proportion to the distance. Keeps a wrong threshold from excusing instances that are not near at all."""

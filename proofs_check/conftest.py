@@ -14,8 +14,7 @@ from theory.claim import registry
 from theory.problem import ParameterError
 
 BATCHES = {"quick": 2, "ci": 6, "thorough": 60}
-"""Batches drawn for each claim; every batch holds BATCH_SIZE instances."""
-BATCH_SIZE = 6
+"""Batches drawn for each claim in each regime of its width."""
 FIXED_SEED = 20230301
 
 _shared = {

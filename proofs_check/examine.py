@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from numerics.certificates import Certificate, certify
-from numerics.compare import Chain, Comparison, compare
+from numerics.compare import Chain, ChainRun, Comparison, compare
 from numerics.optimise import Solution, minimise
 from numerics.tolerances import BELOW, CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP, TIGHT, VALUE_GAP
 from proofs_check.points import chain_points
@@ -29,10 +29,6 @@ class Examination:
     certificates: list[Certificate]
     points: list[SimpleNamespace]
     seconds: float
-
-    @property
-    def trained_point(self) -> SimpleNamespace:
-        return SimpleNamespace(**{name: array.cpu() for name, array in vars(self.solution.best_point()).items()})
 
 
 def examine(claim: Claim, batch: Sequence[Instance], device: str, seed: int = 0) -> Examination:
@@ -77,11 +73,21 @@ def judge(claim: Claim, examination: Examination) -> Judgement:
                 f"[{certificate.lower:.15g}, {certificate.upper:.15g}]"
             )
     chain = Chain(claim, examination.instances)
-    for point in examination.points:
-        failures["chained"] += chain.run(point).violations()
-    at_optimum = chain.run(examination.trained_point)
-    away = [not c.near_threshold for c in judgement.comparisons]
-    for name, slack in zip(at_optimum.names[1:], at_optimum.slack(away), strict=True):
-        if not slack <= TIGHT:
-            failures["chained"].append(f"{name} is not tight at the trained optimum (relative distance {slack:.1e})")
+    runs = [chain.run(point) for point in examination.points]
+    failures["chained"] += chain_failures(runs, [not c.near_threshold for c in judgement.comparisons])
     return judgement
+
+
+def chain_failures(runs: Sequence[ChainRun], away: Sequence[bool]) -> list[str]:
+    """Judge a chain run at many points, the last of them the trained optimum.
+
+    No bound may exceed its predecessor anywhere, and away from thresholds all must meet at the optimum.
+    """
+    failures = [violation for run in runs for violation in run.violations()]
+    optimum = runs[-1]
+    failures += [
+        f"{name} is not tight at the trained optimum (relative distance {slack:.1e})"
+        for name, slack in zip(optimum.names[1:], optimum.slack(away), strict=True)
+        if not slack <= TIGHT
+    ]
+    return failures

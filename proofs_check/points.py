@@ -37,7 +37,9 @@ def mixture(a: SimpleNamespace, b: SimpleNamespace, share: float) -> SimpleNames
     return SimpleNamespace(**{name: (1 - share) * x + share * getattr(b, name) for name, x in vars(a).items()})
 
 
-def tight_points(claim: Claim, instances: Sequence[Instance], generator: torch.Generator) -> list[SimpleNamespace]:
+def tight_points(
+    claim: Claim, instances: Sequence[Instance], generator: torch.Generator, steps: int = TIGHTENING_STEPS
+) -> list[SimpleNamespace]:
     """Return, for each link, points at which gradient descent from a random start has made the link nearly tight.
 
     A wrong constant in a bound shows where the true inequality has no slack to hide it.
@@ -52,7 +54,7 @@ def tight_points(claim: Claim, instances: Sequence[Instance], generator: torch.G
     )
     members = torch.arange(links * size)
     link = members // size
-    for _ in range(TIGHTENING_STEPS):
+    for _ in range(steps):
         optimiser.zero_grad()
         values = chain.run(SimpleNamespace(**leaves)).values
         slack = (values[link, members] - values[link + 1, members]) / values.detach().abs().max(0).values

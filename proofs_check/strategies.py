@@ -17,6 +17,7 @@ from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import ClassCounts, Domain, Flag, Instance, PositiveReal, PositiveReals, Width
 
+BATCH_SIZE = 6
 LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
 MULTIPLES = (1, 1, 1, 2, 3, 10)
@@ -46,12 +47,16 @@ def class_counts(draw: st.DrawFn, balanced: bool) -> tuple[int, ...]:
 @st.composite
 def deviations(draw: st.DrawFn) -> tuple[float, ...]:
     """Standard deviations over two decades, ties included."""
-    size = draw(st.integers(1, LARGEST_K))
+    size = draw(st.integers(2, LARGEST_K))
     distinct = draw(st.lists(powers_of_ten(-1, 1), min_size=1, max_size=size))
     return tuple(distinct[draw(st.integers(0, len(distinct) - 1))] for _ in range(size))
 
 
-def shared_value(domain: Domain, sizes: dict[str, Any]) -> st.SearchStrategy[Any] | None:
+WIDTHS = ("narrow", "wide")
+"""Regimes of a width: below the number of classes or directions as far as the claim allows, or at and above it."""
+
+
+def shared_value(domain: Domain, shared: dict[str, Any], widths: str) -> st.SearchStrategy[Any] | None:
     """Return the strategy of a parameter that fixes the sizes of a batch, or None for one that may vary within it."""
     match domain:
         case ClassCounts(balanced=balanced):
@@ -61,10 +66,11 @@ def shared_value(domain: Domain, sizes: dict[str, Any]) -> st.SearchStrategy[Any
         case Flag():
             return st.booleans()
         case Width(least=least):
-            directions = len(next(v for v in sizes.values() if isinstance(v, tuple)))
+            directions = len(next(v for v in shared.values() if isinstance(v, tuple)))
             lowest = int(least.subs({s: directions for s in least.free_symbols}))
-            edges = st.sampled_from(sorted({max(lowest, w) for w in (directions - 1, directions, directions + 1)} - {0}))
-            return edges | st.integers(lowest, 2 * directions)
+            if widths == "narrow":
+                return st.integers(lowest, max(lowest, directions - 1))
+            return st.integers(max(lowest, directions), 2 * directions)
         case PositiveReal():
             return None
     raise NotImplementedError(f"no strategy for {type(domain).__name__}")
@@ -105,12 +111,12 @@ def tuned_name(claim: Claim) -> str:
 
 
 @st.composite
-def batches(draw: st.DrawFn, claim: Claim, size: int) -> tuple[Instance, ...]:
-    """Draw a batch of ``size`` instances of a claim."""
+def batches(draw: st.DrawFn, claim: Claim, widths: str, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
+    """Draw a batch of instances of a claim, in one regime of WIDTHS."""
     shared: dict[str, Any] = {}
     free = []
     for parameter in claim.problem.parameters:
-        strategy = shared_value(parameter.domain, shared)
+        strategy = shared_value(parameter.domain, shared, widths)
         if strategy is None:
             free.append(parameter.name)
         else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hypothesis
 import pytest
 
-from proofs_check.conftest import BATCH_SIZE
 from proofs_check.report import Ledger
-from proofs_check.strategies import batches
+from proofs_check.strategies import WIDTHS, batches
 from theory.claim import Claim
+from theory.problem import Instance
 
 
 def test_derived(claim: Claim) -> None:
@@ -22,10 +22,12 @@ def test_derived(claim: Claim) -> None:
 def test_compared(claim: Claim, aspect: str, ledger: Ledger) -> None:
     """Instances drawn over the whole domain show no failure of this aspect."""
 
-    @hypothesis.seed(ledger.seed)
-    @hypothesis.given(batches(claim, BATCH_SIZE))
-    def no_failure(batch: tuple) -> None:
-        failures = ledger.judged(claim, batch).failures[aspect]
-        assert not failures, "\n".join(failures)
+    for widths in WIDTHS:
 
-    no_failure()
+        @hypothesis.seed(ledger.seed)
+        @hypothesis.given(batches(claim, widths))
+        def no_failure(batch: tuple[Instance, ...]) -> None:
+            failures = ledger.judged(claim, batch).failures[aspect]
+            assert not failures, "\n".join(failures)
+
+        no_failure()
