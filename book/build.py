@@ -22,7 +22,7 @@ STATIC_PAGES = ("how_the_checks_work", "add_a_claim")
 
 
 def write_source() -> None:
-    """Write the complete source of the book: pages from their templates, styles, plotly.js, and the table of contents."""
+    """Write the complete source of the book: pages from their templates, styles, plotly.js and table of contents."""
     shutil.rmtree(SOURCE, ignore_errors=True)
     (SOURCE / "claims").mkdir(parents=True)
     (SOURCE / "static").mkdir()
@@ -56,9 +56,10 @@ def build_html() -> int:
     shutil.rmtree(HTML, ignore_errors=True)
     shutil.rmtree(HTML.parent / ".doctrees", ignore_errors=True)
     paths = [str(BOOK.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    strictly = ["--warningiserror", "--nitpick", "--keep-going"]
     return subprocess.run(
-        [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(SOURCE)]
-        + ["--path-output", str(BOOK), "--warningiserror", "--nitpick", "--keep-going"],
+        [*start, "build", str(SOURCE), "--path-output", str(BOOK), *strictly],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
         check=False,
     ).returncode

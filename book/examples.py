@@ -16,15 +16,28 @@ from numerics.certificates import Certificate, certify
 from numerics.compare import Comparison, compare
 from numerics.invariants import measure
 from numerics.optimise import Solution, minimise
+from numerics.tolerances import NEAR_CERTIFICATE_GAP
 from theory.claim import Claim, Verdict, find
 from theory.expressions import Formula, evaluate_exactly
-from theory.problem import REQUIRED, ClassCounts, Domain, Flag, Instance, Invariant, PositiveReal, PositiveReals, Width
+from theory.problem import (
+    REQUIRED,
+    ClassCounts,
+    Domain,
+    Flag,
+    Instance,
+    Invariant,
+    ParameterError,
+    PositiveReal,
+    PositiveReals,
+    Width,
+)
 
 STARTS = 8
-SWEEP_STARTS = 8
+SWEEP_STARTS = 4
+SWEEP_ROUNDS = 6
 SWEEP_POINTS = 16
 SHOWN_DIRECTIONS = 3
-"""As many classes or directions stay alive in the example, where they cross their thresholds one by one: three can be drawn."""
+"""As many classes or directions are alive in the example where thresholds differ: three can be drawn."""
 
 
 @singledispatch
@@ -101,7 +114,7 @@ class TrainedExample:
     example: Example
     solution: Solution
     comparison: Comparison
-    certificate: Certificate
+    certificate: Certificate | None
 
     @property
     def point(self) -> SimpleNamespace:
@@ -145,7 +158,10 @@ def make_example(claim: Claim) -> Example:
 
 
 def checked(claim: Claim, solution: Solution) -> list[Comparison]:
-    """Hold training against prediction; raises AssertionError when a claim that HOLDS fails, so that no page shows it."""
+    """Hold training against prediction.
+
+    Raises AssertionError when a claim that HOLDS fails: no page shows it then.
+    """
     comparisons = compare(claim, solution)
     failures = [failure for comparison in comparisons for failure in comparison.failures]
     if failures and claim.verdict is Verdict.HOLDS:
@@ -158,8 +174,20 @@ def train_example(claim_id: str) -> TrainedExample:
     example = make_example(find(claim_id))
     solution = minimise(example.claim.problem, [example.instance], starts=STARTS)
     comparison = checked(example.claim, solution)[0]
-    point = SimpleNamespace(**{name: array[0] for name, array in vars(solution.best_point()).items()})
-    return TrainedExample(example, solution, comparison, certify(example.claim, example.instance, point))
+    return TrainedExample(example, solution, comparison, certificates(example.claim, solution)[0])
+
+
+def certificates(claim: Claim, solution: Solution) -> list[Certificate | None]:
+    """Certify the best point of each instance; None where no certificate applies to the problem."""
+    best = vars(solution.best_point())
+    found: list[Certificate | None] = []
+    for number, instance in enumerate(solution.instances):
+        point = SimpleNamespace(**{name: array[number] for name, array in best.items()})
+        try:
+            found.append(certify(claim, instance, point))
+        except ParameterError:
+            found.append(None)
+    return found
 
 
 def sweep_values(example: Example, count: int) -> list[float]:
@@ -168,9 +196,25 @@ def sweep_values(example: Example, count: int) -> list[float]:
     return [math.exp(low + (high - low) * i / (count - 1)) for i in range(count)]
 
 
-def train_sweep(example: Example, tuned: list[float]) -> torch.Tensor:
-    """Train at every value of the tuned parameter in one batch; return the diagonals that show the collapse."""
+def train_sweep(example: Example, tuned: list[float]) -> tuple[torch.Tensor, int]:
+    """Train at every value of the tuned parameter, all in one batch.
+
+    Where the certificate does not close, training is repeated from new starts and the lower result kept; the prediction
+    plays no part. Returns the diagonals that show the collapse [values, directions] and how many of them are certified.
+    """
     instances = [example.at(value) for value in tuned]
-    solution = minimise(example.claim.problem, instances, starts=SWEEP_STARTS)
-    checked(example.claim, solution)
-    return measure(example.claim, instances, solution.best_point())[example.telling.name].diagonal(dim1=-2, dim2=-1)
+    lowest = [math.inf] * len(tuned)
+    diagonals: list[torch.Tensor] = [torch.empty(0)] * len(tuned)
+    left = list(range(len(tuned)))
+    for seed in range(SWEEP_ROUNDS):
+        again = [instances[number] for number in left]
+        solution = minimise(example.claim.problem, again, starts=SWEEP_STARTS, seed=seed)
+        measured = measure(example.claim, again, solution.best_point())[example.telling.name].diagonal(dim1=-2, dim2=-1)
+        for number, value, diagonal in zip(left, solution.best_value().tolist(), measured, strict=True):
+            if value < lowest[number]:
+                lowest[number], diagonals[number] = value, diagonal
+        closed = [c is not None and c.gap <= NEAR_CERTIFICATE_GAP for c in certificates(example.claim, solution)]
+        left = [number for number, done in zip(left, closed, strict=True) if not done]
+        if not left:
+            break
+    return torch.stack(diagonals), len(tuned) - len(left)

@@ -16,11 +16,16 @@ from torch import Tensor
 from book.examples import SWEEP_POINTS, Example, TrainedExample, noun, sweep_values, train_sweep
 from numerics.arrays import DTYPE
 from numerics.compare import run_chain
+from numerics.tolerances import NEAR_CERTIFICATE_GAP, VALUE_GAP
 from theory.problem import Instance
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#444444")
 """Colours that readers with colour-blindness tell apart (Okabe and Ito)."""
-FIT = "new ResizeObserver(() => Plotly.Plots.resize('{plot_id}')).observe(document.getElementById('{plot_id}').parentElement);"
+DASHES = ("solid", "dot", "dashdot", "dash")
+FIT = """
+    const figure = document.getElementById("{plot_id}");
+    new ResizeObserver(() => Plotly.Plots.resize(figure)).observe(figure.parentElement);
+"""
 """Script that keeps a figure as wide as its column; plotly puts the id of the figure in."""
 SCENE = {"backgroundcolor": "white", "gridcolor": "#dfe3e8"}
 FLOOR = 1e-17
@@ -70,15 +75,20 @@ def relative(number: float) -> str:
 def comparison_table(run: TrainedExample) -> HTML:
     """Return predicted against trained value, the deviations of the invariants, and the certificate."""
     comparison, certificate, solution = run.comparison, run.certificate, run.solution
-    reached = (solution.values[0] - comparison.value <= 1e-9 * abs(comparison.value)).sum().item()
+    reached = (solution.values[0] - comparison.value <= VALUE_GAP * abs(comparison.value)).sum().item()
+    certified = [("Certified lower bound", "none applies to this problem yet")]
+    if certificate is not None:
+        certified = [
+            (f"Certified lower bound ({certificate.method})", f"{certificate.lower:.12g}"),
+            ("Relative gap to the trained minimum", relative(certificate.gap)),
+        ]
     says = {i.name: words_in_html(i.says) for i in run.example.claim.problem.invariants}
     rows = [
         ("Predicted minimum", f"{comparison.predicted:.12g}"),
         ("Trained minimum", f"{comparison.value:.12g}"),
         ("Relative gap of the two", relative(comparison.gap)),
         *((f"Relative deviation of {says[name]}", relative(size)) for name, size in comparison.deviations.items()),
-        (f"Certified lower bound ({certificate.method})", f"{certificate.lower:.12g}"),
-        ("Relative gap to the trained minimum", relative(certificate.gap)),
+        *certified,
         ("Starts that reached this minimum", f"{reached} of {solution.values.shape[1]}"),
         (f"Training time on {solution.device}", f"{solution.seconds:.2f} s"),
     ]
@@ -109,7 +119,7 @@ def spread_views(gram: Tensor) -> Tensor:
 
 
 def geometry(run: TrainedExample) -> HTML:
-    """Draw the vectors behind the Gram matrices among the invariants: predicted as arrows, trained as rings at the tips.
+    """Draw the vectors behind the Gram matrices among the invariants: predicted lines, trained rings.
 
     A Gram matrix fixes its vectors up to a rotation; the symmetric square root is the choice made for both.
     """
@@ -154,9 +164,10 @@ def geometry(run: TrainedExample) -> HTML:
     figure.update_layout(showlegend=False)
     figure.update_scenes(aspectmode="cube", camera={"eye": {"x": 1.15, "y": 1.15, "z": 0.75}})
     words = (
-        f"Drag to turn. Lines end at the predicted vectors, rings are the trained ones, and the numbers are those of the "
-        f"{noun(example.claim)}; a vector of length zero has collapsed. A Gram matrix fixes its vectors up to a rotation: for "
-        "both, the rows of its symmetric square root are drawn, in the leading eigenvectors of the predicted matrix."
+        "Drag to turn. Lines end at the predicted vectors, rings are the trained ones, and each number is that of a "
+        f"{noun(example.claim)}; a vector of length zero has collapsed. A Gram matrix fixes its vectors up to a "
+        "rotation: for both, the rows of its symmetric square root are drawn, along the leading eigenvectors of the "
+        "predicted matrix."
     )
     return show(figure, words, 440)
 
@@ -176,7 +187,7 @@ def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> Si
 
 
 def chain(run: TrainedExample) -> HTML:
-    """Draw loss and bounds above the predicted value: along a random ray, and from a random point to the trained optimum."""
+    """Draw loss and bounds above the predicted value: along a random ray, and on the way to the trained optimum."""
     example = run.example
     ray = random_points(example, LENGTHS, seed=0)
     start = random_points(example, (1.0,), seed=1)
@@ -195,7 +206,7 @@ def chain(run: TrainedExample) -> HTML:
             figure.add_trace(
                 go.Scatter(
                     x=positions, y=gaps, mode="lines", name=name, legendgroup=name, showlegend=column == 1,
-                    line={"color": COLOURS[number], "width": 2.5, "dash": "solid" if number == 0 else ("dash", "dot", "dashdot")[number % 3]},
+                    line={"color": COLOURS[number], "width": 2.5, "dash": DASHES[number % 4]},
                 ), row=1, col=column,
             )  # fmt: skip
     ended = run_chain(example.claim, [example.instance], optimum)
@@ -207,8 +218,8 @@ def chain(run: TrainedExample) -> HTML:
     figure.update_yaxes(**power, row=1, col=2)
     figure.update_layout(legend={"orientation": "h", "y": -0.25})
     words = (
-        "Each line is one bound of the chain above the predicted value, which is the zero of this scale; a line never rises above "
-        f"the one before it. At the trained optimum itself all of them agree to {apart:.0e} (relative)."
+        "Each line is one bound of the chain above the predicted value, which is the zero of this scale; a line never "
+        f"rises above the one before it. At the trained optimum itself all of them agree to {apart:.0e} (relative)."
     )
     return show(figure, words, 430)
 
@@ -227,7 +238,7 @@ def crossing(run: TrainedExample) -> HTML:
     example = run.example
     symbol = symbol_in_html(example.claim.prediction.threshold.tuned)
     trained_at, curve_at = sweep_values(example, SWEEP_POINTS), sweep_values(example, 240)
-    trained = train_sweep(example, trained_at)
+    trained, certified = train_sweep(example, trained_at)
     predicted_there = example.predicted(example.telling, [example.at(x) for x in trained_at]).diagonal(dim1=-2, dim2=-1)
     curves = example.predicted(example.telling, [example.at(x) for x in curve_at]).diagonal(dim1=-2, dim2=-1)
     name = f"diagonal of the {example.telling.name.replace('_', ' ')}"
@@ -263,7 +274,8 @@ def crossing(run: TrainedExample) -> HTML:
             name=label, row=1, col=1,
         )  # fmt: skip
         figure.add_scatter(
-            x=[x for x in trained_at for _ in group], y=trained[:, group].flatten().tolist(), mode="markers", name=f"{label}, trained", showlegend=False,
+            x=[x for x in trained_at for _ in group], y=trained[:, group].flatten().tolist(), mode="markers",
+            name=f"{label}, trained", showlegend=False,
             marker={"symbol": "circle-open", "size": 9, "color": colours[group[0]], "line": {"width": 2}}, row=1, col=1,
         )  # fmt: skip
     for threshold in sorted(set(example.critical)):
@@ -272,18 +284,18 @@ def crossing(run: TrainedExample) -> HTML:
     figure.update_xaxes(title=noun(example.claim), row=1, col=2)
     figure.update_yaxes(range=[0, top], row=1, col=1, title=name)
     figure.update_yaxes(range=[0, top], row=1, col=2)
-    steps = [
-        {
-            "method": "restyle", "label": f"{x:.3g}",
-            "args": [{"x": [labels, labels, [x, x]], "y": [predicted_there[i].tolist(), trained[i].tolist(), [0, top]]}, [0, 1, 2]],
-        } for i, x in enumerate(trained_at)
-    ]  # fmt: skip
+    steps = []
+    for x, bars, rings in zip(trained_at, predicted_there.tolist(), trained.tolist(), strict=True):
+        moved = {"x": [labels, labels, [x, x]], "y": [bars, rings, [0, top]]}
+        steps.append({"method": "restyle", "label": f"{x:.3g}", "args": [moved, [0, 1, 2]]})
+    current = {"prefix": f"{symbol} = "}
     figure.update_layout(
-        sliders=[{"steps": steps, "active": first, "currentvalue": {"prefix": f"{symbol} = "}, "pad": {"t": 55, "b": 10}}],
+        sliders=[{"steps": steps, "active": first, "currentvalue": current, "pad": {"t": 55, "b": 10}}],
         legend={"orientation": "h", "y": 1.12}, bargap=0.35,
     )  # fmt: skip
     words = (
-        f"Move the slider to change {symbol}. Lines and bars are predicted, rings are trained, all trained in one batch; the dotted "
-        f"lines are the predicted thresholds, at each of which a {noun(example.claim)} collapses."
+        f"Move the slider to change {symbol}. Lines and bars are predicted, rings are trained; the dotted lines are "
+        f"the predicted thresholds, at each of which a {noun(example.claim)} collapses. Of the {len(trained_at)} "
+        f"trained points {certified} are certified to be global minima up to {NEAR_CERTIFICATE_GAP:.0e} (relative)."
     )
     return show(figure, words, 560)

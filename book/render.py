@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,12 @@ def page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"latex": sp.latex, "prose": prose, "formula": formula, "slug": slug, "sentence": sentence}
+    environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (formula, prose, sentence, slug)}}
     environment.globals |= {
-        "badge": badge, "cells": cells, "constants": constants, "entry_name": entry_name, "references": references, "noun": noun, "within_rank": within_rank, "expressed": expressed,
-        "registry": registry, "setting": setting, "source_from": source_from, "summary": summary, "tables": verdict_tables,
-        "tolerances": numerics.tolerances, "parts_of_a_claim": parts_of_a_claim,
-    }  # fmt: skip
+        f.__name__: f for f in (badge, cells, constants, entry_name, expressed, noun, parts_of_a_claim)
+    }
+    environment.globals |= {f.__name__: f for f in (references, registry, setting, source_from, summary, within_rank)}
+    environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances}
     return environment.get_template(f"{template}.md").render(**values)
 
 
@@ -117,7 +118,7 @@ def constants(module: Any) -> list[tuple[str, Any, str]]:
     """Return name, value and docstring of each constant of a module, in the order of the file."""
     body = ast.parse(inspect.getsource(module)).body
     found = []
-    for statement, following in zip(body, body[1:], strict=False):
+    for statement, following in pairwise(body):
         if isinstance(statement, ast.Assign) and isinstance(following, ast.Expr):
             name = statement.targets[0].id
             found.append((name, getattr(module, name), prose(" ".join(ast.literal_eval(following.value).split()))))

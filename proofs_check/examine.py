@@ -36,6 +36,8 @@ def examine(claim: Claim, batch: Sequence[Instance], device: str, seed: int = 0)
     began = time.perf_counter()
     bounded = any(v.nonnegative for v in claim.problem.variables)
     solution = minimise(claim.problem, batch, starts=STARTS["bounded" if bounded else "free"], seed=seed, device=device)
+    if solution.interrupted:
+        raise KeyboardInterrupt
     best = solution.best_point()
     certificates = [
         certify(claim, instance, SimpleNamespace(**{name: array[i] for name, array in vars(best).items()}))

@@ -38,22 +38,24 @@ class Domain(ABC):
         """
 
 
-def _number(name: str, value: Any, allowed: str) -> float:
-    if isinstance(value, bool) or value is None:
-        raise reject(name, value, allowed)
+def _number(name: str, value: Any, allowed: str, whole: Any = None) -> float:
+    """Return a finite number; the error shows ``whole``, the list the value stands in, where there is one."""
+    shown = value if whole is None else whole
+    if isinstance(value, bool):
+        raise reject(name, shown, allowed)
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise reject(name, value, allowed) from None
+        raise reject(name, shown, allowed) from None
     if not math.isfinite(number):
-        raise reject(name, value, allowed)
+        raise reject(name, shown, allowed)
     return number
 
 
-def _integer(name: str, value: Any, allowed: str) -> int:
-    number = _number(name, value, allowed)
+def _integer(name: str, value: Any, allowed: str, whole: Any = None) -> int:
+    number = _number(name, value, allowed, whole)
     if number != int(number):
-        raise reject(name, value, allowed)
+        raise reject(name, value if whole is None else whole, allowed)
     return int(number)
 
 
@@ -71,7 +73,7 @@ class PositiveReal(Domain):
     says: str = "a finite number above 0"
 
     def canonical(self, name: str, value: Any) -> float:
-        number = float(_number(name, value, self.says))
+        number = _number(name, value, self.says)
         if not number > 0:
             raise reject(name, value, self.says)
         return number
@@ -84,7 +86,7 @@ class PositiveReals(Domain):
     says: str = "a list of finite numbers above 0, such as 3,2,1"
 
     def canonical(self, name: str, value: Any) -> tuple[float, ...]:
-        numbers = [float(_number(name, v, self.says)) for v in _items(name, value, self.says)]
+        numbers = [_number(name, v, self.says, whole=value) for v in _items(name, value, self.says)]
         if not numbers or not all(v > 0 for v in numbers):
             raise reject(name, value, self.says)
         return tuple(numbers)
@@ -102,7 +104,7 @@ class ClassCounts(Domain):
         return f"a list of at least 2 {rule}"
 
     def canonical(self, name: str, value: Any) -> tuple[int, ...]:
-        counts = [_integer(name, v, self.says) for v in _items(name, value, self.says)]
+        counts = [_integer(name, v, self.says, whole=value) for v in _items(name, value, self.says)]
         if len(counts) < 2 or min(counts) < 1 or (self.balanced and len(set(counts)) > 1):
             raise reject(name, value, self.says)
         return tuple(counts)

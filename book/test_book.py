@@ -1,0 +1,266 @@
+"""The built book in a browser without network: formulas, figures, links and the verdict table of every page."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+
+from theory.claim import registry
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+if CHROMIUM is None or DRIVER is None:
+    pytest.skip(
+        "browser tests were left out; they need Chromium: apt-get install chromium chromium-driver",
+        allow_module_level=True,
+    )
+
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.remote.webdriver import WebDriver  # noqa: E402
+from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
+from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
+
+HTML = Path(__file__).resolve().parent / "_build" / "html"
+CLAIM_PAGES = tuple(f"claims/{claim_id}.html" for claim_id in registry())
+PAGES = ("index.html", "how_the_checks_work.html", "add_a_claim.html", *CLAIM_PAGES)
+PATIENCE = 60
+"""Seconds a page may take to draw: 3D scenes are rendered in software here."""
+FIGURES = 3
+"""Figures of a claim's page."""
+
+BLANK = 10_000
+"""An image of a scene that shows nothing has fewer characters than this."""
+CHROMIUM_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--window-size=1360,1000",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+)
+INTO_VIEW = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})"
+SETTLED = """
+const done = arguments[0];
+const formulas = window.MathJax && MathJax.startup ? MathJax.startup.promise : Promise.resolve();
+formulas.then(() => done(true), error => done(String(error)));
+"""
+DRAWN = """
+return [...document.querySelectorAll(".plotly-graph-div")].map(figure =>
+  figure.querySelectorAll("svg.main-svg .trace, svg.main-svg .trace.bars").length
+  + figure.querySelectorAll(".gl-container canvas").length);
+"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves the book and keeps silent about it."""
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
+class Links(HTMLParser):
+    """The links and anchors of a page as it lies on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        if given.get("id"):
+            self.anchors.add(given["id"])
+        for name in ("href", "src"):
+            if given.get(name):
+                self.links.append(given[name])
+
+
+class Resources(Links):
+    """What a page loads by itself: scripts, styles and images, but not the links a reader may follow."""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag != "a":
+            super().handle_starttag(tag, attributes)
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """Serve the built book on this machine and return its address."""
+    if not (HTML / "index.html").exists():
+        pytest.fail("the book is not built: run make book first")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(HTML)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser(address: str) -> Iterator[WebDriver]:
+    """Start Chromium, which reaches nothing but this machine."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in CHROMIUM_OPTIONS:
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.set_script_timeout(PATIENCE)
+    yield driver
+    driver.quit()
+
+
+@dataclass(frozen=True)
+class OpenPage:
+    """A page in the browser, with what it asked for and complained about while it was opened."""
+
+    name: str
+    browser: WebDriver
+    requested: list[str]
+    complaints: list[str]
+
+    def ask(self, script: str, *arguments: object) -> Any:
+        return self.browser.execute_script(script, *arguments)
+
+    def figures_with(self, inside: str) -> list[WebElement]:
+        """Return the figures that hold such an element."""
+        figures = self.browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
+        return [figure for figure in figures if figure.find_elements(By.CSS_SELECTOR, inside)]
+
+    def until_changed(self, script: str, figure: WebElement, before: object) -> object:
+        """Wait until the script gives another answer, and return that."""
+        WebDriverWait(self.browser, PATIENCE).until(lambda _: self.ask(script, figure) != before)
+        return self.ask(script, figure)
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request: pytest.FixtureRequest, browser: WebDriver, address: str) -> OpenPage:
+    """Open a page once for all its tests; its formulas are set and its figures drawn."""
+    browser.get("about:blank")
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.get(address + request.param)
+    assert browser.execute_async_script(SETTLED) is True
+    WebDriverWait(browser, PATIENCE).until(lambda b: all(b.execute_script(DRAWN)))
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    requested = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    complaints = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    return OpenPage(request.param, browser, requested, complaints)
+
+
+def test_page_reads_without_network(page: OpenPage, address: str) -> None:
+    assert page.complaints == []
+    assert address + page.name in page.requested
+    assert [url for url in page.requested if not url.startswith((address, "data:", "blob:"))] == []
+
+
+def test_formulas_are_set(page: OpenPage) -> None:
+    written = page.browser.find_elements(By.CSS_SELECTOR, "article .math")
+    unset = page.ask(
+        "return [...document.querySelectorAll('article .math')].filter(e => !e.querySelector('mjx-container'))"
+        ".map(e => e.textContent)"
+    )
+    assert unset == []
+    assert page.browser.find_elements(By.CSS_SELECTOR, "mjx-merror, [data-mjx-error]") == []
+    assert len(written) > 30 or page.name not in CLAIM_PAGES
+    shown = page.ask(
+        "const a = document.querySelector('article').cloneNode(true);"
+        "a.querySelectorAll('pre, code, script, style, mjx-container').forEach(e => e.remove()); return a.textContent"
+    )
+    assert [sign for sign in ("$$", "\\(", "\\frac", "{{", "{%", "{ref}") if sign in shown] == []
+
+
+def test_page_does_not_scroll_sideways(page: OpenPage) -> None:
+    assert page.ask("return document.documentElement.scrollWidth <= window.innerWidth")
+    widest = "Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot .main-svg')].map(f => f.clientWidth))"
+    assert page.ask(f"return {widest} <= document.querySelector('article').clientWidth")
+
+
+def test_figures_are_drawn(page: OpenPage) -> None:
+    figures = page.browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
+    assert len(figures) == (FIGURES if page.name in CLAIM_PAGES else 0)
+    for scene in page.figures_with(".gl-container"):
+        picture = page.browser.execute_async_script(
+            "const [figure, done] = arguments;"
+            "Plotly.toImage(figure, {format: 'png', width: 500, height: 300}).then(done, done)",
+            scene,
+        )
+        assert picture.startswith("data:image/png")
+        assert len(picture) > BLANK
+
+
+def test_geometry_can_be_turned(page: OpenPage) -> None:
+    camera = "return JSON.stringify(arguments[0]._fullLayout.scene._scene.getCamera().eye)"
+    for figure in page.figures_with(".gl-container"):
+        before = page.ask(camera, figure)
+        page.ask(INTO_VIEW, figure)
+        drag = ActionChains(page.browser, duration=50)
+        drag.move_to_element_with_offset(figure, -figure.size["width"] // 4, 0).click_and_hold()
+        drag.move_by_offset(80, 30).move_by_offset(20, 10).release().perform()
+        assert page.until_changed(camera, figure, before)
+
+
+def test_slider_crosses_the_threshold(page: OpenPage) -> None:
+    bars = "return Array.from(arguments[0]._fullData[0].y)"
+    for figure in page.figures_with(".slider-container"):
+        before = page.ask(bars, figure)
+        page.ask(INTO_VIEW, figure)
+        rail = figure.find_element(By.CSS_SELECTOR, ".slider-rail-touch-rect")
+        to_the_end = ActionChains(page.browser, duration=50)
+        to_the_end.move_to_element_with_offset(rail, rail.size["width"] // 2 - 8, 0).click().perform()
+        after = page.until_changed(bars, figure, before)
+        assert min(before) > 0
+        assert max(after) == 0
+
+
+def test_landing_page_has_a_row_for_every_claim(page: OpenPage) -> None:
+    if page.name != "index.html":
+        return
+    tables = page.browser.find_elements(By.CSS_SELECTOR, "article table")
+    assert tables != []
+    for table in tables:
+        linked = [a.get_attribute("href") for a in table.find_elements(By.CSS_SELECTOR, "tbody td:first-child a")]
+        assert sorted(link.rpartition("/")[2] for link in linked) == sorted(f"{name}.html" for name in registry())
+
+
+def written_pages() -> list[Path]:
+    """Return the pages of the built book, without the templates that the theme leaves in its assets."""
+    if not (HTML / "index.html").exists():
+        pytest.fail("the book is not built: run make book first")
+    return [path for path in sorted(HTML.rglob("*.html")) if "_static" not in path.relative_to(HTML).parts]
+
+
+def test_internal_links_resolve() -> None:
+    pages = {path: Links(path) for path in written_pages()}
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            if urlsplit(link).scheme or urlsplit(link).netloc:
+                continue
+            target = urlsplit(urljoin(path.as_uri(), link))
+            file = Path(unquote(target.path))
+            if not file.is_file() or (
+                target.fragment and file in pages and unquote(target.fragment) not in pages[file].anchors
+            ):
+                broken.append(f"{path.relative_to(HTML)}: {link}")
+    assert broken == []
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    loaded = {path.name: [link for link in Resources(path).links if urlsplit(link).netloc] for path in written_pages()}
+    assert {name: links for name, links in loaded.items() if links} == {}

@@ -1,0 +1,141 @@
+"""The commands behind ``python -m numerics``: train and certify."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+from rich.console import Console
+from rich.status import Status
+
+from numerics.certificates import certify
+from numerics.compare import Comparison, compare
+from numerics.optimise import Ending, Solution, choose_device, minimise
+from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
+from theory.claim import Claim, find
+from theory.commands import CHECK_FAILED, DONE, INTERRUPTED, parse_assignments, print_json, shown_parameters
+from theory.problem import Instance, ParameterError
+
+
+def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Solution:
+    """Train one instance with a progress line on a terminal's standard error."""
+    choose_device(options.device)
+    console = Console(stderr=True)
+    with Status("training", console=console) if console.is_terminal else _Silent() as status:
+
+        def progress(iteration: int, running: int) -> None:
+            status.update(f"training {claim.id}: iteration {iteration}, {running} runs left")
+
+        return minimise(
+            claim.problem, [instance], starts=options.starts, seed=options.seed, device=options.device, progress=progress
+        )
+
+
+class _Silent:
+    """Stands in for a progress line where there is no terminal."""
+
+    def __enter__(self) -> _Silent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def update(self, _: str) -> None:
+        return None
+
+
+def _endings(solution: Solution) -> dict[str, int]:
+    return {e.name.lower(): int((solution.endings == e).sum()) for e in Ending if e is not Ending.RUNNING}
+
+
+def _report_interruption(solution: Solution) -> int:
+    ended = _endings(solution)
+    print(
+        f"interrupted after {solution.seconds:.1f} s: {ended['converged']} of {solution.values.numel()} runs had "
+        f"converged, lowest value so far {float(solution.best_value()[0]):.15g}",
+        file=sys.stderr,
+    )
+    return INTERRUPTED
+
+
+def _print_training(comparison: Comparison, result: dict) -> None:
+    print(f"value     {comparison.value:.15g}\npredicted {comparison.predicted:.15g}\ngap       {comparison.gap:.1e} (relative)")
+    for name, deviation in comparison.deviations.items():
+        print(f"{name} deviates by {deviation:.1e}")
+    print(f"{result['starts']} starts, {result['endings']}, {result['seconds']:.2f} s on {result['device']}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m numerics", description="Training and certificates for claims.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("id")
+    shared.add_argument("parameters", nargs="*", metavar="name=value")
+    shared.add_argument("--starts", default="8", help="random starts (default 8)")
+    shared.add_argument("--seed", default="0", help="seed of the random starts (default 0)")
+    shared.add_argument("--device", default="auto", help="cpu, cuda or auto (default)")
+    shared.add_argument("--json", action="store_true", help="print JSON")
+    commands.add_parser("train", parents=[shared], help="minimise from random starts and compare with the prediction")
+    commands.add_parser("certify", parents=[shared], help="train, then bound the global minimum from below")
+    options = parser.parse_args(arguments)
+    options.starts = _whole_number("starts", options.starts, least=1)
+    options.seed = _whole_number("seed", options.seed, least=0)
+    claim = find(options.id)
+    instance = claim.problem.instance(**parse_assignments(options.parameters))
+    solution = _train(claim, instance, options)
+    if solution.interrupted:
+        return _report_interruption(solution)
+    comparison = compare(claim, solution)[0]
+    if options.command == "train":
+        result = {
+            "id": claim.id,
+            "parameters": shown_parameters(claim, instance),
+            "value": comparison.value,
+            "predicted": comparison.predicted,
+            "gap": comparison.gap,
+            "deviations": comparison.deviations,
+            "starts": options.starts,
+            "seed": options.seed,
+            "endings": _endings(solution),
+            "near_threshold": comparison.near_threshold,
+            "seconds": solution.seconds,
+            "device": solution.device,
+            "failures": list(comparison.failures),
+        }
+        if options.json:
+            print_json(result)
+        else:
+            _print_training(comparison, result)
+        failures = comparison.failures
+    else:
+        point = SimpleNamespace(**{name: array[0] for name, array in vars(solution.best_point()).items()})
+        certificate = certify(claim, instance, point)
+        allowed = NEAR_CERTIFICATE_GAP if comparison.near_threshold else CERTIFICATE_GAP
+        failures = () if certificate.gap <= allowed else (f"certificate gap {certificate.gap:.1e} exceeds {allowed:.0e}",)
+        result = {
+            "id": claim.id,
+            "parameters": shown_parameters(claim, instance),
+            "upper": certificate.upper,
+            "lower": certificate.lower,
+            "gap": certificate.gap,
+            "rigorous": certificate.rigorous,
+            "method": certificate.method,
+            "seconds": solution.seconds,
+            "device": solution.device,
+            "failures": list(failures),
+        }
+        if options.json:
+            print_json(result)
+        else:
+            print(f"upper {certificate.upper:.15g}\nlower {certificate.lower:.15g} ({certificate.method} bound, floating point)\ngap   {certificate.gap:.1e} (relative)")
+    for failure in failures:
+        print(f"check failed: {failure}", file=sys.stderr)
+    return CHECK_FAILED if failures else DONE
+
+
+def _whole_number(name: str, text: str, least: int) -> int:
+    if not text.isdigit() or int(text) < least:
+        raise ParameterError(f"{name}: {text!r} is not allowed; {name} is an integer of at least {least}")
+    return int(text)

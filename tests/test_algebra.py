@@ -1,0 +1,82 @@
+"""Matrices of symbolic size against SymPy's own matrices."""
+
+from types import SimpleNamespace
+
+import pytest
+import sympy as sp
+
+from theory import symbols as sym
+from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
+from theory.claim import find
+from theory.expressions import equal
+
+K, k = sym.K, sym.k
+a, b = sp.symbols("a b", positive=True)
+x = sp.IndexedBase("x", positive=True)
+AIBJ = SymbolicMatrix.identity(K) * a + SymbolicMatrix.ones(K) * b
+SCALED = AIBJ @ SymbolicMatrix.diag(K, x[k])
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize(
+    ("symbolic", "operation"),
+    [
+        (AIBJ @ AIBJ, lambda p, q: p * p),
+        (SCALED @ AIBJ, lambda p, q: q * p),
+        (SCALED @ SCALED.T, lambda p, q: q * q.T),
+        (SCALED.T @ SCALED, lambda p, q: q.T * q),
+        (SCALED - AIBJ, lambda p, q: q - p),
+    ],
+)
+def test_operations_agree_with_concrete_matrices(size, symbolic, operation):
+    expected = operation(AIBJ.concrete(size), SCALED.concrete(size))
+    assert (symbolic.concrete(size) - expected).applyfunc(sp.expand) == sp.zeros(size)
+
+
+def test_trace_agrees_with_concrete_matrices():
+    assert sp.expand((SCALED @ SCALED.T).trace().subs(K, 3).doit() - (SCALED.concrete(3) * SCALED.concrete(3).T).trace()) == 0
+
+
+def test_a_wrong_product_is_noticed():
+    wrong = AIBJ @ AIBJ + SymbolicMatrix.identity(K)
+    assert (wrong.concrete(3) - AIBJ.concrete(3) ** 2).applyfunc(sp.expand) != sp.zeros(3)
+
+
+@pytest.mark.parametrize("claim_id", ["ce-balanced-etf", "ce-imbalanced-relu", "mse-imbalanced"])
+def test_symbolic_loss_is_the_concrete_loss_of_all_samples(claim_id):
+    """The loss at a structured point, one column a class, equals the loss of the full sample matrix."""
+    problem = find(claim_id).problem
+    counts = (2, 2, 2) if claim_id == "ce-balanced-etf" else (3, 2, 1)
+    multiplicity = sp.IndexedBase("n", positive=True)
+    h = SymbolicMatrix.diag(K, x[k])
+    centring = SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K) * (1 / K)
+    xp = SymbolicArrays(K, multiplicity[k])
+    v = SimpleNamespace(W=centring * a, H=h, b=sp.Integer(0))
+    symbolic = problem.loss(xp, v, problem.data(xp), Symbols()).subs(K, 3).doit()
+    symbolic = substitute_indexed(symbolic, multiplicity, sp.Piecewise(*[(c, sp.Eq(k, i + 1)) for i, c in enumerate(counts)]))
+    classes = tuple(i for i, c in enumerate(counts) for _ in range(c))
+    concrete_xp = ConcreteArrays(3, classes)
+    columns = h.concrete(3)
+    full = sp.Matrix.hstack(*[columns[:, c] for c in classes])
+    concrete_v = SimpleNamespace(W=v.W.concrete(3), H=full, b=sp.zeros(3, 1))
+    concrete = problem.loss(concrete_xp, concrete_v, problem.data(concrete_xp), Symbols())
+    numbers = {x[1]: sp.Rational(3, 2), x[2]: sp.Rational(1, 3), x[3]: 2, a: sp.Rational(5, 4)}
+    fixed = {sym.N: sum(counts), sym.weight_decay: sp.Rational(1, 10), sym.feature_decay: sp.Rational(1, 20)}
+    assert abs(sp.N((symbolic - concrete).subs(numbers).subs(fixed), 30)) < sp.Float("1e-25")
+
+
+def test_symbolic_vae_loss_is_the_concrete_loss():
+    problem = find("vae-learnable-variance").problem
+    entries = sp.symbols("p1:3 q1:3 r1:3 s1:3", positive=True)
+    p, q, r, s = entries[:2], entries[2:4], entries[4:6], entries[6:]
+
+    def diagonal(values):
+        return SymbolicMatrix.diag(sym.D, sp.Piecewise((values[0], sp.Eq(k, 1)), (values[1], True)))
+
+    xp = SymbolicArrays(sym.D)
+    symbolic = problem.loss(xp, SimpleNamespace(U=diagonal(p), W=diagonal(q), S=diagonal(r)), problem.data(xp), Symbols())
+    symbolic = symbolic.subs(sym.D, 2).doit().subs({sym.theta[1]: s[0], sym.theta[2]: s[1]})
+    concrete_xp = ConcreteArrays(2, entries=s)
+    v = SimpleNamespace(U=sp.diag(*p), W=sp.diag(*q), S=sp.diag(*r))
+    concrete = problem.loss(concrete_xp, v, problem.data(concrete_xp), Symbols())
+    assert equal(symbolic, concrete)

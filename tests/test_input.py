@@ -1,0 +1,110 @@
+"""Bad input: one clear line that names parameter, value and domain; ValueError in Python, exit code 2 on the command line."""
+
+import pytest
+
+from numerics.arrays import stack_bindings
+from numerics.optimise import minimise
+from theory.__main__ import main as theory_main
+from theory.claim import find
+from theory.commands import parse_assignments, run
+
+GOOD = {
+    "mse-imbalanced": {"class_counts": "3,2,1", "weight_decay": "0.1", "feature_decay": "0.1"},
+    "ce-imbalanced-relu": {"class_counts": "3,2,1", "weight_decay": "0.1", "feature_decay": "0.1"},
+    "ce-balanced-etf": {"class_counts": "2,2", "weight_decay": "0.1", "feature_decay": "0.1"},
+    "vae-learnable-variance": {"theta": "3,2,1"},
+}
+BAD = [
+    ("mse-imbalanced", "weight_decay", "-1"),
+    ("mse-imbalanced", "weight_decay", "0"),
+    ("mse-imbalanced", "weight_decay", "nan"),
+    ("mse-imbalanced", "weight_decay", "inf"),
+    ("mse-imbalanced", "weight_decay", "abc"),
+    ("mse-imbalanced", "weight_decay", ""),
+    ("mse-imbalanced", "class_counts", "3,0"),
+    ("mse-imbalanced", "class_counts", "3,2.5"),
+    ("mse-imbalanced", "class_counts", "3"),
+    ("mse-imbalanced", "class_counts", "3,,2"),
+    ("mse-imbalanced", "widths", "0"),
+    ("mse-imbalanced", "widths", "1.5"),
+    ("mse-imbalanced", "depth", "2"),
+    ("ce-imbalanced-relu", "widths", "2"),
+    ("ce-balanced-etf", "class_counts", "2,3"),
+    ("ce-balanced-etf", "bias", "perhaps"),
+    ("vae-learnable-variance", "theta", "3,0"),
+    ("vae-learnable-variance", "theta", "3,-1"),
+    ("vae-learnable-variance", "latent_dim", "0"),
+    ("vae-learnable-variance", "beta", "NaN"),
+]
+
+
+@pytest.mark.parametrize(("claim_id", "name", "value"), BAD)
+def test_python_interface_raises_value_error(claim_id, name, value):
+    with pytest.raises(ValueError, match=name) as caught:
+        find(claim_id).problem.instance(**{**GOOD[claim_id], name: value})
+    message = str(caught.value)
+    assert "\n" not in message
+    assert repr(value) in message or "no such parameter" in message
+
+
+@pytest.mark.parametrize(("claim_id", "name", "value"), BAD)
+def test_command_line_says_it_in_one_line(claim_id, name, value, monkeypatch, capsys):
+    words = [f"{n}={v}" for n, v in {**GOOD[claim_id], name: value}.items()]
+    with pytest.raises(SystemExit) as caught:
+        run(lambda _: theory_main(["predict", claim_id, *words]))
+    output = capsys.readouterr()
+    assert caught.value.code == 2
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    assert name in output.err
+
+
+def test_good_input_is_accepted():
+    for claim_id, given in GOOD.items():
+        find(claim_id).problem.instance(**given)
+
+
+@pytest.mark.parametrize("value", [True, None, [1, None], {"a": 1}, 3.5])
+def test_python_values_of_the_wrong_kind(value):
+    with pytest.raises(ValueError, match="class_counts"):
+        find("mse-imbalanced").problem.instance(class_counts=value, weight_decay=0.1, feature_decay=0.1)
+
+
+def test_missing_parameter():
+    with pytest.raises(ValueError, match="weight_decay: missing"):
+        find("mse-imbalanced").problem.instance(class_counts=(2, 1), feature_decay=0.1)
+
+
+def test_unknown_claim():
+    with pytest.raises(ValueError, match="'no-such' is not known"):
+        find("no-such")
+
+
+@pytest.mark.parametrize("words", [["weight_decay"], ["=1"], ["a=1", "a=2"], ["data=nothing"]])
+def test_malformed_assignments(words):
+    with pytest.raises(ValueError, match=r"parameter|given twice|data"):
+        parse_assignments(words)
+
+
+def test_a_problem_too_large_for_the_memory_is_refused_before_it_is_built():
+    problem = find("mse-imbalanced").problem
+    instance = problem.instance(class_counts=(10**9, 10**9), widths=10**4, weight_decay=0.1, feature_decay=0.1)
+    with pytest.raises(ValueError, match=r"class_counts: .* is too large"):
+        minimise(problem, [instance])
+
+
+def test_instances_of_different_sizes_are_not_trained_together():
+    problem = find("mse-imbalanced").problem
+    a = problem.instance(class_counts=(2, 1), weight_decay=0.1, feature_decay=0.1)
+    b = problem.instance(class_counts=(3, 1), weight_decay=0.1, feature_decay=0.1)
+    with pytest.raises(ValueError, match="share"):
+        stack_bindings([a, b])
+
+
+def test_unknown_device_and_no_starts():
+    problem = find("mse-imbalanced").problem
+    instance = problem.instance(class_counts=(2, 1), weight_decay=0.1, feature_decay=0.1)
+    with pytest.raises(ValueError, match="device: 'tpu'"):
+        minimise(problem, [instance], device="tpu")
+    with pytest.raises(ValueError, match="starts: 0"):
+        minimise(problem, [instance], starts=0)

@@ -1,0 +1,66 @@
+"""Predictions: the figures of the reference configurations, and one formula evaluated two ways."""
+
+import numpy as np
+import pytest
+
+from numerics.arrays import evaluate, stack_bindings
+from theory.__main__ import predict
+from theory.claim import find, registry
+from theory.expressions import evaluate_exactly, to_numbers
+
+EXAMPLES = {
+    "ce-balanced-etf": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "bias": True},
+    "ce-imbalanced-relu": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
+    "mse-imbalanced": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
+    "vae-learnable-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_dec": 0.9, "eta_enc": 1.3},
+}
+
+
+def test_every_claim_has_an_example():
+    assert set(EXAMPLES) == set(registry())
+
+
+@pytest.mark.parametrize("claim_id", EXAMPLES)
+def test_exact_and_tensor_evaluation_agree(claim_id):
+    claim = find(claim_id)
+    instance = claim.problem.instance(**EXAMPLES[claim_id])
+    bindings = stack_bindings([instance])
+    for name, formula in {"value": claim.prediction.value, **claim.prediction.invariants}.items():
+        exact = np.array(to_numbers(evaluate_exactly(formula, instance.bindings)), dtype=float)
+        np.testing.assert_allclose(evaluate(formula, bindings)[0].numpy(), exact, rtol=1e-12, atol=1e-14, err_msg=name)
+
+
+def test_relu_reference_configuration():
+    claim = find("ce-imbalanced-relu")
+    result = predict(claim, claim.problem.instance(class_counts="20,10,5,5", weight_decay=0.01, feature_decay=0.0001))
+    assert result["value"] == pytest.approx(0.069270307659830, abs=1e-14)
+    norms = [result["invariants"]["mean_gram"][i][i] for i in range(4)]
+    assert norms == pytest.approx([11.524873654, 15.340632022, 20.334847000, 20.334847000], abs=1e-9)
+
+
+def test_mse_reference_configuration():
+    """Σ_k (√(λ_W λ_H) (√n_k − 0.2) + 0.04/800), by hand: with N √(λ_W λ_H) = 0.2 every class is alive."""
+    claim = find("mse-imbalanced")
+    result = predict(claim, claim.problem.instance(class_counts="200,100,50,50", widths=64, weight_decay=5e-4, feature_decay=5e-4))
+    by_hand = sum(5e-4 * (n**0.5 - 0.2) + 0.04 / 800 for n in (200, 100, 50, 50))
+    assert result["value"] == pytest.approx(by_hand, rel=1e-14)
+
+
+def test_results_come_in_the_order_the_user_gave():
+    claim = find("mse-imbalanced")
+    shared = {"weight_decay": 0.01, "feature_decay": 0.003}
+    given = predict(claim, claim.problem.instance(class_counts=(5, 20, 10), **shared))
+    ordered = predict(claim, claim.problem.instance(class_counts=(20, 10, 5), **shared))
+    back = [2, 0, 1]
+    assert given["parameters"]["class_counts"] == [5, 20, 10]
+    gram = np.array(ordered["invariants"]["classifier_gram"])
+    np.testing.assert_array_equal(given["invariants"]["classifier_gram"], gram[np.ix_(back, back)])
+
+
+def test_collapse_exactly_on_the_threshold_is_decided_exactly():
+    """n_k = N² λ_W λ_H collapses; the decimal 0.1 is taken as one tenth, so no rounding blurs the tie."""
+    claim = find("mse-imbalanced")
+    on = predict(claim, claim.problem.instance(class_counts=(9, 1), weight_decay=0.1, feature_decay=0.1))
+    above = predict(claim, claim.problem.instance(class_counts=(9, 1), weight_decay=0.1, feature_decay=0.0999999))
+    assert on["collapsed"] == [False, True]
+    assert above["collapsed"] == [False, False]
