@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from theory.commands import run
+from theory.entry import run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from numerics.commands import main as commands  # torch takes seconds to load: under run, Ctrl-C is clean meanwhile
+    from numerics.commands import main as commands  # loaded under run, so that Ctrl-C is clean meanwhile
 
     return commands(arguments)
 

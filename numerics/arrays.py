@@ -98,7 +98,6 @@ class TorchArrays:
         return torch.linalg.solve(a, b.expand(*a.shape[:-2], *b.shape[-2:]))
 
 
-
 def stack_bindings(instances: Sequence[Instance], device: torch.device | str = "cpu") -> dict[sp.Basic, Any]:
     """Return bindings of several instances of equal sizes as tensors: scalars [B], lists [B, K]; sizes stay integers.
 
@@ -122,9 +121,7 @@ def stack_bindings(instances: Sequence[Instance], device: torch.device | str = "
 
 def select(bindings: Mapping[sp.Basic, Any], keep: Tensor) -> dict[sp.Basic, Any]:
     """Return the bindings of some batch members; shared sizes and counts stay as they are."""
-    return {
-        s: v[keep] if isinstance(v, Tensor) and not _shared(s, v) else v for s, v in bindings.items()
-    }
+    return {s: v[keep] if isinstance(v, Tensor) and not _shared(s, v) else v for s, v in bindings.items()}
 
 
 def _shared(symbol: sp.Basic, value: Tensor) -> bool:

@@ -18,9 +18,10 @@ from torch import Tensor
 from numerics.arrays import DTYPE, evaluate, setting, stack_bindings
 from theory import symbols as sym
 from theory.claim import Claim
+from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, FeaturesProblem, logits
-from theory.problem import Instance, ParameterError, Problem
+from theory.problem import Instance, Problem
 from theory.proof import Separable
 
 BISECTIONS = 200
@@ -47,7 +48,9 @@ def certify(claim: Claim, instance: Instance, point: SimpleNamespace) -> Certifi
 
     Raises ParameterError when no bound applies to the claim.
     """
-    bindings = {s: v[0] if isinstance(v, Tensor) and _per_instance(s, v) else v for s, v in stack_bindings([instance]).items()}
+    bindings = {
+        s: v[0] if isinstance(v, Tensor) and _per_instance(s, v) else v for s, v in stack_bindings([instance]).items()
+    }
     point = SimpleNamespace(**{name: a.to("cpu", DTYPE) for name, a in vars(point).items()})
     xp, data = setting(claim.problem, bindings)
     upper = float(claim.problem.loss(xp, point, data, bindings))
@@ -64,7 +67,9 @@ def _per_instance(symbol: sp.Basic, value: Tensor) -> bool:
     return not (isinstance(symbol, sp.IndexedBase) and value.ndim == 1)
 
 
-def problem_bounds(problem: Problem, instance: Instance, bindings: Mapping[sp.Basic, Any], point: SimpleNamespace) -> dict[str, float]:
+def problem_bounds(
+    problem: Problem, instance: Instance, bindings: Mapping[sp.Basic, Any], point: SimpleNamespace
+) -> dict[str, float]:
     """Return every lower bound that the form of the problem alone admits, by method."""
     if not isinstance(problem, FeaturesProblem):
         return {}
@@ -91,7 +96,9 @@ def _mean_entropy(wrong: Float64[Tensor, "K N"]) -> Tensor:
     return -(torch.xlogy(wrong, wrong).sum(0) + (1 - missing) * torch.log1p(-missing)).mean()
 
 
-def dual_bound_cross_entropy(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: float, with_bias: bool) -> float:
+def dual_bound_cross_entropy(
+    z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: float, with_bias: bool
+) -> float:
     """Return the dual value (1/N) Σ entropy(p_i) of a feasible P near the softmax of the logits.
 
     P is feasible when ‖(Y − P)/N‖_op ≤ √(λ_W λ_H), and (Y − P) 1 = 0 if there is a bias: shrinking P toward Y restores the
@@ -109,7 +116,11 @@ def dual_bound_cross_entropy(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"
         residual = (1 - mix) * residual + mix * (frequency - y)
     shrink = min(1.0, samples * decay**0.5 / float(torch.linalg.matrix_norm(residual, 2).clamp(min=1e-300)))
     p = y + shrink * residual
-    return float(-torch.xlogy(p.clamp(min=0), p.clamp(min=0)).sum(0).mean()) if with_bias else float(_mean_entropy(shrink * wrong))
+    return (
+        float(-torch.xlogy(p.clamp(min=0), p.clamp(min=0)).sum(0).mean())
+        if with_bias
+        else float(_mean_entropy(shrink * wrong))
+    )
 
 
 def dual_bound_mse(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: float, with_bias: bool) -> float:

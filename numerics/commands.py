@@ -14,9 +14,11 @@ from numerics.certificates import certify
 from numerics.compare import Comparison, compare
 from numerics.optimise import Ending, Solution, choose_device, minimise
 from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
+from theory.arguments import parse_assignments, print_json, shown_parameters
 from theory.claim import Claim, find
-from theory.commands import CHECK_FAILED, DONE, INTERRUPTED, parse_assignments, print_json, shown_parameters
-from theory.problem import Instance, ParameterError
+from theory.entry import CHECK_FAILED, DONE, INTERRUPTED
+from theory.errors import ParameterError
+from theory.problem import Instance
 
 
 def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Solution:
@@ -29,7 +31,12 @@ def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Sol
             status.update(f"training {claim.id}: iteration {iteration}, {running} runs left")
 
         return minimise(
-            claim.problem, [instance], starts=options.starts, seed=options.seed, device=options.device, progress=progress
+            claim.problem,
+            [instance],
+            starts=options.starts,
+            seed=options.seed,
+            device=options.device,
+            progress=progress,
         )
 
 
@@ -61,7 +68,9 @@ def _report_interruption(solution: Solution) -> int:
 
 
 def _print_training(comparison: Comparison, result: dict) -> None:
-    print(f"value     {comparison.value:.15g}\npredicted {comparison.predicted:.15g}\ngap       {comparison.gap:.1e} (relative)")
+    print(
+        f"value     {comparison.value:.15g}\npredicted {comparison.predicted:.15g}\ngap       {comparison.gap:.1e} (relative)"
+    )
     for name, deviation in comparison.deviations.items():
         print(f"{name} deviates by {deviation:.1e}")
     print(f"{result['starts']} starts, {result['endings']}, {result['seconds']:.2f} s on {result['device']}")
@@ -113,7 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         point = SimpleNamespace(**{name: array[0] for name, array in vars(solution.best_point()).items()})
         certificate = certify(claim, instance, point)
         allowed = NEAR_CERTIFICATE_GAP if comparison.near_threshold else CERTIFICATE_GAP
-        failures = () if certificate.gap <= allowed else (f"certificate gap {certificate.gap:.1e} exceeds {allowed:.0e}",)
+        failures = (
+            () if certificate.gap <= allowed else (f"certificate gap {certificate.gap:.1e} exceeds {allowed:.0e}",)
+        )
         result = {
             "id": claim.id,
             "parameters": shown_parameters(claim, instance),
@@ -129,7 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json:
             print_json(result)
         else:
-            print(f"upper {certificate.upper:.15g}\nlower {certificate.lower:.15g} ({certificate.method} bound, floating point)\ngap   {certificate.gap:.1e} (relative)")
+            print(f"upper {certificate.upper:.15g}")
+            print(f"lower {certificate.lower:.15g} ({certificate.method} bound, floating point)")
+            print(f"gap   {certificate.gap:.1e} (relative)")
     for failure in failures:
         print(f"check failed: {failure}", file=sys.stderr)
     return CHECK_FAILED if failures else DONE

@@ -76,13 +76,19 @@ def compare(claim: Claim, solution: Solution) -> list[Comparison]:
         gap = relative_gap(values[number], predicted[number])
         failures = []
         if not gap >= -BELOW:
-            failures.append(f"trained value {values[number]:.15g} lies below the predicted {predicted[number]:.15g} (relative {gap:.1e})")
+            failures.append(
+                f"trained value {values[number]:.15g} lies below the predicted {predicted[number]:.15g} (relative {gap:.1e})"
+            )
         if ending is not Ending.CONVERGED:
             failures.append(f"the best start {ending.name.lower()}")
         if not near:
             if not gap <= VALUE_GAP:
-                failures.append(f"trained value {values[number]:.15g} lies above the predicted {predicted[number]:.15g} (relative {gap:.1e})")
-            failures += [f"{name} deviates from its prediction by {d:.1e}" for name, d in found.items() if not d <= INVARIANT]
+                failures.append(
+                    f"trained value {values[number]:.15g} lies above the predicted {predicted[number]:.15g} (relative {gap:.1e})"
+                )
+            failures += [
+                f"{name} deviates from its prediction by {d:.1e}" for name, d in found.items() if not d <= INVARIANT
+            ]
         failures += collapse_failures[number]
         results.append(Comparison(instance, values[number], predicted[number], found, ending, near, tuple(failures)))
     return results
@@ -117,7 +123,11 @@ def _collapse_failures(claim: Claim, measured: dict[str, Tensor], bindings: dict
         f"predicted {telling.name} is not small near its threshold": near & ~(predicted <= NEAR_SIZE * unit),
     }
     return [
-        [f"{text} at positions {(where[number].nonzero()[:, 0] + 1).tolist()}" for text, where in wrong.items() if bool(where[number].any())]
+        [
+            f"{text} at positions {(where[number].nonzero()[:, 0] + 1).tolist()}"
+            for text, where in wrong.items()
+            if bool(where[number].any())
+        ]
         for number in range(len(trained))
     ]
 

@@ -43,7 +43,9 @@ def measure(claim: Claim, instances: list[Instance], point: SimpleNamespace) -> 
 def cut_group(claim: Claim, instance: Instance) -> slice | None:
     """Return the positions of the equal classes or directions that the rank limit cuts through, or None."""
     threshold = claim.prediction.threshold
-    within = evaluate(Formula(threshold.within_rank, ((threshold.index, threshold.count),)), stack_bindings([instance]))[0]
+    within = evaluate(
+        Formula(threshold.within_rank, ((threshold.index, threshold.count),)), stack_bindings([instance])
+    )[0]
     kept = int(within.sum())
     tied = list(instance.bindings[claim.problem.tied])
     if not 0 < kept < len(tied) or tied[kept - 1] != tied[kept]:

@@ -17,9 +17,10 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
-from numerics.arrays import DTYPE, TorchArrays, evaluate, select, setting, stack_bindings
+from numerics.arrays import DTYPE, TorchArrays, evaluate, select, stack_bindings
+from theory.errors import ParameterError
 from theory.expressions import Formula
-from theory.problem import Instance, ParameterError, Problem, Variable
+from theory.problem import Instance, Problem, Variable
 from theory.symbols import d, j, k
 
 ROUNDING = 1e-15
@@ -104,9 +105,9 @@ class _Layout:
             for v, sizes_of in zip(variables, self.shapes, strict=True)
         ]
         self.scale: Float64[Tensor, "B n"] = torch.cat([s.reshape(s.shape[0], -1) for s in scales], 1)
-        self.unit: Int64[Tensor, " n"] = torch.cat([_units(v, shape) for v, shape in zip(variables, self.shapes, strict=True)]).to(
-            self.scale.device
-        )
+        self.unit: Int64[Tensor, " n"] = torch.cat(
+            [_units(v, shape) for v, shape in zip(variables, self.shapes, strict=True)]
+        ).to(self.scale.device)
         self.bounded: Bool[Tensor, " n"] = torch.cat(
             [
                 torch.full((length,), v.nonnegative, device=self.scale.device)
@@ -117,10 +118,7 @@ class _Layout:
     def unpack(self, x: Float64[Tensor, "B n"], scale: Float64[Tensor, "B n"]) -> SimpleNamespace:
         parts = (x * scale).split(self.lengths, dim=1)
         return SimpleNamespace(
-            **{
-                name: part.reshape(-1, *shape)
-                for name, part, shape in zip(self.names, parts, self.shapes, strict=True)
-            }
+            **{name: part.reshape(-1, *shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)}
         )
 
 
@@ -190,7 +188,7 @@ def minimise(
     bindings = stack_bindings(instances, where)
     repeated = select(bindings, torch.arange(len(instances), device=where).repeat_interleave(starts))
     layout = _Layout(problem.active_variables(instances[0]), repeated)
-    xp, data = setting(problem, repeated)
+    data = problem.data(TorchArrays(repeated))
     runs = len(instances) * starts
     scale = layout.scale.expand(runs, -1)
 
@@ -228,7 +226,9 @@ def minimise(
 
 def _draw(generator: torch.Generator, runs: int, layout: _Layout) -> Float64[Tensor, "B n"]:
     """Draw random points; on the CPU, so that the same seed gives the same starts on every device."""
-    x = (START_SCALE * torch.randn(runs, len(layout.bounded), generator=generator, dtype=DTYPE)).to(layout.bounded.device)
+    x = (START_SCALE * torch.randn(runs, len(layout.bounded), generator=generator, dtype=DTYPE)).to(
+        layout.bounded.device
+    )
     return torch.where(layout.bounded, x.abs(), x)
 
 

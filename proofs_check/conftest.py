@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from numerics.optimise import choose_device
 from proofs_check.report import Ledger, write_table
 from theory.claim import registry
-from theory.problem import ParameterError
+from theory.errors import ParameterError
 
 BATCHES = {"quick": 2, "ci": 6, "thorough": 60}
 """Batches drawn for each claim in each regime of its width."""

@@ -89,7 +89,9 @@ def _local(e: sp.Basic) -> Iterator[tuple[str, sp.Basic]]:
 
 
 def _swaps(e: sp.Basic) -> Iterator[tuple[str, sp.Basic]]:
-    indices = {i for s in e.atoms(sp.Indexed) for i in s.indices} | {limit[0] for s in e.atoms(sp.Sum) for limit in s.limits}
+    indices = {i for s in e.atoms(sp.Indexed) for i in s.indices} | {
+        limit[0] for s in e.atoms(sp.Sum) for limit in s.limits
+    }
     bases = {s.base.label for s in e.atoms(sp.Indexed)}
     symbols = sorted(e.free_symbols - indices - bases - e.atoms(sp.Indexed), key=str)
     for a, b in itertools.combinations([s for s in symbols if isinstance(s, sp.Symbol)], 2):
@@ -189,7 +191,9 @@ def mutated_claim(mutant: Mutant) -> Claim:
     if mutant.target == "value":
         changed = dataclasses.replace(prediction, value=Formula(mutant.expression))
     elif mutant.target == "threshold":
-        changed = dataclasses.replace(prediction, threshold=dataclasses.replace(prediction.threshold, ratio=mutant.expression))
+        changed = dataclasses.replace(
+            prediction, threshold=dataclasses.replace(prediction.threshold, ratio=mutant.expression)
+        )
     else:
         name = mutant.target.removeprefix("invariant ")
         formula = prediction.invariants[name].replace_expression(mutant.expression)

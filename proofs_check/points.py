@@ -19,7 +19,9 @@ TIGHTENING_STEPS = 150
 TIGHTENING_RATE = 0.03
 
 
-def random_point(claim: Claim, instances: Sequence[Instance], scale: float, generator: torch.Generator) -> SimpleNamespace:
+def random_point(
+    claim: Claim, instances: Sequence[Instance], scale: float, generator: torch.Generator
+) -> SimpleNamespace:
     """Draw a point for each instance, entries of the given scale in units of each variable."""
     bindings = stack_bindings(instances)
     sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
@@ -48,7 +50,9 @@ def tight_points(
     links, size = len(claim.proof.bounds), len(instances)
     repeated = list(instances) * links
     chain = Chain(claim, repeated)
-    leaves = {name: a.clone().requires_grad_() for name, a in vars(random_point(claim, repeated, 1.0, generator)).items()}
+    leaves = {
+        name: a.clone().requires_grad_() for name, a in vars(random_point(claim, repeated, 1.0, generator)).items()
+    }
     optimiser = torch.optim.Adam(
         [{"params": [leaf], "lr": TIGHTENING_RATE * float(leaf.detach().abs().mean())} for leaf in leaves.values()]
     )
@@ -81,5 +85,3 @@ def chain_points(
     trained = SimpleNamespace(**{name: array.cpu() for name, array in vars(trained).items()})
     between = [mixture(trained, p, share) for p in (randoms[3], *tight) for share in (0.01, 0.3)]
     return [*randoms, *tight, *between, trained]
-
-

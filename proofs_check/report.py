@@ -13,8 +13,8 @@ import sympy
 import torch
 
 from numerics.optimise import choose_device
-from proofs_check.examine import Examination, Judgement, examine, judge
 from numerics.tolerances import VALUE_GAP
+from proofs_check.examine import Examination, Judgement, examine, judge
 from theory.claim import Claim
 from theory.problem import Instance
 
@@ -101,7 +101,9 @@ class Ledger:
             for row in self.rows.values()
         ]
         widths = [max(len(line[i]) for line in table) for i in range(len(COLUMNS))]
-        return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
+        return [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table
+        ]
 
 
 def write_table(ledger: Ledger, target: Path) -> None:

@@ -70,7 +70,7 @@ def shared_value(domain: Domain, shared: dict[str, Any], widths: str) -> st.Sear
             return st.booleans()
         case Width(least=least):
             directions = len(next(v for v in shared.values() if isinstance(v, tuple)))
-            lowest = int(least.subs({s: directions for s in least.free_symbols}))
+            lowest = int(least.subs(dict.fromkeys(least.free_symbols, directions)))
             if widths == "narrow":
                 return st.integers(lowest, max(lowest, directions - 1))
             return st.integers(max(lowest, directions), 2 * directions)

@@ -34,7 +34,10 @@ def test_operations_agree_with_concrete_matrices(size, symbolic, operation):
 
 
 def test_trace_agrees_with_concrete_matrices():
-    assert sp.expand((SCALED @ SCALED.T).trace().subs(K, 3).doit() - (SCALED.concrete(3) * SCALED.concrete(3).T).trace()) == 0
+    assert (
+        sp.expand((SCALED @ SCALED.T).trace().subs(K, 3).doit() - (SCALED.concrete(3) * SCALED.concrete(3).T).trace())
+        == 0
+    )
 
 
 def test_a_wrong_product_is_noticed():
@@ -53,7 +56,9 @@ def test_symbolic_loss_is_the_concrete_loss_of_all_samples(claim_id):
     xp = SymbolicArrays(K, multiplicity[k])
     v = SimpleNamespace(W=centring * a, H=h, b=sp.Integer(0))
     symbolic = problem.loss(xp, v, problem.data(xp), Symbols()).subs(K, 3).doit()
-    symbolic = substitute_indexed(symbolic, multiplicity, sp.Piecewise(*[(c, sp.Eq(k, i + 1)) for i, c in enumerate(counts)]))
+    symbolic = substitute_indexed(
+        symbolic, multiplicity, sp.Piecewise(*[(c, sp.Eq(k, i + 1)) for i, c in enumerate(counts)])
+    )
     classes = tuple(i for i, c in enumerate(counts) for _ in range(c))
     concrete_xp = ConcreteArrays(3, classes)
     columns = h.concrete(3)
@@ -74,7 +79,9 @@ def test_symbolic_vae_loss_is_the_concrete_loss():
         return SymbolicMatrix.diag(sym.D, sp.Piecewise((values[0], sp.Eq(k, 1)), (values[1], True)))
 
     xp = SymbolicArrays(sym.D)
-    symbolic = problem.loss(xp, SimpleNamespace(U=diagonal(p), W=diagonal(q), S=diagonal(r)), problem.data(xp), Symbols())
+    symbolic = problem.loss(
+        xp, SimpleNamespace(U=diagonal(p), W=diagonal(q), S=diagonal(r)), problem.data(xp), Symbols()
+    )
     symbolic = symbolic.subs(sym.D, 2).doit().subs({sym.theta[1]: s[0], sym.theta[2]: s[1]})
     concrete_xp = ConcreteArrays(2, entries=s)
     v = SimpleNamespace(U=sp.diag(*p), W=sp.diag(*q), S=sp.diag(*r))

@@ -5,8 +5,9 @@ import pytest
 from numerics.arrays import stack_bindings
 from numerics.optimise import minimise
 from theory.__main__ import main as theory_main
+from theory.arguments import parse_assignments
 from theory.claim import find
-from theory.commands import parse_assignments, run
+from theory.entry import run
 
 GOOD = {
     "mse-imbalanced": {"class_counts": "3,2,1", "weight_decay": "0.1", "feature_decay": "0.1"},

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from numerics.arrays import evaluate, stack_bindings
-from theory.__main__ import predict
 from theory.claim import find, registry
+from theory.commands import predict
 from theory.expressions import evaluate_exactly, to_numbers
 
 EXAMPLES = {
@@ -41,7 +41,9 @@ def test_relu_reference_configuration():
 def test_mse_reference_configuration():
     """Σ_k (√(λ_W λ_H) (√n_k − 0.2) + 0.04/800), by hand: with N √(λ_W λ_H) = 0.2 every class is alive."""
     claim = find("mse-imbalanced")
-    result = predict(claim, claim.problem.instance(class_counts="200,100,50,50", widths=64, weight_decay=5e-4, feature_decay=5e-4))
+    result = predict(
+        claim, claim.problem.instance(class_counts="200,100,50,50", widths=64, weight_decay=5e-4, feature_decay=5e-4)
+    )
     by_hand = sum(5e-4 * (n**0.5 - 0.2) + 0.04 / 800 for n in (200, 100, 50, 50))
     assert result["value"] == pytest.approx(by_hand, rel=1e-14)
 

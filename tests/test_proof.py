@@ -6,7 +6,16 @@ import sympy as sp
 from theory.claim import registry
 from theory.expressions import provably_nonnegative
 from theory.proof import (
-    Bound, Convex, Identity, Nonnegative, Proof, Stationary, StepFailed, StepRecorder, SumOfSquares, Vanishes,
+    Bound,
+    Convex,
+    Identity,
+    Nonnegative,
+    Proof,
+    Stationary,
+    StepFailed,
+    StepRecorder,
+    SumOfSquares,
+    Vanishes,
 )
 from theory.scalar import minimise_on_half_line, threshold_ratio
 from theory.symbols import K
@@ -19,7 +28,10 @@ z = sp.Symbol("z", real=True)
     ("true", "false"),
     [
         (Identity("", "", (x + 1) ** 2, x**2 + 2 * x + 1), Identity("", "", (x + 1) ** 2, x**2 + 1)),
-        (Identity("", "", sp.log(x * y), sp.log(x) + sp.log(y)), Identity("", "", sp.log(x * y), sp.log(x) - sp.log(y))),
+        (
+            Identity("", "", sp.log(x * y), sp.log(x) + sp.log(y)),
+            Identity("", "", sp.log(x * y), sp.log(x) - sp.log(y)),
+        ),
         (Stationary("", "", (z - 3) ** 2, z, sp.Integer(3)), Stationary("", "", (z - 3) ** 2, z, sp.Integer(2))),
         (Vanishes("", "", z - y, z, y), Vanishes("", "", z - y, z, 2 * y)),
         (Nonnegative("", "", K - 1), Nonnegative("", "", K - 3)),

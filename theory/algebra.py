@@ -73,9 +73,7 @@ class SymbolicMatrix:
         return SymbolicMatrix(self.size, self.diagonal, tuple((v, u) for u, v in self.rank_one))
 
     def __add__(self, other: SymbolicMatrix) -> SymbolicMatrix:
-        return SymbolicMatrix(
-            self.size, self.diagonal + other.diagonal, self.rank_one + other.rank_one
-        )._collected()
+        return SymbolicMatrix(self.size, self.diagonal + other.diagonal, self.rank_one + other.rank_one)._collected()
 
     def __neg__(self) -> SymbolicMatrix:
         return self * sp.Integer(-1)
@@ -93,7 +91,9 @@ class SymbolicMatrix:
     def __matmul__(self, other: SymbolicMatrix) -> SymbolicMatrix:
         terms = [(u, v * other.diagonal) for u, v in self.rank_one]
         terms += [(self.diagonal * x, y) for x, y in other.rank_one]
-        terms += [(u * sum_over(sp.expand(v * x), sym.k, self.size), y) for u, v in self.rank_one for x, y in other.rank_one]
+        terms += [
+            (u * sum_over(sp.expand(v * x), sym.k, self.size), y) for u, v in self.rank_one for x, y in other.rank_one
+        ]
         return SymbolicMatrix(self.size, sp.simplify(self.diagonal * other.diagonal), tuple(terms))._collected()
 
     def trace(self) -> sp.Expr:
@@ -102,7 +102,9 @@ class SymbolicMatrix:
 
     def concrete(self, size: int) -> sp.Matrix:
         """Return the matrix for a given size, entries still symbolic in everything else."""
-        return sp.Matrix(size, size, lambda a, b: self.entry(sp.Integer(a + 1), sp.Integer(b + 1)).subs(self.size, size).doit())
+        return sp.Matrix(
+            size, size, lambda a, b: self.entry(sp.Integer(a + 1), sp.Integer(b + 1)).subs(self.size, size).doit()
+        )
 
 
 class SymbolicArrays:

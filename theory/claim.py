@@ -11,7 +11,8 @@ from functools import cache, cached_property
 
 import sympy as sp
 
-from theory.problem import ParameterError, Problem
+from theory.errors import ParameterError
+from theory.problem import Problem
 from theory.proof import Prediction, Proof
 
 

@@ -1,74 +1,127 @@
-"""What both command lines share: ``name=value`` arguments, data sources, and errors as one line with exit code 2."""
+"""The commands behind ``python -m theory``: list, show and predict."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
-from typing import Any
+import argparse
+from collections.abc import Sequence
 
-from theory.claim import Claim
-from theory.problem import Instance, ParameterError
+import sympy as sp
 
-DATA_SOURCES = "collapse_atlas.data"
-"""Entry-point group: a function without arguments that returns parameters, such as {"theta": (…)}, for data=NAME."""
-
-DONE, CHECK_FAILED, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130
+from theory.arguments import parse_assignments, print_json, shown_parameters
+from theory.claim import Claim, find, registry
+from theory.entry import DONE
+from theory.expressions import evaluate_exactly, to_numbers
+from theory.problem import REQUIRED, Instance
 
 
-def parse_assignments(words: Sequence[str]) -> dict[str, Any]:
-    """Turn ``name=value`` words into parameters; ``data=NAME`` is replaced by what that data source gives.
-
-    Raises ParameterError for a word without "=", a name given twice, or an unknown data source.
-    """
-    given: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise ParameterError(f"parameter: {word!r} is not allowed; a parameter is written name=value")
-        if name in given:
-            raise ParameterError(f"{name}: given twice")
-        given[name] = value
-    if "data" in given:
-        for name, value in load_data(given.pop("data")).items():
-            if name in given:
-                raise ParameterError(f"{name}: given twice, by data= and by {name}=")
-            given[name] = value
-    return given
+def predict(claim: Claim, instance: Instance) -> dict:
+    """Return the prediction at concrete parameters, as ``predict --json`` prints it, in the order the user gave."""
+    prediction = claim.prediction
+    value = to_numbers(evaluate_exactly(prediction.value, instance.bindings))
+    invariants = {
+        name: instance.in_user_order(to_numbers(evaluate_exactly(formula, instance.bindings)))
+        for name, formula in prediction.invariants.items()
+    }
+    collapsed = to_numbers(evaluate_exactly(prediction.threshold.collapsed, instance.bindings))
+    return {
+        "id": claim.id,
+        "parameters": shown_parameters(claim, instance),
+        "value": value,
+        "invariants": invariants,
+        "collapsed": instance.in_user_order(collapsed),
+    }
 
 
-def load_data(name: str) -> dict[str, Any]:
-    """Return the parameters a data source gives. Raises ParameterError when there is none of that name."""
-    sources = {source.name: source for source in entry_points(group=DATA_SOURCES)}
-    if name not in sources:
-        raise ParameterError(f"data: {name!r} is not allowed; data is one of {', '.join(sorted(sources)) or '(none installed)'}")
-    return sources[name].load()()
+def _list(as_json: bool) -> int:
+    rows = [
+        {"id": c.id, "title": c.title, "source": str(c.source), "verdict": str(c.verdict)} for c in registry().values()
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        width = max(len(row["id"]) for row in rows)
+        for row in rows:
+            print(f"{row['id']:<{width}}  {row['verdict']:<8} {row['title']}")
+    return DONE
 
 
-def shown_parameters(claim: Claim, instance: Instance) -> dict[str, Any]:
-    """Return the parameters of an instance as the user gave them, for JSON."""
-    values = dict(instance.values)
-    name = claim.problem.sorted_parameter
-    values[name] = instance.in_user_order(list(values[name]))
-    return values
+def _show(claim: Claim, as_json: bool) -> int:
+    proof, prediction = claim.proof, claim.prediction
+    parameters = [
+        {"name": p.name, "means": p.means, "domain": p.domain.says, "required": p.default is REQUIRED}
+        for p in claim.problem.parameters
+    ]
+    if as_json:
+        print_json(
+            {
+                "id": claim.id,
+                "title": claim.title,
+                "source": str(claim.source),
+                "verdict": str(claim.verdict),
+                "statement": claim.rendered_statement(),
+                "parameters": parameters,
+                "value": str(prediction.value.expression),
+                "threshold_ratio": str(prediction.threshold.ratio),
+                "steps": [{"name": s.name, "says": s.says, "latex": s.latex()} for s in proof.steps],
+                "lemmas": [{"name": x.name, "says": x.says, "source": x.source} for x in proof.lemmas],
+                "bounds": [
+                    {"name": b.name, "latex": sp.latex(b.expression), "because": b.because, "rests_on": b.rests_on}
+                    for b in proof.bounds
+                ],
+            }
+        )
+        return DONE
+    print(
+        f"{claim.id}: {claim.title}\nverdict: {claim.verdict}\nsource: {claim.source}\n\n{claim.rendered_statement()}\n"
+    )
+    print("parameters")
+    for p in parameters:
+        print(f"  {p['name']}: {p['domain']}{'' if p['required'] else ' (optional)'}; {p['means']}")
+    print(
+        f"\nvalue\n  {prediction.value.expression}\n\nalive where this exceeds 1\n  {prediction.threshold.ratio}\n\nsteps"
+    )
+    for step in proof.steps:
+        print(f"  {step.name}: {step.says}")
+    print("\nlemmas")
+    for lemma in proof.lemmas:
+        print(f"  {lemma.name}: {lemma.says} ({lemma.source})")
+    print("\nchain, from the loss down")
+    for bound in proof.bounds:
+        print(f"  ≥ {bound.name}: {bound.expression}\n      {bound.because}")
+    return DONE
 
 
-def print_json(result: Any) -> None:
-    print(json.dumps(result, ensure_ascii=False, allow_nan=False))
+def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
+    result = predict(claim, claim.problem.instance(**parse_assignments(words)))
+    if as_json:
+        print_json(result)
+        return DONE
+    print(f"{claim.id}\nvalue {result['value']:.15g}")
+    for name, value in result["invariants"].items():
+        if isinstance(value, list):
+            print(name)
+            for row in value:
+                print("  " + "  ".join(f"{x: .9g}" for x in row))
+        else:
+            print(f"{name} {value:.9g}")
+    print("collapsed " + " ".join("yes" if c else "no" for c in result["collapsed"]))
+    return DONE
 
 
-def run(main: Callable[[Sequence[str] | None], int]) -> None:
-    """Run a command line and exit; unusable input and interruption end in one line, never in a traceback."""
-    try:
-        code = main(None)
-    except ParameterError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = UNUSABLE_INPUT
-    except KeyboardInterrupt:
-        print("interrupted before anything was finished", file=sys.stderr)
-        code = INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = DONE
-    sys.exit(code)
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m theory", description="Claims, their derivations and predictions.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="print JSON")
+    commands.add_parser("list", parents=[shared], help="all claims with their verdicts")
+    show = commands.add_parser("show", parents=[shared], help="statement, derivation and chain of a claim")
+    show.add_argument("id")
+    predicted = commands.add_parser("predict", parents=[shared], help="the predicted minimum at concrete parameters")
+    predicted.add_argument("id")
+    predicted.add_argument("parameters", nargs="*", metavar="name=value")
+    options = parser.parse_args(arguments)
+    if options.command == "list":
+        return _list(options.json)
+    if options.command == "show":
+        return _show(find(options.id), options.json)
+    return _predict(find(options.id), options.parameters, options.json)

@@ -46,7 +46,9 @@ def evaluate_exactly(formula: Formula, bindings: Bindings) -> Any:
     return _entries(sp.sympify(formula.expression).subs(sizes).subs(scalars), lengths, lists)
 
 
-def _entries(expression: sp.Basic, axes: list[tuple[sp.Symbol, int]], lists: Mapping[sp.IndexedBase, list[sp.Rational]]) -> Any:
+def _entries(
+    expression: sp.Basic, axes: list[tuple[sp.Symbol, int]], lists: Mapping[sp.IndexedBase, list[sp.Rational]]
+) -> Any:
     if axes:
         (index, length), *rest = axes
         return [_entries(expression.subs(index, i), rest, lists) for i in range(1, length + 1)]

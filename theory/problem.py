@@ -11,11 +11,8 @@ from typing import Any
 
 import sympy as sp
 
+from theory.errors import ParameterError
 from theory.expressions import Bindings
-
-
-class ParameterError(ValueError):
-    """A parameter is missing, unknown or outside its domain; the message is one line for the user."""
 
 
 def reject(name: str, value: Any, allowed: str) -> ParameterError:

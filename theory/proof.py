@@ -202,7 +202,9 @@ class Proof:
         for bound in self.bounds:
             missing = set(bound.rests_on) - known
             if missing or not bound.rests_on:
-                raise ValueError(f"bound {bound.name!r} rests on {sorted(missing) or 'nothing'}, which the proof does not hold")
+                raise ValueError(
+                    f"bound {bound.name!r} rests on {sorted(missing) or 'nothing'}, which the proof does not hold"
+                )
 
     def check(self) -> None:
         """Check every step; raise StepFailed at the first that does not hold."""

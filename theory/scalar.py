@@ -33,7 +33,13 @@ def stationary_point(record: StepRecorder, name: str, function: sp.Expr, variabl
         raise StepFailed(f"{name}: expected one stationary point in {variable}, found {roots}")
     point = sp.simplify(roots[0])
     record(
-        Stationary(f"{name} is stationary", f"The derivative in ${sp.latex(variable)}$ vanishes there.", function, variable, point)
+        Stationary(
+            f"{name} is stationary",
+            f"The derivative in ${sp.latex(variable)}$ vanishes there.",
+            function,
+            variable,
+            point,
+        )
     )
     return point
 
@@ -62,7 +68,13 @@ def minimise_on_half_line(
         stationary = sp.log(root)
         point = sp.log(sp.Max(sp.simplify(sp.exp(lower)), root))
         record(
-            Stationary(f"{name} is stationary", f"The derivative in ${sp.latex(variable)}$ vanishes there.", function, variable, stationary)
+            Stationary(
+                f"{name} is stationary",
+                f"The derivative in ${sp.latex(variable)}$ vanishes there.",
+                function,
+                variable,
+                stationary,
+            )
         )
     else:
         stationary = stationary_point(record, name, function, variable)

@@ -17,7 +17,17 @@ from theory.neural_collapse.features import CROSS_ENTROPY, features_problem, log
 from theory.neural_collapse.lemmas import GIBBS, NORM_DUALITY, NUCLEAR_NORM
 from theory.neural_collapse.softmax import entropy, record_tangent_steps, wrong_probability
 from theory.problem import ClassCounts, Problem, Width
-from theory.proof import Bound, Identity, Nonnegative, Proof, Statistic, StepRecorder, StructuredPoint, Threshold, Vanishes
+from theory.proof import (
+    Bound,
+    Identity,
+    Nonnegative,
+    Proof,
+    Statistic,
+    StepRecorder,
+    StructuredPoint,
+    Threshold,
+    Vanishes,
+)
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, feature_decay, j, k, n, positive, weight_decay
 
@@ -31,7 +41,11 @@ def derive(problem: Problem) -> Derivation:
     # W = w (I − J/K), H = h (I − J/K) with margin t = w h: the loss in (t, u = w²), for every K at once.
     xp = SymbolicArrays(K, n)
     trial = StructuredPoint(
-        problem, xp, SimpleNamespace(W=centring * sp.sqrt(u), H=centring * (t / sp.sqrt(u)), b=sp.Integer(0)), {}, balanced
+        problem,
+        xp,
+        SimpleNamespace(W=centring * sp.sqrt(u), H=centring * (t / sp.sqrt(u)), b=sp.Integer(0)),
+        {},
+        balanced,
     )
     in_split = trial.loss()
     u_best = stationary_point(record, "the split between the layers", in_split, u)
@@ -87,8 +101,10 @@ def derive(problem: Problem) -> Derivation:
     )
     record(
         Identity(
-            "the entropy is the value when collapsed", "At margin zero both are log K.",
-            entropy(wrong_probability(sp.Integer(0))), in_margin.subs(t, 0),
+            "the entropy is the value when collapsed",
+            "At margin zero both are log K.",
+            entropy(wrong_probability(sp.Integer(0))),
+            in_margin.subs(t, 0),
         )
     )
 
@@ -96,7 +112,9 @@ def derive(problem: Problem) -> Derivation:
     correct, every, fit = sp.symbols("a s f", real=True)
     statistics = (
         Statistic(
-            fit, "mean cross-entropy", lambda xp, v, data, p: xp.total(xp.column_cross_entropy(logits(xp, v), data.Y)) / p[N]
+            fit,
+            "mean cross-entropy",
+            lambda xp, v, data, p: xp.total(xp.column_cross_entropy(logits(xp, v), data.Y)) / p[N],
         ),
         Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, data.Y.shape[-2])),
         Statistic(correct, r"$\sum_i z_{i,y_i}$", lambda xp, v, data, p: xp.inner(data.Y, logits(xp, v))),
@@ -105,7 +123,8 @@ def derive(problem: Problem) -> Derivation:
     nuclear = sp.Sum(s[k], (k, 1, K))
     bounds = (
         Bound(
-            "nuclear-norm form", fit + decay * nuclear,
+            "nuclear-norm form",
+            fit + decay * nuclear,
             "Over all factorisations of $WH$ the decay terms are smallest when both factors share the singular values.",
             (NUCLEAR_NORM.name,),
         ),
@@ -126,8 +145,10 @@ def derive(problem: Problem) -> Derivation:
             prediction.value.expression,
             "The dual point is feasible: the factor of the nuclear norm is nonnegative.",
             (
-                "the dual point is feasible when alive", "a larger margin only helps feasibility",
-                "the entropy is the value when alive", "the entropy is the value when collapsed",
+                "the dual point is feasible when alive",
+                "a larger margin only helps feasibility",
+                "the entropy is the value when alive",
+                "the entropy is the value when collapsed",
             ),
         ),
     )

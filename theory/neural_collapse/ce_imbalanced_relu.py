@@ -19,7 +19,16 @@ from theory.neural_collapse.lemmas import GIBBS
 from theory.neural_collapse.softmax import entropy, record_tangent_steps, wrong_probability
 from theory.problem import ClassCounts, Problem, Width
 from theory.proof import (
-    Bound, Identity, Nonnegative, Proof, Statistic, StepRecorder, StructuredPoint, SumOfSquares, Threshold, Vanishes,
+    Bound,
+    Identity,
+    Nonnegative,
+    Proof,
+    Statistic,
+    StepRecorder,
+    StructuredPoint,
+    SumOfSquares,
+    Threshold,
+    Vanishes,
 )
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, feature_decay, j, k, n_k, positive, weight_decay
@@ -100,8 +109,11 @@ def derive(problem: Problem) -> Derivation:
     on_diagonal = feature_decay * count - count**2 * K * (K - 1) * e**2 / (N**2 * weight_decay)
     record(
         Vanishes(
-            "diagonal at the stationary margin", "$Q_{kk} = 0$ at the stationary margin.",
-            on_diagonal, e, sp.simplify(1 / (sp.exp(best.stationary) + K - 1)),
+            "diagonal at the stationary margin",
+            "$Q_{kk} = 0$ at the stationary margin.",
+            on_diagonal,
+            e,
+            sp.simplify(1 / (sp.exp(best.stationary) + K - 1)),
         )
     )
     record(
@@ -111,10 +123,17 @@ def derive(problem: Problem) -> Derivation:
             -sp.diff(on_diagonal, e),
         )
     )
-    record(Nonnegative("probability falls with the margin", r"$\varepsilon = 1/(e^t + K - 1)$ falls in $t$.", -sp.diff(wrong_probability(t), t)))
     record(
         Nonnegative(
-            "off the diagonal", "$Q_{kl} > 0$ for different classes.",
+            "probability falls with the margin",
+            r"$\varepsilon = 1/(e^t + K - 1)$ falls in $t$.",
+            -sp.diff(wrong_probability(t), t),
+        )
+    )
+    record(
+        Nonnegative(
+            "off the diagonal",
+            "$Q_{kl} > 0$ for different classes.",
             count * other * K * e * e_other / (N**2 * weight_decay),
         )
     )
@@ -130,8 +149,10 @@ def derive(problem: Problem) -> Derivation:
     )
     record(
         Identity(
-            "the entropy is the value when collapsed", "At margin zero both are log K.",
-            count / N * entropy(wrong_probability(sp.Integer(0))), direction.subs(t, 0),
+            "the entropy is the value when collapsed",
+            "At margin zero both are log K.",
+            count / N * entropy(wrong_probability(sp.Integer(0))),
+            direction.subs(t, 0),
         )
     )
 
@@ -141,43 +162,70 @@ def derive(problem: Problem) -> Derivation:
     statistics = (
         Statistic(w_norm, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
         Statistic(h_norm, r"$\|H\|^2$", lambda xp, v, data, p: xp.squared_norm(v.H)),
-        Statistic(correct, r"mean correct logit of class $k$", lambda xp, v, data, p: xp.diagonal_of(mean_logits(xp, v, data, p))),
-        Statistic(every, r"mean over class $k$ of the sum of the logits", lambda xp, v, data, p: xp.column_sums(mean_logits(xp, v, data, p))),
         Statistic(
-            gram, r"$\langle \bar h_k, \bar h_l\rangle$",
+            correct,
+            r"mean correct logit of class $k$",
+            lambda xp, v, data, p: xp.diagonal_of(mean_logits(xp, v, data, p)),
+        ),
+        Statistic(
+            every,
+            r"mean over class $k$ of the sum of the logits",
+            lambda xp, v, data, p: xp.column_sums(mean_logits(xp, v, data, p)),
+        ),
+        Statistic(
+            gram,
+            r"$\langle \bar h_k, \bar h_l\rangle$",
             lambda xp, v, data, p: xp.transpose(mean_features(xp, v, data)) @ mean_features(xp, v, data),
         ),
     )
     epsilon = wrong_probability(at_best)
     epsilon_j = epsilon.subs(k, j)
     constant = sp.Sum(n_k[k] / N * entropy(epsilon), (k, 1, K))
-    tangent = constant + sp.Sum(n_k[k] / N * epsilon * (every[k] - K * correct[k]), (k, 1, K)) + weight_decay / 2 * w_norm
+    tangent = (
+        constant + sp.Sum(n_k[k] / N * epsilon * (every[k] - K * correct[k]), (k, 1, K)) + weight_decay / 2 * w_norm
+    )
     form = feature_decay / 2 * sp.Sum(n_k[k] * gram[k, k], (k, 1, K)) - sp.Sum(
-        n_k[k] * n_k[j] * K * epsilon * epsilon_j * (K * sp.KroneckerDelta(k, j) - 1) * gram[k, j] / (2 * N**2 * weight_decay),
-        (k, 1, K), (j, 1, K),
+        n_k[k]
+        * n_k[j]
+        * K
+        * epsilon
+        * epsilon_j
+        * (K * sp.KroneckerDelta(k, j) - 1)
+        * gram[k, j]
+        / (2 * N**2 * weight_decay),
+        (k, 1, K),
+        (j, 1, K),
     )
     bounds = (
         Bound(
-            "tangent at the predicted probabilities", tangent + feature_decay / 2 * h_norm,
+            "tangent at the predicted probabilities",
+            tangent + feature_decay / 2 * h_norm,
             "Each cross-entropy lies above its tangent at the predicted probabilities, by a Kullback–Leibler divergence.",
             (GIBBS.name, "the tangent of the cross-entropy", "logarithm below its tangent"),
         ),
         Bound(
-            "class means", tangent + feature_decay / 2 * sp.Sum(n_k[k] * gram[k, k], (k, 1, K)),
+            "class means",
+            tangent + feature_decay / 2 * sp.Sum(n_k[k] * gram[k, k], (k, 1, K)),
             "The tangent sees the features of a class only through their mean.",
             ("class means suffice",),
         ),
         Bound(
-            "minimum over the classifier", constant + form,
+            "minimum over the classifier",
+            constant + form,
             r"What is left is $\tfrac12 \sum_{kl} Q_{kl} \langle \bar h_k, \bar h_l\rangle$.",
             ("completing the square in W", "inner products of the residuals"),
         ),
         Bound(
-            "predicted value", prediction.value.expression,
+            "predicted value",
+            prediction.value.expression,
             r"Every $Q_{kl} \ge 0$, and nonnegative features have nonnegative inner products.",
             (
-                "diagonal at the stationary margin", "diagonal beyond it", "probability falls with the margin", "off the diagonal",
-                "the entropy is the value when alive", "the entropy is the value when collapsed",
+                "diagonal at the stationary margin",
+                "diagonal beyond it",
+                "probability falls with the margin",
+                "off the diagonal",
+                "the entropy is the value when alive",
+                "the entropy is the value when collapsed",
             ),
         ),
     )

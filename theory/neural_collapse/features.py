@@ -133,7 +133,9 @@ def features_problem(
         ),
     ]
     if with_bias:
-        parameters.append(Parameter("bias", Flag(), "whether the classifier has an unregularised bias $b$", default=False))
+        parameters.append(
+            Parameter("bias", Flag(), "whether the classifier has an unregularised bias $b$", default=False)
+        )
         variables.append(Variable("b", (sym.K, sp.Integer(1)), only_if="bias"))
     return FeaturesProblem(
         parameters=tuple(parameters),

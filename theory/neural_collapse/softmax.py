@@ -37,5 +37,12 @@ def record_tangent_steps(record: StepRecorder) -> None:
     )
     x = positive("x")
     record(Convex("logarithm below its tangent", r"$x - 1 - \log x$ is convex …", x - 1 - sp.log(x), x))
-    record(Vanishes("tangent point of the logarithm", "… with value and slope zero at 1, hence nonnegative.",
-                    (x - 1 - sp.log(x)) ** 2 + sp.diff(x - 1 - sp.log(x), x) ** 2, x, sp.Integer(1)))
+    record(
+        Vanishes(
+            "tangent point of the logarithm",
+            "… with value and slope zero at 1, hence nonnegative.",
+            (x - 1 - sp.log(x)) ** 2 + sp.diff(x - 1 - sp.log(x), x) ** 2,
+            x,
+            sp.Integer(1),
+        )
+    )

@@ -63,18 +63,28 @@ PROBLEM = Problem(
     ),
     loss=loss,
     invariants=(
-        Invariant("decoder_gram", "$U U^T$", lambda xp, v, data, p: v.U @ xp.transpose(v.U), unit=(theta[1] / eta_enc) ** 2),
         Invariant(
-            "encoder_gram", r"$C^{1/2} W^T W C^{1/2}$, the whitened encoder",
-            lambda xp, v, data, p: xp.transpose(v.W @ data.root) @ (v.W @ data.root), unit=eta_enc**2, shows_collapse=True,
+            "decoder_gram", "$U U^T$", lambda xp, v, data, p: v.U @ xp.transpose(v.U), unit=(theta[1] / eta_enc) ** 2
         ),
         Invariant(
-            "decoded_noise", r"$U \Sigma U^T$",
-            lambda xp, v, data, p: (v.U @ v.S) @ xp.transpose(v.U @ v.S), unit=beta * eta_dec**2,
+            "encoder_gram",
+            r"$C^{1/2} W^T W C^{1/2}$, the whitened encoder",
+            lambda xp, v, data, p: xp.transpose(v.W @ data.root) @ (v.W @ data.root),
+            unit=eta_enc**2,
+            shows_collapse=True,
         ),
         Invariant(
-            "encoder_variance_deficit", r"$\mathrm{tr}(\eta_{enc}^2 I - \Sigma)$: zero iff every posterior variance is the prior's",
-            lambda xp, v, data, p: xp.rows(v.S) * p[eta_enc] ** 2 - xp.squared_norm(v.S), kind="scalar", unit=eta_enc**2,
+            "decoded_noise",
+            r"$U \Sigma U^T$",
+            lambda xp, v, data, p: (v.U @ v.S) @ xp.transpose(v.U @ v.S),
+            unit=beta * eta_dec**2,
+        ),
+        Invariant(
+            "encoder_variance_deficit",
+            r"$\mathrm{tr}(\eta_{enc}^2 I - \Sigma)$: zero iff every posterior variance is the prior's",
+            lambda xp, v, data, p: xp.rows(v.S) * p[eta_enc] ** 2 - xp.squared_norm(v.S),
+            kind="scalar",
+            unit=eta_enc**2,
         ),
     ),
     sorted_parameter="theta",
@@ -94,9 +104,11 @@ def derive(problem: Problem) -> Derivation:
     v_dir = sp.IndexedBase("v_dir", real=True)
     xp = SymbolicArrays(D)
     trial = StructuredPoint(
-        problem, xp,
+        problem,
+        xp,
         SimpleNamespace(
-            U=SymbolicMatrix.diag(D, indexed[w][k]), W=SymbolicMatrix.diag(D, v_dir[k]),
+            U=SymbolicMatrix.diag(D, indexed[w][k]),
+            W=SymbolicMatrix.diag(D, v_dir[k]),
             S=SymbolicMatrix.diag(D, sp.sqrt(indexed[variance][k])),
         ),
         {},
@@ -107,8 +119,10 @@ def derive(problem: Problem) -> Derivation:
     here = {std: theta[k], w: indexed[w][k], variance: indexed[variance][k], slope: v_dir[k]}
     record(
         Identity(
-            "reduction", "At diagonal $U$, $W$, $\\Sigma$ the loss is the sum of one-direction objectives.",
-            trial.loss(), sum_over(direction.subs(here), k, D),
+            "reduction",
+            "At diagonal $U$, $W$, $\\Sigma$ the loss is the sum of one-direction objectives.",
+            trial.loss(),
+            sum_over(direction.subs(here), k, D),
         )
     )
 
@@ -118,22 +132,28 @@ def derive(problem: Problem) -> Derivation:
     in_m = beta * (std**2 / m + sp.log(m / (beta * eta_dec**2)))
     record(
         Identity(
-            "the marginal variance", r"With $m = \beta\eta_{dec}^2 + \eta_{enc}^2\omega^2$ only $m$ is left.",
-            reduced, in_m.subs(m, beta * eta_dec**2 + eta_enc**2 * w**2),
+            "the marginal variance",
+            r"With $m = \beta\eta_{dec}^2 + \eta_{enc}^2\omega^2$ only $m$ is left.",
+            reduced,
+            in_m.subs(m, beta * eta_dec**2 + eta_enc**2 * w**2),
         )
     )
     floor = beta * eta_dec**2
-    best = minimise_on_half_line(record, "the log marginal variance", in_m.subs(m, sp.exp(log_m)), log_m, sp.log(floor), exponential=True)
-    ratio = threshold_ratio(record, "the data variance", best, std)**2
+    best = minimise_on_half_line(
+        record, "the log marginal variance", in_m.subs(m, sp.exp(log_m)), log_m, sp.log(floor), exponential=True
+    )
+    ratio = threshold_ratio(record, "the data variance", best, std) ** 2
 
     m_best = sp.Piecewise((sp.exp(best.point).subs(std, theta[k]), k <= d), (floor, True))
     m_k = sp.IndexedBase("m", positive=True)
     w_of_m = sp.sqrt((m_k[k] - floor) / eta_enc**2)
     back = {w: w_of_m, std: theta[k]}
     point = StructuredPoint(
-        problem, xp,
+        problem,
+        xp,
         SimpleNamespace(
-            U=SymbolicMatrix.diag(D, w_of_m), W=SymbolicMatrix.diag(D, sp.simplify(v_best.subs(back))),
+            U=SymbolicMatrix.diag(D, w_of_m),
+            W=SymbolicMatrix.diag(D, sp.simplify(v_best.subs(back))),
             S=SymbolicMatrix.diag(D, sp.sqrt(sp.simplify(variance_best.subs(back)))),
         ),
         {m_k: m_best},
@@ -162,24 +182,29 @@ def derive(problem: Problem) -> Derivation:
 
     statistics = (
         Statistic(fit, r"$\mathrm{tr}(C M^{-1})$, $M = \beta\eta_{dec}^2 I + \eta_{enc}^2 U U^T$", explained),
-        Statistic(s, "eigenvalues of $U U^T$", lambda xp, v, data, p: xp.singular_values(v.U, data.root.shape[-1]) ** 2),
+        Statistic(
+            s, "eigenvalues of $U U^T$", lambda xp, v, data, p: xp.singular_values(v.U, data.root.shape[-1]) ** 2
+        ),
     )
     marginal = floor + eta_enc**2 * s[k]
     log_terms = sp.Sum(sp.log(marginal / floor), (k, 1, D))
     summand = in_m.subs({m: sp.exp(log_m), std: theta[k]})
     bounds = (
         Bound(
-            "minimum over the encoder", beta * (fit + log_terms),
+            "minimum over the encoder",
+            beta * (fit + log_terms),
             "For a given decoder the exact posterior is the best encoder; what is left is the marginal likelihood of $x$.",
             (GAUSSIAN_POSTERIOR.name, "the encoder weight is stationary", "the encoder variance is stationary"),
         ),
         Bound(
-            "sum over eigenvalues", beta * (sp.Sum(theta[k] ** 2 / marginal, (k, 1, D)) + log_terms),
+            "sum over eigenvalues",
+            beta * (sp.Sum(theta[k] ** 2 / marginal, (k, 1, D)) + log_terms),
             "The trace of $C M^{-1}$ is smallest when the eigenvalues are paired in order.",
             (TRACE_INEQUALITY.name,),
         ),
         Bound(
-            "predicted value", prediction.value.expression,
+            "predicted value",
+            prediction.value.expression,
             "Each summand is at least its minimum; at most $d$ eigenvalues of $U U^T$ are nonzero.",
             ("the log marginal variance is convex", "the log marginal variance is stationary"),
         ),

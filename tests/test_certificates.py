@@ -1,0 +1,101 @@
+"""Certificates: they meet trained optima, also where no formula is known, and never pass what is not optimal."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from numerics.arrays import stack_bindings
+from numerics.certificates import certify, problem_bounds, separable_bound
+from numerics.optimise import minimise
+from numerics.tolerances import CERTIFICATE_GAP
+from theory.claim import find
+from theory.neural_collapse.features import CROSS_ENTROPY, MSE, features_problem
+from theory.problem import ClassCounts, Width
+
+COUNTS = [(5, 5, 5), (20, 10, 5, 5), (50, 3, 1), (1, 1), (100, 1)]
+
+
+def single(point: SimpleNamespace) -> SimpleNamespace:
+    return SimpleNamespace(**{name: array[0] for name, array in vars(point).items()})
+
+
+def bounds_of(problem, instance, point):
+    bindings = {
+        s: v[0] if torch.is_tensor(v) and not hasattr(s, "label") else v for s, v in stack_bindings([instance]).items()
+    }
+    return problem_bounds(problem, instance, bindings, point)
+
+
+@pytest.mark.parametrize("counts", COUNTS)
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("fit", [CROSS_ENTROPY, MSE])
+def test_dual_bound_meets_training_for_any_class_counts(fit, bias, counts):
+    """Most of these settings have no closed form: the certificate alone shows that training is globally optimal."""
+    problem = features_problem(fit, ClassCounts(), Width(), with_bias=True)
+    instance = problem.instance(
+        class_counts=counts, widths=len(counts) + 1, weight_decay=0.01, feature_decay=0.002, bias=bias
+    )
+    solution = minimise(problem, [instance], starts=3)
+    lower = bounds_of(problem, instance, single(solution.best_point()))["dual"]
+    upper = float(solution.best_value())
+    assert -1e-12 * upper <= upper - lower <= CERTIFICATE_GAP * upper
+
+
+@pytest.mark.parametrize("counts", COUNTS)
+def test_copositive_bound_meets_training(counts):
+    claim = find("ce-imbalanced-relu")
+    instance = claim.problem.instance(
+        class_counts=counts, widths=len(counts) + 2, weight_decay=0.01, feature_decay=0.0005
+    )
+    solution = minimise(claim.problem, [instance])
+    certificate = certify(claim, instance, single(solution.best_point()))
+    assert certificate.method == "copositive"
+    assert -1e-12 <= certificate.gap <= CERTIFICATE_GAP
+
+
+@pytest.mark.parametrize("claim_id", ["ce-balanced-etf", "ce-imbalanced-relu", "mse-imbalanced"])
+@pytest.mark.parametrize("scale", [1e-3, 1e-2, 0.3, 3.0])
+def test_lower_bounds_stay_below_the_minimum_from_any_point(claim_id, scale):
+    """A bound computed from a point that is far from optimal is loose, never wrong."""
+    claim = find(claim_id)
+    counts = (4, 4, 4) if claim_id == "ce-balanced-etf" else (9, 4, 1)
+    instance = claim.problem.instance(class_counts=counts, weight_decay=0.01, feature_decay=0.01)
+    solution = minimise(claim.problem, [instance])
+    minimum = float(solution.best_value())
+    generator = torch.Generator().manual_seed(7)
+    best = single(solution.best_point())
+    for _ in range(20):
+        moved = {}
+        for name, array in vars(best).items():
+            noisy = array + scale * torch.randn(array.shape, generator=generator, dtype=array.dtype)
+            moved[name] = noisy.abs() if name == "H" else noisy
+        for method, lower in bounds_of(claim.problem, instance, SimpleNamespace(**moved)).items():
+            assert lower <= minimum * (1 + 1e-13), method
+
+
+def test_a_point_off_the_optimum_is_not_certified():
+    for claim_id, given in {
+        "mse-imbalanced": {"class_counts": (9, 4, 1), "weight_decay": 0.01, "feature_decay": 0.01},
+        "ce-imbalanced-relu": {"class_counts": (9, 4, 1), "weight_decay": 0.01, "feature_decay": 0.001},
+        "vae-learnable-variance": {"theta": (3.0, 2.0, 0.5), "latent_dim": 2},
+    }.items():
+        claim = find(claim_id)
+        instance = claim.problem.instance(**given)
+        best = single(minimise(claim.problem, [instance]).best_point())
+        off = SimpleNamespace(**{name: array * 1.001 for name, array in vars(best).items()})
+        assert certify(claim, instance, off).gap > CERTIFICATE_GAP
+
+
+def test_separable_bound_needs_no_formula_and_is_sharp():
+    claim = find("mse-imbalanced")
+    instance = claim.problem.instance(class_counts=(9, 4, 1), widths=2, weight_decay=0.01, feature_decay=0.01)
+    bindings = stack_bindings([instance])
+    lower = separable_bound(claim.proof.separable, bindings)
+    # By hand: q = √n − N √(λ_W λ_H) for the two largest classes, n/(2N) for the third.
+    total, decay = 14, 0.01
+    by_hand = sum((total * decay) ** 2 / (2 * total) + decay * (n**0.5 - total * decay) for n in (9, 4)) + 1 / (
+        2 * total
+    )
+    assert lower == pytest.approx(by_hand, rel=1e-14)
+    assert lower <= by_hand * (1 + 1e-15)

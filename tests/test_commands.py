@@ -1,0 +1,137 @@
+"""The command lines: formats, exit codes, and interruption."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from numerics.__main__ import main as numerics_main
+from theory.__main__ import main as theory_main
+from theory.claim import registry
+
+VAE = ["vae-learnable-variance", "theta=3,1,0.5", "latent_dim=2"]
+
+
+def as_json(capsys):
+    return json.loads(capsys.readouterr().out)
+
+
+def test_list(capsys):
+    assert theory_main(["list", "--json"]) == 0
+    rows = as_json(capsys)
+    assert [row["id"] for row in rows] == list(registry())
+    assert all({"id", "title", "source", "verdict"} <= row.keys() for row in rows)
+    theory_main(["list"])
+    assert "HOLDS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("claim_id", registry())
+def test_show(claim_id, capsys):
+    assert theory_main(["show", claim_id, "--json"]) == 0
+    shown = as_json(capsys)
+    assert shown["steps"]
+    assert shown["bounds"]
+    assert "{" not in shown["parameters"][0]["domain"]
+    theory_main(["show", claim_id])
+    assert "chain, from the loss down" in capsys.readouterr().out
+
+
+def test_predict(capsys):
+    assert theory_main(["predict", *VAE, "--json"]) == 0
+    result = as_json(capsys)
+    assert result.keys() == {"id", "parameters", "value", "invariants", "collapsed"}
+    assert result["collapsed"] == [False, True, True]
+    theory_main(["predict", *VAE])
+    assert "collapsed no yes yes" in capsys.readouterr().out
+
+
+def test_train(capsys):
+    assert numerics_main(["train", *VAE, "beta=0.5", "--starts", "2", "--device", "cpu", "--json"]) == 0
+    result = as_json(capsys)
+    assert {"value", "predicted", "gap", "deviations", "starts", "seconds", "device"} <= result.keys()
+    assert abs(result["gap"]) < 1e-9
+    assert result["device"] == "cpu"
+
+
+def test_certify(capsys):
+    assert numerics_main(["certify", *VAE, "--starts", "2", "--json"]) == 0
+    result = as_json(capsys)
+    assert result["rigorous"] is False
+    assert result["lower"] <= result["upper"] * (1 + 1e-14)
+    assert result["gap"] < 1e-7
+
+
+def test_a_failed_check_has_exit_code_one(capsys, monkeypatch):
+    from numerics import commands, optimise
+
+    def too_short(*arguments, **options):
+        return optimise.minimise(*arguments, **options, max_iterations=1)
+
+    monkeypatch.setattr(commands, "minimise", too_short)
+    assert numerics_main(["train", *VAE, "beta=0.5", "--starts", "1"]) == 1
+    assert "check failed" in capsys.readouterr().err
+    assert numerics_main(["certify", *VAE, "beta=0.5", "--starts", "1"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "named"),
+    [
+        ("numerics", ["train", *VAE, "--starts", "0"], "starts"),
+        ("numerics", ["train", *VAE, "--seed", "x"], "seed"),
+        ("numerics", ["train", *VAE, "--device", "abacus"], "device"),
+        ("numerics", ["certify", "nothing"], "nothing"),
+        (
+            "numerics",
+            ["train", "mse-imbalanced", "class_counts=1e12,1", "weight_decay=1", "feature_decay=1"],
+            "class_counts",
+        ),
+        ("theory", ["predict", *VAE, "colour=red"], "colour"),
+    ],
+)
+def test_unusable_input_ends_in_one_line(module, words, named):
+    done = subprocess.run([sys.executable, "-m", module, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert named in done.stderr
+
+
+def test_data_source(capsys):
+    assert (
+        numerics_main(
+            ["train", "vae-learnable-variance", "data=digits", "latent_dim=2", "beta=0.5", "--starts", "1", "--json"]
+        )
+        == 0
+    )
+    assert len(as_json(capsys)["parameters"]["theta"]) > 50
+
+
+@pytest.mark.parametrize("delay", [0.3, 8.0])
+def test_interruption_is_clean(delay):
+    """Ctrl-C while modules load, and while training runs."""
+    words = [
+        "train",
+        "mse-imbalanced",
+        "class_counts=" + ",".join(["300"] * 60),
+        "widths=60",
+        "weight_decay=1e-6",
+        "feature_decay=1e-6",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "numerics", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+    )
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert len(err.splitlines()) == 1
+    assert err.startswith("interrupted")
+    assert out == ""

@@ -1,0 +1,82 @@
+"""Invariants, the metrics NC1–NC3, and real data."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from numerics.compare import compare
+from numerics.data import digits, principal_deviations
+from numerics.invariants import cut_group, measure, neural_collapse_metrics
+from numerics.optimise import minimise
+from theory.claim import find
+
+K = 4
+ETF = torch.eye(K, dtype=torch.float64) - 1 / K
+LABELS = torch.eye(K, dtype=torch.float64).repeat_interleave(3, dim=1)
+
+
+def test_neural_collapse_metrics_vanish_at_a_simplex_etf():
+    metrics = neural_collapse_metrics(2 * ETF @ LABELS, 5 * ETF, LABELS)
+    assert all(float(value) < 1e-12 for value in metrics.values())
+
+
+def test_neural_collapse_metrics_see_what_is_not_collapsed():
+    torch.manual_seed(0)
+    noise = 0.1 * torch.randn(K, 3 * K, dtype=torch.float64)
+    assert float(neural_collapse_metrics(ETF @ LABELS + noise, ETF, LABELS)["NC1"]) > 1e-4
+    lopsided = torch.diag(torch.tensor([1.0, 1, 1, 2], dtype=torch.float64)) @ ETF
+    assert float(neural_collapse_metrics(ETF @ LABELS, lopsided, LABELS)["NC2"]) > 1e-2
+    assert float(neural_collapse_metrics(ETF @ LABELS, ETF.roll(1, 0), LABELS)["NC3"]) > 0.1
+
+
+def test_trained_balanced_cross_entropy_shows_neural_collapse():
+    problem = find("ce-balanced-etf").problem
+    instance = problem.instance(class_counts=(3,) * K, widths=6, weight_decay=0.01, feature_decay=0.005)
+    point = minimise(problem, [instance], starts=1).best_point()
+    metrics = neural_collapse_metrics(point.H[0], point.W[0], LABELS)
+    assert all(float(value) < 1e-7 for value in metrics.values())
+
+
+@pytest.mark.parametrize(
+    ("counts", "width", "expected"),
+    [((5, 3, 3, 1), 2, slice(1, 3)), ((5, 3, 3, 1), 3, None), ((2, 2, 2), 1, slice(0, 3)), ((2, 2, 2), 3, None)],
+)
+def test_the_group_a_rank_limit_cuts(counts, width, expected):
+    claim = find("mse-imbalanced")
+    instance = claim.problem.instance(class_counts=counts, widths=width, weight_decay=0.01, feature_decay=0.01)
+    assert cut_group(claim, instance) == expected
+
+
+def test_invariants_ignore_the_choice_within_a_cut_group():
+    """With equal classes and too small a width every rotation is optimal; the invariants must not depend on which."""
+    claim = find("mse-imbalanced")
+    instance = claim.problem.instance(class_counts=(3, 3, 3), widths=2, weight_decay=0.01, feature_decay=0.01)
+    solutions = [minimise(claim.problem, [instance], starts=1, seed=seed) for seed in range(2)]
+    raw = [s.best_point().W[0] @ s.best_point().W[0].mT for s in solutions]
+    assert not torch.allclose(raw[0], raw[1], atol=1e-3)
+    first, second = (measure(claim, [instance], s.best_point())["classifier_gram"] for s in solutions)
+    torch.testing.assert_close(first, second, rtol=0, atol=1e-8)
+    assert compare(claim, solutions[0])[0].failures == ()
+
+
+def test_digits_spectrum():
+    theta = digits()["theta"]
+    covariance = np.cov(load_digits().data.T / 16, bias=True)
+    assert len(theta) == np.linalg.matrix_rank(covariance)
+    assert sum(t**2 for t in theta) == pytest.approx(np.trace(covariance), rel=1e-12)
+    assert list(theta) == sorted(theta, reverse=True)
+
+
+def test_directions_without_variance_are_left_out():
+    samples = np.random.default_rng(0).normal(size=(50, 2)) @ np.array([[1.0, 0, 0, 2], [0, 1, 0, 0]])
+    assert len(principal_deviations(samples)) == 2
+
+
+def test_vae_on_digits_collapses_as_predicted():
+    claim = find("vae-learnable-variance")
+    instance = claim.problem.instance(**digits(), latent_dim=6, beta=0.25)
+    solution = minimise(claim.problem, [instance], starts=2)
+    (comparison,) = compare(claim, solution)
+    assert comparison.failures == ()
+    assert not comparison.near_threshold

@@ -1,0 +1,134 @@
+"""The optimiser: reference configurations, endings, bounds, and reproducibility."""
+
+import dataclasses
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from numerics.compare import compare
+from numerics.optimise import Ending, minimise
+from theory import symbols as sym
+from theory.claim import find
+from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Problem, Variable
+
+REFERENCE_SECONDS = 2.0
+
+
+def test_reference_configuration_is_trained_fast_and_exactly():
+    claim = find("mse-imbalanced")
+    instance = claim.problem.instance(class_counts="200,100,50,50", widths=64, weight_decay=5e-4, feature_decay=5e-4)
+    minimise(claim.problem, [instance], starts=1, max_iterations=2)  # first use of torch's kernels
+    seconds = []
+    for seed in range(3):
+        began = time.perf_counter()
+        solution = minimise(claim.problem, [instance], starts=1, seed=seed)
+        seconds.append(time.perf_counter() - began)
+        (comparison,) = compare(claim, solution)
+        assert comparison.failures == ()
+        assert abs(comparison.gap) <= 1e-10
+    assert min(seconds) <= REFERENCE_SECONDS
+
+
+def test_relu_reference_configuration():
+    claim = find("ce-imbalanced-relu")
+    instance = claim.problem.instance(class_counts="20,10,5,5", weight_decay=0.01, feature_decay=0.0001)
+    (comparison,) = compare(claim, minimise(claim.problem, [instance]))
+    assert comparison.failures == ()
+    assert comparison.value == pytest.approx(0.069270307659830, abs=1e-13)
+
+
+def test_same_seed_same_result_and_other_seed_other_starts():
+    claim = find("ce-balanced-etf")
+    instance = claim.problem.instance(class_counts=(2, 2, 2), weight_decay=0.01, feature_decay=0.01)
+    first, again, other = (minimise(claim.problem, [instance], starts=2, seed=seed) for seed in (3, 3, 4))
+    assert torch.equal(first.points["W"], again.points["W"])
+    assert not torch.equal(first.points["W"], other.points["W"])
+
+
+def test_training_several_instances_at_once_changes_nothing():
+    claim = find("mse-imbalanced")
+    instances = [
+        claim.problem.instance(class_counts=(3, 2), weight_decay=0.01, feature_decay=decay)
+        for decay in (0.001, 0.01, 0.1)
+    ]
+    together = minimise(claim.problem, instances).best_value()
+    alone = torch.cat([minimise(claim.problem, [i]).best_value() for i in instances])
+    torch.testing.assert_close(together, alone, rtol=1e-13, atol=0)
+
+
+def scalar_problem(loss, nonnegative=False) -> Problem:
+    """A problem in one variable x (n × 1) with the numbers c_1 … c_n given."""
+    c = sym.theta
+    return Problem(
+        parameters=(
+            Parameter("theta", PositiveReals(), "numbers"),
+            Parameter("beta", PositiveReal(), "a number", default=1.0),
+        ),
+        variables=(Variable("x", (sym.D, sym.d), nonnegative=nonnegative),),
+        loss=loss,
+        invariants=(Invariant("x", "x", lambda xp, v, data, p: v.x, shows_collapse=True),),
+        sorted_parameter="theta",
+        tied=c,
+        bind=lambda values: {sym.D: len(values["theta"]), sym.d: 1, c: values["theta"], sym.beta: values["beta"]},
+        data=lambda xp: SimpleNamespace(c=xp.diagonal(c)),
+    )
+
+
+def test_bounded_minimum_satisfies_the_kkt_conditions():
+    """min ½ Σ (x_i + c_i − 2)² over x ≥ 0: the bound holds exactly where c_i > 2, with a positive gradient there."""
+    problem = scalar_problem(
+        lambda xp, v, data, p: ((v.x[..., 0] + p[sym.theta] - 2) ** 2).sum(-1) / 2 + p[sym.beta], nonnegative=True
+    )
+    solution = minimise(problem, [problem.instance(theta=(3.0, 2.5, 1.0, 0.5))], starts=2)
+    assert solution.best_ending() == [Ending.CONVERGED]
+    torch.testing.assert_close(
+        solution.best_point().x[0, :, 0], torch.tensor([0, 0, 1, 1.5], dtype=torch.float64), atol=1e-12, rtol=0
+    )
+    assert float(solution.residuals.min()) < 1e-10
+
+
+def test_an_unbounded_loss_is_not_reported_as_converged():
+    problem = scalar_problem(lambda xp, v, data, p: -v.x.square().sum((-1, -2)) * p[sym.beta])
+    solution = minimise(problem, [problem.instance(theta=(1.0, 1.0))], starts=2, max_iterations=50)
+    assert all(e in (Ending.STALLED, Ending.DIVERGED) for e in solution.best_ending())
+
+
+def test_a_loss_that_is_not_a_number_diverges():
+    problem = scalar_problem(lambda xp, v, data, p: torch.log(-1 - v.x.square().sum((-1, -2))) * p[sym.beta])
+    solution = minimise(problem, [problem.instance(theta=(1.0, 1.0))], starts=2)
+    assert set(solution.endings.flatten().tolist()) == {Ending.DIVERGED}
+
+
+def test_stopping_early_is_reported_and_fails_the_comparison():
+    claim = find("mse-imbalanced")
+    instance = claim.problem.instance(class_counts=(3, 2), weight_decay=0.01, feature_decay=0.01)
+    solution = minimise(claim.problem, [instance], starts=1, max_iterations=2)
+    assert solution.best_ending() == [Ending.STALLED]
+    (comparison,) = compare(claim, solution)
+    assert any("stalled" in failure for failure in comparison.failures)
+
+
+def test_interruption_keeps_what_was_reached():
+    claim = find("mse-imbalanced")
+    instance = claim.problem.instance(class_counts=(3, 2), weight_decay=0.01, feature_decay=0.01)
+
+    def interrupt(iteration: int, running: int) -> None:
+        if iteration == 5:
+            raise KeyboardInterrupt
+
+    solution = minimise(claim.problem, [instance], starts=2, progress=interrupt)
+    assert solution.interrupted
+    assert solution.values.isfinite().all()
+
+
+def test_optimiser_does_not_see_the_prediction():
+    """Training a claim whose derivation would fail works all the same: nothing of it is used."""
+
+    def no_derivation(problem):
+        raise AssertionError("the optimiser asked for the derivation")
+
+    claim = dataclasses.replace(find("ce-balanced-etf"), derive=no_derivation)
+    instance = claim.problem.instance(class_counts=(2, 2), weight_decay=0.01, feature_decay=0.01)
+    assert minimise(claim.problem, [instance], starts=1).best_ending() == [Ending.CONVERGED]

@@ -1,0 +1,58 @@
+"""What both command lines share: ``name=value`` arguments, data sources and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Any
+
+from theory.claim import Claim
+from theory.errors import ParameterError
+from theory.problem import Instance
+
+DATA_SOURCES = "collapse_atlas.data"
+"""Entry-point group: a function without arguments that returns parameters, such as {"theta": (…)}, for data=NAME."""
+
+
+def parse_assignments(words: Sequence[str]) -> dict[str, Any]:
+    """Turn ``name=value`` words into parameters; ``data=NAME`` is replaced by what that data source gives.
+
+    Raises ParameterError for a word without "=", a name given twice, or an unknown data source.
+    """
+    given: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ParameterError(f"parameter: {word!r} is not allowed; a parameter is written name=value")
+        if name in given:
+            raise ParameterError(f"{name}: given twice")
+        given[name] = value
+    if "data" in given:
+        for name, value in load_data(given.pop("data")).items():
+            if name in given:
+                raise ParameterError(f"{name}: given twice, by data= and by {name}=")
+            given[name] = value
+    return given
+
+
+def load_data(name: str) -> dict[str, Any]:
+    """Return the parameters a data source gives. Raises ParameterError when there is none of that name."""
+    sources = {source.name: source for source in entry_points(group=DATA_SOURCES)}
+    if name not in sources:
+        raise ParameterError(
+            f"data: {name!r} is not allowed; data is one of {', '.join(sorted(sources)) or '(none installed)'}"
+        )
+    return sources[name].load()()
+
+
+def shown_parameters(claim: Claim, instance: Instance) -> dict[str, Any]:
+    """Return the parameters of an instance as the user gave them, for JSON."""
+    values = dict(instance.values)
+    name = claim.problem.sorted_parameter
+    values[name] = instance.in_user_order(list(values[name]))
+    return values
+
+
+def print_json(result: Any) -> None:
+    print(json.dumps(result, ensure_ascii=False, allow_nan=False))
