@@ -12,7 +12,8 @@ proofs: $(READY)
 	$(BIN)/python -m pytest proofs_check
 
 test: lint
-	$(BIN)/python -m pytest tests proofs_check --hypothesis-profile ci
+	$(BIN)/python -m pytest tests --numprocesses 2
+	$(BIN)/python -m pytest proofs_check --hypothesis-profile ci
 	$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest book
 

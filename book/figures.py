@@ -17,6 +17,7 @@ from book.examples import SWEEP_POINTS, Example, TrainedExample, noun, sweep_val
 from numerics.arrays import DTYPE
 from numerics.compare import run_chain
 from numerics.tolerances import NEAR_CERTIFICATE_GAP, VALUE_GAP
+from theory.claim import Verdict
 from theory.problem import Instance
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#444444")
@@ -28,6 +29,7 @@ FIT = """
 """
 """Script that keeps a figure as wide as its column; plotly puts the id of the figure in."""
 SCENE = {"backgroundcolor": "white", "gridcolor": "#dfe3e8"}
+BARE = {"showarrow": False, "yshift": 16}
 FLOOR = 1e-17
 """Smallest gap drawn on a logarithmic axis; gaps of exactly zero are shown here."""
 LENGTHS = tuple(10 ** (i / 8) for i in range(-16, 9))
@@ -133,13 +135,17 @@ def geometry(run: TrainedExample) -> HTML:
         rows=1, cols=len(shown), specs=[[{"type": "scene"}] * len(shown)], horizontal_spacing=0.02,
         subplot_titles=[i.name.replace("_", " ") for i in shown],
     )  # fmt: skip
+    shared = spread_views(predicted[shown[0].name])
     for column, invariant in enumerate(shown, start=1):
-        axes = spread_views(predicted[invariant.name])
-        tips = symmetric_root(predicted[invariant.name]) @ axes
+        root = symmetric_root(predicted[invariant.name])
+        whole = torch.allclose((root @ shared).norm(), root.norm())
+        axes = shared if whole else spread_views(predicted[invariant.name])
+        tips = root @ axes
         rings = symmetric_root(measured[invariant.name]) @ axes
         reach = 1.15 * float(torch.cat([tips, rings]).abs().max())
         box = {"title": "", "showticklabels": False, "zeroline": False, "range": [-reach, reach]} | SCENE
         figure.update_scenes(xaxis=box, yaxis=box, zaxis=box, row=1, col=column)
+        numbers: list[dict] = []
         for number, (tip, ring) in enumerate(zip(tips.tolist(), rings.tolist(), strict=True)):
             colour, label = COLOURS[number % len(COLOURS)], f"{noun(example.claim)} {number + 1}"
             arrow = go.Scatter3d(
@@ -150,24 +156,19 @@ def geometry(run: TrainedExample) -> HTML:
                 x=[ring[0]], y=[ring[1]], z=[ring[2]], mode="markers", name=f"{label}, trained",
                 marker={"size": 9, "symbol": "circle-open", "color": colour, "line": {"width": 3}},
             )  # fmt: skip
-            x, y, z = (1.12 * part for part in ring)
-            number_at = go.Scatter3d(
-                x=[x],
-                y=[y],
-                z=[z],
-                mode="text",
-                text=[str(number + 1)],
-                textfont={"size": 17, "color": colour},
-                hoverinfo="skip",
+            figure.add_traces([arrow, trained], rows=1, cols=column)
+            x, y, z = (1.15 * part for part in ring)
+            numbers.append(
+                {"x": x, "y": y, "z": z, "text": str(number + 1), "font": {"size": 17, "color": colour}} | BARE
             )
-            figure.add_traces([arrow, trained, number_at], rows=1, cols=column)
+        figure.update_scenes(annotations=numbers, row=1, col=column)
     figure.update_layout(showlegend=False)
-    figure.update_scenes(aspectmode="cube", camera={"eye": {"x": 1.15, "y": 1.15, "z": 0.75}})
+    figure.update_scenes(aspectmode="cube", camera={"eye": {"x": 1.0, "y": 1.0, "z": 0.65}})
     words = (
         "Drag to turn. Lines end at the predicted vectors, rings are the trained ones, and each number is that of a "
         f"{noun(example.claim)}; a vector of length zero has collapsed. A Gram matrix fixes its vectors up to a "
-        "rotation: for both, the rows of its symmetric square root are drawn, along the leading eigenvectors of the "
-        "predicted matrix."
+        "rotation: for both, the rows of its symmetric square root are drawn, along leading eigenvectors of the "
+        "first predicted matrix where these show the whole of it, and of its own otherwise."
     )
     return show(figure, words, 440)
 
@@ -199,8 +200,10 @@ def chain(run: TrainedExample) -> HTML:
         rows=1, cols=2, shared_yaxes=False, horizontal_spacing=0.12,
         subplot_titles=("at random points of growing size", "from a random point to the trained optimum"),
     )  # fmt: skip
+    broken: list[str] = []
     for column, (positions, point) in enumerate(((LENGTHS, ray), (REMAINING, segment)), start=1):
         values = run_chain(example.claim, [example.instance] * len(positions), point)
+        broken += values.violations()
         above = (values.values[:-1] - values.values[-1]) / abs(run.comparison.predicted)
         for number, (name, gaps) in enumerate(zip(values.names[:-1], above.clamp(min=FLOOR).tolist(), strict=True)):
             figure.add_trace(
@@ -210,6 +213,10 @@ def chain(run: TrainedExample) -> HTML:
                 ), row=1, col=column,
             )  # fmt: skip
     ended = run_chain(example.claim, [example.instance], optimum)
+    broken += ended.violations()
+    if broken and example.claim.verdict is Verdict.HOLDS:
+        raise AssertionError(f"{example.claim.id}: {'; '.join(broken)}")
+    order = f"the chain is broken here: {'; '.join(broken)}" if broken else "no line rises above the one before it"
     apart = float((ended.values - ended.values[-1]).abs().max() / abs(run.comparison.predicted))
     power = {"type": "log", "exponentformat": "power"}
     figure.update_xaxes(title="size of the random entries", **power, row=1, col=1)
@@ -218,8 +225,9 @@ def chain(run: TrainedExample) -> HTML:
     figure.update_yaxes(**power, row=1, col=2)
     figure.update_layout(legend={"orientation": "h", "y": -0.25})
     words = (
-        "Each line is one bound of the chain above the predicted value, which is the zero of this scale; a line never "
-        f"rises above the one before it. At the trained optimum itself all of them agree to {apart:.0e} (relative)."
+        "Each line is one bound of the chain above the predicted value, which is the zero of this scale; "
+        f"{order}. A line at {FLOOR:.0e} equals the predicted value or lies below it by rounding. "
+        f"At the trained optimum itself they differ by {relative(apart)} (relative)."
     )
     return show(figure, words, 430)
 

@@ -10,6 +10,8 @@ LONG = 300
 """Expressions with more characters of LaTeX than this are abbreviated."""
 WIDTH = 58
 """About as many signs fit on a line of the book."""
+SHORT = 5
+"""A line is not broken before it has this many signs."""
 LETTERS = ("Phi", "Psi", "Omega")
 RELATIONS = (" = ", r" \ge ", r" \le ")
 OPERATORS = (" + ", " - ")
@@ -48,7 +50,7 @@ def in_lines(latex: str) -> str:
     lines = [""]
     for piece in top_level_pieces(latex):
         starts_side = piece.startswith(RELATIONS)
-        if lines[-1] and (starts_side or width(lines[-1] + piece) > WIDTH):
+        if width(lines[-1]) > SHORT and (starts_side or width(lines[-1] + piece) > WIDTH):
             lines.append("")
         lines[-1] += piece
     if len(lines) == 1:
@@ -86,4 +88,4 @@ def width(latex: str) -> float:
     """Estimate the width of a formula in signs; numerators and denominators stand above one another."""
     signs = [t for t in re.findall(r"\\[a-zA-Z]+|\\.|[^\s{}_^\\&]", latex) if t not in NO_WIDTH]
     count = sum(3 if sign in (r"\log", r"\max", r"\text", r"\quad") else 1 for sign in signs)
-    return count * (0.6 if r"\frac" in latex else 1.0)
+    return count * (0.7 if r"\frac" in latex else 1.0)

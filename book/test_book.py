@@ -194,7 +194,7 @@ def test_page_does_not_scroll_sideways(page: OpenPage) -> None:
 def test_figures_are_drawn(page: OpenPage) -> None:
     figures = page.browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
     assert len(figures) == (FIGURES if page.name in CLAIM_PAGES else 0)
-    for scene in page.figures_with(".gl-container"):
+    for scene in page.figures_with(".gl-container canvas"):
         picture = page.browser.execute_async_script(
             "const [figure, done] = arguments;"
             "Plotly.toImage(figure, {format: 'png', width: 500, height: 300}).then(done, done)",
@@ -206,7 +206,7 @@ def test_figures_are_drawn(page: OpenPage) -> None:
 
 def test_geometry_can_be_turned(page: OpenPage) -> None:
     camera = "return JSON.stringify(arguments[0]._fullLayout.scene._scene.getCamera().eye)"
-    for figure in page.figures_with(".gl-container"):
+    for figure in page.figures_with(".gl-container canvas"):
         before = page.ask(camera, figure)
         page.ask(INTO_VIEW, figure)
         drag = ActionChains(page.browser, duration=50)

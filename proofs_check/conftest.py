@@ -13,7 +13,7 @@ from proofs_check.report import Ledger, write_table
 from theory.claim import registry
 from theory.errors import ParameterError
 
-BATCHES = {"quick": 2, "ci": 6, "thorough": 60}
+BATCHES = {"quick": 2, "ci": 3, "thorough": 60}
 """Batches drawn for each claim in each regime of its width."""
 FIXED_SEED = 20230301
 

@@ -41,3 +41,11 @@ def test_numerics_knows_no_claim_by_name():
         if claim_id in path.read_text()
     ]
     assert mentions == []
+
+
+def test_readme_shows_every_claim_with_its_verdict():
+    from theory.claim import registry
+
+    readme = (ROOT / "README.md").read_text()
+    rows = {line.split("`")[1]: line.rstrip(" |").split("| ")[-1] for line in readme.splitlines() if line.startswith("| `")}
+    assert rows == {claim.id: str(claim.verdict) for claim in registry().values()}
