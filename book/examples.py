@@ -18,6 +18,7 @@ from numerics.invariants import measure
 from numerics.optimise import Solution, minimise
 from numerics.tolerances import NEAR_CERTIFICATE_GAP
 from theory.claim import Claim, Verdict, find
+from theory.errors import ParameterError
 from theory.expressions import Formula, evaluate_exactly
 from theory.problem import (
     REQUIRED,
@@ -26,7 +27,6 @@ from theory.problem import (
     Flag,
     Instance,
     Invariant,
-    ParameterError,
     PositiveReal,
     PositiveReals,
     Width,

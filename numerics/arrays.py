@@ -121,10 +121,11 @@ def stack_bindings(instances: Sequence[Instance], device: torch.device | str = "
 
 def select(bindings: Mapping[sp.Basic, Any], keep: Tensor) -> dict[sp.Basic, Any]:
     """Return the bindings of some batch members; shared sizes and counts stay as they are."""
-    return {s: v[keep] if isinstance(v, Tensor) and not _shared(s, v) else v for s, v in bindings.items()}
+    return {s: v[keep] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in bindings.items()}
 
 
-def _shared(symbol: sp.Basic, value: Tensor) -> bool:
+def shared(symbol: sp.Basic, value: Tensor) -> bool:
+    """Tell whether a binding is one list for the whole batch (class counts) and not one value an instance."""
     return isinstance(symbol, sp.IndexedBase) and value.ndim == 1
 
 
@@ -157,7 +158,7 @@ class Evaluator:
         tensors = [v for v in bindings.values() if isinstance(v, Tensor)]
         self.device = tensors[0].device if tensors else torch.device("cpu")
         self.batch = max(
-            (v.shape[0] for s, v in bindings.items() if isinstance(v, Tensor) and not _shared(s, v)), default=1
+            (v.shape[0] for s, v in bindings.items() if isinstance(v, Tensor) and not shared(s, v)), default=1
         )
         self.kept: dict[tuple, Tensor] = {}
         self.passing: dict[tuple, Tensor] = {}

@@ -5,6 +5,7 @@ In floating point: a bound is trustworthy up to rounding, so ``rigorous`` is Fal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -15,12 +16,13 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.arrays import DTYPE, evaluate, setting, stack_bindings
+from numerics.arrays import DTYPE, evaluate, setting, shared, stack_bindings
+from numerics.tolerances import BELOW, CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
 from theory import symbols as sym
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
-from theory.neural_collapse.features import CROSS_ENTROPY, MSE, FeaturesProblem, logits
+from theory.neural_collapse.features import MSE, FeaturesProblem, logits
 from theory.problem import Instance, Problem
 from theory.proof import Separable
 
@@ -42,6 +44,19 @@ class Certificate:
         """(upper − lower) / |upper|."""
         return (self.upper - self.lower) / abs(self.upper)
 
+    def failures(self, predicted: float, near_threshold: bool) -> list[str]:
+        """Return what is wrong: a gap that does not close, bounds in the wrong order, or a prediction outside them."""
+        allowed = NEAR_CERTIFICATE_GAP if near_threshold else CERTIFICATE_GAP
+        found = []
+        if not -BELOW <= self.gap <= allowed:
+            found.append(f"certificate gap {self.gap:.1e} lies outside [{-BELOW:.0e}, {allowed:.0e}]")
+        scale = abs(self.upper)
+        if not self.lower - BELOW * scale <= predicted <= self.upper + BELOW * scale:
+            found.append(
+                f"predicted value {predicted:.15g} lies outside the certified [{self.lower:.15g}, {self.upper:.15g}]"
+            )
+        return found
+
 
 def certify(claim: Claim, instance: Instance, point: SimpleNamespace) -> Certificate:
     """Return the best certificate for one instance from a trained point (variables [rows, columns]).
@@ -49,7 +64,7 @@ def certify(claim: Claim, instance: Instance, point: SimpleNamespace) -> Certifi
     Raises ParameterError when no bound applies to the claim.
     """
     bindings = {
-        s: v[0] if isinstance(v, Tensor) and _per_instance(s, v) else v for s, v in stack_bindings([instance]).items()
+        s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stack_bindings([instance]).items()
     }
     point = SimpleNamespace(**{name: a.to("cpu", DTYPE) for name, a in vars(point).items()})
     xp, data = setting(claim.problem, bindings)
@@ -57,14 +72,11 @@ def certify(claim: Claim, instance: Instance, point: SimpleNamespace) -> Certifi
     bounds = problem_bounds(claim.problem, instance, bindings, point)
     if claim.proof.separable is not None:
         bounds["separable"] = separable_bound(claim.proof.separable, stack_bindings([instance]))
+    bounds = {method: bound for method, bound in bounds.items() if not math.isnan(bound)}
     if not bounds:
         raise ParameterError(f"claim: {claim.id!r} is not allowed; no certificate applies to its problem yet")
     method = max(bounds, key=bounds.__getitem__)
     return Certificate(upper, bounds[method], method)
-
-
-def _per_instance(symbol: sp.Basic, value: Tensor) -> bool:
-    return not (isinstance(symbol, sp.IndexedBase) and value.ndim == 1)
 
 
 def problem_bounds(
@@ -80,7 +92,7 @@ def problem_bounds(
     if problem.fit == MSE:
         return {"dual": dual_bound_mse(z, data.Y, decay, with_bias)}
     bounds = {"dual": dual_bound_cross_entropy(z, data.Y, decay, with_bias)}
-    if problem.fit == CROSS_ENTROPY and problem.nonnegative_features and not with_bias:
+    if problem.nonnegative_features and not with_bias:
         bounds["copositive"] = copositive_bound(z, data.Y, decay)
     return bounds
 
@@ -92,8 +104,15 @@ def _wrong_probabilities(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"]) -
 
 def _mean_entropy(wrong: Float64[Tensor, "K N"]) -> Tensor:
     """Mean entropy of the columns, given their wrong-class probabilities."""
-    missing = wrong.sum(0)
-    return -(torch.xlogy(wrong, wrong).sum(0) + (1 - missing) * torch.log1p(-missing)).mean()
+    return _entropies(wrong).mean()
+
+
+def _entropies(wrong: Float64[Tensor, "K N"]) -> Float64[Tensor, " N"]:
+    """Entropy of each column, given its wrong-class probabilities; log1p keeps the accuracy of small ones."""
+    missing = wrong.sum(0).clamp(max=1.0)
+    correct = torch.where(missing < 1, (1 - missing) * torch.log1p(-missing.clamp(max=0.5)), 0.0)
+    correct = torch.where(missing > 0.5, torch.xlogy(1 - missing, 1 - missing), correct)
+    return -(torch.xlogy(wrong, wrong).sum(0) + correct)
 
 
 def dual_bound_cross_entropy(
@@ -166,9 +185,7 @@ def copositive_bound(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay
             middle = (low + high) / 2
             low, high = (middle, high) if shrunk(middle)[1] else (low, middle)
         candidate, _ = shrunk(low)
-    missing = candidate.sum(0)
-    entropies = -(torch.xlogy(candidate, candidate).sum(0) + (1 - missing) * torch.log1p(-missing))
-    return float((counts * entropies).sum() / samples)
+    return float((counts * _entropies(candidate)).sum() / samples)
 
 
 def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> float:
@@ -177,11 +194,10 @@ def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> f
     Each minimiser is bracketed by the sign of φ', the bracket halved, and φ bounded below on it by its two tangents.
     """
     axis = ((separable.index, separable.count),)
-    index = ((separable.index, separable.count),)
     trial = sp.IndexedBase("x_trial")
     at_trial = {separable.variable: trial[separable.index]}
-    slope_formula = Formula(sp.diff(separable.summand, separable.variable).subs(at_trial), index)
-    value_formula = Formula(separable.summand.subs(at_trial), index)
+    slope_formula = Formula(sp.diff(separable.summand, separable.variable).subs(at_trial), axis)
+    value_formula = Formula(separable.summand.subs(at_trial), axis)
 
     def at(formula: Formula, x: Tensor) -> Tensor:
         return evaluate(formula, {**bindings, trial: x[None]})[0]

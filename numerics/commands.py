@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 from rich.console import Console
 from rich.status import Status
 
-from numerics.certificates import certify
 from numerics.compare import Comparison, compare
-from numerics.optimise import Ending, Solution, choose_device, minimise
-from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
+from numerics.optimise import Ending, Solution, choose_device
+from numerics.training import Training, train
 from theory.arguments import parse_assignments, print_json, shown_parameters
 from theory.claim import Claim, find
 from theory.entry import CHECK_FAILED, DONE, INTERRUPTED
@@ -21,7 +19,7 @@ from theory.errors import ParameterError
 from theory.problem import Instance
 
 
-def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Solution:
+def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Training:
     """Train one instance with a progress line on a terminal's standard error."""
     choose_device(options.device)
     console = Console(stderr=True)
@@ -30,14 +28,10 @@ def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Sol
         def progress(iteration: int, running: int) -> None:
             status.update(f"training {claim.id}: iteration {iteration}, {running} runs left")
 
-        return minimise(
-            claim.problem,
-            [instance],
-            starts=options.starts,
-            seed=options.seed,
-            device=options.device,
-            progress=progress,
-        )
+        return train(claim, [instance], options.starts, options.seed, options.device, progress)
+
+
+LARGEST_INTEGER = 10**9
 
 
 class _Silent:
@@ -93,7 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.seed = _whole_number("seed", options.seed, least=0)
     claim = find(options.id)
     instance = claim.problem.instance(**parse_assignments(options.parameters))
-    solution = _train(claim, instance, options)
+    training = _train(claim, instance, options)
+    solution = training.solution
     if solution.interrupted:
         return _report_interruption(solution)
     comparison = compare(claim, solution)[0]
@@ -105,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "predicted": comparison.predicted,
             "gap": comparison.gap,
             "deviations": comparison.deviations,
-            "starts": options.starts,
+            "starts": options.starts * training.rounds[0],
             "seed": options.seed,
             "endings": _endings(solution),
             "near_threshold": comparison.near_threshold,
@@ -119,12 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _print_training(comparison, result)
         failures = comparison.failures
     else:
-        point = SimpleNamespace(**{name: array[0] for name, array in vars(solution.best_point()).items()})
-        certificate = certify(claim, instance, point)
-        allowed = NEAR_CERTIFICATE_GAP if comparison.near_threshold else CERTIFICATE_GAP
-        failures = (
-            () if certificate.gap <= allowed else (f"certificate gap {certificate.gap:.1e} exceeds {allowed:.0e}",)
-        )
+        certificate = training.certificates[0]
+        failures = certificate.failures(comparison.predicted, comparison.near_threshold)
         result = {
             "id": claim.id,
             "parameters": shown_parameters(claim, instance),
@@ -149,6 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _whole_number(name: str, text: str, least: int) -> int:
-    if not text.isdigit() or int(text) < least:
-        raise ParameterError(f"{name}: {text!r} is not allowed; {name} is an integer of at least {least}")
+    if not (text.isascii() and text.isdecimal() and least <= int(text) <= LARGEST_INTEGER):
+        raise ParameterError(
+            f"{name}: {text[:60]!r} is not allowed; {name} is an integer from {least} to {LARGEST_INTEGER}"
+        )
     return int(text)

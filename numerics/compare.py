@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -12,7 +12,18 @@ from torch import Tensor
 from numerics.arrays import Evaluator, evaluate, setting, stack_bindings
 from numerics.invariants import measure
 from numerics.optimise import Ending, Solution
-from numerics.tolerances import BELOW, INVARIANT, LINK, NEAR_SIZE, THRESHOLD_BAND, VALUE_GAP
+from numerics.tolerances import (
+    BELOW,
+    INVARIANT,
+    LINK,
+    NEAR_SIZE,
+    NEGLIGIBLE_SIZE,
+    ON_THRESHOLD,
+    ROUNDED,
+    SAME_MINIMUM,
+    THRESHOLD_BAND,
+    VALUE_GAP,
+)
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import Instance
@@ -50,55 +61,73 @@ def _near(claim: Claim, bindings: dict) -> Tensor:
 
 
 def compare(claim: Claim, solution: Solution) -> list[Comparison]:
-    """Hold the best start of each instance against the prediction.
+    """Hold the lowest starts of each instance against the prediction.
 
-    Away from thresholds value and invariants must agree to VALUE_GAP and INVARIANT, and the classes predicted to collapse
-    must be those that did; nowhere may the value lie below the prediction by more than BELOW.
+    Away from thresholds value and invariants must agree to VALUE_GAP and INVARIANT, for every start that reached the lowest
+    value, and the classes predicted to collapse must be those that did; nowhere may the value lie below the prediction by
+    more than BELOW. Near a threshold the invariants must agree to NEAR_SIZE, in their units.
     """
     instances = list(solution.instances)
     device = solution.values.device
     bindings = stack_bindings(instances, device)
     predicted = evaluate(claim.prediction.value, bindings).tolist()
     values = solution.best_value().tolist()
-    measured = measure(claim, instances, solution.best_point())
-    formulas = claim.prediction.invariants
-    deviations = {
-        i.name: _deviation(measured[i.name], evaluate(formulas[i.name], bindings), evaluate(Formula(i.unit), bindings))
-        for i in claim.problem.invariants
-    }
-    near_directions = _near(claim, bindings)
-    collapse_failures = _collapse_failures(claim, measured, bindings, near_directions)
+    best = measure(claim, instances, solution.best_point())
+    lowest = _lowest_runs(solution)
+    near = _near(claim, bindings)
+    collapse_failures = _collapse_failures(claim, best, bindings, near)
+    deviations: dict[str, list[float]] = {}
+    distances: dict[str, list[float]] = {}
+    for invariant in claim.problem.invariants:
+        formula = claim.prediction.invariants[invariant.name]
+        expected, unit = evaluate(formula, bindings), evaluate(Formula(invariant.unit), bindings)
+        size = _norms(expected)
+        distance = _norms(best[invariant.name] - expected)
+        for run_measured, reached in lowest(claim):
+            further = _norms(run_measured[invariant.name] - expected)
+            distance = torch.where(reached, torch.maximum(distance, further), distance)
+        deviations[invariant.name] = (distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit)).tolist()
+        distances[invariant.name] = (distance / torch.maximum(size, unit)).tolist()
     results = []
-    for number, (instance, ending, near) in enumerate(
-        zip(instances, solution.best_ending(), near_directions.any(1).tolist(), strict=True)
+    for number, (instance, ending, is_near) in enumerate(
+        zip(instances, solution.best_ending(), near.any(1).tolist(), strict=True)
     ):
-        found = {name: float(d[number]) for name, d in deviations.items()}
         gap = relative_gap(values[number], predicted[number])
-        failures = []
+        against = f"the predicted {predicted[number]:.15g} (relative {gap:.1e})"
+        failures = list(collapse_failures[number])
         if not gap >= -BELOW:
-            failures.append(
-                f"trained value {values[number]:.15g} lies below the predicted {predicted[number]:.15g} (relative {gap:.1e})"
-            )
+            failures.append(f"trained value {values[number]:.15g} lies below {against}")
         if ending is not Ending.CONVERGED:
             failures.append(f"the best start {ending.name.lower()}")
-        if not near:
-            if not gap <= VALUE_GAP:
-                failures.append(
-                    f"trained value {values[number]:.15g} lies above the predicted {predicted[number]:.15g} (relative {gap:.1e})"
-                )
-            failures += [
-                f"{name} deviates from its prediction by {d:.1e}" for name, d in found.items() if not d <= INVARIANT
-            ]
-        failures += collapse_failures[number]
-        results.append(Comparison(instance, values[number], predicted[number], found, ending, near, tuple(failures)))
+        if not is_near and not gap <= VALUE_GAP:
+            failures.append(f"trained value {values[number]:.15g} lies above {against}")
+        judged, allowed = (distances, NEAR_SIZE) if is_near else (deviations, INVARIANT)
+        failures += [
+            f"{name} deviates from its prediction by {d[number]:.1e}"
+            for name, d in judged.items()
+            if not d[number] <= allowed
+        ]
+        found = {name: d[number] for name, d in deviations.items()}
+        results.append(Comparison(instance, values[number], predicted[number], found, ending, is_near, tuple(failures)))
     return results
 
 
-def _deviation(measured: Tensor, predicted: Tensor, unit: Tensor) -> Tensor:
-    """Frobenius distance relative to the prediction, or to the natural unit where the prediction is zero."""
-    difference = _norms(measured - predicted)
-    size = _norms(predicted)
-    return difference / torch.where(size > 0, size, unit)
+def _lowest_runs(solution: Solution) -> Callable[[Claim], list[tuple[dict[str, Tensor], Tensor]]]:
+    """Return a function that measures every further start, with which instances it reached the lowest value of."""
+    best = solution.best_value()
+    reached = (solution.values - best[:, None] <= SAME_MINIMUM * best[:, None].abs()) & (
+        solution.endings == Ending.CONVERGED
+    )
+    measured: list[tuple[dict[str, Tensor], Tensor]] = []
+
+    def runs(claim: Claim) -> list[tuple[dict[str, Tensor], Tensor]]:
+        if not measured:
+            for start in range(solution.values.shape[1]):
+                point = SimpleNamespace(**{name: array[:, start] for name, array in solution.points.items()})
+                measured.append((measure(claim, list(solution.instances), point), reached[:, start]))
+        return measured
+
+    return runs
 
 
 def _norms(batch: Tensor) -> Tensor:
@@ -113,14 +142,18 @@ def _collapse_failures(claim: Claim, measured: dict[str, Tensor], bindings: dict
     """
     telling = next(i for i in claim.problem.invariants if i.shows_collapse)
     unit = evaluate(Formula(telling.unit), bindings)[:, None]
+    threshold = claim.prediction.threshold
+    ratio = evaluate(Formula(threshold.ratio, ((threshold.index, threshold.count),)), bindings)
+    exactly_on = ((ratio - 1).abs() <= ON_THRESHOLD) & near
     trained = measured[telling.name].diagonal(dim1=-2, dim2=-1)
     predicted = evaluate(claim.prediction.invariants[telling.name], bindings).diagonal(dim1=-2, dim2=-1)
     collapsed = evaluate(claim.prediction.threshold.collapsed, bindings).bool()
     zero = INVARIANT * torch.maximum(trained.max(1, keepdim=True).values, INVARIANT * unit)
     wrong = {
-        "predicted and trained collapse differ": ((trained <= zero) != collapsed) & ~near.any(1, keepdim=True),
-        f"predicted collapse and predicted {telling.name} disagree": ((predicted == 0) != collapsed) & ~near,
-        f"predicted {telling.name} is not small near its threshold": near & ~(predicted <= NEAR_SIZE * unit),
+        "predicted and trained collapse differ": ((trained <= zero) != collapsed) & ~near,
+        f"predicted collapse and predicted {telling.name} disagree": ((predicted == 0) != collapsed) & ~exactly_on,
+        f"{telling.name} is not small near its threshold": near
+        & ~((predicted <= NEAR_SIZE * unit) & (trained <= NEAR_SIZE * unit)),
     }
     return [
         [
@@ -140,9 +173,10 @@ class ChainRun:
     values: Tensor
 
     def violations(self) -> list[str]:
-        """Links at which a bound exceeds its predecessor by more than LINK, relative to the largest value."""
-        size = self.values.abs().max(0).values
-        excess = (self.values[1:] - self.values[:-1]) / size
+        """Links at which a bound exceeds its predecessor by more than rounding: LINK of the two, or ROUNDED of the largest."""
+        upper, lower = self.values[:-1], self.values[1:]
+        size = torch.maximum(upper.abs(), lower.abs()) + ROUNDED / LINK * self.values.abs().max(0).values
+        excess = (lower - upper) / size
         bad = ~(excess <= LINK)
         return [
             f"{self.names[i + 1]} exceeds {self.names[i]} by {float(excess[i].max()):.1e} (relative)"

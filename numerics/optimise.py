@@ -20,7 +20,7 @@ from torch import Tensor
 from numerics.arrays import DTYPE, TorchArrays, evaluate, select, stack_bindings
 from theory.errors import ParameterError
 from theory.expressions import Formula
-from theory.problem import Instance, Problem, Variable
+from theory.problem import Instance, Problem, Variable, Width
 from theory.symbols import d, j, k
 
 ROUNDING = 1e-15
@@ -31,16 +31,18 @@ POLISHING_STEPS = 6
 """Newton steps taken after that while they still halve the gradient: they cost little and sharpen the invariants."""
 START_SCALE = 0.5
 """Standard deviation of the random starts, in units of each variable."""
-PATIENCE = 3
+PATIENCE = 2
 """Rounds of redrawing one hidden unit that must all end no lower, until a problem with bounds counts as minimised. With
 entries ≥ 0 there are saddles no derivative shows (a unit unused by W and H alike) and local minima in which one class holds
 several units and a smaller class none; see ``_redraw_units``."""
+UNIT_DECADES = 3.0
+"""A redrawn unit is smaller than a start by up to this many decades, drawn anew each time: a tiny one grows along whatever
+direction of negative curvature there is, also a weak one near a threshold; a large one reaches basins further off."""
 IMPROVED = 1e-10
 """Relative decrease of the loss that counts as lower."""
 FLAT = 1e-8
 """A run whose trust region has shrunk to rounding counts as converged, not stalled, when its gradient has fallen by this."""
-AGREED = 1e-9
-"""Relative distance of two values that count as the same minimum."""
+MAX_ROUNDS = 30
 MAX_ITERATIONS = 600
 MAX_CG_STEPS = 250
 WORKING_COPIES = 40
@@ -77,8 +79,11 @@ class Solution:
 
     @property
     def best(self) -> Int64[Tensor, " I"]:
-        """The start with the lowest value, for each instance; diverged runs do not count."""
-        return self.values.nan_to_num(torch.inf, posinf=torch.inf, neginf=torch.inf).argmin(1)
+        """The start with the lowest value, for each instance; among equals one that converged. Diverged runs do not count."""
+        values = self.values.nan_to_num(torch.inf, posinf=torch.inf, neginf=torch.inf)
+        lowest = values.min(1, keepdim=True).values
+        equal = values <= lowest + NEGLIGIBLE_DECREASE * lowest.abs()
+        return torch.where(equal & (self.endings == Ending.CONVERGED), -torch.inf, values).argmin(1)
 
     def best_value(self) -> Float64[Tensor, " I"]:
         return self.values.gather(1, self.best[:, None])[:, 0]
@@ -152,11 +157,23 @@ def _check_memory(problem: Problem, instances: Sequence[Instance], starts: int, 
     needed = 8 * WORKING_COPIES * entries * starts * len(instances)
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
     if needed > free:
-        shown = instance.values[problem.sorted_parameter]
+        name, shown = _largest(problem, instance)
+        if needed / starts <= free:
+            name, shown = "starts", str(starts)
         raise ParameterError(
-            f"{problem.sorted_parameter}: {','.join(map(str, shown))[:60]!r} is too large; training {starts} starts of "
-            f"{entries} entries each needs about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free"
+            f"{name}: {shown[:60]!r} is too large; training needs about {needed / 2**30:.3g} GiB and "
+            f"{free / 2**30:.3g} GiB are free"
         )
+
+
+def _largest(problem: Problem, instance: Instance) -> tuple[str, str]:
+    """Return name and value of the parameter that makes an instance large: a width above the list's length, or the list."""
+    listed = instance.values[problem.sorted_parameter]
+    for parameter in problem.parameters:
+        value = instance.values[parameter.name]
+        if isinstance(parameter.domain, Width) and value > sum(listed):
+            return parameter.name, str(value)
+    return problem.sorted_parameter, ",".join(map(str, listed))
 
 
 def _numbers(bindings: dict) -> dict:
@@ -240,12 +257,12 @@ def _redraw_units(search: _Search, layout: _Layout, generator: torch.Generator, 
     which no run got lower.
     """
     units = int(layout.unit.max()) + 1
-    values = search.f.reshape(-1, starts).nan_to_num(torch.inf).cpu()
-    agreed = (values <= values.min(1, keepdim=True).values * (1 + AGREED)).double().mean(1) >= 0.75
-    rounds_in_vain = torch.where(agreed, PATIENCE - 1, 0)
+    rounds_in_vain = torch.zeros(len(search.f) // starts, dtype=torch.int64)
     offset = 0
-    while bool((rounds_in_vain < PATIENCE).any()):
+    for _ in range(MAX_ROUNDS):
         tried = (rounds_in_vain < PATIENCE).nonzero()[:, 0].to(search.x.device)
+        if len(tried) == 0:
+            return
         values = search.f.reshape(-1, starts).nan_to_num(torch.inf)
         best = values.argmin(1)[tried] + tried * starts
         runs = (tried[:, None] * starts + torch.arange(starts, device=tried.device)).flatten()
@@ -254,21 +271,29 @@ def _redraw_units(search: _Search, layout: _Layout, generator: torch.Generator, 
         x = torch.where(redrawn, 0.0, search.x[best.repeat_interleave(starts)])
         without = _Search(search.loss, x, layout.bounded, search.runs[runs], frozen=redrawn)
         without.run(watch)
-        x = torch.where(redrawn, _draw(generator, len(runs), layout), without.x)
+        # Every second run goes on from the unit of its instance that was missed least: most likely a spare one.
+        spare = without.f.reshape(-1, starts).argmin(1) + torch.arange(len(tried), device=tried.device) * starts
+        own = torch.arange(len(runs), device=tried.device)
+        source = torch.where(own % 2 == 0, spare.repeat_interleave(starts), own)
+        redrawn = redrawn[source]
+        smaller = 10 ** (-UNIT_DECADES * torch.rand(len(runs), 1, generator=generator, dtype=DTYPE)).to(x.device)
+        drawn = smaller * _draw(generator, len(runs), layout)
+        # Bounded entries start at zero: which of them are wanted follows from the others, whatever the class sizes.
+        x = torch.where(redrawn, drawn.masked_fill(layout.bounded, 0.0), without.x[source])
         alone = _Search(search.loss, x, layout.bounded, search.runs[runs], frozen=~redrawn)
         alone.run(watch)
         together = _Search(search.loss, alone.x, layout.bounded, search.runs[runs])
         together.run(watch)
         lowest = values[tried].min(1).values
         search.adopt(together, runs)
-        improved = together.f.reshape(-1, starts).min(1).values < lowest * (1 - IMPROVED)
+        improved = together.f.reshape(-1, starts).min(1).values < lowest - IMPROVED * lowest.abs()
         rounds_in_vain[tried.cpu()] = torch.where(improved.cpu(), 0, rounds_in_vain[tried.cpu()] + 1)
         offset += starts
 
 
 @dataclass
 class _Watch:
-    """The budget of iterations of one search, and whom to tell about them."""
+    """The iterations each search may take, and whom to tell about them."""
 
     max_iterations: int
     progress: Callable[[int, int], None] | None
@@ -361,7 +386,8 @@ class _Search:
 
         self.x[members] = torch.where(accepted[:, None], at + step, at)
         self.f[members] = torch.where(accepted, torch.minimum(trial, value + noise), value)
-        polishing = accepted & (promised <= NEGLIGIBLE_DECREASE * value.abs())
+        # A step cut short by the trust region promises little without being near a minimum.
+        polishing = accepted & (promised <= NEGLIGIBLE_DECREASE * value.abs()) & (length < 0.9 * self.radius[members])
         better = residual < 0.5 * self.residual[members]
         polished = torch.where(polishing, self.polished[members] + 1, 0)
         done = polishing & ((polished > POLISHING_STEPS) | ((polished > 1) & ~better))

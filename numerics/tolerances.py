@@ -32,3 +32,15 @@ NEAR_CERTIFICATE_GAP = 1e-6
 NEAR_SIZE = 1e-2
 """How large, in its unit, the predicted size of a class or direction within THRESHOLD_BAND of its threshold may be: it grows
 from zero in proportion to the distance. Keeps a wrong threshold from excusing instances that are not near at all."""
+
+NEGLIGIBLE_SIZE = 1e-9
+"""Predicted invariants below this share of their unit count as zero: sums that cancel leave rounding, not an exact zero."""
+
+ON_THRESHOLD = 1e-12
+"""Ratios this close to 1 are on the threshold as far as float64 can tell, and may fall to either side by rounding."""
+
+SAME_MINIMUM = 1e-13
+"""Relative distance at which the values of two starts count as the same minimum: all of them are held to the prediction."""
+
+ROUNDED = 1e-14
+"""Rounding of a bound of a chain, relative to the largest value of the chain: differences of large terms."""

@@ -14,7 +14,7 @@ from theory.claim import registry
 from theory.errors import ParameterError
 
 BATCHES = {"quick": 2, "ci": 3, "thorough": 60}
-"""Batches drawn for each claim in each regime of its width."""
+"""Batches drawn for each claim in each of its regimes."""
 FIXED_SEED = 20230301
 
 _shared = {

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from numerics.certificates import Certificate, certify
+from numerics.certificates import Certificate
 from numerics.compare import Chain, ChainRun, Comparison, compare
-from numerics.optimise import Solution, minimise
-from numerics.tolerances import BELOW, CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP, TIGHT, VALUE_GAP
+from numerics.optimise import Solution
+from numerics.tolerances import TIGHT
+from numerics.training import train
 from proofs_check.points import chain_points
 from theory.claim import Claim
 from theory.problem import Instance
@@ -26,7 +27,8 @@ class Examination:
 
     instances: tuple[Instance, ...]
     solution: Solution
-    certificates: list[Certificate]
+    certificates: tuple[Certificate, ...]
+    rounds: tuple[int, ...]
     points: list[SimpleNamespace]
     seconds: float
 
@@ -35,16 +37,13 @@ def examine(claim: Claim, batch: Sequence[Instance], device: str, seed: int = 0)
     """Train a batch and compute its certificates and the points for its chain."""
     began = time.perf_counter()
     bounded = any(v.nonnegative for v in claim.problem.variables)
-    solution = minimise(claim.problem, batch, starts=STARTS["bounded" if bounded else "free"], seed=seed, device=device)
-    if solution.interrupted:
+    training = train(claim, batch, starts=STARTS["bounded" if bounded else "free"], seed=seed, device=device)
+    if training.solution.interrupted:
         raise KeyboardInterrupt
-    best = solution.best_point()
-    certificates = [
-        certify(claim, instance, SimpleNamespace(**{name: array[i] for name, array in vars(best).items()}))
-        for i, instance in enumerate(batch)
-    ]
-    points = chain_points(claim, batch, best, seed)
-    return Examination(tuple(batch), solution, certificates, points, time.perf_counter() - began)
+    points = chain_points(claim, batch, training.solution.best_point(), seed)
+    return Examination(
+        tuple(batch), training.solution, training.certificates, training.rounds, points, time.perf_counter() - began
+    )
 
 
 @dataclass
@@ -65,15 +64,9 @@ def judge(claim: Claim, examination: Examination) -> Judgement:
     for comparison, certificate in zip(judgement.comparisons, examination.certificates, strict=True):
         where = dict(comparison.instance.values)
         failures["trained"] += [f"{where}: {failure}" for failure in comparison.failures]
-        allowed = NEAR_CERTIFICATE_GAP if comparison.near_threshold else CERTIFICATE_GAP
-        if not certificate.gap <= allowed:
-            failures["certified"].append(f"{where}: certificate gap {certificate.gap:.1e} exceeds {allowed:.0e}")
-        scale = abs(certificate.upper)
-        if not certificate.lower - VALUE_GAP * scale <= comparison.predicted <= certificate.upper + BELOW * scale:
-            failures["certified"].append(
-                f"{where}: predicted value {comparison.predicted:.15g} lies outside the certified "
-                f"[{certificate.lower:.15g}, {certificate.upper:.15g}]"
-            )
+        failures["certified"] += [
+            f"{where}: {failure}" for failure in certificate.failures(comparison.predicted, comparison.near_threshold)
+        ]
     chain = Chain(claim, examination.instances)
     runs = [chain.run(point) for point in examination.points]
     failures["chained"] += chain_failures(runs, [not c.near_threshold for c in judgement.comparisons])

@@ -40,10 +40,10 @@ class Row:
             zip(judgement.comparisons, examination.certificates, strict=True)
         ):
             self.instances += 1
-            self.certificate_gap = max(self.certificate_gap, certificate.gap)
+            self.certificate_gap = max(self.certificate_gap, abs(certificate.gap))
             values = examination.solution.values[number]
             reached = (values - comparison.predicted).abs() <= VALUE_GAP * abs(comparison.predicted)
-            self.starts += len(values)
+            self.starts += len(values) * examination.rounds[number]
             self.starts_reached += int(reached.sum())
             if not comparison.near_threshold:
                 self.value_gap = max(self.value_gap, abs(comparison.gap))

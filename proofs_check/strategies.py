@@ -6,6 +6,7 @@ instance exactly on it, one close to it, one on either side, and further ones an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -15,13 +16,13 @@ from hypothesis import strategies as st
 from numerics.arrays import evaluate, stack_bindings
 from theory.claim import Claim
 from theory.expressions import Formula
-from theory.problem import ClassCounts, Domain, Flag, Instance, PositiveReal, PositiveReals, Width
+from theory.problem import ClassCounts, Flag, Instance, PositiveReal, PositiveReals, Width
 
 BATCH_SIZE = 6
 LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
-MULTIPLES = (1, 1, 1, 2, 3, 10)
-LARGEST_RATIO = 100
+LEVELS = (5, 2, 1, 3, 7, 10, 20, 50, 100)
+BALANCED_COUNTS = (3, 1, 2, 5, 10)
 ALIVE = (0.3, 3.0)
 """Decades above its threshold that one class or direction is drawn at; the others lie up to four decades further off, where
 the conditioning of the problem, which grows with this distance, reaches what float64 training still resolves."""
@@ -34,55 +35,87 @@ def powers_of_ten(low: float, high: float) -> st.SearchStrategy[float]:
     return st.floats(low, high, allow_nan=False).map(lambda e: 10.0**e)
 
 
-@st.composite
-def class_counts(draw: st.DrawFn, balanced: bool) -> tuple[int, ...]:
-    """Class counts with ties, ones and ratios up to LARGEST_RATIO, for K from 2 to LARGEST_K."""
-    classes = draw(st.integers(2, LARGEST_K))
-    smallest = draw(st.integers(1, 3))
-    if balanced:
-        return (smallest * draw(st.sampled_from((1, 2, 5))),) * classes
-    multiples = [draw(st.sampled_from(MULTIPLES)) for _ in range(classes)]
-    if draw(st.booleans()):
-        return (LARGEST_RATIO, *multiples[1:])
-    return tuple(smallest * m for m in multiples)
+@dataclass(frozen=True)
+class Regime:
+    """A part of a claim's domain that every run visits.
+
+    ``narrow`` widths lie below the number of classes or directions, as far as the claim allows. ``cut``: the width cuts
+    through a group of equal ones. ``flag`` is the value of every truth value.
+    """
+
+    name: str
+    narrow: bool
+    cut: bool
+    flag: bool
+
+
+REGIMES = (
+    Regime("narrow", narrow=True, cut=False, flag=True),
+    Regime("cut", narrow=True, cut=True, flag=False),
+    Regime("wide", narrow=False, cut=False, flag=True),
+    Regime("wide without options", narrow=False, cut=False, flag=False),
+)
+
+
+def regimes(claim: Claim) -> tuple[Regime, ...]:
+    """Return the regimes of a claim: the last one repeats the third where there is no truth value to turn off."""
+    has_flag = any(isinstance(p.domain, Flag) for p in claim.problem.parameters)
+    return REGIMES if has_flag else REGIMES[:-1]
+
+
+def number_of_directions() -> st.SearchStrategy[int]:
+    """Numbers of classes or directions from 2 to LARGEST_K; the simplest is 3, where all regimes differ."""
+    return st.sampled_from((3, 2, *range(4, LARGEST_K + 1)))
 
 
 @st.composite
-def deviations(draw: st.DrawFn) -> tuple[float, ...]:
-    """Standard deviations over two decades, ties included."""
-    size = draw(st.integers(2, LARGEST_K))
-    distinct = draw(st.lists(powers_of_ten(-1, 1), min_size=1, max_size=size))
-    return tuple(distinct[draw(st.integers(0, len(distinct) - 1))] for _ in range(size))
+def group_sizes(draw: st.DrawFn, cut: bool) -> list[int]:
+    """Split the directions into groups of equal ones, largest first; with ``cut`` a group has several members."""
+    total = draw(number_of_directions())
+    sizes = [draw(st.integers(2, total))] if cut else []
+    while sum(sizes) < total:
+        sizes.append(draw(st.integers(1, min(2, total - sum(sizes)))))
+    return draw(st.permutations(sizes)) if cut else sizes
 
 
-WIDTHS = ("narrow", "wide")
-"""Regimes of a width: below the number of classes or directions as far as the claim allows, or at and above it."""
+@st.composite
+def class_counts(draw: st.DrawFn, sizes: list[int]) -> tuple[int, ...]:
+    """Class counts with the given ties, ones, and ratios up to 100."""
+    levels = draw(st.lists(st.sampled_from(LEVELS), min_size=len(sizes), max_size=len(sizes), unique=True))
+    ordered = sorted(levels, reverse=True)
+    return tuple(level for level, size in zip(ordered, sizes, strict=True) for _ in range(size))
 
 
-def shared_value(domain: Domain, shared: dict[str, Any], widths: str) -> st.SearchStrategy[Any] | None:
-    """Return the strategy of a parameter that fixes the sizes of a batch, or None for one that may vary within it."""
-    match domain:
-        case ClassCounts(balanced=balanced):
-            return class_counts(balanced)
-        case PositiveReals():
-            return deviations()
-        case Flag():
-            return st.booleans()
-        case Width(least=least):
-            directions = len(next(v for v in shared.values() if isinstance(v, tuple)))
-            lowest = int(least.subs(dict.fromkeys(least.free_symbols, directions)))
-            if widths == "narrow":
-                return st.integers(lowest, max(lowest, directions - 1))
-            return st.integers(max(lowest, directions), 2 * directions)
-        case PositiveReal():
-            return None
-    raise NotImplementedError(f"no strategy for {type(domain).__name__}")
+@st.composite
+def deviations(draw: st.DrawFn, sizes: list[int]) -> tuple[float, ...]:
+    """Standard deviations with the given ties, neighbours apart by a quarter of a decade at most."""
+    level, levels = draw(powers_of_ten(0, 1)), []
+    for _ in sizes:
+        levels.append(level)
+        level *= 10 ** -draw(st.floats(0.05, 0.25))
+    return tuple(level for level, size in zip(levels, sizes, strict=True) for _ in range(size))
+
+
+def width(domain: Width, regime: Regime, sizes: list[int]) -> st.SearchStrategy[int]:
+    """Widths of a regime, never below what the domain allows."""
+    directions = sum(sizes)
+    lowest = int(domain.least.subs(dict.fromkeys(domain.least.free_symbols, directions)))
+    if regime.cut:
+        position = next(i for i, size in enumerate(sizes) if size > 1)
+        before = sum(sizes[:position])
+        first, last = before + 1, before + sizes[position] - 1
+    elif regime.narrow:
+        first, last = max(1, directions - 3), directions - 1
+    else:
+        first, last = directions, 2 * directions
+    return st.integers(max(lowest, first), max(lowest, last))
 
 
 def ratios(size: int) -> st.SearchStrategy[list[float]]:
     """Ratios to the threshold (alive above 1) for the instances of a batch."""
     close = st.builds(lambda e, side: 1 + side * 10.0**e, st.floats(-8, -4), st.sampled_from((-1, 1)))
-    below, above = st.floats(0.9, 0.98), st.floats(1.02, 1.1)
+    off = powers_of_ten(-2.8, -1.0)  # from just outside the band in which a certificate decides
+    below, above = off.map(lambda x: 1 - x), off.map(lambda x: 1 + x)
     kinds = [st.just(1.0), below, above, powers_of_ten(*ALIVE), close, powers_of_ten(-3, ALIVE[1])]
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
 
@@ -114,20 +147,30 @@ def tuned_name(claim: Claim) -> str:
 
 
 @st.composite
-def batches(draw: st.DrawFn, claim: Claim, widths: str, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
-    """Draw a batch of instances of a claim, in one regime of WIDTHS."""
+def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
+    """Draw a batch of instances of a claim in one regime."""
+    sizes = draw(group_sizes(regime.cut))
+    directions = sum(sizes)
     shared: dict[str, Any] = {}
     free = []
     for parameter in claim.problem.parameters:
-        strategy = shared_value(parameter.domain, shared, widths)
-        if strategy is None:
-            free.append(parameter.name)
-        else:
-            shared[parameter.name] = draw(strategy)
+        match parameter.domain:
+            case ClassCounts(balanced=True):
+                shared[parameter.name] = (draw(st.sampled_from(BALANCED_COUNTS)),) * directions
+            case ClassCounts():
+                shared[parameter.name] = draw(class_counts(sizes))
+            case PositiveReals():
+                shared[parameter.name] = draw(deviations(sizes))
+            case Width() as domain:
+                shared[parameter.name] = draw(width(domain, regime, sizes))
+            case Flag():
+                shared[parameter.name] = regime.flag
+            case PositiveReal():
+                free.append(parameter.name)
+            case other:
+                raise NotImplementedError(f"no strategy for {type(other).__name__}")
     tuned = tuned_name(claim)
-    directions = len(shared[claim.problem.sorted_parameter])
-    widths = [v for v in shared.values() if type(v) is int]
-    within = min([directions, *widths])
+    within = min([directions, *(v for v in shared.values() if type(v) is int)])
     batch = []
     for ratio in draw(ratios(size)):
         values = {name: draw(powers_of_ten(*_decades(name))) for name in free if name != tuned}

@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 
 from proofs_check.report import Ledger
-from proofs_check.strategies import WIDTHS, batches
+from proofs_check.strategies import batches, regimes
 from theory.claim import Claim
 from theory.problem import Instance
 
@@ -22,10 +22,10 @@ def test_derived(claim: Claim) -> None:
 def test_compared(claim: Claim, aspect: str, ledger: Ledger) -> None:
     """Instances drawn over the whole domain show no failure of this aspect."""
 
-    for widths in WIDTHS:
+    for regime in regimes(claim):
 
         @hypothesis.seed(ledger.seed)
-        @hypothesis.given(batches(claim, widths))
+        @hypothesis.given(batches(claim, regime))
         def no_failure(batch: tuple[Instance, ...]) -> None:
             failures = ledger.judged(claim, batch).failures[aspect]
             assert not failures, "\n".join(failures)

@@ -47,5 +47,7 @@ def test_readme_shows_every_claim_with_its_verdict():
     from theory.claim import registry
 
     readme = (ROOT / "README.md").read_text()
-    rows = {line.split("`")[1]: line.rstrip(" |").split("| ")[-1] for line in readme.splitlines() if line.startswith("| `")}
+    rows = {
+        line.split("`")[1]: line.rstrip(" |").split("| ")[-1] for line in readme.splitlines() if line.startswith("| `")
+    }
     assert rows == {claim.id: str(claim.verdict) for claim in registry().values()}

@@ -66,12 +66,12 @@ def test_certify(capsys):
 
 
 def test_a_failed_check_has_exit_code_one(capsys, monkeypatch):
-    from numerics import commands, optimise
+    from numerics import optimise, training
 
     def too_short(*arguments, **options):
         return optimise.minimise(*arguments, **options, max_iterations=1)
 
-    monkeypatch.setattr(commands, "minimise", too_short)
+    monkeypatch.setattr(training, "minimise", too_short)
     assert numerics_main(["train", *VAE, "beta=0.5", "--starts", "1"]) == 1
     assert "check failed" in capsys.readouterr().err
     assert numerics_main(["certify", *VAE, "beta=0.5", "--starts", "1"]) == 1

@@ -6,10 +6,10 @@ from hypothesis import Phase, settings
 
 from proofs_check.examine import Examination, examine
 from proofs_check.mutation import Evidence, mutants
-from proofs_check.strategies import WIDTHS, batches
+from proofs_check.strategies import batches, regimes
 from theory.claim import Claim, registry
 
-BATCHES = 3
+BATCHES = 2
 LEAST_KILLED = 0.95
 
 STILL_A_PROOF = "the mutated bound is weaker than the original, still above the next, and tight at the minimum: a proof all the same"
@@ -30,13 +30,13 @@ EQUIVALENT = {
 
 
 def evidence(claim: Claim) -> Evidence:
-    """Train a few batches in every width regime, as the checks draw them."""
+    """Train a few batches in every regime, as the checks draw them."""
     examinations: list[Examination] = []
-    for widths in WIDTHS:
+    for regime in regimes(claim):
 
         @settings(max_examples=BATCHES, phases=[Phase.generate], deadline=None, database=None)
         @hypothesis.seed(1)
-        @hypothesis.given(batches(claim, widths))
+        @hypothesis.given(batches(claim, regime))
         def collect(batch) -> None:
             examinations.append(examine(claim, batch, "cpu"))
 

@@ -92,7 +92,9 @@ class SymbolicMatrix:
         terms = [(u, v * other.diagonal) for u, v in self.rank_one]
         terms += [(self.diagonal * x, y) for x, y in other.rank_one]
         terms += [
-            (u * sum_over(sp.expand(v * x), sym.k, self.size), y) for u, v in self.rank_one for x, y in other.rank_one
+            (u * sum_over(sp.expand((v * x).subs(sym.k, _INNER)), _INNER, self.size), y)
+            for u, v in self.rank_one
+            for x, y in other.rank_one
         ]
         return SymbolicMatrix(self.size, sp.simplify(self.diagonal * other.diagonal), tuple(terms))._collected()
 

@@ -97,7 +97,7 @@ def registry() -> dict[str, Claim]:
 
 def find(claim_id: str) -> Claim:
     """Return the claim of that id; raises ParameterError when there is none."""
-    try:
-        return registry()[claim_id]
-    except KeyError:
-        raise ParameterError(f"claim: {claim_id!r} is not known; the claims are {', '.join(registry())}") from None
+    for claim in registry().values():
+        if claim.id == claim_id:
+            return claim
+    raise ParameterError(f"claim: {str(claim_id)[:60]!r} is not known; the claims are {', '.join(registry())}")

@@ -43,7 +43,17 @@ def evaluate_exactly(formula: Formula, bindings: Bindings) -> Any:
     scalars = {s: to_rational(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s not in sizes}
     lists = {s: [to_rational(x) for x in v] for s, v in bindings.items() if isinstance(s, sp.IndexedBase)}
     lengths = [(index, int(sp.sympify(length).subs(sizes))) for index, length in formula.axes]
+    if len(lengths) == 2 and _is_diagonal(formula):
+        (row, rows), (column, columns) = lengths
+        diagonal = _entries(formula.expression.subs(column, row).subs(sizes).subs(scalars), [(row, rows)], lists)
+        return [[diagonal[a] if a == b else sp.Integer(0) for b in range(columns)] for a in range(rows)]
     return _entries(sp.sympify(formula.expression).subs(sizes).subs(scalars), lengths, lists)
+
+
+def _is_diagonal(formula: Formula) -> bool:
+    """Tell whether the formula of a matrix entry vanishes off the diagonal."""
+    deltas = formula.expression.atoms(sp.KroneckerDelta)
+    return bool(deltas) and formula.expression.subs(dict.fromkeys(deltas, 0)) == 0
 
 
 def _entries(
@@ -71,10 +81,13 @@ def provably_nonnegative(expression: sp.Expr) -> bool:
     Sizes are shifted by their smallest value first, so that K − 1 is seen to be positive.
     """
     shifted = _above_least(expression)
-    for form in (lambda e: e, sp.simplify, sp.factor, lambda e: sp.expand(sp.together(e)), _expanded_fraction):
-        if form(shifted).is_nonnegative:
-            return True
-    return False
+    return any(form(shifted).is_nonnegative for form in _FORMS)
+
+
+def provably_positive(expression: sp.Expr) -> bool:
+    """Tell whether SymPy proves the expression > 0, as ``provably_nonnegative`` does for ≥ 0."""
+    shifted = _above_least(expression)
+    return any(form(shifted).is_positive for form in _FORMS)
 
 
 def _above_least(expression: sp.Expr) -> sp.Expr:
@@ -106,19 +119,24 @@ def equal(left: sp.Expr, right: sp.Expr) -> bool:
             by_limits[inner.limits] = by_limits.get(inner.limits, sp.Integer(0)) + factor * inner.function
         else:
             bodies = [(limits, sp.simplify(body)) for limits, body in by_limits.items()]
-            difference = rest + sum(
-                (body * (lims[0][2] - lims[0][1] + 1) if not body.has(lims[0][0]) else sp.Sum(body, *lims))
-                for lims, body in bodies
-            )
+            difference = rest + sum(_summed(body, limits) for limits, body in bodies)
     difference = _above_least(difference)
     return any(form(difference) == 0 for form in (sp.expand, sp.simplify, _with_split_logarithms))
 
 
-def _with_split_logarithms(expression: sp.Expr) -> sp.Expr:
-    """Simplify with every log(a/b) written as log a − log b.
+def _summed(body: sp.Expr, limits: tuple) -> sp.Expr:
+    """Return the sum of a simplified body, in closed form where it does not depend on its only index."""
+    (index, first, last), *more = limits
+    if not more and not body.has(index):
+        return body * (last - first + 1)
+    return sp.Sum(body, *limits) if body != 0 else sp.Integer(0)
 
-    Splitting is forced: the logarithms of this suite have positive arguments in the whole domain (probabilities, variances,
-    partition functions), which SymPy cannot see for sums such as e^t + K − 1.
-    """
+
+def _with_split_logarithms(expression: sp.Expr) -> sp.Expr:
+    """Simplify with every log of a product written as a sum of logs, where SymPy knows the factors to be positive."""
     factored = expression.replace(sp.log, lambda a: sp.log(sp.factor(sp.together(a))))
-    return sp.simplify(sp.expand(sp.expand_log(factored, force=True)))
+    return sp.simplify(sp.expand(sp.expand_log(factored)))
+
+
+_FORMS = (lambda e: e, sp.simplify, sp.factor, lambda e: sp.expand(sp.together(e)), _expanded_fraction)
+"""Ways of writing an expression in which its sign may show."""

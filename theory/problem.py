@@ -14,6 +14,10 @@ import sympy as sp
 from theory.errors import ParameterError
 from theory.expressions import Bindings
 
+LARGEST_INTEGER = 10**9
+SMALLEST, LARGEST = 1e-50, 1e50
+"""Range of real parameters: products and powers of a few of them stay within float64."""
+
 
 def reject(name: str, value: Any, allowed: str) -> ParameterError:
     """Return the error for a value outside the domain of a parameter."""
@@ -38,7 +42,8 @@ class Domain(ABC):
 def _number(name: str, value: Any, allowed: str, whole: Any = None) -> float:
     """Return a finite number; the error shows ``whole``, the list the value stands in, where there is one."""
     shown = value if whole is None else whole
-    if isinstance(value, bool):
+    written = isinstance(value, str)
+    if isinstance(value, bool) or (written and (not value.isascii() or "_" in value)):
         raise reject(name, shown, allowed)
     try:
         number = float(value)
@@ -51,27 +56,29 @@ def _number(name: str, value: Any, allowed: str, whole: Any = None) -> float:
 
 def _integer(name: str, value: Any, allowed: str, whole: Any = None) -> int:
     number = _number(name, value, allowed, whole)
-    if number != int(number):
+    if number != int(number) or abs(number) > LARGEST_INTEGER:
         raise reject(name, value if whole is None else whole, allowed)
     return int(number)
 
 
 def _items(name: str, value: Any, allowed: str) -> list[Any]:
+    """Return the entries of a list, a tuple, or a string with commas."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
-    try:
+    if isinstance(value, (list, tuple)):
         return list(value)
-    except TypeError:
-        raise reject(name, value, allowed) from None
+    raise reject(name, value, allowed)
 
 
 @dataclass(frozen=True)
 class PositiveReal(Domain):
-    says: str = "a finite number above 0"
+    """A real number from SMALLEST to LARGEST."""
+
+    says: str = f"a finite number above 0, from {SMALLEST:g} to {LARGEST:g}"
 
     def canonical(self, name: str, value: Any) -> float:
         number = _number(name, value, self.says)
-        if not number > 0:
+        if not SMALLEST <= number <= LARGEST:
             raise reject(name, value, self.says)
         return number
 
@@ -80,11 +87,11 @@ class PositiveReal(Domain):
 class PositiveReals(Domain):
     """A non-empty list of positive numbers, kept in descending order."""
 
-    says: str = "a list of finite numbers above 0, such as 3,2,1"
+    says: str = f"a list of finite numbers above 0, from {SMALLEST:g} to {LARGEST:g}, such as 3,2,1"
 
     def canonical(self, name: str, value: Any) -> tuple[float, ...]:
         numbers = [_number(name, v, self.says, whole=value) for v in _items(name, value, self.says)]
-        if not numbers or not all(v > 0 for v in numbers):
+        if not numbers or not all(SMALLEST <= v <= LARGEST for v in numbers):
             raise reject(name, value, self.says)
         return tuple(numbers)
 
@@ -133,6 +140,8 @@ class Width(Domain):
 
 @dataclass(frozen=True)
 class Flag(Domain):
+    """A truth value."""
+
     says: str = "true or false"
 
     def canonical(self, name: str, value: Any) -> bool:
@@ -237,9 +246,9 @@ class Problem:
             if parameter.name == name:
                 return parameter
         known = ", ".join(p.name for p in self.parameters)
-        raise ParameterError(f"{name}: no such parameter; the parameters are {known}")
+        raise ParameterError(f"{name!r}: no such parameter; the parameters are {known}")
 
-    def instance(self, **given: Any) -> Instance:
+    def instance(self, /, **given: Any) -> Instance:
         """Validate parameters and return them in canonical form.
 
         Raises ParameterError, a ValueError, with one line that names the parameter, its value and what is allowed.

@@ -12,7 +12,7 @@ import sympy as sp
 
 from theory import symbols as sym
 from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
-from theory.expressions import Formula, equal, provably_nonnegative
+from theory.expressions import Formula, equal, provably_nonnegative, provably_positive
 from theory.problem import Problem
 
 
@@ -103,7 +103,7 @@ class Nonnegative(Step):
 
 @dataclass(frozen=True)
 class Convex(Step):
-    """``function`` is convex in ``variable``: its second derivative is provably nonnegative."""
+    """``function`` is strictly convex in ``variable``: its second derivative is provably positive, so minimisers are unique."""
 
     function: sp.Expr
     variable: sp.Symbol
@@ -112,11 +112,11 @@ class Convex(Step):
         return sp.simplify(sp.diff(self.function, self.variable, 2))
 
     def holds(self) -> bool:
-        return provably_nonnegative(self._curvature())
+        return provably_positive(self._curvature())
 
     def latex(self) -> str:
         x = sp.latex(self.variable)
-        return rf"\frac{{\partial^2}}{{\partial {x}^2}}\left[{sp.latex(self.function)}\right] = {sp.latex(self._curvature())} \ge 0"
+        return rf"\frac{{\partial^2}}{{\partial {x}^2}}\left[{sp.latex(self.function)}\right] = {sp.latex(self._curvature())} > 0"
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,8 @@ class Separable:
     """A bound that is a sum of convex scalar problems, one a direction.
 
     Direction ``index`` = 1..``count`` contributes ``summand`` at ``variable`` ≥ ``lower`` where ``free`` holds, and at
-    ``variable`` = ``lower`` where it does not. The summand is convex in the variable.
+    ``variable`` = ``lower`` where it does not. The summand is convex in the variable. ``reading`` is what the variable is at
+    a point, in statistics: putting it in gives the last bound but one.
     """
 
     summand: sp.Expr
@@ -185,6 +186,7 @@ class Separable:
     index: sp.Symbol
     count: sp.Expr
     free: sp.Basic
+    reading: sp.Expr
 
 
 @dataclass(frozen=True)
@@ -207,9 +209,14 @@ class Proof:
                 )
 
     def check(self) -> None:
-        """Check every step; raise StepFailed at the first that does not hold."""
+        """Check every step, and that the separable bound is the one of the chain; raise StepFailed at the first failure."""
         for step in self.steps:
             step.check()
+        if self.separable is not None:
+            part = self.separable
+            Convex("separable", "The separable bound is convex.", part.summand, part.variable).check()
+            total = sp.Sum(part.summand.subs(part.variable, part.reading), (part.index, 1, part.count))
+            Identity("separable", "The last bound but one is separable.", self.bounds[-2].expression, total).check()
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,9 @@ def stationary_point(record: StepRecorder, name: str, function: sp.Expr, variabl
 
     Raises StepFailed when calculus finds none, or more than one.
     """
-    record(Convex(f"{name} is convex", f"The objective is convex in ${sp.latex(variable)}$.", function, variable))
+    record(
+        Convex(f"{name} is convex", f"The objective is strictly convex in ${sp.latex(variable)}$.", function, variable)
+    )
     roots = sp.solve(sp.diff(function, variable), variable)
     if len(roots) != 1:
         raise StepFailed(f"{name}: expected one stationary point in {variable}, found {roots}")
@@ -59,7 +61,11 @@ def minimise_on_half_line(
     """
     if exponential:
         x = sp.Symbol("x", positive=True)
-        record(Convex(f"{name} is convex", f"The objective is convex in ${sp.latex(variable)}$.", function, variable))
+        record(
+            Convex(
+                f"{name} is convex", f"The objective is strictly convex in ${sp.latex(variable)}$.", function, variable
+            )
+        )
         slope = sp.diff(function, variable)
         roots = sp.solve(sp.simplify(slope.subs(variable, sp.log(x))), x)
         if len(roots) != 1:

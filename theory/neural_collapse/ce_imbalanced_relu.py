@@ -34,6 +34,11 @@ from theory.scalar import minimise_on_half_line, stationary_point, threshold_rat
 from theory.symbols import K, N, feature_decay, j, k, n_k, positive, weight_decay
 
 
+def coupling(n_a: sp.Expr, n_b: sp.Expr, e_a: sp.Expr, e_b: sp.Expr, same: sp.Expr) -> sp.Expr:
+    """(n_a n_b / (N² λ_W)) ⟨e_a − p_a, e_b − p_b⟩ for classes with wrong-class probabilities e; ``same`` is δ_ab."""
+    return n_a * n_b * K * e_a * e_b * (K * same - 1) / (N**2 * weight_decay)
+
+
 def derive(problem: Problem) -> Derivation:
     record = StepRecorder()
     count, t, u = positive("n"), positive("t"), positive("u")
@@ -106,7 +111,7 @@ def derive(problem: Problem) -> Derivation:
             ((weight_decay / 2, weight - push / weight_decay),),
         )
     )
-    on_diagonal = feature_decay * count - count**2 * K * (K - 1) * e**2 / (N**2 * weight_decay)
+    on_diagonal = feature_decay * count - coupling(count, count, e, e, same=sp.Integer(1))
     record(
         Vanishes(
             "diagonal at the stationary margin",
@@ -134,7 +139,7 @@ def derive(problem: Problem) -> Derivation:
         Nonnegative(
             "off the diagonal",
             "$Q_{kl} > 0$ for different classes.",
-            count * other * K * e * e_other / (N**2 * weight_decay),
+            -coupling(count, other, e, e_other, same=sp.Integer(0)),
         )
     )
     record(
@@ -184,18 +189,8 @@ def derive(problem: Problem) -> Derivation:
     tangent = (
         constant + sp.Sum(n_k[k] / N * epsilon * (every[k] - K * correct[k]), (k, 1, K)) + weight_decay / 2 * w_norm
     )
-    form = feature_decay / 2 * sp.Sum(n_k[k] * gram[k, k], (k, 1, K)) - sp.Sum(
-        n_k[k]
-        * n_k[j]
-        * K
-        * epsilon
-        * epsilon_j
-        * (K * sp.KroneckerDelta(k, j) - 1)
-        * gram[k, j]
-        / (2 * N**2 * weight_decay),
-        (k, 1, K),
-        (j, 1, K),
-    )
+    pairs = coupling(n_k[k], n_k[j], epsilon, epsilon_j, same=sp.KroneckerDelta(k, j)) * gram[k, j]
+    form = feature_decay / 2 * sp.Sum(n_k[k] * gram[k, k], (k, 1, K)) - sp.Sum(pairs / 2, (k, 1, K), (j, 1, K))
     bounds = (
         Bound(
             "tangent at the predicted probabilities",

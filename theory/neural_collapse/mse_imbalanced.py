@@ -87,7 +87,7 @@ def derive(problem: Problem) -> Derivation:
             ("the singular value is convex", "the singular value is stationary"),
         ),
     )
-    separable = Separable(summand, q, sp.Integer(0), k, K, free=k <= d)
+    separable = Separable(summand, q, sp.Integer(0), k, K, free=k <= d, reading=s[k])
     proof = Proof(tuple(record.steps), (NUCLEAR_NORM, MIRSKY), statistics, bounds, separable)
     return Derivation(proof, prediction)
 
@@ -101,7 +101,8 @@ CLAIM = Claim(
         "Every global minimiser has within-class features equal to their mean (NC1), mutually orthogonal class means, and "
         "classifier rows parallel to them. Class $k$ has the singular value $q_k = {singular_value}$ and the squared "
         "classifier norm ${classifier_norm}$; it collapses to zero iff $n_k \\le {critical_count}$. With a width "
-        "$d < K$ only the $d$ largest classes survive."
+        "$d < K$ only the $d$ largest classes survive; where $d$ cuts through a group of equal classes this holds up to a "
+        "rotation within the group, so that its Gram matrices are any rank-limited projection there."
     ),
     problem=features_problem(MSE, ClassCounts(), Width()),
     derive=derive,

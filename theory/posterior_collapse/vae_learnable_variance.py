@@ -96,7 +96,7 @@ PROBLEM = Problem(
 
 def derive(problem: Problem) -> Derivation:
     record = StepRecorder()
-    std, w, variance, m = positive("theta"), positive("omega"), positive("sigma2"), positive("m")
+    std, w, variance, m = positive("theta"), positive("omega"), positive("Sigma"), positive("m")
     slope, log_m = sp.Symbol("v", real=True), sp.Symbol("ell", real=True)
 
     # One direction of the loss itself, at diagonal U = ω, W = v, Σ = σ².
@@ -128,7 +128,7 @@ def derive(problem: Problem) -> Derivation:
 
     v_best = stationary_point(record, "the encoder weight", direction, slope)
     variance_best = stationary_point(record, "the encoder variance", direction.subs(slope, v_best), variance)
-    reduced = sp.simplify(direction.subs({slope: v_best, variance: variance_best}))
+    reduced = direction.subs({slope: v_best, variance: variance_best})
     in_m = beta * (std**2 / m + sp.log(m / (beta * eta_dec**2)))
     record(
         Identity(
@@ -209,7 +209,7 @@ def derive(problem: Problem) -> Derivation:
             ("the log marginal variance is convex", "the log marginal variance is stationary"),
         ),
     )
-    separable = Separable(summand, log_m, sp.log(floor), k, D, free=k <= d)
+    separable = Separable(summand, log_m, sp.log(floor), k, D, free=k <= d, reading=sp.log(marginal))
     proof = Proof(tuple(record.steps), (GAUSSIAN_POSTERIOR, TRACE_INEQUALITY), statistics, bounds, separable)
     return Derivation(proof, prediction)
 
@@ -223,7 +223,8 @@ CLAIM = Claim(
         "At every global minimum the latent directions pair with the principal axes of the data, $d$ largest first. "
         "Direction $k$ has the squared decoder singular value ${decoder}$, the squared whitened encoder singular value "
         "${encoder}$ and the posterior variance ${variance}$. It is collapsed, its posterior equal to the prior, iff "
-        "$\\theta_k^2 \\le {critical}$."
+        "$\\theta_k^2 \\le {critical}$, or $k > d$. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
+        "within the group."
     ),
     problem=PROBLEM,
     derive=derive,
