@@ -21,10 +21,12 @@ _shared = {
     "deadline": None,
     "database": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
-    "phases": [Phase.explicit, Phase.generate, Phase.shrink],
+    "print_blob": False,
 }
+_drawing = [Phase.explicit, Phase.generate]
+_phases = {"quick": _drawing, "ci": _drawing, "thorough": [*_drawing, Phase.shrink]}  # shrinking trains again and again
 for _name, _batches in BATCHES.items():
-    settings.register_profile(_name, max_examples=_batches, print_blob=False, **_shared)
+    settings.register_profile(_name, max_examples=_batches, phases=_phases[_name], **_shared)
 settings.load_profile("quick")
 
 
