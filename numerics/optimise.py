@@ -386,10 +386,7 @@ class _Search:
 
         self.x[members] = torch.where(accepted[:, None], at + step, at)
         self.f[members] = torch.where(accepted, torch.minimum(trial, value + noise), value)
-        # A step cut short by the trust region promises little without being near a minimum; the gradient tells.
-        negligible = promised <= NEGLIGIBLE_DECREASE * value.abs()
-        interior = (length < 0.9 * self.radius[members]) | (residual <= FLAT * first)
-        polishing = accepted & negligible & interior
+        polishing = accepted & (promised <= NEGLIGIBLE_DECREASE * value.abs())
         better = residual < 0.5 * self.residual[members]
         polished = torch.where(polishing, self.polished[members] + 1, 0)
         done = polishing & ((polished > POLISHING_STEPS) | ((polished > 1) & ~better))

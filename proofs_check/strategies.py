@@ -21,7 +21,8 @@ from theory.problem import ClassCounts, Flag, Instance, PositiveReal, PositiveRe
 BATCH_SIZE = 6
 LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
-LEVELS = (5, 2, 1, 3, 7, 10, 20, 50, 100)
+LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
+LARGEST_COUNT = 100
 BALANCED_COUNTS = (3, 1, 2, 5, 10)
 ALIVE = (0.3, 3.0)
 """Decades above its threshold that one class or direction is drawn at; the others lie up to four decades further off, where
@@ -80,9 +81,11 @@ def group_sizes(draw: st.DrawFn, cut: bool) -> list[int]:
 
 @st.composite
 def class_counts(draw: st.DrawFn, sizes: list[int]) -> tuple[int, ...]:
-    """Class counts with the given ties, ones, and ratios up to 100."""
+    """Class counts with the given ties, ones among them, and ratios up to LARGEST_COUNT."""
     levels = draw(st.lists(st.sampled_from(LEVELS), min_size=len(sizes), max_size=len(sizes), unique=True))
     ordered = sorted(levels, reverse=True)
+    if sizes[0] == 1 and draw(st.booleans()):
+        ordered[0] = LARGEST_COUNT
     return tuple(level for level, size in zip(ordered, sizes, strict=True) for _ in range(size))
 
 
