@@ -32,4 +32,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf book/_build book/claims .pytest_cache .ruff_cache
+	rm -rf book/_build .pytest_cache .ruff_cache

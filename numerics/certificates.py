@@ -26,7 +26,7 @@ from theory.neural_collapse.features import MSE, FeaturesProblem, logits
 from theory.problem import Instance, Problem
 from theory.proof import Separable
 
-BISECTIONS = 200
+BISECTIONS = 100
 """Halvings of a bracket in float64: enough to reach neighbouring numbers from any bracket."""
 
 

@@ -15,7 +15,7 @@ from theory.problem import Instance
 from theory.symbols import j, k
 
 SCALES = (1e-3, 0.1, 0.5, 1.0, 3.0, 30.0)
-TIGHTENING_STEPS = 150
+TIGHTENING_STEPS = 80
 TIGHTENING_RATE = 0.03
 
 
