@@ -41,7 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
         choose_device(config.getoption("--device"))
     except ParameterError as error:
         raise pytest.UsageError(str(error)) from None
-    profile = settings.get_current_profile_name()
+    if config.getoption("--hypothesis-profile") not in (None, *BATCHES):
+        raise pytest.UsageError(f"--hypothesis-profile is one of {', '.join(BATCHES)}")
+    profile = config.getoption("--hypothesis-profile") or "quick"
     seed = secrets.randbits(32) if profile == "thorough" else FIXED_SEED
     config.stash[Ledger.key] = Ledger(config.getoption("--device"), profile, seed)
 
