@@ -54,14 +54,7 @@ REGIMES = (
     Regime("narrow", narrow=True, cut=False, flag=True),
     Regime("cut", narrow=True, cut=True, flag=False),
     Regime("wide", narrow=False, cut=False, flag=True),
-    Regime("wide without options", narrow=False, cut=False, flag=False),
 )
-
-
-def regimes(claim: Claim) -> tuple[Regime, ...]:
-    """Return the regimes of a claim: the last one repeats the third where there is no truth value to turn off."""
-    has_flag = any(isinstance(p.domain, Flag) for p in claim.problem.parameters)
-    return REGIMES if has_flag else REGIMES[:-1]
 
 
 def number_of_directions() -> st.SearchStrategy[int]:

@@ -8,7 +8,7 @@ from hypothesis import Phase, settings
 
 from proofs_check.examine import Examination, examine
 from proofs_check.mutation import Evidence, mutants
-from proofs_check.strategies import batches, regimes
+from proofs_check.strategies import REGIMES, batches
 from theory.claim import Claim, registry
 
 BATCHES = 2
@@ -65,7 +65,7 @@ of the same name, elsewhere in the expression, shows as a count above one."""
 def evidence(claim: Claim) -> Evidence:
     """Train a few batches in every regime, as the checks draw them."""
     examinations: list[Examination] = []
-    for regime in regimes(claim):
+    for regime in REGIMES:
 
         @settings(max_examples=BATCHES, phases=[Phase.generate], deadline=None, database=None)
         @hypothesis.seed(1)
