@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -73,7 +73,7 @@ def compare(claim: Claim, solution: Solution) -> list[Comparison]:
     predicted = evaluate(claim.prediction.value, bindings).tolist()
     values = solution.best_value().tolist()
     best = measure(claim, instances, solution.best_point())
-    lowest = _lowest_runs(solution)
+    lowest_runs = _lowest_runs(claim, solution)
     near = _near(claim, bindings)
     collapse_failures = _collapse_failures(claim, best, bindings, near)
     deviations: dict[str, list[float]] = {}
@@ -83,7 +83,7 @@ def compare(claim: Claim, solution: Solution) -> list[Comparison]:
         expected, unit = evaluate(formula, bindings), evaluate(Formula(invariant.unit), bindings)
         size = _norms(expected)
         distance = _norms(best[invariant.name] - expected)
-        for run_measured, reached in lowest(claim):
+        for run_measured, reached in lowest_runs:
             further = _norms(run_measured[invariant.name] - expected)
             distance = torch.where(reached, torch.maximum(distance, further), distance)
         deviations[invariant.name] = (distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit)).tolist()
@@ -112,22 +112,21 @@ def compare(claim: Claim, solution: Solution) -> list[Comparison]:
     return results
 
 
-def _lowest_runs(solution: Solution) -> Callable[[Claim], list[tuple[dict[str, Tensor], Tensor]]]:
-    """Return a function that measures every further start, with which instances it reached the lowest value of."""
-    best = solution.best_value()
-    reached = (solution.values - best[:, None] <= SAME_MINIMUM * best[:, None].abs()) & (
-        solution.endings == Ending.CONVERGED
-    )
-    measured: list[tuple[dict[str, Tensor], Tensor]] = []
-
-    def runs(claim: Claim) -> list[tuple[dict[str, Tensor], Tensor]]:
-        if not measured:
-            for start in range(solution.values.shape[1]):
-                point = SimpleNamespace(**{name: array[:, start] for name, array in solution.points.items()})
-                measured.append((measure(claim, list(solution.instances), point), reached[:, start]))
-        return measured
-
-    return runs
+def _lowest_runs(claim: Claim, solution: Solution) -> list[tuple[dict[str, Tensor], Tensor]]:
+    """Measure every start; each comes with the instances whose lowest value it reached, [I]."""
+    best = solution.best_value()[:, None]
+    reached = (solution.values - best <= SAME_MINIMUM * best.abs()) & (solution.endings == Ending.CONVERGED)
+    return [
+        (
+            measure(
+                claim,
+                list(solution.instances),
+                SimpleNamespace(**{name: array[:, start] for name, array in solution.points.items()}),
+            ),
+            reached[:, start],
+        )
+        for start in range(solution.values.shape[1])
+    ]
 
 
 def _norms(batch: Tensor) -> Tensor:

@@ -62,7 +62,8 @@ def test_command_line_says_it_in_one_line(claim_id, name, value, monkeypatch, ca
 
 def test_good_input_is_accepted():
     for claim_id, given in GOOD.items():
-        find(claim_id).problem.instance(**given)
+        instance = find(claim_id).problem.instance(**given)
+        assert set(given) <= set(instance.values)
 
 
 @pytest.mark.parametrize("value", [True, None, [1, None], {"a": 1}, 3.5])
