@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from numerics.optimise import choose_device
 from proofs_check.report import Ledger, write_table
-from theory.claim import registry
+from theory.claim import find, registry
 from theory.errors import ParameterError
 
 BATCHES = {"quick": 2, "ci": 3, "thorough": 60}
@@ -44,8 +46,37 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--hypothesis-profile") not in (None, *BATCHES):
         raise pytest.UsageError(f"--hypothesis-profile is one of {', '.join(BATCHES)}")
     profile = config.getoption("--hypothesis-profile") or "quick"
-    seed = secrets.randbits(32) if profile == "thorough" else FIXED_SEED
-    config.stash[Ledger.key] = Ledger(config.getoption("--device"), profile, seed)
+    handed_over = getattr(config, "workerinput", {}).get("seed")
+    seed = handed_over or (secrets.randbits(32) if profile == "thorough" else FIXED_SEED)
+    ledger = Ledger(config.getoption("--device"), profile, seed)
+    config.stash[Ledger.key] = ledger
+    config.pluginmanager.register(Bookkeeper(ledger))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One process where there is one accelerator; otherwise as many as there are cores."""
+    return 1 if choose_device(config.getoption("--device")).type == "cuda" else None
+
+
+class ByClaim(LoadScopeScheduling):
+    """Hands all tests of a claim to one process, where it is derived and trained once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        parameters = nodeid.partition("[")[2].rstrip("]")
+        named = [claim_id for claim_id in registry() if f"{parameters}-".startswith(f"{claim_id}-")]
+        return max(named, key=len, default=nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByClaim(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the seed to a worker process, so that all draw the same."""
+    node.workerinput["seed"] = node.config.stash[Ledger.key].seed
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +92,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
-    outcome = yield
+    """Attach to the report of a test, where it ran, what it found on its claim."""
+    report = (yield).get_result()
     claim = getattr(item, "callspec", None) and item.callspec.params.get("claim")
-    if claim is not None and (call.when == "call" or outcome.get_result().failed):
-        item.config.stash[Ledger.key].note_outcome(claim, outcome.get_result().passed, call.duration)
+    if claim is not None and (call.when == "call" or report.failed):
+        report.found = [claim.id, item.config.stash[Ledger.key].take_fresh(), call.duration]
+
+
+class Bookkeeper:
+    """Enters the reports of all processes into the ledger of the one that prints the table."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if hasattr(report, "found"):
+            claim_id, batches, seconds = report.found
+            self.ledger.note(find(claim_id), batches, report.passed, seconds)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -35,50 +35,72 @@ class Row:
     seconds: float = 0.0
     passed: bool = True
 
-    def add(self, examination: Examination, judgement: Judgement) -> None:
-        for number, (comparison, certificate) in enumerate(
-            zip(judgement.comparisons, examination.certificates, strict=True)
-        ):
-            self.instances += 1
-            self.certificate_gap = max(self.certificate_gap, abs(certificate.gap))
-            values = examination.solution.values[number]
-            reached = (values - comparison.predicted).abs() <= VALUE_GAP * abs(comparison.predicted)
-            self.starts += len(values) * examination.rounds[number]
-            self.starts_reached += int(reached.sum())
-            if not comparison.near_threshold:
-                self.value_gap = max(self.value_gap, abs(comparison.gap))
-                self.deviation = max(self.deviation, *comparison.deviations.values())
+    def add(self, found: dict) -> None:
+        """Add the figures of one batch, as ``figures`` gives them."""
+        for name in ("instances", "starts", "starts_reached"):
+            setattr(self, name, getattr(self, name) + found[name])
+        for name in ("value_gap", "deviation", "certificate_gap"):
+            setattr(self, name, max(getattr(self, name), found[name]))
+
+
+def figures(examination: Examination, judgement: Judgement) -> dict:
+    """Return the worst figures of one batch; plain numbers, so that they travel between processes."""
+    away = [c for c in judgement.comparisons if not c.near_threshold]
+    reached = 0
+    for number, comparison in enumerate(judgement.comparisons):
+        values = examination.solution.values[number]
+        reached += int(((values - comparison.predicted).abs() <= VALUE_GAP * abs(comparison.predicted)).sum())
+    starts = examination.solution.values.shape[1]
+    return {
+        "instances": len(judgement.comparisons),
+        "starts": starts * sum(examination.rounds),
+        "starts_reached": reached,
+        "value_gap": max((abs(c.gap) for c in away), default=0.0),
+        "deviation": max((d for c in away for d in c.deviations.values()), default=0.0),
+        "certificate_gap": max(abs(c.gap) for c in examination.certificates),
+    }
 
 
 @dataclass
 class Ledger:
-    """All rows of a run, and the batches already trained, so that no aspect trains them twice."""
+    """All rows of a run, and the batches already trained, so that no aspect trains them twice.
+
+    Checks may run in several processes: what a test finds is collected in ``fresh`` and travels with its report.
+    """
 
     device: str
     profile: str
     seed: int
     rows: dict[str, Row] = field(default_factory=dict)
-    _seen: dict[tuple, tuple[Examination, Judgement]] = field(default_factory=dict)
+    fresh: list[dict] = field(default_factory=list)
+    _seen: dict[tuple, Judgement] = field(default_factory=dict)
 
     key = pytest.StashKey["Ledger"]()
-
-    def row(self, claim: Claim) -> Row:
-        return self.rows.setdefault(claim.id, Row(claim))
 
     def judged(self, claim: Claim, batch: tuple[Instance, ...]) -> Judgement:
         """Examine and judge a batch, or return the judgement it already got in this run."""
         name = (claim.id, *(tuple(sorted(instance.values.items())) for instance in batch))
         if name not in self._seen:
             examination = examine(claim, batch, self.device, seed=self.seed)
-            judgement = judge(claim, examination)
-            self._seen[name] = examination, judgement
-            self.row(claim).add(examination, judgement)
-        return self._seen[name][1]
+            self._seen[name] = judge(claim, examination)
+            self.fresh.append(figures(examination, self._seen[name]))
+        return self._seen[name]
 
-    def note_outcome(self, claim: Claim, passed: bool, seconds: float) -> None:
-        row = self.row(claim)
+    def take_fresh(self) -> list[dict]:
+        """Return what was found since the last call."""
+        fresh, self.fresh = self.fresh, []
+        return fresh
+
+    def note(self, claim: Claim, found: list[dict], passed: bool, seconds: float) -> None:
+        """Enter the outcome of one test into the row of its claim."""
+        row = self.rows.setdefault(claim.id, Row(claim))
         row.passed &= passed
         row.seconds += seconds
+        for batch in found:
+            row.add(batch)
+
+    def in_order(self) -> list[Row]:
+        return [self.rows[claim_id] for claim_id in sorted(self.rows)]
 
     def device_name(self) -> str:
         device = choose_device(self.device)
@@ -98,7 +120,7 @@ class Ledger:
                 f"{row.seconds:.1f}",
                 "passed" if row.passed else "FAILED",
             )
-            for row in self.rows.values()
+            for row in self.in_order()
         ]
         widths = [max(len(line[i]) for line in table) for i in range(len(COLUMNS))]
         return [
@@ -120,7 +142,7 @@ def write_table(ledger: Ledger, target: Path) -> None:
             "seconds": round(row.seconds, 1),
             "passed": row.passed,
         }
-        for row in ledger.rows.values()
+        for row in ledger.in_order()
     ]
     table = {
         "device": ledger.device_name(),
