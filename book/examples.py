@@ -179,15 +179,10 @@ def train_example(claim_id: str) -> TrainedExample:
 
 def certificates(claim: Claim, solution: Solution) -> list[Certificate | None]:
     """Certify the best point of each instance; None where no certificate applies to the problem."""
-    best = vars(solution.best_point())
-    found: list[Certificate | None] = []
-    for number, instance in enumerate(solution.instances):
-        point = SimpleNamespace(**{name: array[number] for name, array in best.items()})
-        try:
-            found.append(certify(claim, instance, point))
-        except ParameterError:
-            found.append(None)
-    return found
+    try:
+        return list(certify(claim, solution.instances, solution.best_point()))
+    except ParameterError:
+        return [None] * len(solution.instances)
 
 
 def sweep_values(example: Example, count: int) -> list[float]:

@@ -6,14 +6,14 @@ In floating point: a bound is trustworthy up to rounding, so ``rigorous`` is Fal
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from numerics.arrays import DTYPE, evaluate, setting, shared, stack_bindings
@@ -24,10 +24,12 @@ from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.neural_collapse.features import MSE, FeaturesProblem, logits
 from theory.problem import Instance, Problem
-from theory.proof import Separable
+from theory.proof import Piece, Separable
 
-BISECTIONS = 100
-"""Halvings of a bracket in float64: enough to reach neighbouring numbers from any bracket."""
+HALVINGS = 60
+"""Rounds of branch and bound: intervals shrink by 2^-60, to neighbouring numbers."""
+RESOLVED = 1e-14
+"""An interval whose lower bound comes this close to the least value known, relative, is not halved again: ten roundings."""
 
 
 @dataclass(frozen=True)
@@ -58,30 +60,33 @@ class Certificate:
         return found
 
 
-def certify(claim: Claim, instance: Instance, point: SimpleNamespace) -> Certificate:
-    """Return the best certificate for one instance from a trained point (variables [rows, columns]).
+def certify(claim: Claim, instances: Sequence[Instance], points: SimpleNamespace) -> list[Certificate]:
+    """Return the best certificate for each instance from a trained point (variables [instances, rows, columns]).
 
     Raises ParameterError when no bound applies to the claim.
     """
-    bindings = {
-        s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stack_bindings([instance]).items()
-    }
-    point = SimpleNamespace(**{name: a.to("cpu", DTYPE) for name, a in vars(point).items()})
-    xp, data = setting(claim.problem, bindings)
-    upper = float(claim.problem.loss(xp, point, data, bindings))
-    bounds = problem_bounds(claim.problem, instance, bindings, point)
-    if claim.proof.separable is not None:
-        bounds["separable"] = separable_bound(claim.proof.separable, stack_bindings([instance]))
-    bounds = {method: bound for method, bound in bounds.items() if not math.isnan(bound)}
-    if not bounds:
-        raise ParameterError(f"claim: {claim.id!r} is not allowed; no certificate applies to its problem yet")
-    method = max(bounds, key=bounds.__getitem__)
-    return Certificate(upper, bounds[method], method)
+    points = SimpleNamespace(**{name: a.to("cpu", DTYPE) for name, a in vars(points).items()})
+    stacked = stack_bindings(instances)
+    xp, data = setting(claim.problem, stacked)
+    uppers = claim.problem.loss(xp, points, data, stacked).tolist()
+    separable = claim.proof.separable
+    separate = None if separable is None else separable_bounds(separable, stacked).tolist()
+    certificates = []
+    for number, upper in enumerate(uppers):
+        bindings = {s: v[number] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
+        point = SimpleNamespace(**{name: a[number] for name, a in vars(points).items()})
+        bounds = problem_bounds(claim.problem, bindings, point)
+        if separate is not None:
+            bounds["separable"] = separate[number]
+        bounds = {method: bound for method, bound in bounds.items() if not math.isnan(bound)}
+        if not bounds:
+            raise ParameterError(f"claim: {claim.id!r} is not allowed; no certificate applies to its problem yet")
+        method = max(bounds, key=bounds.__getitem__)
+        certificates.append(Certificate(upper, bounds[method], method))
+    return certificates
 
 
-def problem_bounds(
-    problem: Problem, instance: Instance, bindings: Mapping[sp.Basic, Any], point: SimpleNamespace
-) -> dict[str, float]:
+def problem_bounds(problem: Problem, bindings: Mapping[sp.Basic, Any], point: SimpleNamespace) -> dict[str, float]:
     """Return every lower bound that the form of the problem alone admits, by method."""
     if not isinstance(problem, FeaturesProblem):
         return {}
@@ -188,35 +193,83 @@ def copositive_bound(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay
     return float((counts * _entropies(candidate)).sum() / samples)
 
 
-def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> float:
-    """Return a lower bound on Σ_i min φ_i(x_i) for convex φ_i, without a formula for the minimisers.
+def separable_bounds(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> Float64[Tensor, " B"]:
+    """Return a lower bound on Σ_i min φ_i(x_i) for each instance of a batch, without a formula for the minimisers.
 
-    Each minimiser is bracketed by the sign of φ', the bracket halved, and φ bounded below on it by its two tangents.
+    Branch and bound, direction by direction: on an interval a convex part lies above its tangents at both ends and a
+    concave part above its chord, so that φ lies above the larger of two linear functions.
     """
     axis = ((separable.index, separable.count),)
-    trial = sp.IndexedBase("x_trial")
-    at_trial = {separable.variable: trial[separable.index]}
-    slope_formula = Formula(sp.diff(separable.summand, separable.variable).subs(at_trial), axis)
-    value_formula = Formula(separable.summand.subs(at_trial), axis)
+    free = evaluate(Formula(separable.free, axis), bindings).bool()
+    first = separable.pieces[0]
+    at_start = evaluate(Formula(first.function.subs(separable.variable, first.lower), axis), bindings)
+    least = torch.full_like(at_start, torch.inf)
+    for piece in separable.pieces:
+        least = torch.minimum(least, _least_on_piece(separable, piece, bindings))
+    return torch.where(free, least, at_start).sum(1)
 
-    def at(formula: Formula, x: Tensor) -> Tensor:
-        return evaluate(formula, {**bindings, trial: x[None]})[0]
 
-    lower = evaluate(Formula(separable.lower, axis), bindings)[0].clone()
-    free = evaluate(Formula(separable.free, axis), bindings)[0].bool()
-    at_lower = at(value_formula, lower)
-    low, width = lower, torch.ones_like(lower)
-    while bool((falling := at(slope_formula, low + width) < 0).any()):
-        width = torch.where(falling, 2 * width, width)
-    high = low + width
-    for _ in range(BISECTIONS):
+def _least_on_piece(separable: Separable, piece: Piece, bindings: Mapping[sp.Basic, Any]) -> Float64[Tensor, "B n"]:
+    """Return a lower bound on the least value of one piece, for every instance and direction."""
+    axis = ((separable.index, separable.count),)
+    low = evaluate(Formula(piece.lower, axis), bindings)
+    shape, low = low.shape, low.flatten()
+    owner = torch.arange(len(low))
+    convex, concave = (_Flat(part, separable, bindings, shape) for part in (piece.convex, piece.concave))
+    slope = _Flat(sp.diff(piece.convex, separable.variable), separable, bindings, shape)
+    if piece.upper == sp.oo:
+        width = torch.ones_like(low)
+        while bool((falling := slope(low + width, owner) < 0).any()):
+            width = torch.where(falling, 2 * width, width)
+        high = low + width
+    else:
+        high = evaluate(Formula(piece.upper, axis), bindings).flatten()
+    known = torch.minimum(convex(low, owner) + concave(low, owner), convex(high, owner) + concave(high, owner))
+    settled = torch.full_like(low, torch.inf)
+    empty = high <= low
+    owner, low, high = owner[~empty], low[~empty], high[~empty]
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
-        rising = at(slope_formula, middle) >= 0
-        low, high = torch.where(rising, low, middle), torch.where(rising, middle, high)
-    # On [low, high] a convex φ lies above the tangents at both ends; each alone is smallest at the far end.
-    inside = torch.minimum(
-        at(value_formula, low) + at(slope_formula, low).clamp(max=0) * (high - low),
-        at(value_formula, high) - at(slope_formula, high).clamp(min=0) * (high - low),
-    )
-    at_bound = at(slope_formula, lower) >= 0
-    return float(torch.where(free & ~at_bound, inside, at_lower).sum())
+        owner, low, high = owner.repeat(2), torch.cat([low, middle]), torch.cat([middle, high])
+        at_low, at_high = convex(low, owner), convex(high, owner)
+        chord_low, chord_high = concave(low, owner), concave(high, owner)
+        length = high - low
+        chord = (chord_high - chord_low) / length.clamp(min=torch.finfo(DTYPE).tiny)
+        rise, fall = slope(low, owner) + chord, slope(high, owner) + chord
+        start, end = at_low + chord_low, at_high + chord_high
+        # The two lines start at ``start`` with slope ``rise`` and end at ``end`` with slope ``fall``.
+        crossing = (end - start - fall * length) / (rise - fall).clamp(max=-torch.finfo(DTYPE).tiny)
+        inside = start + rise * crossing.clamp(min=torch.zeros_like(length), max=length)
+        bound = torch.where(rise >= 0, start, torch.where(fall <= 0, end, inside))
+        known = known.scatter_reduce(0, owner, torch.minimum(start, end), "amin")
+        closed = bound >= known[owner] - RESOLVED * torch.maximum(known[owner].abs(), at_low.abs())
+        settled = settled.scatter_reduce(0, owner[closed], bound[closed], "amin")
+        owner, low, high = owner[~closed], low[~closed], high[~closed]
+        if len(owner) == 0:
+            break
+    settled = settled.scatter_reduce(0, owner, bound[~closed], "amin") if len(owner) else settled
+    # What was left out lies above the known value; without this an interval dropped early would count as if it had not been.
+    return torch.minimum(settled, known).reshape(shape)
+
+
+class _Flat:
+    """A formula of one direction, evaluated for single directions of single instances at a given variable."""
+
+    def __init__(
+        self, expression: sp.Expr, separable: Separable, bindings: Mapping[sp.Basic, Any], shape: torch.Size
+    ) -> None:
+        self.variable = separable.variable
+        entries = {e: sp.Dummy(str(e), positive=True) for e in expression.atoms(sp.Indexed)}
+        self.expression = sp.sympify(expression).xreplace(entries)
+        self.fixed = {s: v for s, v in bindings.items() if isinstance(v, int)}
+        axis = ((separable.index, separable.count),)
+        self.values = {
+            dummy: evaluate(Formula(e, axis), bindings).expand(shape).flatten() for e, dummy in entries.items()
+        }
+        for symbol, value in bindings.items():
+            if isinstance(value, Tensor) and isinstance(symbol, sp.Symbol):
+                self.values[symbol] = value[:, None].expand(shape).flatten()
+
+    def __call__(self, x: Float64[Tensor, " L"], owner: Int64[Tensor, " L"]) -> Float64[Tensor, " L"]:
+        given = {symbol: value[owner] for symbol, value in self.values.items()}
+        return evaluate(Formula(self.expression), {**self.fixed, **given, self.variable: x}).expand(len(x))

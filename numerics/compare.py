@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from numerics.arrays import Evaluator, evaluate, setting, stack_bindings
+from numerics.arrays import DTYPE, Evaluator, evaluate, setting, stack_bindings
 from numerics.invariants import measure
 from numerics.optimise import Ending, Solution
 from numerics.tolerances import (
     BELOW,
     INVARIANT,
+    JUMP_BAND,
     LINK,
     NEAR_SIZE,
     NEGLIGIBLE_SIZE,
@@ -27,6 +28,7 @@ from numerics.tolerances import (
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import Instance
+from theory.proof import ALIVE, Threshold
 
 
 @dataclass(frozen=True)
@@ -52,49 +54,78 @@ def relative_gap(value: float, predicted: float) -> float:
     return (value - predicted) / (max(abs(value), abs(predicted)) or 1.0)
 
 
-def _near(claim: Claim, bindings: dict) -> Tensor:
-    """Tell which directions lie within THRESHOLD_BAND of their threshold: [B, directions]."""
-    threshold = claim.prediction.threshold
-    axes = ((threshold.index, threshold.count),)
-    distance = evaluate(Formula(threshold.ratio, axes), bindings).log().abs()
-    return (distance < THRESHOLD_BAND) & evaluate(Formula(threshold.within_rank, axes), bindings).bool()
+@dataclass(frozen=True)
+class Measured:
+    """The invariants of every start, measured once: ``starts[s]`` for the s-th start, ``best`` for the best of each instance.
+
+    ``reached[s]`` tells which instances' lowest value the s-th start reached, [I].
+    """
+
+    bindings: dict
+    best: dict[str, Tensor]
+    starts: tuple[dict[str, Tensor], ...]
+    reached: tuple[Tensor, ...]
 
 
-def compare(claim: Claim, solution: Solution) -> list[Comparison]:
+def measure_starts(claim: Claim, solution: Solution) -> Measured:
+    """Measure the invariants of all starts of a solution."""
+    instances = list(solution.instances)
+    lowest = solution.best_value()[:, None]
+    reached = (solution.values - lowest <= SAME_MINIMUM * lowest.abs()) & (solution.endings == Ending.CONVERGED)
+    points = [
+        SimpleNamespace(**{name: array[:, start] for name, array in solution.points.items()})
+        for start in range(solution.values.shape[1])
+    ]
+    return Measured(
+        stack_bindings(instances, solution.values.device),
+        measure(claim, instances, solution.best_point()),
+        tuple(measure(claim, instances, point) for point in points),
+        tuple(reached.unbind(1)),
+    )
+
+
+def compare(claim: Claim, solution: Solution, measured: Measured | None = None) -> list[Comparison]:
     """Hold the lowest starts of each instance against the prediction.
 
     Away from thresholds value and invariants must agree to VALUE_GAP and INVARIANT, for every start that reached the lowest
     value, and the classes predicted to collapse must be those that did; nowhere may the value lie below the prediction by
-    more than BELOW. Near a threshold the invariants must agree to NEAR_SIZE, in their units.
+    more than BELOW. Near a threshold the invariants must agree to NEAR_SIZE, in their units; at a jump each start must agree
+    with the branch it is on.
     """
-    instances = list(solution.instances)
-    device = solution.values.device
-    bindings = stack_bindings(instances, device)
-    predicted = evaluate(claim.prediction.value, bindings).tolist()
+    measured = measured or measure_starts(claim, solution)
+    bindings, prediction = measured.bindings, claim.prediction
     values = solution.best_value().tolist()
-    best = measure(claim, instances, solution.best_point())
-    lowest_runs = _lowest_runs(claim, solution)
-    near = _near(claim, bindings)
-    collapse_failures = _collapse_failures(claim, best, bindings, near)
+    predicted = values if prediction.value is None else evaluate(prediction.value, bindings).tolist()
+    crossings = [_Crossing(claim, threshold, bindings) for threshold in prediction.thresholds]
+    collapse_failures = [f for crossing in crossings for f in [crossing.failures(measured.best)]]
+    near = torch.zeros(len(values), dtype=torch.bool, device=solution.values.device)
+    for crossing in crossings:
+        if not crossing.threshold.jump:
+            near = near | crossing.near.any(1)
     deviations: dict[str, list[float]] = {}
     distances: dict[str, list[float]] = {}
     for invariant in claim.problem.invariants:
-        formula = claim.prediction.invariants[invariant.name]
-        expected, unit = evaluate(formula, bindings), evaluate(Formula(invariant.unit), bindings)
-        size = _norms(expected)
-        distance = _norms(best[invariant.name] - expected)
-        for run_measured, reached in lowest_runs:
-            further = _norms(run_measured[invariant.name] - expected)
+        if invariant.name not in prediction.invariants:
+            continue
+        unit = evaluate(Formula(invariant.unit), bindings)
+        distance, size = torch.zeros_like(unit), torch.zeros_like(unit)
+        for run, reached in (
+            (measured.best, torch.ones_like(near)),
+            *zip(measured.starts, measured.reached, strict=True),
+        ):
+            expected = _expected(claim, invariant.name, run, bindings, crossings)
+            further = _norms(run[invariant.name] - expected)
+            size = torch.maximum(size, _norms(expected))
             distance = torch.where(reached, torch.maximum(distance, further), distance)
         deviations[invariant.name] = (distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit)).tolist()
         distances[invariant.name] = (distance / torch.maximum(size, unit)).tolist()
     results = []
     for number, (instance, ending, is_near) in enumerate(
-        zip(instances, solution.best_ending(), near.any(1).tolist(), strict=True)
+        zip(solution.instances, solution.best_ending(), near.tolist(), strict=True)
     ):
         gap = relative_gap(values[number], predicted[number])
         against = f"the predicted {predicted[number]:.15g} (relative {gap:.1e})"
-        failures = list(collapse_failures[number])
+        failures = [failure for of_crossing in collapse_failures for failure in of_crossing[number]]
         if not gap >= -BELOW:
             failures.append(f"trained value {values[number]:.15g} lies below {against}")
         if ending is not Ending.CONVERGED:
@@ -112,56 +143,74 @@ def compare(claim: Claim, solution: Solution) -> list[Comparison]:
     return results
 
 
-def _lowest_runs(claim: Claim, solution: Solution) -> list[tuple[dict[str, Tensor], Tensor]]:
-    """Measure every start; each comes with the instances whose lowest value it reached, [I]."""
-    best = solution.best_value()[:, None]
-    reached = (solution.values - best <= SAME_MINIMUM * best.abs()) & (solution.endings == Ending.CONVERGED)
-    return [
-        (
-            measure(
-                claim,
-                list(solution.instances),
-                SimpleNamespace(**{name: array[:, start] for name, array in solution.points.items()}),
-            ),
-            reached[:, start],
-        )
-        for start in range(solution.values.shape[1])
-    ]
+def _expected(
+    claim: Claim, name: str, run: dict[str, Tensor], bindings: dict, crossings: Sequence[_Crossing]
+) -> Tensor:
+    """Return the predicted invariant; at a jump, on the branches the run is on."""
+    if not claim.prediction.branches:
+        return evaluate(claim.prediction.invariants[name], bindings)
+    return evaluate(claim.prediction.branches[name], {**bindings, ALIVE: crossings[0].alive_in(run).to(DTYPE)})
 
 
 def _norms(batch: Tensor) -> Tensor:
     return batch.reshape(batch.shape[0], -1).norm(dim=1)
 
 
-def _collapse_failures(claim: Claim, measured: dict[str, Tensor], bindings: dict, near: Tensor) -> list[list[str]]:
-    """What is wrong with the predicted collapse of each instance.
+class _Crossing:
+    """A threshold at a batch of instances: which directions lie near it, and which are alive; tensors [B, directions]."""
 
-    Read off the diagonal of the invariant that shows it: the trained one must vanish where collapse is predicted and nowhere
-    else, and so must the predicted one; near the threshold the predicted one must be small.
-    """
-    telling = next(i for i in claim.problem.invariants if i.shows_collapse)
-    unit = evaluate(Formula(telling.unit), bindings)[:, None]
-    threshold = claim.prediction.threshold
-    ratio = evaluate(Formula(threshold.ratio, ((threshold.index, threshold.count),)), bindings)
-    exactly_on = ((ratio - 1).abs() <= ON_THRESHOLD) & near
-    trained = measured[telling.name].diagonal(dim1=-2, dim2=-1)
-    predicted = evaluate(claim.prediction.invariants[telling.name], bindings).diagonal(dim1=-2, dim2=-1)
-    collapsed = evaluate(claim.prediction.threshold.collapsed, bindings).bool()
-    zero = INVARIANT * torch.maximum(trained.max(1, keepdim=True).values, INVARIANT * unit)
-    wrong = {
-        "predicted and trained collapse differ": ((trained <= zero) != collapsed) & ~near,
-        f"predicted collapse and predicted {telling.name} disagree": ((predicted == 0) != collapsed) & ~exactly_on,
-        f"{telling.name} is not small near its threshold": near
-        & ~((predicted <= NEAR_SIZE * unit) & (trained <= NEAR_SIZE * unit)),
-    }
-    return [
-        [
-            f"{text} at positions {(where[number].nonzero()[:, 0] + 1).tolist()}"
-            for text, where in wrong.items()
-            if bool(where[number].any())
+    def __init__(self, claim: Claim, threshold: Threshold, bindings: dict) -> None:
+        axes = ((threshold.index, threshold.count),)
+        self.claim, self.threshold = claim, threshold
+        self.telling = threshold.telling or claim.problem.telling
+        ratio = evaluate(Formula(threshold.ratio, axes), bindings)
+        within = evaluate(Formula(threshold.within_rank, axes), bindings).bool()
+        invariant = next(i for i in claim.problem.invariants if i.name == self.telling)
+        self.unit = evaluate(Formula(invariant.unit), bindings)[:, None]
+        self.near = (ratio.log().abs() < (JUMP_BAND if threshold.jump else THRESHOLD_BAND)) & within
+        self.exactly_on = ((ratio - 1).abs() <= ON_THRESHOLD) & self.near
+        self.collapsed = evaluate(threshold.collapsed, bindings).bool()
+        predicted = evaluate(claim.prediction.invariants[self.telling], bindings)
+        self.predicted = self._sizes(predicted)
+
+    def _sizes(self, telling: Tensor) -> Tensor:
+        """The entries that show the collapse, one a direction."""
+        return telling if telling.ndim == 2 else telling.diagonal(dim1=-2, dim2=-1)
+
+    def _zero(self, sizes: Tensor) -> Tensor:
+        return INVARIANT * torch.maximum(sizes.max(1, keepdim=True).values, INVARIANT * self.unit)
+
+    def alive_in(self, run: dict[str, Tensor]) -> Tensor:
+        """The directions predicted to be alive; near a jump, those that are alive in the run."""
+        sizes = self._sizes(run[self.telling])
+        return torch.where(self.near, sizes > self._zero(sizes), ~self.collapsed)
+
+    def failures(self, measured: dict[str, Tensor]) -> list[list[str]]:
+        """What is wrong with the predicted collapse of each instance.
+
+        The trained entries must vanish where collapse is predicted and nowhere else, and so must the predicted ones; near
+        a threshold without a jump the predicted one must be small.
+        """
+        trained = self._sizes(measured[self.telling])
+        shrinking = self.near & (not self.threshold.jump)
+        small = (self.predicted <= NEAR_SIZE * self.unit) & (trained <= NEAR_SIZE * self.unit)
+        wrong = {
+            f"predicted and trained collapse differ ({self.telling})": (
+                (trained <= self._zero(trained)) != self.collapsed
+            )
+            & ~self.near,
+            f"predicted collapse and predicted {self.telling} disagree": ((self.predicted == 0) != self.collapsed)
+            & ~self.exactly_on,
+            f"{self.telling} is not small near its threshold": shrinking & ~small,
+        }
+        return [
+            [
+                f"{text} at positions {(where[number].nonzero()[:, 0] + 1).tolist()}"
+                for text, where in wrong.items()
+                if bool(where[number].any())
+            ]
+            for number in range(len(trained))
         ]
-        for number in range(len(trained))
-    ]
 
 
 @dataclass(frozen=True)

@@ -8,50 +8,73 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.arrays import evaluate, setting, stack_bindings
+from numerics.arrays import DTYPE, evaluate, setting, stack_bindings
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import Instance
 
 
 def measure(claim: Claim, instances: list[Instance], point: SimpleNamespace) -> dict[str, Tensor]:
-    """Return the invariants of the claim's problem at a batch of points, one an instance; matrices are [I, n, n].
+    """Return the invariants of the claim's problem at a batch of points, one an instance; matrices are [I, …, n, n].
 
-    Where the rank limit cuts through a group of equal classes (or data directions) the minimisers form an orbit under
-    rotations within the group; the point is rotated to the representative whose invariant that shows collapse is diagonal there.
+    Where a rank limit cuts through a group of equal classes (or data directions) the minimisers form an orbit under
+    rotations within the group; the point is rotated to the representative that the claim writes down.
     """
     device = next(iter(vars(point).values())).device
     bindings = stack_bindings(instances, device)
     xp, data = setting(claim.problem, bindings)
     measured = {i.name: i.measure(xp, point, data, bindings) for i in claim.problem.invariants}
-    matrices = [i.name for i in claim.problem.invariants if i.kind == "matrix"]
-    telling = next(i.name for i in claim.problem.invariants if i.shows_collapse)
-    for number, instance in enumerate(instances):
-        group = cut_group(claim, instance)
-        if group is None:
-            continue
-        _, rotation = torch.linalg.eigh(measured[telling][number, group, group])
-        rotation = rotation.flip(-1)
-        for name in matrices:
-            turned = measured[name][number].clone()
-            turned[group, :] = rotation.mT @ turned[group, :]
-            turned[:, group] = turned[:, group] @ rotation
-            measured[name] = measured[name].index_copy(0, torch.tensor([number], device=device), turned[None])
+    if not claim.prediction.thresholds:
+        return measured
+    cut = [(number, cut_groups(claim, instance)) for number, instance in enumerate(instances)]
+    if any(groups for _, groups in cut):
+        telling = claim.problem.telling
+        predicted = evaluate(claim.prediction.invariants[telling], bindings)
+        for number, groups in cut:
+            for basis in groups:
+                turn = _aligning(measured[telling][number], predicted[number], basis.to(device))
+                for invariant in claim.problem.invariants:
+                    if invariant.kind == "matrix":
+                        turned = measured[invariant.name].clone()
+                        turned[number] = turn @ turned[number] @ turn.mT
+                        measured[invariant.name] = turned
     return measured
 
 
-def cut_group(claim: Claim, instance: Instance) -> slice | None:
-    """Return the positions of the equal classes or directions that the rank limit cuts through, or None."""
-    threshold = claim.prediction.threshold
-    within = evaluate(
-        Formula(threshold.within_rank, ((threshold.index, threshold.count),)), stack_bindings([instance])
-    )[0]
-    kept = int(within.sum())
+def _aligning(
+    trained: Float64[Tensor, "n n"], predicted: Float64[Tensor, "n n"], basis: Float64[Tensor, "n g"]
+) -> Float64[Tensor, "n n"]:
+    """Return the rotation within the span of ``basis`` that takes the eigenvectors of one matrix there to the other's.
+
+    A predicted matrix that vanishes there has no eigenvectors of its own: the tilt orders them as the classes are.
+    """
+    count = torch.arange(len(trained), 0, -1, dtype=trained.dtype, device=trained.device)
+    tilt = torch.diag(count * torch.finfo(DTYPE).tiny ** 0.5)
+    _, own = torch.linalg.eigh(basis.mT @ trained @ basis)
+    _, theirs = torch.linalg.eigh(basis.mT @ (predicted + tilt) @ basis)
+    identity = torch.eye(len(trained), dtype=trained.dtype, device=trained.device)
+    return identity + basis @ (theirs @ own.mT) @ basis.mT - basis @ basis.mT
+
+
+def cut_groups(claim: Claim, instance: Instance) -> list[Float64[Tensor, "n g"]]:
+    """Return an orthonormal basis of each space of equal classes or directions that a rank limit cuts through."""
     tied = list(instance.bindings[claim.problem.tied])
-    if not 0 < kept < len(tied) or tied[kept - 1] != tied[kept]:
-        return None
-    first = tied.index(tied[kept])
-    return slice(first, first + tied.count(tied[kept]))
+    bindings = stack_bindings([instance])
+    cut: dict[int, Tensor] = {}
+    for threshold in claim.prediction.thresholds:
+        within = evaluate(Formula(threshold.within_rank, ((threshold.index, threshold.count),)), bindings)[0]
+        kept = int(within[: len(tied)].sum())
+        if 0 < kept < len(tied) and tied[kept - 1] == tied[kept]:
+            first = tied.index(tied[kept])
+            cut[first] = torch.eye(len(tied), dtype=DTYPE)[:, first : first + tied.count(tied[kept])]
+    bases = list(cut.values())
+    return [_centred(basis) for basis in bases] if claim.problem.centred else bases
+
+
+def _centred(basis: Float64[Tensor, "n g"]) -> Float64[Tensor, "n h"]:
+    """Return a basis of the part of a span that is orthogonal to the all-ones vector."""
+    left, sizes, _ = torch.linalg.svd(basis - basis.mean(0))
+    return left[:, : int((sizes > 0.5).sum())]
 
 
 def neural_collapse_metrics(

@@ -26,6 +26,10 @@ THRESHOLD_BAND = 1e-3
 proportional to that distance, so a value accurate to rounding no longer fixes the invariants to INVARIANT there; the
 certificate, which needs no curvature, decides."""
 
+JUMP_BAND = 1e-10
+"""Instances with |log ratio| below this count as lying on a jump, where two different points are global minima: the values of
+the two differ by about this share, which training still resolves. The curvature does not vanish there."""
+
 NEAR_CERTIFICATE_GAP = 1e-6
 """Trained value against certified lower bound, relative, near a threshold, where the remaining gradient is larger."""
 

@@ -42,7 +42,7 @@ def train(
     Raises ParameterError as ``minimise`` does. An interrupted search is returned as it is.
     """
     solution = minimise(claim.problem, instances, starts, seed, device, progress=progress)
-    certificates = [_certify(claim, solution, number) for number in range(len(instances))]
+    certificates = certify(claim, instances, solution.best_point())
     rounds = [1] * len(instances)
     for again in range(1, ROUNDS):
         left = [i for i, c in enumerate(certificates) if not c.gap <= CERTIFICATE_GAP]
@@ -52,16 +52,15 @@ def train(
             claim.problem, [instances[i] for i in left], starts, seed + NEXT_SEED * again, device, progress=progress
         )
         solution = _lower_of(solution, other, left)
-        for i in left:
-            certificates[i] = _certify(claim, solution, i)
+        for i, certificate in zip(left, _certify(claim, solution, left), strict=True):
+            certificates[i] = certificate
             rounds[i] += 1
     return Training(solution, tuple(certificates), tuple(rounds))
 
 
-def _certify(claim: Claim, solution: Solution, number: int) -> Certificate:
-    best = solution.best_point()
-    point = SimpleNamespace(**{name: array[number] for name, array in vars(best).items()})
-    return certify(claim, solution.instances[number], point)
+def _certify(claim: Claim, solution: Solution, rows: Sequence[int]) -> list[Certificate]:
+    points = SimpleNamespace(**{name: array[list(rows)] for name, array in vars(solution.best_point()).items()})
+    return certify(claim, [solution.instances[i] for i in rows], points)
 
 
 def _lower_of(solution: Solution, other: Solution, rows: Sequence[int]) -> Solution:

@@ -6,11 +6,12 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import sympy as sp
 import torch
 
-from numerics.compare import Chain, ChainRun, compare
+from numerics.compare import Chain, ChainRun, Measured, compare, measure_starts
 from proofs_check.examine import Examination, chain_failures
 from proofs_check.points import tight_points
 from theory.claim import Claim, Derivation
@@ -99,16 +100,47 @@ def _swaps(e: sp.Basic) -> Iterator[tuple[str, sp.Basic]]:
 def mutants(claim: Claim) -> Iterator[Mutant]:
     """Yield every mutant of a claim: of its value, invariants, threshold and bounds."""
     prediction = claim.prediction
-    targets = {"value": prediction.value.expression}
+    targets = {} if prediction.value is None else {"value": prediction.value.expression}
     targets |= {f"invariant {name}": formula.expression for name, formula in prediction.invariants.items()}
-    targets |= {"threshold": prediction.threshold.ratio}
+    thresholds = dict(zip(_threshold_targets(claim), (t.ratio for t in prediction.thresholds), strict=True))
+    targets |= thresholds
     targets |= {f"bound {b.name}": b.expression for b in claim.proof.bounds}
     for target, expression in targets.items():
         for change, mutated in mutations(expression):
             yield Mutant(claim, target, change, expression, mutated)
-    ratio = prediction.threshold.ratio
-    for factor in (*MOVED, *(1 / m for m in MOVED)):
-        yield Mutant(claim, "threshold", f"moved by {float(factor):.3f}", ratio, ratio * factor)
+    for target, ratio in thresholds.items():
+        for factor in (*MOVED, *(1 / m for m in MOVED)):
+            yield Mutant(claim, target, f"moved by {float(factor):.3f}", ratio, ratio * factor)
+
+
+def _threshold_targets(claim: Claim) -> list[str]:
+    """Names of the thresholds: the claim's own, and any further one by the invariant that tells of it."""
+    return ["threshold" if t.telling is None else f"threshold of {t.telling}" for t in claim.prediction.thresholds]
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """One trained batch with everything that does not depend on the mutant: its invariants, and its chain run at all points.
+
+    The points are stacked to one batch, point after point, the trained optimum last.
+    """
+
+    examination: Examination
+    measured: Measured
+    away: list[bool]
+    chain: Chain
+    statistics: dict[sp.Basic, torch.Tensor]
+    values: torch.Tensor
+
+
+def _gather(claim: Claim, examination: Examination) -> _Facts:
+    points = examination.points
+    stacked = SimpleNamespace(**{name: torch.cat([getattr(p, name) for p in points]) for name in vars(points[0])})
+    chain = Chain(claim, list(examination.instances) * len(points))
+    measured = measure_starts(claim, examination.solution)
+    away = [not c.near_threshold for c in compare(claim, examination.solution, measured)]
+    statistics = {s.symbol: s.measure(chain.xp, stacked, chain.data, chain.bindings) for s in claim.proof.statistics}
+    return _Facts(examination, measured, away, chain, statistics, chain.run(stacked).values)
 
 
 class Evidence:
@@ -116,67 +148,59 @@ class Evidence:
 
     def __init__(self, claim: Claim, examinations: Sequence[Examination]) -> None:
         self.claim = claim
-        self.examinations = examinations
-        self.chains = [Chain(claim, e.instances) for e in examinations]
-        self.runs = [[chain.run(p) for p in e.points] for chain, e in zip(self.chains, examinations, strict=True)]
-        self.statistics = [
-            [
-                {s.symbol: s.measure(chain.xp, p, chain.data, chain.bindings) for s in claim.proof.statistics}
-                for p in e.points
-            ]
-            for chain, e in zip(self.chains, examinations, strict=True)
-        ]
-        self.away = [[not c.near_threshold for c in compare(claim, e.solution)] for e in examinations]
+        self.facts = [_gather(claim, examination) for examination in examinations]
 
     def first_failure(self, mutant: Mutant) -> str | None:
         """Return what the checks say against a mutant, or None when it survives."""
-        judge = self._against_bound if mutant.target.startswith("bound ") else self._against_prediction
-        for number in range(len(self.examinations)):
+        of_bound = mutant.target.startswith("bound ")
+        judge = self._against_bound if of_bound else self._against_prediction
+        for facts in self.facts:
             try:
-                failures = judge(mutant, number)
+                failures = judge(mutant, facts)
             except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
                 failures = [f"cannot be evaluated: {error}"]  # such as an entry beyond the last class
             if failures:
                 return failures[0]
-        return self._attack(mutant) if mutant.target.startswith("bound ") else None
+        return self._attack(mutant) if of_bound else None
 
     def _attack(self, mutant: Mutant) -> str | None:
-        """Descend on the slack of every link of the mutated chain itself, and return the violation found, if any."""
-        bounds = tuple(
-            dataclasses.replace(b, expression=mutant.expression) if f"bound {b.name}" == mutant.target else b
-            for b in self.claim.proof.bounds
+        """Descend on the slack of the links on either side of the mutated bound, and return the violation found, if any."""
+        bounds = self.claim.proof.bounds
+        changed = self._row(mutant) - 1
+        mutated = (
+            *bounds[:changed],
+            dataclasses.replace(bounds[changed], expression=mutant.expression),
+            *bounds[changed + 1 :],
         )
-        derivation = Derivation(dataclasses.replace(self.claim.proof, bounds=bounds), self.claim.prediction)
+        derivation = Derivation(dataclasses.replace(self.claim.proof, bounds=mutated), self.claim.prediction)
         claim = dataclasses.replace(self.claim, derive=lambda problem: derivation)
+        links = [link for link in (changed, changed + 1) if link < len(bounds)]
         generator = torch.Generator().manual_seed(0)
-        for examination in self.examinations:
-            chain = Chain(claim, examination.instances)
-            for point in tight_points(claim, examination.instances, generator, ATTACK_STEPS):
+        for facts in self.facts:
+            instances = facts.examination.instances
+            chain = Chain(claim, instances)
+            for point in tight_points(claim, instances, generator, ATTACK_STEPS, links):
                 violations = chain.run(point).violations()
                 if violations:
                     return violations[0]
         return None
 
-    def _against_bound(self, mutant: Mutant, number: int) -> list[str]:
-        row = 1 + [f"bound {b.name}" for b in self.claim.proof.bounds].index(mutant.target)
-        formula = Formula(mutant.expression)
-        optimum = len(self.runs[number]) - 1
-        for position in (optimum, *range(optimum)):
-            run = self.runs[number][position]
-            values = run.values.clone()
-            values[row] = self.chains[number].evaluator.evaluate(formula, self.statistics[number][position])
-            changed = ChainRun(run.names, values)
-            failures = chain_failures([changed], self.away[number]) if position == optimum else changed.violations()
-            if failures:
-                return failures
-        return []
+    def _row(self, mutant: Mutant) -> int:
+        return 1 + [f"bound {b.name}" for b in self.claim.proof.bounds].index(mutant.target)
 
-    def _against_prediction(self, mutant: Mutant, number: int) -> list[str]:
+    def _against_bound(self, mutant: Mutant, facts: _Facts) -> list[str]:
+        values = facts.values.clone()
+        values[self._row(mutant)] = facts.chain.evaluator.evaluate(Formula(mutant.expression), facts.statistics)
+        size = len(facts.away)
+        names = facts.chain.names
+        everywhere = ChainRun(names, values)
+        return everywhere.violations() or chain_failures([ChainRun(names, values[:, -size:])], facts.away)
+
+    def _against_prediction(self, mutant: Mutant, facts: _Facts) -> list[str]:
         claim = mutated_claim(mutant)
-        examination = self.examinations[number]
-        comparisons = compare(claim, examination.solution)
+        comparisons = compare(claim, facts.examination.solution, facts.measured)
         failures = [failure for c in comparisons for failure in c.failures]
-        for comparison, certificate in zip(comparisons, examination.certificates, strict=True):
+        for comparison, certificate in zip(comparisons, facts.examination.certificates, strict=True):
             failures += certificate.failures(comparison.predicted, comparison.near_threshold)
         return failures
 
@@ -186,10 +210,11 @@ def mutated_claim(mutant: Mutant) -> Claim:
     claim, prediction = mutant.claim, mutant.claim.prediction
     if mutant.target == "value":
         changed = dataclasses.replace(prediction, value=Formula(mutant.expression))
-    elif mutant.target == "threshold":
-        changed = dataclasses.replace(
-            prediction, threshold=dataclasses.replace(prediction.threshold, ratio=mutant.expression)
-        )
+    elif mutant.target in (targets := _threshold_targets(claim)):
+        position = targets.index(mutant.target)
+        thresholds = list(prediction.thresholds)
+        thresholds[position] = dataclasses.replace(thresholds[position], ratio=mutant.expression)
+        changed = dataclasses.replace(prediction, thresholds=tuple(thresholds))
     else:
         name = mutant.target.removeprefix("invariant ")
         formula = prediction.invariants[name].replace_expression(mutant.expression)

@@ -40,15 +40,20 @@ def mixture(a: SimpleNamespace, b: SimpleNamespace, share: float) -> SimpleNames
 
 
 def tight_points(
-    claim: Claim, instances: Sequence[Instance], generator: torch.Generator, steps: int = TIGHTENING_STEPS
+    claim: Claim,
+    instances: Sequence[Instance],
+    generator: torch.Generator,
+    steps: int = TIGHTENING_STEPS,
+    links: Sequence[int] | None = None,
 ) -> list[SimpleNamespace]:
     """Return, for each link, points at which gradient descent from a random start has made the link nearly tight.
 
-    A wrong constant in a bound shows where the true inequality has no slack to hide it.
+    Link i leads to bound i from its predecessor; without ``links``, all of them. A wrong constant in a bound shows where
+    the true inequality has no slack to hide it.
     """
     nonnegative = {v.name for v in claim.problem.variables if v.nonnegative}
-    links, size = len(claim.proof.bounds), len(instances)
-    repeated = list(instances) * links
+    chosen, size = torch.tensor(range(len(claim.proof.bounds)) if links is None else links), len(instances)
+    repeated = list(instances) * len(chosen)
     chain = Chain(claim, repeated)
     leaves = {
         name: a.clone().requires_grad_() for name, a in vars(random_point(claim, repeated, 1.0, generator)).items()
@@ -56,8 +61,8 @@ def tight_points(
     optimiser = torch.optim.Adam(
         [{"params": [leaf], "lr": TIGHTENING_RATE * float(leaf.detach().abs().mean())} for leaf in leaves.values()]
     )
-    members = torch.arange(links * size)
-    link = members // size
+    members = torch.arange(len(repeated))
+    link = chosen[members // size]
     for _ in range(steps):
         optimiser.zero_grad()
         values = chain.run(SimpleNamespace(**leaves)).values
@@ -71,7 +76,7 @@ def tight_points(
                 leaves[name].clamp_(min=0)
     return [
         SimpleNamespace(**{name: leaf.detach()[i * size : (i + 1) * size] for name, leaf in leaves.items()})
-        for i in range(links)
+        for i in range(len(chosen))
     ]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from numerics.arrays import stack_bindings
-from numerics.certificates import certify, problem_bounds, separable_bound
+from numerics.certificates import certify, problem_bounds, separable_bounds
 from numerics.optimise import minimise
 from numerics.tolerances import CERTIFICATE_GAP
 from theory.claim import find
@@ -16,15 +16,11 @@ from theory.problem import ClassCounts, Width
 COUNTS = [(5, 5, 5), (20, 10, 5, 5), (50, 3, 1), (1, 1), (100, 1)]
 
 
-def single(point: SimpleNamespace) -> SimpleNamespace:
-    return SimpleNamespace(**{name: array[0] for name, array in vars(point).items()})
-
-
 def bounds_of(problem, instance, point):
     bindings = {
         s: v[0] if torch.is_tensor(v) and not hasattr(s, "label") else v for s, v in stack_bindings([instance]).items()
     }
-    return problem_bounds(problem, instance, bindings, point)
+    return problem_bounds(problem, bindings, SimpleNamespace(**{name: array[0] for name, array in vars(point).items()}))
 
 
 @pytest.mark.parametrize("counts", COUNTS)
@@ -37,7 +33,7 @@ def test_dual_bound_meets_training_for_any_class_counts(fit, bias, counts):
         class_counts=counts, widths=len(counts) + 1, weight_decay=0.01, feature_decay=0.002, bias=bias
     )
     solution = minimise(problem, [instance], starts=3)
-    lower = bounds_of(problem, instance, single(solution.best_point()))["dual"]
+    lower = bounds_of(problem, instance, solution.best_point())["dual"]
     upper = float(solution.best_value())
     assert -1e-12 * upper <= upper - lower <= CERTIFICATE_GAP * upper
 
@@ -49,7 +45,7 @@ def test_copositive_bound_meets_training(counts):
         class_counts=counts, widths=len(counts) + 2, weight_decay=0.01, feature_decay=0.0005
     )
     solution = minimise(claim.problem, [instance])
-    certificate = certify(claim, instance, single(solution.best_point()))
+    (certificate,) = certify(claim, [instance], solution.best_point())
     assert certificate.method == "copositive"
     assert -1e-12 <= certificate.gap <= CERTIFICATE_GAP
 
@@ -64,7 +60,7 @@ def test_lower_bounds_stay_below_the_minimum_from_any_point(claim_id, scale):
     solution = minimise(claim.problem, [instance])
     minimum = float(solution.best_value())
     generator = torch.Generator().manual_seed(7)
-    best = single(solution.best_point())
+    best = solution.best_point()
     for _ in range(20):
         moved = {}
         for name, array in vars(best).items():
@@ -82,16 +78,16 @@ def test_a_point_off_the_optimum_is_not_certified():
     }.items():
         claim = find(claim_id)
         instance = claim.problem.instance(**given)
-        best = single(minimise(claim.problem, [instance]).best_point())
+        best = minimise(claim.problem, [instance]).best_point()
         off = SimpleNamespace(**{name: array * 1.001 for name, array in vars(best).items()})
-        assert certify(claim, instance, off).gap > CERTIFICATE_GAP
+        assert certify(claim, [instance], off)[0].gap > CERTIFICATE_GAP
 
 
 def test_separable_bound_needs_no_formula_and_is_sharp():
     claim = find("mse-imbalanced")
     instance = claim.problem.instance(class_counts=(9, 4, 1), widths=2, weight_decay=0.01, feature_decay=0.01)
     bindings = stack_bindings([instance])
-    lower = separable_bound(claim.proof.separable, bindings)
+    lower = float(separable_bounds(claim.proof.separable, bindings))
     # By hand: q = √n − N √(λ_W λ_H) for the two largest classes, n/(2N) for the third.
     total, decay = 14, 0.01
     by_hand = sum((total * decay) ** 2 / (2 * total) + decay * (n**0.5 - total * decay) for n in (9, 4)) + 1 / (

@@ -96,5 +96,5 @@ def test_the_unmutated_claims_pass_on_the_same_evidence():
     from proofs_check.examine import judge
 
     claim = registry()["mse-imbalanced"]
-    for examination in evidence(claim).examinations:
-        assert judge(claim, examination).all_failures() == []
+    for facts in evidence(claim).facts:
+        assert judge(claim, facts.examination).all_failures() == []

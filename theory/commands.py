@@ -19,8 +19,11 @@ def predict(claim: Claim, instance: Instance) -> dict:
     prediction = claim.prediction
     value = to_numbers(evaluate_exactly(prediction.value, instance.bindings))
     invariants = {
-        name: instance.in_user_order(to_numbers(evaluate_exactly(formula, instance.bindings)))
-        for name, formula in prediction.invariants.items()
+        i.name: instance.in_user_order(
+            to_numbers(evaluate_exactly(prediction.invariants[i.name], instance.bindings)),
+            2 if i.kind == "matrix" else 0,
+        )
+        for i in claim.problem.invariants
     }
     collapsed = to_numbers(evaluate_exactly(prediction.threshold.collapsed, instance.bindings))
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -171,13 +171,14 @@ class Variable:
 
     ``shape`` is written in the sizes of the problem. ``scale`` is the variable's natural unit, an entry formula in
     (k, j) and the parameters: starts are drawn and steps are measured in it. ``nonnegative`` restricts every entry.
+    ``exists(values)`` tells whether there is such a variable at these parameters (a bias only where ``bias`` is true).
     """
 
     name: str
     shape: tuple[sp.Expr, sp.Expr]
     scale: sp.Expr = sp.Integer(1)
     nonnegative: bool = False
-    only_if: str | None = None
+    exists: Callable[[Mapping[str, Any]], bool] = lambda values: True
 
 
 @dataclass(frozen=True)
@@ -185,9 +186,9 @@ class Invariant:
     """A quantity of a point that is the same at every global minimiser.
 
     ``measure(xp, v, data, p)`` computes it with the array namespace. ``kind`` says how it is compared: a "matrix" over
-    classes or directions on both axes, or a "scalar". ``unit`` is the natural size of the quantity, used where the
-    prediction is zero. One matrix of a problem ``shows_collapse``: its k-th diagonal entry is zero iff class or direction k
-    has collapsed.
+    classes or directions on both axes (axes before them count layers), a "spectrum" in descending order, or a "scalar".
+    ``unit`` is the natural size of the quantity, used where the prediction is zero. One matrix of a problem
+    ``shows_collapse``: its k-th diagonal entry is zero iff class or direction k has collapsed.
     """
 
     name: str
@@ -210,14 +211,20 @@ class Instance:
     order: tuple[int, ...]
     bindings: Bindings
 
-    def in_user_order(self, array: Any) -> Any:
-        """Permute every axis of a nested list from descending order back to the order the user gave."""
-        if not isinstance(array, list):
+    def in_user_order(self, array: Any, axes: int = 1) -> Any:
+        """Permute the last ``axes`` axes of a nested list from descending order back to the order the user gave."""
+        if axes == 0:
             return array
+        if _depth(array) > axes:
+            return [self.in_user_order(part, axes) for part in array]
         back = [0] * len(self.order)
         for position, original in enumerate(self.order):
             back[original] = position
-        return [self.in_user_order(array[i]) for i in back]
+        return [self.in_user_order(array[i], axes - 1) for i in back]
+
+
+def _depth(array: Any) -> int:
+    return 1 + _depth(array[0]) if isinstance(array, list) else 0
 
 
 @dataclass(frozen=True)
@@ -228,7 +235,8 @@ class Problem:
     is the array namespace (``theory.algebra.SymbolicArrays`` documents it).
     ``sorted_parameter`` is the list that sets the order of classes or directions. ``bind(values)`` gives the SymPy
     bindings. ``data(xp)`` makes the given arrays (labels, a covariance root) in that backend. ``tied`` is the indexed
-    symbol whose equal entries make the problem invariant under rotations among them.
+    symbol whose equal entries make the problem invariant under rotations among them; ``centred`` where only rotations that
+    keep the all-ones vector do.
     """
 
     parameters: tuple[Parameter, ...]
@@ -239,6 +247,7 @@ class Problem:
     tied: sp.IndexedBase
     bind: Callable[[Mapping[str, Any]], Bindings]
     data: Callable[[Any], SimpleNamespace]
+    centred: bool = field(default=False, kw_only=True)
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name; raises ParameterError when there is none."""
@@ -273,5 +282,10 @@ class Problem:
         return Instance(values, order, bindings)
 
     def active_variables(self, instance: Instance) -> tuple[Variable, ...]:
-        """Return the variables that exist at these parameters (a bias only where ``bias`` is true)."""
-        return tuple(v for v in self.variables if v.only_if is None or instance.values[v.only_if])
+        """Return the variables that exist at these parameters."""
+        return tuple(v for v in self.variables if v.exists(instance.values))
+
+    @property
+    def telling(self) -> str:
+        """The name of the matrix that shows the collapse."""
+        return next(i.name for i in self.invariants if i.shows_collapse)

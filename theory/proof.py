@@ -172,21 +172,60 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Separable:
-    """A bound that is a sum of convex scalar problems, one a direction.
+class Piece:
+    """A scalar function on ``lower`` ≤ variable ≤ ``upper``: a convex one plus a concave one.
 
-    Direction ``index`` = 1..``count`` contributes ``summand`` at ``variable`` ≥ ``lower`` where ``free`` holds, and at
-    ``variable`` = ``lower`` where it does not. The summand is convex in the variable. ``reading`` is what the variable is at
-    a point, in statistics: putting it in gives the last bound but one.
+    Where there is no upper end the concave part must be zero.
     """
 
-    summand: sp.Expr
-    variable: sp.Symbol
+    convex: sp.Expr
     lower: sp.Expr
+    upper: sp.Expr = sp.oo
+    concave: sp.Expr = sp.Integer(0)
+
+    @property
+    def function(self) -> sp.Expr:
+        return self.convex + self.concave
+
+    def check(self, variable: sp.Symbol) -> None:
+        """Raise StepFailed unless the parts are what they are called."""
+        for part, sign in ((self.convex, 1), (self.concave, -1)):
+            bending = sign * sp.simplify(sp.diff(part, variable, 2))
+            Nonnegative("separable", "Each piece is convex plus concave.", bending).check()
+        if self.upper == sp.oo and self.concave != 0:
+            raise StepFailed("separable: a piece without an upper end must be convex")
+
+
+@dataclass(frozen=True)
+class Separable:
+    """A bound that is a sum of scalar problems, one a direction.
+
+    Direction ``index`` = 1..``count`` contributes the least value over the ``pieces``, which follow one another, where
+    ``free`` holds, and the value at the first lower end where it does not. ``reading`` is what the variable is at a
+    point, in statistics: putting it in gives the last bound but one.
+    """
+
+    pieces: tuple[Piece, ...]
+    variable: sp.Symbol
     index: sp.Symbol
     count: sp.Expr
     free: sp.Basic
     reading: sp.Expr
+
+    def total(self) -> sp.Expr:
+        """Return the sum with the reading put in."""
+        *others, last = self.pieces
+        summand = last.function
+        if others:
+            cases = [(piece.function, self.variable <= piece.upper) for piece in others]
+            summand = sp.Piecewise(*cases, (last.function, True))
+        return sp.Sum(summand.subs(self.variable, self.reading), (self.index, 1, self.count))
+
+    def check(self, bound: sp.Expr) -> None:
+        """Raise StepFailed unless the pieces are sound and the bound is their sum."""
+        for piece in self.pieces:
+            piece.check(self.variable)
+        Identity("separable", "The last bound but one is separable.", bound, self.total()).check()
 
 
 @dataclass(frozen=True)
@@ -213,26 +252,37 @@ class Proof:
         for step in self.steps:
             step.check()
         if self.separable is not None:
-            part = self.separable
-            Convex("separable", "The separable bound is convex.", part.summand, part.variable).check()
-            total = sp.Sum(part.summand.subs(part.variable, part.reading), (part.index, 1, part.count))
-            Identity("separable", "The last bound but one is separable.", self.bounds[-2].expression, total).check()
+            self.separable.check(self.bounds[-2].expression)
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Direction k is alive iff ``ratio`` > 1 and ``within_rank`` holds; solving ratio = 1 for ``tuned`` crosses it."""
+    """Direction k is alive iff ``ratio`` > 1 and ``within_rank`` holds; solving ratio = 1 for ``tuned`` crosses it.
+
+    ``telling`` names the invariant whose k-th diagonal entry (k-th value of a spectrum) is zero iff direction k has
+    collapsed; without it, the one of the problem that shows the collapse. With a ``jump`` the minimiser does not shrink to
+    zero on the way to the threshold: there both it and zero are global.
+    """
 
     ratio: sp.Expr
     index: sp.Symbol
     count: sp.Expr
     tuned: sp.Symbol
     within_rank: sp.Basic = sp.true
+    telling: str | None = None
+    jump: bool = False
+
+    @property
+    def alive(self) -> sp.Basic:
+        return sp.And(self.ratio > 1, self.within_rank)
 
     @property
     def collapsed(self) -> Formula:
-        alive = sp.And(self.ratio > 1, self.within_rank)
-        return Formula(sp.Not(alive), ((self.index, self.count),))
+        return Formula(sp.Not(self.alive), ((self.index, self.count),))
+
+
+ALIVE = sp.IndexedBase("alive", nonnegative=True)
+"""1 where a direction is alive and 0 where it has collapsed: a symbol of its own, so that both sides of a jump can be read."""
 
 
 @dataclass(frozen=True)
@@ -267,8 +317,11 @@ class StructuredPoint:
                 expression = expression.subs(unknown, formula)
         return expression
 
-    def predict(self, value: sp.Expr, threshold: Threshold, named: dict[str, sp.Expr]) -> Prediction:
-        """Return the prediction: the given value, and the problem's own invariants measured at this point."""
+    def predict(self, value: sp.Expr, *thresholds: Threshold, named: dict[str, sp.Expr]) -> Prediction:
+        """Return the prediction: the given value, and the problem's own invariants measured at this point.
+
+        The first threshold says which classes or directions collapse. Unknowns may be written in ``ALIVE[k]``.
+        """
         invariants = {}
         for invariant in self.problem.invariants:
             measured = self.measure(invariant.measure)
@@ -277,7 +330,15 @@ class StructuredPoint:
             else:
                 formula = Formula(sp.sympify(measured))
             invariants[invariant.name] = formula.replace_expression(self.fill_in(sp.simplify(formula.expression)))
-        return Prediction(Formula(self.fill_in(value)), invariants, threshold, named)
+        branches = {}
+        if any(threshold.jump for threshold in thresholds):
+            branches = dict(invariants)
+            resolved = {ALIVE: sp.Piecewise((1, thresholds[0].alive), (0, True)).subs(thresholds[0].index, sym.k)}
+            invariants = {
+                name: f.replace_expression(substitute_indexed(f.expression, ALIVE, resolved[ALIVE]))
+                for name, f in branches.items()
+            }
+        return Prediction(Formula(self.fill_in(value)), invariants, thresholds, named, branches)
 
 
 @dataclass(frozen=True)
@@ -285,13 +346,20 @@ class Prediction:
     """What a derivation arrives at, all as SymPy expressions.
 
     ``value``: the minimum of the loss. ``invariants``: name → formula, under the names of the problem's invariants.
-    ``threshold``: which classes or directions collapse. ``named``: further results the statement refers to.
+    ``thresholds``: which classes or directions collapse; the first one is the claim's own. ``named``: further results the
+    statement refers to. ``branches``: the invariants at a jump, where ``ALIVE[k]`` says on which of the two global
+    minimisers direction k is.
     """
 
     value: Formula
     invariants: dict[str, Formula]
-    threshold: Threshold
+    thresholds: tuple[Threshold, ...]
     named: dict[str, sp.Expr] = field(default_factory=dict)
+    branches: dict[str, Formula] = field(default_factory=dict)
+
+    @property
+    def threshold(self) -> Threshold:
+        return self.thresholds[0]
 
 
 class StepRecorder:

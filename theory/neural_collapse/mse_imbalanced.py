@@ -15,7 +15,7 @@ from theory.claim import Claim, Derivation, Verdict
 from theory.neural_collapse.features import DLN, MSE, features_problem
 from theory.neural_collapse.lemmas import MIRSKY, NUCLEAR_NORM
 from theory.problem import ClassCounts, Problem, Width
-from theory.proof import Bound, Identity, Proof, Separable, Statistic, StepRecorder, StructuredPoint, Threshold
+from theory.proof import Bound, Identity, Piece, Proof, Separable, Statistic, StepRecorder, StructuredPoint, Threshold
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, d, feature_decay, k, n_k, positive, weight_decay
 
@@ -87,7 +87,7 @@ def derive(problem: Problem) -> Derivation:
             ("the singular value is convex", "the singular value is stationary"),
         ),
     )
-    separable = Separable(summand, q, sp.Integer(0), k, K, free=k <= d, reading=s[k])
+    separable = Separable((Piece(summand, sp.Integer(0)),), q, k, K, free=k <= d, reading=s[k])
     proof = Proof(tuple(record.steps), (NUCLEAR_NORM, MIRSKY), statistics, bounds, separable)
     return Derivation(proof, prediction)
 

@@ -18,7 +18,7 @@ from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
 from theory.posterior_collapse.linear_gaussian import GAUSSIAN_POSTERIOR, TRACE_INEQUALITY, VAE
 from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Problem, Variable, Width
-from theory.proof import Bound, Identity, Proof, Separable, Statistic, StepRecorder, StructuredPoint, Threshold
+from theory.proof import Bound, Identity, Piece, Proof, Separable, Statistic, StepRecorder, StructuredPoint, Threshold
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, k, positive, theta
 
@@ -209,7 +209,7 @@ def derive(problem: Problem) -> Derivation:
             ("the log marginal variance is convex", "the log marginal variance is stationary"),
         ),
     )
-    separable = Separable(summand, log_m, sp.log(floor), k, D, free=k <= d, reading=sp.log(marginal))
+    separable = Separable((Piece(summand, sp.log(floor)),), log_m, k, D, free=k <= d, reading=sp.log(marginal))
     proof = Proof(tuple(record.steps), (GAUSSIAN_POSTERIOR, TRACE_INEQUALITY), statistics, bounds, separable)
     return Derivation(proof, prediction)
 
