@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from types import SimpleNamespace
 
 import torch
@@ -17,8 +18,8 @@ from theory.problem import Instance
 def measure(claim: Claim, instances: list[Instance], point: SimpleNamespace) -> dict[str, Tensor]:
     """Return the invariants of the claim's problem at a batch of points, one an instance; matrices are [I, n, n].
 
-    Where the rank limit cuts through a group of equal classes (or data directions) the minimisers form an orbit under
-    rotations within the group; the point is rotated to the representative whose invariant that shows collapse is diagonal there.
+    Where equal classes (or data directions) are treated differently the minimisers form an orbit under rotations within
+    their group; the point is rotated to the representative whose invariant that shows collapse is diagonal and descending there.
     """
     device = next(iter(vars(point).values())).device
     bindings = stack_bindings(instances, device)
@@ -27,31 +28,33 @@ def measure(claim: Claim, instances: list[Instance], point: SimpleNamespace) -> 
     matrices = [i.name for i in claim.problem.invariants if i.kind == "matrix"]
     telling = next(i.name for i in claim.problem.invariants if i.shows_collapse)
     for number, instance in enumerate(instances):
-        group = cut_group(claim, instance)
-        if group is None:
-            continue
-        _, rotation = torch.linalg.eigh(measured[telling][number, group, group])
-        rotation = rotation.flip(-1)
-        for name in matrices:
-            turned = measured[name][number].clone()
-            turned[group, :] = rotation.mT @ turned[group, :]
-            turned[:, group] = turned[:, group] @ rotation
-            measured[name] = measured[name].index_copy(0, torch.tensor([number], device=device), turned[None])
+        for group in split_groups(claim, instance):
+            _, rotation = torch.linalg.eigh(measured[telling][number, group, group])
+            rotation = rotation.flip(-1)
+            for name in matrices:
+                turned = measured[name][number].clone()
+                turned[group, :] = rotation.mT @ turned[group, :]
+                turned[:, group] = turned[:, group] @ rotation
+                measured[name] = measured[name].index_copy(0, torch.tensor([number], device=device), turned[None])
     return measured
 
 
-def cut_group(claim: Claim, instance: Instance) -> slice | None:
-    """Return the positions of the equal classes or directions that the rank limit cuts through, or None."""
+def split_groups(claim: Claim, instance: Instance) -> list[slice]:
+    """Return the groups of equal classes or directions whose members do not fare alike.
+
+    The rank limit may cut through a group, or its members may be paired with different partners. The loss does not change
+    when such a group is rotated, yet its minimisers do: only what is left after a rotation is the same for all of them.
+    """
     threshold = claim.prediction.threshold
     within = evaluate(
         Formula(threshold.within_rank, ((threshold.index, threshold.count),)), stack_bindings([instance])
-    )[0]
-    kept = int(within.sum())
+    )[0].tolist()
     tied = list(instance.bindings[claim.problem.tied])
-    if not 0 < kept < len(tied) or tied[kept - 1] != tied[kept]:
-        return None
-    first = tied.index(tied[kept])
-    return slice(first, first + tied.count(tied[kept]))
+    partner = claim.problem.partner
+    partners = within if partner is None else instance.bindings[partner]
+    fate = [(kept, other if kept else None) for kept, other in zip(within, partners, strict=False)]
+    groups = [list(members) for _, members in groupby(range(len(tied)), key=tied.__getitem__)]
+    return [slice(g[0], g[-1] + 1) for g in groups if len({fate[i] for i in g}) > 1]
 
 
 def neural_collapse_metrics(

@@ -92,7 +92,7 @@ def _show(claim: Claim, as_json: bool) -> int:
 
 
 def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
-    result = predict(claim, claim.problem.instance(**parse_assignments(words)))
+    result = predict(claim, claim.problem.instance(**parse_assignments(words, claim.problem.data_view)))
     if as_json:
         print_json(result)
         return DONE
