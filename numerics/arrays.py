@@ -84,6 +84,9 @@ class TorchArrays:
     def squared_norm(self, a: Tensor) -> Tensor:
         return a.square().sum((-2, -1))
 
+    def norm(self, a: Tensor) -> Tensor:
+        return torch.linalg.matrix_norm(a)
+
     def rows(self, a: Tensor) -> int:
         return a.shape[-2]
 

@@ -208,6 +208,10 @@ class SymbolicArrays:
     def squared_norm(self, a: SymbolicMatrix | Beside) -> sp.Expr:
         return sum(((block.T @ block).trace() for block in _blocks(a)), sp.Integer(0))
 
+    def norm(self, a: SymbolicMatrix | Beside) -> sp.Expr:
+        """Frobenius norm."""
+        return sp.sqrt(self.squared_norm(a))
+
     def rows(self, a: SymbolicMatrix) -> sp.Expr:
         return a.size
 
@@ -284,6 +288,9 @@ class ConcreteArrays:
 
     def squared_norm(self, a: sp.Matrix) -> sp.Expr:
         return sum(x**2 for x in a)
+
+    def norm(self, a: sp.Matrix) -> sp.Expr:
+        return sp.sqrt(self.squared_norm(a))
 
     def rows(self, a: sp.Matrix) -> int:
         return a.rows

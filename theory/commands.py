@@ -22,7 +22,7 @@ def predict(claim: Claim, instance: Instance) -> dict:
         name: instance.in_user_order(to_numbers(evaluate_exactly(formula, instance.bindings)))
         for name, formula in prediction.invariants.items()
     }
-    collapsed = to_numbers(evaluate_exactly(prediction.threshold.collapsed, instance.bindings))
+    collapsed = to_numbers(evaluate_exactly(prediction.collapsed, instance.bindings))
     return {
         "id": claim.id,
         "parameters": shown_parameters(claim, instance),

@@ -267,7 +267,9 @@ class StructuredPoint:
                 expression = expression.subs(unknown, formula)
         return expression
 
-    def predict(self, value: sp.Expr, threshold: Threshold, named: dict[str, sp.Expr]) -> Prediction:
+    def predict(
+        self, value: sp.Expr, threshold: Threshold, named: dict[str, sp.Expr], keeps_prior: sp.Basic = sp.true
+    ) -> Prediction:
         """Return the prediction: the given value, and the problem's own invariants measured at this point."""
         invariants = {}
         for invariant in self.problem.invariants:
@@ -277,7 +279,7 @@ class StructuredPoint:
             else:
                 formula = Formula(sp.sympify(measured))
             invariants[invariant.name] = formula.replace_expression(self.fill_in(sp.simplify(formula.expression)))
-        return Prediction(Formula(self.fill_in(value)), invariants, threshold, named)
+        return Prediction(Formula(self.fill_in(value)), invariants, threshold, named, keeps_prior)
 
 
 @dataclass(frozen=True)
@@ -286,12 +288,19 @@ class Prediction:
 
     ``value``: the minimum of the loss. ``invariants``: name → formula, under the names of the problem's invariants.
     ``threshold``: which classes or directions collapse. ``named``: further results the statement refers to.
+    ``keeps_prior``: the further condition under which a zero direction k has collapsed, its posterior equal to the prior.
     """
 
     value: Formula
     invariants: dict[str, Formula]
     threshold: Threshold
     named: dict[str, sp.Expr] = field(default_factory=dict)
+    keeps_prior: sp.Basic = sp.true
+
+    @property
+    def collapsed(self) -> Formula:
+        zero = self.threshold.collapsed
+        return zero.replace_expression(sp.And(zero.expression, self.keeps_prior))
 
 
 class StepRecorder:
