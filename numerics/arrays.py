@@ -30,8 +30,32 @@ class TorchArrays:
         classes = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
         return torch.nn.functional.one_hot(classes, len(counts)).to(DTYPE).mT.contiguous()
 
-    def diagonal(self, entries: sp.IndexedBase) -> Float64[Tensor, "*b n n"]:
-        return torch.diag_embed(self.bindings[entries])
+    def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> Float64[Tensor, "*b n n"]:
+        kept = None if count is None else self.bindings[count]
+        return torch.diag_embed(self.bindings[entries][..., :kept])
+
+    def diagonal_root(self, entries: sp.IndexedBase) -> Float64[Tensor, "*b n n"]:
+        return torch.diag_embed(self.bindings[entries].sqrt())
+
+    def given(self, matrix: sp.MatrixSymbol) -> Float64[Tensor, "*b r c"]:
+        return self.bindings[matrix]
+
+    def eye(self, size: sp.Symbol) -> Float64[Tensor, "n n"]:
+        return torch.eye(self.bindings[size], dtype=DTYPE, device=self._device)
+
+    def zeros(self, rows: sp.Symbol, columns: sp.Symbol) -> Float64[Tensor, "r c"]:
+        return torch.zeros(self.bindings[rows], self.bindings[columns], dtype=DTYPE, device=self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(v.device for v in self.bindings.values() if isinstance(v, Tensor))
+
+    def beside(self, a: Tensor, b: Tensor) -> Tensor:
+        batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        return torch.cat([part.expand(*batch, *part.shape[-2:]) for part in (a, b)], -1)
+
+    def cross(self, a: Tensor, b: Tensor) -> Tensor:
+        return a @ b.mT
 
     def transpose(self, a: Tensor) -> Tensor:
         return a.mT
@@ -59,6 +83,9 @@ class TorchArrays:
 
     def squared_norm(self, a: Tensor) -> Tensor:
         return a.square().sum((-2, -1))
+
+    def norm(self, a: Tensor) -> Tensor:
+        return torch.linalg.matrix_norm(a)
 
     def rows(self, a: Tensor) -> int:
         return a.shape[-2]

@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.starts = _whole_number("starts", options.starts, least=1)
     options.seed = _whole_number("seed", options.seed, least=0)
     claim = find(options.id)
-    instance = claim.problem.instance(**parse_assignments(options.parameters))
+    instance = claim.problem.instance(**parse_assignments(options.parameters, claim.problem.data_view))
     training = _train(claim, instance, options)
     solution = training.solution
     if solution.interrupted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from types import SimpleNamespace
 
 import torch
@@ -17,8 +18,8 @@ from theory.problem import Instance
 def measure(claim: Claim, instances: list[Instance], point: SimpleNamespace) -> dict[str, Tensor]:
     """Return the invariants of the claim's problem at a batch of points, one an instance; matrices are [I, …, n, n].
 
-    Where a rank limit cuts through a group of equal classes (or data directions) the minimisers form an orbit under
-    rotations within the group; the point is rotated to the representative that the claim writes down.
+    Where equal classes (or data directions) are treated differently the minimisers form an orbit under rotations within
+    their group; the point is rotated to the representative that the claim writes down.
     """
     device = next(iter(vars(point).values())).device
     bindings = stack_bindings(instances, device)
@@ -26,7 +27,7 @@ def measure(claim: Claim, instances: list[Instance], point: SimpleNamespace) -> 
     measured = {i.name: i.measure(xp, point, data, bindings) for i in claim.problem.invariants}
     if not claim.prediction.thresholds:
         return measured
-    cut = [(number, cut_groups(claim, instance)) for number, instance in enumerate(instances)]
+    cut = [(number, split_groups(claim, instance)) for number, instance in enumerate(instances)]
     if any(groups for _, groups in cut):
         telling = claim.problem.telling
         predicted = evaluate(claim.prediction.invariants[telling], bindings)
@@ -56,18 +57,25 @@ def _aligning(
     return identity + basis @ (theirs @ own.mT) @ basis.mT - basis @ basis.mT
 
 
-def cut_groups(claim: Claim, instance: Instance) -> list[Float64[Tensor, "n g"]]:
-    """Return an orthonormal basis of each space of equal classes or directions that a rank limit cuts through."""
+def split_groups(claim: Claim, instance: Instance) -> list[Float64[Tensor, "n g"]]:
+    """Return an orthonormal basis of each space of equal classes or directions whose members do not fare alike.
+
+    A rank limit may cut through a group, or its members may be paired with different partners. The loss does not change
+    when such a group is rotated, yet its minimisers do: only what is left after a rotation is the same for all of them.
+    """
     tied = list(instance.bindings[claim.problem.tied])
     bindings = stack_bindings([instance])
-    cut: dict[int, Tensor] = {}
-    for threshold in claim.prediction.thresholds:
-        within = evaluate(Formula(threshold.within_rank, ((threshold.index, threshold.count),)), bindings)[0]
-        kept = int(within[: len(tied)].sum())
-        if 0 < kept < len(tied) and tied[kept - 1] == tied[kept]:
-            first = tied.index(tied[kept])
-            cut[first] = torch.eye(len(tied), dtype=DTYPE)[:, first : first + tied.count(tied[kept])]
-    bases = list(cut.values())
+    kept = [
+        evaluate(Formula(t.within_rank, ((t.index, t.count),)), bindings)[0].tolist()[: len(tied)]
+        for t in claim.prediction.thresholds
+    ]
+    partner = claim.problem.partner
+    partners = [None] * len(tied) if partner is None else list(instance.bindings[partner])
+    within = [tuple(limits) for limits in zip(*kept, strict=True)]
+    fate = [(limits, partners[i] if any(limits) else None) for i, limits in enumerate(within)]
+    groups = [list(members) for _, members in groupby(range(len(tied)), key=tied.__getitem__)]
+    axes = torch.eye(len(tied), dtype=DTYPE)
+    bases = [axes[:, members] for members in groups if len({fate[i] for i in members}) > 1]
     return [_centred(basis) for basis in bases] if claim.problem.centred else bases
 
 

@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 
 from numerics.compare import compare
 from numerics.data import digits, principal_deviations
-from numerics.invariants import cut_groups, measure, neural_collapse_metrics
+from numerics.invariants import measure, neural_collapse_metrics, split_groups
 from numerics.optimise import minimise
 from theory.claim import find
 
@@ -45,7 +45,7 @@ def test_trained_balanced_cross_entropy_shows_neural_collapse():
 def test_the_group_a_rank_limit_cuts(counts, width, expected):
     claim = find("mse-imbalanced")
     instance = claim.problem.instance(class_counts=counts, widths=width, weight_decay=0.01, feature_decay=0.01)
-    assert [basis.nonzero()[:, 0].tolist() for basis in cut_groups(claim, instance)] == expected
+    assert [basis.nonzero()[:, 0].tolist() for basis in split_groups(claim, instance)] == expected
 
 
 def test_invariants_ignore_the_choice_within_a_cut_group():

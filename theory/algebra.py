@@ -7,7 +7,9 @@ constant diagonal and one constant rank-one term.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+from functools import reduce
 
 import sympy as sp
 
@@ -89,6 +91,8 @@ class SymbolicMatrix:
     __rmul__ = __mul__
 
     def __matmul__(self, other: SymbolicMatrix) -> SymbolicMatrix:
+        if not isinstance(other, SymbolicMatrix):
+            return NotImplemented
         terms = [(u, v * other.diagonal) for u, v in self.rank_one]
         terms += [(self.diagonal * x, y) for x, y in other.rank_one]
         terms += [
@@ -109,6 +113,22 @@ class SymbolicMatrix:
         )
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Matrices of symbolic size side by side: [A, B, …]."""
+
+    blocks: tuple[SymbolicMatrix, ...]
+
+    def __rmatmul__(self, left: SymbolicMatrix) -> Beside:
+        return Beside(tuple(left @ block for block in self.blocks))
+
+    def __add__(self, other: Beside) -> Beside:
+        return Beside(tuple(a + b for a, b in zip(self.blocks, other.blocks, strict=True)))
+
+    def __sub__(self, other: Beside) -> Beside:
+        return Beside(tuple(a - b for a, b in zip(self.blocks, other.blocks, strict=True)))
+
+
 class SymbolicArrays:
     """The array namespace on matrices of symbolic size, one column for each class (or direction).
 
@@ -125,8 +145,32 @@ class SymbolicArrays:
         """One-hot labels: column i is e_y for the class y of sample i."""
         return SymbolicMatrix.identity(self.size)
 
-    def diagonal(self, entries: sp.IndexedBase) -> SymbolicMatrix:
+    def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> SymbolicMatrix:
+        """Diagonal matrix of a list, or of its first ``count`` entries; symbolically all sizes are one."""
         return SymbolicMatrix.diag(self.size, entries[sym.k])
+
+    def diagonal_root(self, entries: sp.IndexedBase) -> SymbolicMatrix:
+        """Diagonal matrix of the square roots of a list."""
+        return SymbolicMatrix.diag(self.size, sp.sqrt(entries[sym.k]))
+
+    def given(self, matrix: sp.MatrixSymbol) -> SymbolicMatrix:
+        """A matrix that is a parameter; symbolically a diagonal one with arbitrary entries."""
+        return SymbolicMatrix.diag(self.size, sp.IndexedBase(matrix.name, real=True)[sym.k])
+
+    def eye(self, size: sp.Symbol) -> SymbolicMatrix:
+        return SymbolicMatrix.identity(self.size)
+
+    def zeros(self, rows: sp.Symbol, columns: sp.Symbol) -> SymbolicMatrix:
+        return SymbolicMatrix.diag(self.size, sp.Integer(0))
+
+    def beside(self, a: SymbolicMatrix, b: SymbolicMatrix) -> Beside:
+        """The block matrix [a, b]."""
+        return Beside((a, b))
+
+    def cross(self, a: SymbolicMatrix | Beside, b: SymbolicMatrix | Beside) -> SymbolicMatrix:
+        """a bᵀ."""
+        pairs = zip(_blocks(a), _blocks(b), strict=True)
+        return reduce(operator.add, (x @ y.T for x, y in pairs))
 
     def transpose(self, a: SymbolicMatrix) -> SymbolicMatrix:
         return a.T
@@ -161,8 +205,12 @@ class SymbolicArrays:
         """Sum of a row over all samples."""
         return sum_over(row * self.multiplicity, sym.k, self.size)
 
-    def squared_norm(self, a: SymbolicMatrix) -> sp.Expr:
-        return (a.T @ a).trace()
+    def squared_norm(self, a: SymbolicMatrix | Beside) -> sp.Expr:
+        return sum(((block.T @ block).trace() for block in _blocks(a)), sp.Integer(0))
+
+    def norm(self, a: SymbolicMatrix | Beside) -> sp.Expr:
+        """Frobenius norm."""
+        return sp.sqrt(self.squared_norm(a))
 
     def rows(self, a: SymbolicMatrix) -> sp.Expr:
         return a.size
@@ -177,6 +225,10 @@ class SymbolicArrays:
         return sum_over(sp.log(s.diagonal**2), sym.k, s.size)
 
 
+def _blocks(a: SymbolicMatrix | Beside) -> tuple[SymbolicMatrix, ...]:
+    return a.blocks if isinstance(a, Beside) else (a,)
+
+
 class ConcreteArrays:
     """The array namespace on SymPy matrices of a concrete size, entries symbolic; one column for each sample.
 
@@ -189,8 +241,27 @@ class ConcreteArrays:
     def labels(self) -> sp.Matrix:
         return sp.Matrix(self.size, len(self.classes), lambda a, b: int(self.classes[b] == a))
 
-    def diagonal(self, entries: sp.IndexedBase) -> sp.Matrix:
+    def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> sp.Matrix:
         return sp.diag(*self.entries)
+
+    def diagonal_root(self, entries: sp.IndexedBase) -> sp.Matrix:
+        return sp.diag(*(sp.sqrt(e) for e in self.entries))
+
+    def given(self, matrix: sp.MatrixSymbol) -> sp.Matrix:
+        base = sp.IndexedBase(matrix.name, real=True)
+        return sp.diag(*(base[i] for i in range(1, self.size + 1)))
+
+    def eye(self, size: sp.Symbol) -> sp.Matrix:
+        return sp.eye(self.size)
+
+    def zeros(self, rows: sp.Symbol, columns: sp.Symbol) -> sp.Matrix:
+        return sp.zeros(self.size)
+
+    def beside(self, a: sp.Matrix, b: sp.Matrix) -> sp.Matrix:
+        return a.row_join(b)
+
+    def cross(self, a: sp.Matrix, b: sp.Matrix) -> sp.Matrix:
+        return a * b.T
 
     def transpose(self, a: sp.Matrix) -> sp.Matrix:
         return a.T
@@ -217,6 +288,9 @@ class ConcreteArrays:
 
     def squared_norm(self, a: sp.Matrix) -> sp.Expr:
         return sum(x**2 for x in a)
+
+    def norm(self, a: sp.Matrix) -> sp.Expr:
+        return sp.sqrt(self.squared_norm(a))
 
     def rows(self, a: sp.Matrix) -> int:
         return a.rows

@@ -9,13 +9,13 @@ from typing import Any
 
 from theory.claim import Claim
 from theory.errors import ParameterError
-from theory.problem import Instance
+from theory.problem import Instance, Problem, RealMatrix
 
 DATA_SOURCES = "collapse_atlas.data"
-"""Entry-point group: a function without arguments that returns parameters, such as {"theta": (…)}, for data=NAME."""
+"""Entry-point group: a function from the view a problem asks for, such as "spectrum", to parameters, such as {"theta": (…)}."""
 
 
-def parse_assignments(words: Sequence[str]) -> dict[str, Any]:
+def parse_assignments(words: Sequence[str], data_view: str = Problem.data_view) -> dict[str, Any]:
     """Turn ``name=value`` words into parameters; ``data=NAME`` is replaced by what that data source gives.
 
     Raises ParameterError for a word without "=", a name given twice, or an unknown data source.
@@ -29,21 +29,21 @@ def parse_assignments(words: Sequence[str]) -> dict[str, Any]:
             raise ParameterError(f"{name}: given twice")
         given[name] = value
     if "data" in given:
-        for name, value in load_data(given.pop("data")).items():
+        for name, value in load_data(given.pop("data"), data_view).items():
             if name in given:
                 raise ParameterError(f"{name}: given twice, by data= and by {name}=")
             given[name] = value
     return given
 
 
-def load_data(name: str) -> dict[str, Any]:
-    """Return the parameters a data source gives. Raises ParameterError when there is none of that name."""
+def load_data(name: str, view: str) -> dict[str, Any]:
+    """Return the parameters a data source gives for a view of it. Raises ParameterError when there is none of that name."""
     sources = {source.name: source for source in entry_points(group=DATA_SOURCES)}
     if name not in sources:
         raise ParameterError(
             f"data: {name!r} is not allowed; data is one of {', '.join(sorted(sources)) or '(none installed)'}"
         )
-    return sources[name].load()()
+    return sources[name].load()(view)
 
 
 def shown_parameters(claim: Claim, instance: Instance) -> dict[str, Any]:
@@ -51,6 +51,9 @@ def shown_parameters(claim: Claim, instance: Instance) -> dict[str, Any]:
     values = dict(instance.values)
     name = claim.problem.sorted_parameter
     values[name] = instance.in_user_order(list(values[name]))
+    for parameter in claim.problem.parameters:
+        if isinstance(parameter.domain, RealMatrix):
+            values[parameter.name] = instance.rows_in_user_order(values[parameter.name])
     return values
 
 

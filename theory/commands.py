@@ -25,7 +25,7 @@ def predict(claim: Claim, instance: Instance) -> dict:
         )
         for i in claim.problem.invariants
     }
-    collapsed = to_numbers(evaluate_exactly(prediction.threshold.collapsed, instance.bindings))
+    collapsed = to_numbers(evaluate_exactly(prediction.collapsed, instance.bindings))
     return {
         "id": claim.id,
         "parameters": shown_parameters(claim, instance),
@@ -95,7 +95,7 @@ def _show(claim: Claim, as_json: bool) -> int:
 
 
 def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
-    result = predict(claim, claim.problem.instance(**parse_assignments(words)))
+    result = predict(claim, claim.problem.instance(**parse_assignments(words, claim.problem.data_view)))
     if as_json:
         print_json(result)
         return DONE

@@ -38,6 +38,13 @@ class Domain(ABC):
         Raises ParameterError when the value lies outside the domain.
         """
 
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> Any:
+        """Return a canonical value fitted to the other parameters, of which ``order`` tells how the list was sorted.
+
+        Raises ParameterError when it does not fit.
+        """
+        return value
+
 
 def _number(name: str, value: Any, allowed: str, whole: Any = None) -> float:
     """Return a finite number; the error shows ``whole``, the list the value stands in, where there is one."""
@@ -90,10 +97,67 @@ class PositiveReals(Domain):
     says: str = f"a list of finite numbers above 0, from {SMALLEST:g} to {LARGEST:g}, such as 3,2,1"
 
     def canonical(self, name: str, value: Any) -> tuple[float, ...]:
-        numbers = [_number(name, v, self.says, whole=value) for v in _items(name, value, self.says)]
-        if not numbers or not all(SMALLEST <= v <= LARGEST for v in numbers):
+        return _positive_numbers(name, value, self.says)
+
+
+def _positive_numbers(name: str, value: Any, allowed: str) -> tuple[float, ...]:
+    numbers = [_number(name, v, allowed, whole=value) for v in _items(name, value, allowed)]
+    if not numbers or not all(SMALLEST <= v <= LARGEST for v in numbers):
+        raise reject(name, value, allowed)
+    return tuple(numbers)
+
+
+@dataclass(frozen=True)
+class PositivePerDimension(Domain):
+    """Positive numbers, as many as the integer parameter ``dimension`` says; a single one stands for all of them."""
+
+    dimension: str = "latent_dim"
+
+    @property
+    def says(self) -> str:
+        return (
+            f"a list of finite numbers above 0, from {SMALLEST:g} to {LARGEST:g}, as many as {self.dimension} says or "
+            "one for all, such as 0.5,1"
+        )
+
+    def canonical(self, name: str, value: Any) -> tuple[float, ...]:
+        # A number in Python means the same as a list of one.
+        return _positive_numbers(name, (value,) if isinstance(value, int | float) else value, self.says)
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[float, ...]:
+        count = values[self.dimension]
+        if len(value) not in (1, count):
+            raise reject(name, value, f"{self.says}: 1 or {count} here")
+        return value * count if len(value) == 1 else value
+
+
+@dataclass(frozen=True)
+class RealMatrix(Domain):
+    """A matrix of real numbers with one row for each entry of the sorted list ``rows``; the rows are sorted along with it."""
+
+    rows: str = "theta"
+
+    @property
+    def says(self) -> str:
+        return (
+            f"a matrix of finite numbers up to {LARGEST:g} with one row for each entry of {self.rows}, such as 1,0;0,1"
+        )
+
+    def canonical(self, name: str, value: Any) -> tuple[tuple[float, ...], ...]:
+        rows = value.split(";") if isinstance(value, str) else _items(name, value, self.says)
+        matrix = tuple(
+            tuple(_number(name, v, self.says, whole=value) for v in _items(name, row, self.says)) for row in rows
+        )
+        entries = [abs(v) for row in matrix for v in row]
+        if not entries or len({len(row) for row in matrix}) > 1 or max(entries) > LARGEST:
             raise reject(name, value, self.says)
-        return tuple(numbers)
+        return matrix
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple:
+        if len(value) != len(order):
+            shown = ";".join(",".join(map(str, row)) for row in value)
+            raise reject(name, shown, f"{self.says}: {len(order)} rows here")
+        return tuple(value[i] for i in order)
 
 
 @dataclass(frozen=True)
@@ -222,6 +286,13 @@ class Instance:
             back[original] = position
         return [self.in_user_order(array[i], axes - 1) for i in back]
 
+    def rows_in_user_order(self, rows: Any) -> list[Any]:
+        """Permute the rows of a matrix, and nothing else, back to the order the user gave."""
+        given: list[Any] = [None] * len(self.order)
+        for row, original in zip(rows, self.order, strict=True):
+            given[original] = list(row)
+        return given
+
 
 def _depth(array: Any) -> int:
     return 1 + _depth(array[0]) if isinstance(array, list) else 0
@@ -236,7 +307,9 @@ class Problem:
     ``sorted_parameter`` is the list that sets the order of classes or directions. ``bind(values)`` gives the SymPy
     bindings. ``data(xp)`` makes the given arrays (labels, a covariance root) in that backend. ``tied`` is the indexed
     symbol whose equal entries make the problem invariant under rotations among them; ``centred`` where only rotations that
-    keep the all-ones vector do.
+    keep the all-ones vector do. ``partner``, if there is one, is the indexed symbol with which each of these is paired: it
+    may tell apart what is tied. ``data_view`` names the parameters a data source is asked for: the "spectrum" of one sample,
+    or the "conditional" one of a part of it given the rest.
     """
 
     parameters: tuple[Parameter, ...]
@@ -248,6 +321,8 @@ class Problem:
     bind: Callable[[Mapping[str, Any]], Bindings]
     data: Callable[[Any], SimpleNamespace]
     centred: bool = field(default=False, kw_only=True)
+    partner: sp.IndexedBase | None = field(default=None, kw_only=True)
+    data_view: str = field(default="spectrum", kw_only=True)
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name; raises ParameterError when there is none."""
@@ -275,6 +350,8 @@ class Problem:
         unsorted = values[self.sorted_parameter]
         order = tuple(sorted(range(len(unsorted)), key=lambda i: -unsorted[i]))
         values[self.sorted_parameter] = tuple(unsorted[i] for i in order)
+        for parameter in self.parameters:
+            values[parameter.name] = parameter.domain.fitted(parameter.name, values[parameter.name], values, order)
         bindings = self.bind(values)
         for parameter in self.parameters:
             if isinstance(parameter.domain, Width):

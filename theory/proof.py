@@ -317,7 +317,9 @@ class StructuredPoint:
                 expression = expression.subs(unknown, formula)
         return expression
 
-    def predict(self, value: sp.Expr, *thresholds: Threshold, named: dict[str, sp.Expr]) -> Prediction:
+    def predict(
+        self, value: sp.Expr, *thresholds: Threshold, named: dict[str, sp.Expr], keeps_prior: sp.Basic = sp.true
+    ) -> Prediction:
         """Return the prediction: the given value, and the problem's own invariants measured at this point.
 
         The first threshold says which classes or directions collapse. Unknowns may be written in ``ALIVE[k]``.
@@ -338,7 +340,7 @@ class StructuredPoint:
                 name: f.replace_expression(substitute_indexed(f.expression, ALIVE, resolved[ALIVE]))
                 for name, f in branches.items()
             }
-        return Prediction(Formula(self.fill_in(value)), invariants, thresholds, named, branches)
+        return Prediction(Formula(self.fill_in(value)), invariants, thresholds, named, branches, keeps_prior)
 
 
 @dataclass(frozen=True)
@@ -349,6 +351,7 @@ class Prediction:
     ``thresholds``: which classes or directions collapse; the first one is the claim's own. ``named``: further results the
     statement refers to. ``branches``: the invariants at a jump, where ``ALIVE[k]`` says on which of the two global
     minimisers direction k is.
+    ``keeps_prior``: the further condition under which a zero direction k has collapsed, its posterior equal to the prior.
     """
 
     value: Formula
@@ -357,9 +360,16 @@ class Prediction:
     named: dict[str, sp.Expr] = field(default_factory=dict)
     branches: dict[str, Formula] = field(default_factory=dict)
 
+    keeps_prior: sp.Basic = sp.true
+
     @property
     def threshold(self) -> Threshold:
         return self.thresholds[0]
+
+    @property
+    def collapsed(self) -> Formula:
+        zero = self.threshold.collapsed
+        return zero.replace_expression(sp.And(zero.expression, self.keeps_prior))
 
 
 class StepRecorder:

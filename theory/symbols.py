@@ -24,6 +24,12 @@ n_k = sp.IndexedBase("n", positive=True)
 """Samples of class k, in descending order."""
 theta = sp.IndexedBase("theta", positive=True)
 """Singular values of the data, in descending order."""
+sigma = sp.IndexedBase("sigma", positive=True)
+"""Posterior standard deviations of the latent directions, in ascending order."""
+condition_dim = sp.Symbol("m_x", integer=True, positive=True)
+"""Dimension of the condition of a conditional VAE."""
+regression = sp.MatrixSymbol("B", D, condition_dim)
+"""Regression coefficients of the output on the whitened condition."""
 
 weight_decay = positive("lambda_W")
 feature_decay = positive("lambda_H")
