@@ -139,7 +139,9 @@ class RealMatrix(Domain):
 
     @property
     def says(self) -> str:
-        return f"a matrix of finite numbers up to {LARGEST:g} with one row for each entry of {self.rows}, such as 1,0;0,1"
+        return (
+            f"a matrix of finite numbers up to {LARGEST:g} with one row for each entry of {self.rows}, such as 1,0;0,1"
+        )
 
     def canonical(self, name: str, value: Any) -> tuple[tuple[float, ...], ...]:
         rows = value.split(";") if isinstance(value, str) else _items(name, value, self.says)
@@ -153,7 +155,7 @@ class RealMatrix(Domain):
 
     def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple:
         if len(value) != len(order):
-            shown = ";".join(",".join(map(str, row)) for row in value)
+            shown = ";".join(",".join(f"{v:g}" for v in row) for row in value)
             raise reject(name, shown, f"{self.says}: {len(order)} rows here")
         return tuple(value[i] for i in order)
 

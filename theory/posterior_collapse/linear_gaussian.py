@@ -11,7 +11,17 @@ import sympy as sp
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Source
 from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Problem, Width
-from theory.proof import Bound, Identity, Lemma, Prediction, Separable, Statistic, StepRecorder, StructuredPoint, Threshold
+from theory.proof import (
+    Bound,
+    Identity,
+    Lemma,
+    Prediction,
+    Separable,
+    Statistic,
+    StepRecorder,
+    StructuredPoint,
+    Threshold,
+)
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, k, positive, theta
 
@@ -296,7 +306,5 @@ class LearnableVariance:
             ),
         )
         summand = self.in_m.subs({self.m: sp.exp(self.log_m), self.std: self.deviation})
-        separable = Separable(
-            summand, self.log_m, sp.log(self.floor), k, D, free=k <= d, reading=sp.log(marginal)
-        )
+        separable = Separable(summand, self.log_m, sp.log(self.floor), k, D, free=k <= d, reading=sp.log(marginal))
         return statistics, bounds, separable

@@ -51,7 +51,9 @@ def default_dimension(values: dict[str, Any]) -> int:
 PROBLEM = Problem(
     parameters=(
         shared.deviations_parameter(),
-        Parameter("sigma", PositivePerDimension(), r"posterior standard deviations $\sigma_i$ of the latent directions"),
+        Parameter(
+            "sigma", PositivePerDimension(), r"posterior standard deviations $\sigma_i$ of the latent directions"
+        ),
         shared.latent_dim_parameter(default_dimension),
         *shared.noise_parameters(),
     ),
@@ -134,9 +136,7 @@ def derive(problem: Problem) -> Derivation:
             r"$\mathrm{tr}(C M^{-1})$, $M = U U^T + \kappa^2 I$, $\kappa^2 = \beta\eta_{dec}^2/\eta_{enc}^2$",
             shared.explained("U", lambda p: 1.0, lambda p: p[beta] * p[eta_dec] ** 2 / p[eta_enc] ** 2),
         ),
-        Statistic(
-            noise, r"$\mathrm{tr}(\Sigma U^T U)$", lambda xp, v, data, p: xp.squared_norm(v.U @ data.S)
-        ),
+        Statistic(noise, r"$\mathrm{tr}(\Sigma U^T U)$", lambda xp, v, data, p: xp.squared_norm(v.U @ data.S)),
         shared.eigenvalues_of_gram(s, "U"),
     )
     summand = in_size.subs(here)

@@ -12,8 +12,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import sympy as sp
-
 from theory.claim import Claim, Derivation, Verdict
 from theory.posterior_collapse.linear_gaussian import (
     GAUSSIAN_POSTERIOR,
