@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from numerics.arrays import evaluate, stack_bindings
 from theory.claim import Claim
 from theory.expressions import Formula
-from theory.problem import ClassCounts, Flag, Instance, PositiveReal, PositiveReals, Width
+from theory.problem import (
+    ClassCounts,
+    Flag,
+    Instance,
+    PositivePerDimension,
+    PositiveReal,
+    PositiveReals,
+    RealMatrix,
+    Width,
+)
 
 BATCH_SIZE = 6
 LARGEST_K = 8
@@ -92,6 +101,24 @@ def deviations(draw: st.DrawFn, sizes: list[int]) -> tuple[float, ...]:
     return tuple(level for level, size in zip(levels, sizes, strict=True) for _ in range(size))
 
 
+@st.composite
+def per_dimension(draw: st.DrawFn, count: int) -> tuple[float, ...]:
+    """Positive numbers over a decade, equal or apart by a twentieth of it, in any order; now and then a single one for all.
+
+    Nearly equal ones are left out: a wrong pairing of them with the data is a saddle too flat for float64 to leave.
+    """
+    levels = [10.0 ** (step / 20) for step in draw(st.lists(st.integers(-10, 10), min_size=1, max_size=count))]
+    return tuple(draw(st.permutations((levels * count)[:count]))) if len(levels) > 1 else (levels[0],)
+
+
+@st.composite
+def real_matrix(draw: st.DrawFn, rows: int) -> tuple[tuple[float, ...], ...]:
+    """Matrices with up to two columns more than rows, entries of either sign, zeros among them."""
+    entry = st.integers(-30, 30).map(lambda tenths: tenths / 10)
+    columns = draw(st.integers(1, rows + 2))
+    return tuple(tuple(draw(entry) for _ in range(columns)) for _ in range(rows))
+
+
 def width(domain: Width, regime: Regime, sizes: list[int]) -> st.SearchStrategy[int]:
     """Widths of a regime, never below what the domain allows."""
     directions = sum(sizes)
@@ -149,8 +176,13 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
     directions = sum(sizes)
     shared: dict[str, Any] = {}
     free = []
-    for parameter in claim.problem.parameters:
+    # What has one entry a dimension is drawn when the dimensions are known.
+    for parameter in sorted(claim.problem.parameters, key=lambda p: isinstance(p.domain, PositivePerDimension)):
         match parameter.domain:
+            case PositivePerDimension() as domain:
+                shared[parameter.name] = draw(per_dimension(shared[domain.dimension]))
+            case RealMatrix():
+                shared[parameter.name] = draw(real_matrix(directions))
             case ClassCounts(balanced=True):
                 shared[parameter.name] = (draw(st.sampled_from(BALANCED_COUNTS)),) * directions
             case ClassCounts():

@@ -249,7 +249,7 @@ class ConcreteArrays:
 
     def given(self, matrix: sp.MatrixSymbol) -> sp.Matrix:
         base = sp.IndexedBase(matrix.name, real=True)
-        return sp.diag(*(base[i] for i in range(1, self.size + 1)))
+        return sp.Matrix(self.size, self.size, lambda a, b: base[a + 1] if a == b else 0)
 
     def eye(self, size: sp.Symbol) -> sp.Matrix:
         return sp.eye(self.size)

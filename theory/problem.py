@@ -155,7 +155,7 @@ class RealMatrix(Domain):
 
     def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple:
         if len(value) != len(order):
-            shown = ";".join(",".join(map(str, row)) for row in value)
+            shown = ";".join(",".join(f"{v:g}" for v in row) for row in value)
             raise reject(name, shown, f"{self.says}: {len(order)} rows here")
         return tuple(value[i] for i in order)
 
