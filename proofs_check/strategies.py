@@ -7,10 +7,8 @@ instance exactly on it, one close to it, one on either side, and further ones an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import sympy as sp
 from hypothesis import strategies as st
 
 from numerics.arrays import evaluate, stack_bindings
@@ -32,12 +30,11 @@ LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
 LARGEST_COUNT = 100
+DEPTHS = (2, 3, 1, 4, 6, 8, 5, 7)
 BALANCED_COUNTS = (3, 1, 2, 5, 10)
 ALIVE = (0.3, 3.0)
 """Decades above its threshold that one class or direction is drawn at; the others lie up to four decades further off, where
 the conditioning of the problem, which grows with this distance, reaches what float64 training still resolves."""
-
-_ratio = sp.Symbol("ratio", positive=True)
 
 
 def powers_of_ten(low: float, high: float) -> st.SearchStrategy[float]:
@@ -134,6 +131,14 @@ def width(domain: Width, regime: Regime, sizes: list[int]) -> st.SearchStrategy[
     return st.integers(max(lowest, first), max(lowest, last))
 
 
+@st.composite
+def widths(draw: st.DrawFn, regime: Regime, sizes: list[int], depth: int) -> tuple[int, ...]:
+    """Unequal widths of the layers, the smallest of them as the regime says."""
+    narrowest = draw(width(Width(), regime, sizes))
+    others = draw(st.lists(st.integers(0, 3), min_size=depth - 1, max_size=depth - 1))
+    return tuple(draw(st.permutations([narrowest, *(narrowest + more for more in others)])))
+
+
 def ratios(size: int) -> st.SearchStrategy[list[float]]:
     """Ratios to the threshold (alive above 1) for the instances of a batch."""
     close = st.builds(lambda e, side: 1 + side * 10.0**e, st.floats(-8, -4), st.sampled_from((-1, 1)))
@@ -141,32 +146,6 @@ def ratios(size: int) -> st.SearchStrategy[list[float]]:
     below, above = off.map(lambda x: 1 - x), off.map(lambda x: 1 + x)
     kinds = [st.just(1.0), below, above, powers_of_ten(*ALIVE), close, powers_of_ten(-3, ALIVE[1])]
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
-
-
-@cache
-def tuned_formula(claim: Claim) -> sp.Expr:
-    """Solve ratio = r for the parameter that crosses the threshold."""
-    threshold = claim.prediction.threshold
-    (solution,) = sp.solve(threshold.ratio - _ratio, threshold.tuned)
-    return solution
-
-
-def at_ratio(claim: Claim, values: dict[str, Any], direction: int, ratio: float) -> Instance:
-    """Return the instance whose given direction (from 1) lies at this ratio to its threshold."""
-    threshold = claim.prediction.threshold
-    tuned = tuned_name(claim)
-    trial = claim.problem.instance(**values, **{tuned: 1.0})
-    formula = Formula(tuned_formula(claim).subs(_ratio, sp.Float(ratio, 17)), ((threshold.index, threshold.count),))
-    solved = evaluate(formula, stack_bindings([trial]))[0, direction - 1]
-    return claim.problem.instance(**values, **{tuned: float(solved)})
-
-
-@cache
-def tuned_name(claim: Claim) -> str:
-    """Return the name of the parameter that the threshold is tuned by."""
-    trial = {p.name: p.name for p in claim.problem.parameters}
-    values = {**trial, claim.problem.sorted_parameter: (1,)}
-    return claim.problem.bind(values)[claim.prediction.threshold.tuned]
 
 
 @st.composite
@@ -191,19 +170,34 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 shared[parameter.name] = draw(deviations(sizes))
             case Width() as domain:
                 shared[parameter.name] = draw(width(domain, regime, sizes))
+            case WholeNumber() as domain:
+                shared[parameter.name] = draw(
+                    st.sampled_from(DEPTHS).filter(lambda m, d=domain: d.least <= m <= d.most)
+                )
+            case Widths() as domain:
+                shared[parameter.name] = draw(widths(regime, sizes, shared[domain.depth]))
             case Flag():
                 shared[parameter.name] = regime.flag
             case PositiveReal():
                 free.append(parameter.name)
             case other:
                 raise NotImplementedError(f"no strategy for {type(other).__name__}")
-    tuned = tuned_name(claim)
-    within = min([directions, *(v for v in shared.values() if type(v) is int)])
     batch = []
-    for ratio in draw(ratios(size)):
-        values = {name: draw(powers_of_ten(*_decades(name))) for name in free if name != tuned}
-        batch.append(at_ratio(claim, {**shared, **values}, draw(st.integers(1, within)), ratio))
+    for position, ratio in enumerate(draw(ratios(size))):
+        values = {**shared, **{name: draw(powers_of_ten(*_decades(name))) for name in free}}
+        thresholds = claim.prediction.thresholds
+        if thresholds:
+            threshold = thresholds[position % len(thresholds)]
+            within = directions_within(claim, threshold, values)
+            values[threshold.tuned] = tuned_to(claim, threshold, values, draw(st.integers(1, within)), ratio)
+        batch.append(claim.problem.instance(**values))
     return tuple(batch)
+
+
+def directions_within(claim: Claim, threshold: Threshold, values: dict[str, Any]) -> int:
+    """Return how many classes or directions the rank limit leaves."""
+    formula = Formula(threshold.within_rank, ((threshold.index, threshold.count),))
+    return int(evaluate(formula, stack_bindings([claim.problem.instance(**values)])).sum())
 
 
 def _decades(name: str) -> tuple[float, float]:

@@ -8,7 +8,6 @@ bias b. With ℓ the cross-entropy, or ½‖z − e_y‖², the objective is
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,17 +38,30 @@ from theory.proof import (
     ALIVE,
     Bound,
     Identity,
-    Nonnegative,
     Piece,
     Proof,
     Separable,
     Statistic,
     StepRecorder,
     StructuredPoint,
+    SumOfSquares,
     Threshold,
-    Vanishes,
 )
-from theory.symbols import K, M, N, R, decay_product, feature_decay, j, k, layer_decay, layer_width, n_k, positive
+from theory.scalar import minimise_deep_direction
+from theory.symbols import (
+    K,
+    M,
+    N,
+    R,
+    decay_product,
+    feature_decay,
+    k,
+    layer,
+    layer_decay,
+    layer_width,
+    n_k,
+    positive,
+)
 
 DEEPEST = 8
 
@@ -61,18 +73,18 @@ def layers(v: Any) -> Any:
     return tuple(getattr(v, f"W_{i}") for i in range(1, DEEPEST + 1) if hasattr(v, f"W_{i}"))
 
 
-def logits(xp: Any, v: Any) -> Any:
-    """W_M ⋯ W_1 H, plus the bias where the problem has one."""
-    z = xp.apply_layers(layers(v), v.H)
-    return xp.add_column(z, v.b) if hasattr(v, "b") else z
-
-
-def product(xp: Any, v: Any, data: Any) -> Any:
+def product(xp: Any, v: Any) -> Any:
     return xp.apply_layers(layers(v), v.H)
 
 
-def mean_logits(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    return xp.class_means(logits(xp, v), data.Y)
+def logits(xp: Any, v: Any) -> Any:
+    """W_M ⋯ W_1 H, plus the bias where the problem has one."""
+    z = product(xp, v)
+    return xp.add_column(z, v.b) if hasattr(v, "b") else z
+
+
+def mean_product(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    return xp.class_means(product(xp, v), data.Y)
 
 
 def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) -> Problem:
@@ -139,10 +151,14 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
         bind=bind,
         data=lambda xp: SimpleNamespace(Y=xp.labels()),
         centred=with_bias,
+        # From two layers on zero is a local minimum: moving one factor alone changes no logit.
+        ramped=lambda values: (layer_decay, feature_decay) if values["depth"] > 1 else (),
     )
 
 
 def _invariants(size: sp.Expr) -> tuple[Invariant, ...]:
+    i = sp.Symbol("i", integer=True, positive=True)
+
     def from_top(xp: Any, v: Any, data: Any, p: Any) -> Any:
         return xp.top_grams(layers(v))
 
@@ -159,24 +175,24 @@ def _invariants(size: sp.Expr) -> tuple[Invariant, ...]:
         ),
         Invariant(
             "classifier_grams",
-            r"$P_j P_j^T$ with $P_j = W_M \cdots W_j$, for each layer $j$",
+            r"$P_l P_l^T$ with $P_l = W_M \cdots W_l$, for each layer $l$",
             from_top,
-            unit=size**2 / sp.Max(*[layer_decay[M]]),
+            unit=size ** (2 * (M - layer + 1)) / sp.Product(layer_decay[i], (i, layer, M)),
         ),
         Invariant(
             "feature_grams",
-            r"$B_j^T B_j$ with $B_j = W_j \cdots W_1 \bar H$, for each layer $j$",
+            r"$B_l^T B_l$ with $B_l = W_l \cdots W_1 \bar H$, for each layer $l$",
             from_features,
-            unit=size**4 / (feature_decay * layer_decay[1] * n_k[1]),
+            unit=size ** (2 * layer + 2) / (feature_decay * n_k[1] * sp.Product(layer_decay[i], (i, 1, layer))),
         ),
         Invariant(
             "layer_spectra",
-            "eigenvalues of $W_j W_j^T$, for each layer $j$",
+            "eigenvalues of $W_l W_l^T$, for each layer $l$",
             lambda xp, v, data, p: xp.layer_spectra(layers(v), data.Y),
             kind="spectrum",
-            unit=size**2 / layer_decay[1],
+            unit=size**2 / layer_decay[layer],
         ),
-        Invariant("mean_logits", "class means of the logits", mean_logits),
+        Invariant("mean_product", r"class means of $W_M \cdots W_1 H$", mean_product),
         Invariant(
             "within_class_scatter",
             r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
@@ -185,3 +201,133 @@ def _invariants(size: sp.Expr) -> tuple[Invariant, ...]:
             unit=size**2 / feature_decay,
         ),
     )
+
+
+class DeepDirections:
+    """The derivation that the claims on deep linear MSE share: one direction at every depth, layers, statistics and chain.
+
+    ``record`` collects the steps. ``best`` is the minimiser of one direction, in the class count ``count`` and the singular
+    value ``q``.
+    """
+
+    def __init__(self) -> None:
+        self.record = StepRecorder()
+        self.count, self.q = positive("n"), positive("q")
+        self.best = minimise_deep_direction(self.record, self.count, N, decay_product, M, self.q)
+        self.balance()
+
+    def balance(self) -> None:
+        """Record why all factors of one direction share λ σ²: at a fixed product the sum of the decay terms is smallest."""
+        x, total = sp.symbols("x y", positive=True)
+        self.record(
+            SumOfSquares(
+                "balanced factors",
+                r"Moving two factors of a fixed product together, $x = \lambda\sigma^2$, $y = \lambda'\sigma'^2$, lowers the sum of "
+                r"their decay terms until $x = y$.",
+                (x + total) / 2 - sp.sqrt(x * total),
+                ((sp.Rational(1, 2), sp.sqrt(x) - sp.sqrt(total)),),
+            )
+        )
+
+    def layers(self, q: sp.Expr, frame: SymbolicMatrix, samples: sp.Expr) -> SimpleNamespace:
+        """Return W_l = √(μ/λ_l) F and H = √(μ/(λ_H n)) F with μ = Λ^(1/(M+1)) q^(2/(M+1)), the same for all factors."""
+        root = decay_product ** (1 / (2 * (M + 1))) * q ** (1 / (M + 1))
+        size = root / sp.sqrt(feature_decay * samples)
+        h = SymbolicMatrix(frame.size, size * frame.diagonal, tuple((size * a, b) for a, b in frame.rank_one))
+        return SimpleNamespace(layers=SymbolicLayers(root, frame, M, layer_decay, decay_product / feature_decay), H=h)
+
+    def minimum(self, samples: sp.Expr, index: sp.Expr) -> sp.Expr:
+        """Return the predicted singular value of the direction with that many samples."""
+        alive = sp.sqrt(samples) * self.best.factor.subs(self.count, samples)
+        return sp.Piecewise((alive, ALIVE[index] > 0), (sp.Integer(0), True))
+
+    def threshold(self, kept: sp.Expr) -> Threshold:
+        ratio = self.best.ratio.subs(self.count, n_k[k])
+        return Threshold(ratio, k, K, tuned="feature_decay", within_rank=k <= kept, jump=M > 1)
+
+    def chain(
+        self,
+        directions: sp.Expr,
+        value: sp.Expr,
+        first: tuple[Bound, ...],
+        fit: sp.Expr,
+        statistics: tuple[Statistic, ...],
+    ) -> Proof:
+        """Return the proof: after the ``first`` bounds the Schatten form of ``fit``, its scalar problems, and their minima."""
+        s = sp.IndexedBase("sigma", nonnegative=True)
+        summand = self.best.function.subs(self.count, n_k[k])
+        penalty = self.best.penalty.subs(self.q, s[k])
+        bounds = (
+            *first,
+            Bound(
+                "Schatten form",
+                fit + sp.Sum(penalty, (k, 1, directions)),
+                "Over all factorisations of the product $Z$ the decay terms are smallest when all factors share its singular "
+                "directions and their sizes are balanced.",
+                (SCHATTEN.name, "balanced factors"),
+            ),
+            Bound(
+                "sum over singular values",
+                sp.Sum(summand.subs(self.q, s[k]), (k, 1, directions)),
+                r"$\|Z - Y\|^2$ is at least the sum of the squared differences of singular values; those of $Y$ are $\sqrt{n_k}$.",
+                (MIRSKY.name,),
+            ),
+            Bound(
+                "predicted value",
+                value,
+                "Each summand is at least its minimum; at most $R$ singular values of $Z$ are nonzero.",
+                ("beyond the fold", "a minimum", "beyond the jump", "the jump lies beyond the fold"),
+            ),
+        )
+        piece = Piece(
+            convex=self.best.quadratic.subs(self.count, n_k[k]),
+            concave=self.best.penalty,
+            lower=sp.Integer(0),
+            upper=sp.sqrt(n_k[k]),
+        )
+        separable = Separable((piece,), self.q, k, directions, free=k <= R, reading=s[k])
+        return Proof(tuple(self.record.steps), (SCHATTEN, MIRSKY), statistics, bounds, separable)
+
+    def named(self) -> dict[str, sp.Expr]:
+        """Return the results that statements refer to."""
+        n_of_k = {self.count: n_k[k]}
+        mu = decay_product ** (1 / (M + 1)) * sym.positive("q_k") ** (2 / (M + 1))
+        return {
+            "singular_value": sp.sqrt(n_k[k]) * self.best.factor.subs(n_of_k),
+            "critical_count": self.best.critical,
+            "jump": self.best.jump,
+            "fold": self.best.fold,
+            "share": mu,
+            "objective": self.best.function.subs(n_of_k),
+        }
+
+
+def derive_orthogonal_frame(problem: Problem) -> Derivation:
+    """Derive the minimiser without a bias, for every depth, all widths and all class counts: an axis for each class."""
+    deep = DeepDirections()
+    q_k = sp.IndexedBase("q", positive=True)
+    v = deep.layers(q_k[k], SymbolicMatrix.identity(K), n_k[k])
+    point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {q_k: deep.minimum(n_k[k], k)})
+    summed = sum_over(deep.best.function.subs({deep.q: q_k[k], deep.count: n_k[k]}), k, K)
+    deep.record(
+        Identity(
+            "reduction",
+            "With all layers along the axes of the classes the loss is the sum of the one-direction objectives.",
+            point.loss(),
+            summed,
+        )
+    )
+    prediction = point.predict(summed, deep.threshold(R), named=deep.named())
+    residual, s = sp.Symbol("rho", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
+    statistics = (
+        Statistic(
+            residual,
+            r"$\|Z - Y\|^2$, $Z = W_M \cdots W_1 H$",
+            lambda xp, v, data, p: xp.squared_norm(product(xp, v) - data.Y),
+        ),
+        Statistic(
+            s, "singular values of $Z$", lambda xp, v, data, p: xp.singular_values(product(xp, v), data.Y.shape[-2])
+        ),
+    )
+    proof = deep.chain(K, prediction.value.expression, (), residual / (2 * N), statistics)
+    return Derivation(proof, prediction)

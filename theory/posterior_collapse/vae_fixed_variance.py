@@ -130,7 +130,7 @@ def derive(problem: Problem) -> Derivation:
     per_direction = in_size.subs({size: x_k[k], **here})
     prediction = point.predict(
         sum_over(per_direction, k, D) + fixed_kl,
-        Threshold(ratio, k, D, tuned=beta, within_rank=k <= d),
+        Threshold(ratio, k, D, tuned="beta", within_rank=k <= d),
         named={
             "decoder": x_alive,
             "encoder": sp.Max(0, sp.simplify(((std * v_best) ** 2).subs(w, sp.sqrt(best.stationary))).subs(here)),
