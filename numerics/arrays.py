@@ -18,6 +18,8 @@ from theory.scalar import Shrinkage
 from theory.symbols import n_k
 
 DTYPE = torch.float64
+ROUNDED_AWAY = 1e-14
+"""Singular values below this share of the largest are rounding."""
 SHRINKAGE_HALVINGS = 60
 """Halvings of a bracket of length 1: down to neighbouring numbers."""
 
@@ -71,6 +73,12 @@ class TorchArrays:
 
     def class_means(self, h: Tensor, y: Tensor) -> Tensor:
         return (h @ y.mT) / y.sum(-1)[..., None, :]
+
+    def mean_entry(self, column: Tensor) -> Tensor:
+        return column.mean((-2, -1))
+
+    def spread(self, column: Tensor) -> Tensor:
+        return (column - column.mean((-2, -1), keepdim=True)).square().sum((-2, -1))
 
     def apply_layers(self, layers: Sequence[Tensor], h: Tensor) -> Tensor:
         for w in layers:
@@ -127,8 +135,12 @@ class TorchArrays:
     # Only statistics of the chains use what follows; proofs in SymPy never need it.
 
     def singular_values(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
-        """Singular values in descending order, padded with zeros to ``count``."""
+        """Singular values in descending order, padded with zeros to ``count``.
+
+        Those that rounding cannot tell from zero are zero: a small power of them would not be small.
+        """
         values = torch.linalg.svdvals(a)[..., :count]
+        values = torch.where(values > ROUNDED_AWAY * values[..., :1], values, 0.0)
         return torch.nn.functional.pad(values, (0, count - values.shape[-1]))
 
     def inner(self, a: Tensor, b: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import Instance
 from theory.proof import ALIVE, Threshold
+from theory.symbols import R
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,17 @@ def _expected(
     """Return the predicted invariant; at a jump, on the branches the run is on."""
     if not claim.prediction.branches:
         return evaluate(claim.prediction.invariants[name], bindings)
-    return evaluate(claim.prediction.branches[name], {**bindings, ALIVE: crossings[0].alive_in(run).to(DTYPE)})
+    alive, formula = crossings[0].alive_in(run), claim.prediction.branches[name]
+    if not claim.problem.centred:
+        return evaluate(formula, {**bindings, ALIVE: alive.to(DTYPE)})
+    # The directions of centred classes are alike: with r of them alive the minimiser is that of rank r, a simplex of r + 1.
+    ranks = (alive.sum(1) - 1).clamp(min=0)
+    expected = evaluate(formula, {**bindings, ALIVE: (ranks > 0)[:, None].expand_as(alive).to(DTYPE)})
+    for rank in ranks[crossings[0].near.any(1) & (ranks > 0)].unique().tolist():
+        limited = evaluate(formula, {**bindings, R: rank, ALIVE: torch.ones_like(alive, dtype=DTYPE)})
+        chosen = (ranks == rank).reshape(-1, *[1] * (expected.ndim - 1))
+        expected = torch.where(chosen, limited, expected)
+    return expected
 
 
 def _norms(batch: Tensor, axes: int) -> Tensor:

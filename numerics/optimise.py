@@ -489,7 +489,7 @@ class _Search:
         self.polished[members] = polished
         self.iterations[members] += 1
         stuck = radius < 1e-14 * (1 + at.norm(dim=1))
-        done |= stuck & (residual <= FLAT * first)
+        done |= stuck & ((residual <= FLAT * first) | (promised <= NEGLIGIBLE_DECREASE * value.abs()))
         lost = ~value.isfinite() | ~residual.isfinite()
         ending = torch.where(done, int(Ending.CONVERGED), torch.where(stuck, int(Ending.STALLED), int(Ending.RUNNING)))
         self.endings[members] = torch.where(lost, int(Ending.DIVERGED), ending)

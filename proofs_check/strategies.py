@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from numerics.arrays import evaluate, stack_bindings
+from numerics.crossing import tuned_to
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import (
@@ -22,12 +23,17 @@ from theory.problem import (
     PositiveReal,
     PositiveReals,
     RealMatrix,
+    WholeNumber,
     Width,
+    Widths,
 )
+from theory.proof import Threshold
 
 BATCH_SIZE = 6
 LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
+DECADES_APART = (-1.5, 1.5)
+"""Decades by which the feature decay may differ from the weight decays of a deep network."""
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
 LARGEST_COUNT = 100
 DEPTHS = (2, 3, 1, 4, 6, 8, 5, 7)
@@ -189,7 +195,14 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
         if thresholds:
             threshold = thresholds[position % len(thresholds)]
             within = directions_within(claim, threshold, values)
-            values[threshold.tuned] = tuned_to(claim, threshold, values, draw(st.integers(1, within)), ratio)
+            direction = draw(st.integers(1, within))
+            values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)
+            if threshold.tuned.endswith("decay") and isinstance(shared.get("weight_decay"), tuple):
+                # Decays of many layers within a few decades of one another, whatever the ratio asks of their product.
+                own = draw(powers_of_ten(*DECADES_APART))
+                level = (values[threshold.tuned] / own) ** (1 / (1 + shared["depth"]))
+                values["weight_decay"] = tuple(level * decay for decay in shared["weight_decay"])
+                values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)
         batch.append(claim.problem.instance(**values))
     return tuple(batch)
 

@@ -236,6 +236,13 @@ class SymbolicArrays:
         """Squared norm of each column, as a row."""
         return sp.simplify((a.T @ a).entry(sym.k, sym.k))
 
+    def mean_entry(self, column: sp.Expr) -> sp.Expr:
+        return column
+
+    def spread(self, column: sp.Expr) -> sp.Expr:
+        """Sum of the squared distances of the entries from their mean; here all entries are equal."""
+        return sp.Integer(0)
+
     def apply_layers(self, layers: SymbolicLayers, h: SymbolicMatrix) -> SymbolicMatrix:
         """W_M ⋯ W_1 h."""
         return (layers.power(layers.depth) @ h) * (1 / sp.sqrt(layers.total))

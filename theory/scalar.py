@@ -141,7 +141,8 @@ class Shrinkage(sp.Function):
             return sp.Float._new(((low + high) / 2)._mpf_, precision)
 
     def _latex(self, printer: sp.printing.latex.LatexPrinter) -> str:
-        return r"\operatorname{u}_{%s}\left(%s\right)" % tuple(printer._print(a) for a in self.args)
+        depth, kappa = map(printer._print, self.args)
+        return rf"u_{{{depth}}}\left({kappa}\right)"
 
 
 @dataclass(frozen=True)

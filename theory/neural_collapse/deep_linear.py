@@ -8,21 +8,23 @@ bias b. With ℓ the cross-entropy, or ½‖z − e_y‖², the objective is
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 
 from theory import symbols as sym
-from theory.algebra import SymbolicArrays, SymbolicLayers, SymbolicMatrix, sum_over
+from theory.algebra import SymbolicArrays, SymbolicLayers, SymbolicMatrix, substitute_indexed, sum_over
 from theory.claim import Derivation
+from theory.expressions import Formula
 from theory.neural_collapse.features import (
     MSE,
     cross_entropy_losses,
     mean_features,
     squared_losses,
 )
-from theory.neural_collapse.lemmas import MIRSKY, SCHATTEN
+from theory.neural_collapse.lemmas import MIRSKY, PROJECTION, SCHATTEN
 from theory.problem import (
     ClassCounts,
     Invariant,
@@ -38,6 +40,7 @@ from theory.proof import (
     ALIVE,
     Bound,
     Identity,
+    Lemma,
     Piece,
     Proof,
     Separable,
@@ -55,6 +58,7 @@ from theory.symbols import (
     R,
     decay_product,
     feature_decay,
+    j,
     k,
     layer,
     layer_decay,
@@ -145,7 +149,7 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
         ),
         variables=tuple(variables),
         loss=loss,
-        invariants=_invariants(size),
+        invariants=_invariants(size) + (_BIAS if with_bias else ()),
         sorted_parameter="class_counts",
         tied=n_k,
         bind=bind,
@@ -203,6 +207,18 @@ def _invariants(size: sp.Expr) -> tuple[Invariant, ...]:
     )
 
 
+_BIAS = (
+    Invariant("bias_mean", "mean entry of $b$", lambda xp, v, data, p: xp.mean_entry(v.b), kind="scalar", unit=1 / K),
+    Invariant(
+        "bias_spread",
+        r"$\sum_k (b_k - \bar b)^2$",
+        lambda xp, v, data, p: xp.spread(v.b),
+        kind="scalar",
+        unit=1 / K,
+    ),
+)
+
+
 class DeepDirections:
     """The derivation that the claims on deep linear MSE share: one direction at every depth, layers, statistics and chain.
 
@@ -250,22 +266,14 @@ class DeepDirections:
         directions: sp.Expr,
         value: sp.Expr,
         first: tuple[Bound, ...],
-        fit: sp.Expr,
+        lemmas: tuple[Lemma, ...],
         statistics: tuple[Statistic, ...],
+        s: sp.IndexedBase,
     ) -> Proof:
-        """Return the proof: after the ``first`` bounds the Schatten form of ``fit``, its scalar problems, and their minima."""
-        s = sp.IndexedBase("sigma", nonnegative=True)
+        """Return the proof: after the ``first`` bounds the scalar problems in the singular values ``s``, and their minima."""
         summand = self.best.function.subs(self.count, n_k[k])
-        penalty = self.best.penalty.subs(self.q, s[k])
         bounds = (
             *first,
-            Bound(
-                "Schatten form",
-                fit + sp.Sum(penalty, (k, 1, directions)),
-                "Over all factorisations of the product $Z$ the decay terms are smallest when all factors share its singular "
-                "directions and their sizes are balanced.",
-                (SCHATTEN.name, "balanced factors"),
-            ),
             Bound(
                 "sum over singular values",
                 sp.Sum(summand.subs(self.q, s[k]), (k, 1, directions)),
@@ -286,7 +294,7 @@ class DeepDirections:
             upper=sp.sqrt(n_k[k]),
         )
         separable = Separable((piece,), self.q, k, directions, free=k <= R, reading=s[k])
-        return Proof(tuple(self.record.steps), (SCHATTEN, MIRSKY), statistics, bounds, separable)
+        return Proof(tuple(self.record.steps), (SCHATTEN, MIRSKY, *lemmas), statistics, bounds, separable)
 
     def named(self) -> dict[str, sp.Expr]:
         """Return the results that statements refer to."""
@@ -300,6 +308,17 @@ class DeepDirections:
             "share": mu,
             "objective": self.best.function.subs(n_of_k),
         }
+
+
+def schatten_form(expression: sp.Expr) -> Bound:
+    """Return the bound that replaces the decay terms of all factors by those of their product."""
+    return Bound(
+        "Schatten form",
+        expression,
+        "Over all factorisations of the product $Z$ the decay terms are smallest when all factors share its singular "
+        "directions and their sizes are balanced.",
+        (SCHATTEN.name, "balanced factors"),
+    )
 
 
 def derive_orthogonal_frame(problem: Problem) -> Derivation:
@@ -329,5 +348,112 @@ def derive_orthogonal_frame(problem: Problem) -> Derivation:
             s, "singular values of $Z$", lambda xp, v, data, p: xp.singular_values(product(xp, v), data.Y.shape[-2])
         ),
     )
-    proof = deep.chain(K, prediction.value.expression, (), residual / (2 * N), statistics)
+    penalties = sp.Sum(deep.best.penalty.subs(deep.q, s[k]), (k, 1, K))
+    first = (schatten_form(residual / (2 * N) + penalties),)
+    proof = deep.chain(K, prediction.value.expression, first, (), statistics, s)
+    return Derivation(proof, prediction)
+
+
+def derive_simplex_frame(problem: Problem) -> Derivation:
+    """Derive the minimiser with a last-layer bias and equal classes: a simplex ETF, as far as the rank limit allows."""
+    deep = DeepDirections()
+    in_n = {deep.count: sym.n}
+
+    # S classes, all alike, in the array algebra of I_S and the ones: the ETF of S = R + 1 kept classes, with b = 1/K.
+    kept = sp.Symbol("S", integer=True, positive=True)
+    frame = SymbolicMatrix.identity(kept) - SymbolicMatrix.ones(kept) * (1 / kept)
+    v = deep.layers(deep.q, frame, sym.n)
+    best = deep.minimum(sym.n, sp.Integer(1)).xreplace({ALIVE[1]: ALIVE[k]})
+    point = StructuredPoint(problem, SymbolicArrays(kept, sym.n), v, {deep.q: best})
+    v.b = 1 / K
+    total = R * deep.best.function.subs(in_n) + (K - 1 - R) * sym.n / (2 * N)
+    dropped = (
+        (K - kept) * sym.n / (2 * N) * (1 - 1 / K)
+    )  # the squared distance of a label from 1/K, for each dropped class
+    unseen = kept * sym.n / (2 * N) * (K - kept) / K**2  # what the bias leaves at the outputs of the dropped classes
+    deep.record(
+        Identity(
+            "reduction",
+            "With $S = R + 1$ classes on a simplex ETF and $b = 1/K$ the loss is $R$ one-direction objectives and what "
+            "$K - 1 - R$ empty directions cost.",
+            point.loss() + dropped + unseen,
+            total.subs(R, kept - 1),
+        )
+    )
+    average = sp.Symbol("c", real=True)
+    others = sp.symbols("y_1:4", real=True)
+    mean = sum(others) / 3
+    deep.record(
+        SumOfSquares(
+            "the best bias",
+            "The mean is the best constant: what any other one costs more is a square (three samples, one output shown).",
+            sum((sample - average) ** 2 for sample in others) - sum((sample - mean) ** 2 for sample in others),
+            ((sp.Integer(3), mean - average),),
+        )
+    )
+    at_kept = point.predict(sp.Integer(0), deep.threshold(R + 1), named=deep.named())
+
+    def widened(formula: Formula, kind: str) -> Formula:
+        """Put the kept classes in the first R + 1 of K places, with zeros in all others."""
+        expression = formula.expression.subs(kept, R + 1)
+        axes = tuple((index, K if length == kept else length) for index, length in formula.axes)
+        if kind == "matrix":
+            expression = sp.Piecewise((expression, sp.And(k <= R + 1, j <= R + 1)), (0, True))
+        return Formula(expression, axes)
+
+    kinds = {i.name: i.kind for i in problem.invariants}
+    alive = sp.Piecewise((1, deep.best.ratio.subs(in_n) > 1), (0, True))
+    value = substitute_indexed(total.subs(deep.q, best), ALIVE, alive)
+    prediction = dataclasses.replace(
+        at_kept,
+        value=Formula(value),
+        invariants={name: widened(f, kinds[name]) for name, f in at_kept.invariants.items()},
+        branches={name: widened(f, kinds[name]) for name, f in at_kept.branches.items()},
+    )
+
+    residual, s = sp.Symbol("rho", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
+    centred, sc = sp.Symbol("rho_c", nonnegative=True), sp.IndexedBase("tau", nonnegative=True)
+
+    def over_samples(xp: Any, a: Any) -> Any:
+        """Subtract from each row the mean of its entries."""
+        return xp.transpose(xp.centre(xp.transpose(a)))
+
+    statistics = (
+        Statistic(
+            residual,
+            r"$\|Z + b 1^T - Y\|^2$, $Z = W_M \cdots W_1 H$",
+            lambda xp, v, data, p: xp.squared_norm(logits(xp, v) - data.Y),
+        ),
+        Statistic(
+            centred,
+            r"$\|(Z - Y)(I - J/N)\|^2$",
+            lambda xp, v, data, p: xp.squared_norm(over_samples(xp, product(xp, v) - data.Y)),
+        ),
+        Statistic(
+            s, "singular values of $Z$", lambda xp, v, data, p: xp.singular_values(product(xp, v), data.Y.shape[-2])
+        ),
+        Statistic(
+            sc,
+            "singular values of $Z (I - J/N)$",
+            lambda xp, v, data, p: xp.singular_values(over_samples(xp, product(xp, v)), data.Y.shape[-2]),
+        ),
+    )
+    penalties = sp.Sum(deep.best.penalty.subs(deep.q, s[k]), (k, 1, K))
+    penalties_centred = sp.Sum(deep.best.penalty.subs(deep.q, sc[k]), (k, 1, K))
+    first = (
+        schatten_form(residual / (2 * N) + penalties),
+        Bound(
+            "best bias",
+            centred / (2 * N) + penalties,
+            "The best bias makes the rows of the residual sum to zero.",
+            ("the best bias",),
+        ),
+        Bound(
+            "centred product",
+            centred / (2 * N) + penalties_centred,
+            "Centring the samples is a projection, which enlarges no singular value.",
+            (PROJECTION.name,),
+        ),
+    )
+    proof = deep.chain(K - 1, value, first, (PROJECTION,), statistics, sc)
     return Derivation(proof, prediction)

@@ -32,3 +32,8 @@ SCHATTEN = Lemma(
     r"$\lambda_j \sigma_j^2 = \lambda_H \sigma_H^2$ in each of them.",
     "Dai, Karzand, Srebro, Representation Costs of Linear Neural Networks (NeurIPS 2021)",
 )
+PROJECTION = Lemma(
+    "a projection enlarges no singular value",
+    r"$\sigma_i(AP) \le \sigma_i(A)$ for every orthogonal projection $P$.",
+    "Horn, Johnson, Topics in Matrix Analysis, Theorem 3.3.16",
+)
