@@ -102,7 +102,8 @@ def derive(problem: Problem) -> Derivation:
         )
     )
     best = minimise_on_half_line(record, "the squared decoder size", in_size, size, sp.Integer(0))
-    ratio = threshold_ratio(record, "the data deviation", best, std).subs(here)
+    # A ratio of variances, so that far from its threshold means the same conditioning as with a learnable variance.
+    ratio = (threshold_ratio(record, "the data deviation", best, std) ** 2).subs(here)
 
     x_k = sp.IndexedBase("x", nonnegative=True)
     x_alive = best.point.subs(here)
@@ -123,7 +124,7 @@ def derive(problem: Problem) -> Derivation:
         named={
             "decoder": x_alive,
             "encoder": sp.Max(0, sp.simplify(((std * v_best) ** 2).subs(w, sp.sqrt(best.stationary))).subs(here)),
-            "critical": sp.simplify(theta[k] / ratio),
+            "critical": sp.simplify(theta[k] / sp.sqrt(ratio)),
         },
         keeps_prior=sp.Eq(sigma[k], eta_enc),
     )
