@@ -57,7 +57,8 @@ PROBLEM = Problem(
         shared.latent_dim_parameter(default_dimension),
         *shared.noise_parameters(),
     ),
-    variables=(Variable("U", (D, d), theta[k] / eta_enc), Variable("W", (d, D), eta_enc / theta[j])),
+    # Latent direction i is measured in its own noise, whatever the prior's scale.
+    variables=(Variable("U", (D, d), theta[k] / sigma[j]), Variable("W", (d, D), sigma[k] / theta[j])),
     loss=loss,
     # The decoder's spectrum falls from direction to direction; the encoder's need not, so only the former tells them apart.
     invariants=shared.gram_invariants("U", "W", lambda v, data: data.S, theta[1] ** 2, tells="decoder_gram"),
