@@ -7,6 +7,7 @@ instance exactly on it, one close to it, one on either side, and further ones an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -106,20 +107,19 @@ def deviations(draw: st.DrawFn, sizes: list[int]) -> tuple[float, ...]:
 
 @st.composite
 def per_dimension(draw: st.DrawFn, count: int) -> tuple[float, ...]:
-    """Positive numbers over a decade, equal or apart by a twentieth of it, in any order; now and then a single one for all.
+    """Positive numbers over a decade, at least two different ones where there is room, with ties, in any order.
 
     Nearly equal ones are left out: a wrong pairing of them with the data is a saddle too flat for float64 to leave.
     """
-    levels = [10.0 ** (step / 20) for step in draw(st.lists(st.integers(-10, 10), min_size=1, max_size=count))]
-    return tuple(draw(st.permutations((levels * count)[:count]))) if len(levels) > 1 else (levels[0],)
+    steps = draw(st.lists(st.integers(-10, 10), min_size=min(2, count), max_size=count, unique=True))
+    return tuple(draw(st.permutations([10.0 ** (step / 20) for step in (steps * count)[:count]])))
 
 
 @st.composite
 def real_matrix(draw: st.DrawFn, rows: int) -> tuple[tuple[float, ...], ...]:
-    """Matrices with up to two columns more than rows, entries of either sign, zeros among them."""
-    entry = st.integers(-30, 30).map(lambda tenths: tenths / 10)
-    columns = draw(st.integers(1, rows + 2))
-    return tuple(tuple(draw(entry) for _ in range(columns)) for _ in range(rows))
+    """Matrices in general position with up to two columns more than rows."""
+    columns, generator = draw(st.integers(1, rows + 2)), Random(draw(st.integers(0, 2**32)))
+    return tuple(tuple(generator.gauss(0, 2) for _ in range(columns)) for _ in range(rows))
 
 
 def width(domain: Width, regime: Regime, sizes: list[int]) -> st.SearchStrategy[int]:
