@@ -19,6 +19,27 @@ EXAMPLES = {
     },
     "ce-balanced-etf": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "bias": True},
     "ce-imbalanced-relu": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
+    "mse-deep-linear-balanced": {
+        "class_counts": (6, 6, 6),
+        "depth": 3,
+        "widths": (2, 4, 3),
+        "weight_decay": (0.01, 0.02, 0.03),
+        "feature_decay": 0.001,
+    },
+    "mse-deep-linear-balanced-bias": {
+        "class_counts": (6, 6, 6, 6),
+        "depth": 2,
+        "widths": (2, 5),
+        "weight_decay": (0.01, 0.02),
+        "feature_decay": 0.001,
+    },
+    "mse-deep-linear-imbalanced": {
+        "class_counts": (20, 5, 10, 10),
+        "depth": 2,
+        "widths": 3,
+        "weight_decay": 0.01,
+        "feature_decay": 0.003,
+    },
     "mse-imbalanced": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
     "vae-fixed-variance": {
         "theta": (0.5, 2.0, 1.0),
