@@ -102,14 +102,14 @@ def problem_bounds(problem: Problem, bindings: Mapping[sp.Basic, Any], point: Si
     return bounds
 
 
-def _wrong_probabilities(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"]) -> Float64[Tensor, "K N"]:
+def wrong_probabilities(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"]) -> Float64[Tensor, "K N"]:
     """Softmax probabilities with the correct entry set to zero: small ones keep their relative accuracy."""
     return torch.softmax(z, 0) * (1 - y)
 
 
-def _mean_entropy(wrong: Float64[Tensor, "K N"]) -> Tensor:
-    """Mean entropy of the columns, given their wrong-class probabilities."""
-    return _entropies(wrong).mean()
+def mean_entropy(wrong: Float64[Tensor, "K N"], shares: Float64[Tensor, " N"] | None = None) -> Tensor:
+    """Mean entropy of the columns, given their wrong-class probabilities; weighted where their shares are given."""
+    return _entropies(wrong).mean() if shares is None else (shares * _entropies(wrong)).sum()
 
 
 def _entropies(wrong: Float64[Tensor, "K N"]) -> Float64[Tensor, " N"]:
@@ -129,7 +129,7 @@ def dual_bound_cross_entropy(
     first, a common shift of the columns (mixed with the class frequencies to stay positive) the second.
     """
     samples = z.shape[1]
-    wrong = _wrong_probabilities(z, y)
+    wrong = wrong_probabilities(z, y)
     residual = wrong - y * wrong.sum(0)  # P − Y
     if with_bias:
         residual = residual - residual.mean(1, keepdim=True)
@@ -143,7 +143,7 @@ def dual_bound_cross_entropy(
     return (
         float(-torch.xlogy(p.clamp(min=0), p.clamp(min=0)).sum(0).mean())
         if with_bias
-        else float(_mean_entropy(shrink * wrong))
+        else float(mean_entropy(shrink * wrong))
     )
 
 
@@ -169,7 +169,7 @@ def copositive_bound(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay
     """
     samples = z.shape[1]
     counts = y.sum(1)
-    wrong = (_wrong_probabilities(z, y) @ y.T) / counts
+    wrong = (wrong_probabilities(z, y) @ y.T) / counts
     wrong = wrong * (1 - torch.eye(len(counts), dtype=DTYPE))
 
     def shrunk(factor: float) -> tuple[Tensor, bool]:

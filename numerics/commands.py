@@ -11,6 +11,8 @@ from rich.status import Status
 
 from numerics.compare import Comparison, compare
 from numerics.optimise import Ending, Solution, choose_device
+from numerics.refutation import hold_against_published, status
+from numerics.tolerances import CERTIFICATE_GAP
 from numerics.training import Training, train
 from theory.arguments import parse_assignments, print_json, shown_parameters
 from theory.claim import Claim, find
@@ -62,12 +64,38 @@ def _report_interruption(solution: Solution) -> int:
 
 
 def _print_training(comparison: Comparison, result: dict) -> None:
-    print(
-        f"value     {comparison.value:.15g}\npredicted {comparison.predicted:.15g}\ngap       {comparison.gap:.1e} (relative)"
-    )
+    print(f"value     {comparison.value:.15g}")
+    if result["predicted"] is not None:
+        print(f"predicted {comparison.predicted:.15g}\ngap       {comparison.gap:.1e} (relative)")
     for name, deviation in comparison.deviations.items():
         print(f"{name} deviates by {deviation:.1e}")
     print(f"{result['starts']} starts, {result['endings']}, {result['seconds']:.2f} s on {result['device']}")
+
+
+def _certify_refutation(claim: Claim, instance: Instance, solution: Solution, as_json: bool) -> int:
+    """Hold the trained point against every point of the published structure; fails where the claim should hold and does not."""
+    (found,) = hold_against_published(claim, [instance], solution.best_point())
+    known = status(claim.refutation, instance)
+    result = {
+        "id": claim.id,
+        "parameters": shown_parameters(claim, instance),
+        "upper": found.upper,
+        "lower": found.lower,
+        "gap": found.gap,
+        "rigorous": found.rigorous,
+        "refutes": found.refutes,
+        "known": known,
+        "seconds": solution.seconds,
+        "device": solution.device,
+    }
+    if as_json:
+        print_json(result)
+    else:
+        print(f"upper {found.upper:.15g} (trained)\nlower {found.lower:.15g} (every point of the published structure)")
+        print(f"gap   {found.gap:.1e} (relative): {'a counterexample' if found.refutes else 'no counterexample'}")
+        print(f"known {known} at these sizes")
+    failed = found.refutes or abs(found.gap) > CERTIFICATE_GAP if known == "holds" else False
+    return CHECK_FAILED if failed else DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,13 +120,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if solution.interrupted:
         return _report_interruption(solution)
     comparison = compare(claim, solution)[0]
+    if options.command == "certify" and claim.refutation is not None:
+        return _certify_refutation(claim, instance, solution, options.json)
     if options.command == "train":
         result = {
             "id": claim.id,
             "parameters": shown_parameters(claim, instance),
             "value": comparison.value,
-            "predicted": comparison.predicted,
-            "gap": comparison.gap,
+            "predicted": None if claim.prediction.value is None else comparison.predicted,
+            "gap": None if claim.prediction.value is None else comparison.gap,
             "deviations": comparison.deviations,
             "starts": options.starts * training.rounds[0],
             "seed": options.seed,

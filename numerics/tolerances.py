@@ -48,3 +48,7 @@ SAME_MINIMUM = 1e-13
 
 ROUNDED = 1e-14
 """Rounding of a bound of a chain, relative to the largest value of the chain: differences of large terms."""
+
+REFUTED_BY = 1e-6
+"""By how much, relative, a counterexample must lie below the bound on the published structure: far above rounding and above
+what a trained point of that structure could miss."""

@@ -64,7 +64,7 @@ class ByClaim(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         parameters = nodeid.partition("[")[2].rstrip("]")
-        named = [claim_id for claim_id in registry() if f"{parameters}-".startswith(f"{claim_id}-")]
+        named = [claim_id for claim_id in registry() if f"-{claim_id}-" in f"-{parameters}-"]
         return max(named, key=len, default=nodeid)
 
 
@@ -85,16 +85,18 @@ def ledger(request: pytest.FixtureRequest) -> Ledger:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "claim" in metafunc.fixturenames:
-        claims = registry()
-        metafunc.parametrize("claim", list(claims.values()), ids=list(claims), scope="session")
+    for name, refuted in (("claim", False), ("refuted", True)):
+        if name in metafunc.fixturenames:
+            chosen = {c.id: c for c in registry().values() if (c.refutation is not None) == refuted}
+            metafunc.parametrize(name, list(chosen.values()), ids=list(chosen), scope="session")
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     """Attach to the report of a test, where it ran, what it found on its claim."""
     report = (yield).get_result()
-    claim = getattr(item, "callspec", None) and item.callspec.params.get("claim")
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    claim = parameters.get("claim") or parameters.get("refuted")
     if claim is not None and (call.when == "call" or report.failed):
         report.found = [claim.id, item.config.stash[Ledger.key].take_fresh(), call.duration]
 

@@ -191,9 +191,9 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
     batch = []
     for position, ratio in enumerate(draw(ratios(size))):
         values = {**shared, **{name: draw(powers_of_ten(*_decades(name))) for name in free}}
-        thresholds = claim.prediction.thresholds
-        if thresholds:
-            threshold = thresholds[position % len(thresholds)]
+        thresholds = claim.prediction.thresholds or (claim.prediction.yardstick,)
+        threshold = thresholds[position % len(thresholds)]
+        if threshold is not None:
             within = directions_within(claim, threshold, values)
             direction = draw(st.integers(1, within))
             values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)

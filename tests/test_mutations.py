@@ -86,7 +86,10 @@ def evidence(claim: Claim) -> Evidence:
     return Evidence(claim, examinations)
 
 
-@pytest.mark.parametrize("claim", registry().values(), ids=registry())
+NOT_REFUTED = {claim.id: claim for claim in registry().values() if claim.refutation is None}
+
+
+@pytest.mark.parametrize("claim", NOT_REFUTED.values(), ids=NOT_REFUTED)
 def test_mutants_are_killed(claim, record_property):
     facts = evidence(claim)
     tried = list(mutants(claim))

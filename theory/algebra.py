@@ -379,6 +379,12 @@ class ConcreteArrays:
     def logdet_of_gram(self, s: sp.Matrix) -> sp.Expr:
         return sp.log((s * s.T).det())
 
+    def apply_layers(self, layers: tuple[sp.Matrix, ...], h: sp.Matrix) -> sp.Matrix:
+        return reduce(lambda below, w: w * below, layers, h)
+
+    def layer_decays(self, layers: tuple[sp.Matrix, ...], decay: sp.IndexedBase) -> sp.Expr:
+        return sum(decay[i] / 2 * self.squared_norm(w) for i, w in enumerate(layers, start=1))
+
 
 class Symbols(dict):
     """The parameters of a problem standing for themselves, with some replaced: ``Symbols({N: K*n})[N]`` is K n."""

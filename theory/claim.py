@@ -14,6 +14,7 @@ import sympy as sp
 from theory.errors import ParameterError
 from theory.problem import Problem
 from theory.proof import Prediction, Proof
+from theory.refutation import Refutation
 
 
 class Verdict(StrEnum):
@@ -50,7 +51,8 @@ class Claim:
     """For this problem, at all parameters of its domain, every global minimiser has the predicted structure.
 
     ``statement`` is Markdown for the book; ``{name}`` in it stands for the LaTeX of a named result of the derivation, so
-    that no formula is written twice. ``derive`` goes from the problem to proof and prediction.
+    that no formula is written twice. ``derive`` goes from the problem to proof and prediction. ``refutation`` says why and
+    where the claim is false as published; the prediction is then what is left of it.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Claim:
     statement: str
     problem: Problem
     derive: Callable[[Problem], Derivation]
+    refutation: Refutation | None = None
 
     @cached_property
     def derivation(self) -> Derivation:

@@ -17,13 +17,14 @@ from theory.problem import REQUIRED, Instance
 def predict(claim: Claim, instance: Instance) -> dict:
     """Return the prediction at concrete parameters, as ``predict --json`` prints it, in the order the user gave."""
     prediction = claim.prediction
-    value = to_numbers(evaluate_exactly(prediction.value, instance.bindings))
+    value = None if prediction.value is None else to_numbers(evaluate_exactly(prediction.value, instance.bindings))
     invariants = {
         i.name: instance.in_user_order(
             to_numbers(evaluate_exactly(prediction.invariants[i.name], instance.bindings)),
             2 if i.kind == "matrix" else 0,
         )
         for i in claim.problem.invariants
+        if i.name in prediction.invariants
     }
     collapsed = to_numbers(evaluate_exactly(prediction.collapsed, instance.bindings))
     return {
@@ -31,7 +32,7 @@ def predict(claim: Claim, instance: Instance) -> dict:
         "parameters": shown_parameters(claim, instance),
         "value": value,
         "invariants": invariants,
-        "collapsed": instance.in_user_order(collapsed),
+        "collapsed": instance.in_user_order(collapsed) if prediction.thresholds else [],
     }
 
 
@@ -63,8 +64,8 @@ def _show(claim: Claim, as_json: bool) -> int:
                 "verdict": str(claim.verdict),
                 "statement": claim.rendered_statement(),
                 "parameters": parameters,
-                "value": str(prediction.value.expression),
-                "threshold_ratio": str(prediction.threshold.ratio),
+                "value": None if prediction.value is None else str(prediction.value.expression),
+                "threshold_ratio": str(prediction.threshold.ratio) if prediction.thresholds else None,
                 "steps": [{"name": s.name, "says": s.says, "latex": s.latex()} for s in proof.steps],
                 "lemmas": [{"name": x.name, "says": x.says, "source": x.source} for x in proof.lemmas],
                 "bounds": [
@@ -80,9 +81,12 @@ def _show(claim: Claim, as_json: bool) -> int:
     print("parameters")
     for p in parameters:
         print(f"  {p['name']}: {p['domain']}{'' if p['required'] else ' (optional)'}; {p['means']}")
-    print(
-        f"\nvalue\n  {prediction.value.expression}\n\nalive where this exceeds 1\n  {prediction.threshold.ratio}\n\nsteps"
-    )
+    print(f"\nvalue\n  {'no closed form' if prediction.value is None else prediction.value.expression}")
+    for threshold in prediction.thresholds:
+        print(
+            f"\nalive where this exceeds 1{f' ({threshold.telling})' if threshold.telling else ''}\n  {threshold.ratio}"
+        )
+    print("\nsteps")
     for step in proof.steps:
         print(f"  {step.name}: {step.says}")
     print("\nlemmas")
@@ -94,20 +98,27 @@ def _show(claim: Claim, as_json: bool) -> int:
     return DONE
 
 
+def _in_rows(array: list) -> str:
+    """Return nested lists as rows of numbers, with an empty line between layers."""
+    if not isinstance(array[0], list):
+        return "  " + "  ".join(f"{x: .9g}" for x in array)
+    return ("\n\n" if isinstance(array[0][0], list) else "\n").join(map(_in_rows, array))
+
+
 def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
     result = predict(claim, claim.problem.instance(**parse_assignments(words, claim.problem.data_view)))
     if as_json:
         print_json(result)
         return DONE
-    print(f"{claim.id}\nvalue {result['value']:.15g}")
+    print(f"{claim.id}\nvalue {'has no closed form' if result['value'] is None else format(result['value'], '.15g')}")
     for name, value in result["invariants"].items():
         if isinstance(value, list):
             print(name)
-            for row in value:
-                print("  " + "  ".join(f"{x: .9g}" for x in row))
+            print(_in_rows(value))
         else:
             print(f"{name} {value:.9g}")
-    print("collapsed " + " ".join("yes" if c else "no" for c in result["collapsed"]))
+    if result["collapsed"]:
+        print("collapsed " + " ".join("yes" if c else "no" for c in result["collapsed"]))
     return DONE
 
 

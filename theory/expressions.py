@@ -81,7 +81,15 @@ def provably_nonnegative(expression: sp.Expr) -> bool:
     Sizes are shifted by their smallest value first, so that K − 1 is seen to be positive.
     """
     shifted = _above_least(expression)
-    return any(form(shifted).is_nonnegative for form in _FORMS)
+    return any(form(shifted).is_nonnegative for form in _FORMS) or _has_nonnegative_coefficients(shifted)
+
+
+def _has_nonnegative_coefficients(expression: sp.Expr) -> bool:
+    """Tell whether the expression is a polynomial in nonnegative symbols whose coefficients are numbers ≥ 0."""
+    symbols = sorted(expression.free_symbols, key=str)
+    if not symbols or not all(s.is_nonnegative for s in symbols) or not expression.is_polynomial(*symbols):
+        return False
+    return all(c.is_nonnegative for c in sp.Poly(expression, *symbols, domain="EX").coeffs())
 
 
 def provably_positive(expression: sp.Expr) -> bool:
@@ -121,7 +129,8 @@ def equal(left: sp.Expr, right: sp.Expr) -> bool:
             bodies = [(limits, sp.simplify(body)) for limits, body in by_limits.items()]
             difference = rest + sum(_summed(body, limits) for limits, body in bodies)
     difference = _above_least(difference)
-    return any(form(difference) == 0 for form in (sp.expand, with_merged_powers, sp.simplify, _with_split_logarithms))
+    forms = (sp.expand, with_merged_powers, sp.simplify, _with_split_logarithms)
+    return any(form(difference) == 0 for form in forms) or _with_split_logarithms(with_merged_powers(difference)) == 0
 
 
 def _summed(body: sp.Expr, limits: tuple) -> sp.Expr:

@@ -361,16 +361,19 @@ class Prediction:
     ``thresholds``: which classes or directions collapse; the first one is the claim's own. ``named``: further results the
     statement refers to. ``branches``: the invariants at a jump, where ``ALIVE[k]`` says on which of the two global
     minimisers direction k is.
-    ``keeps_prior``: the further condition under which a zero direction k has collapsed, its posterior equal to the prior.
+    ``value`` is None, and ``invariants`` are only some, where there is no closed form; ``yardstick`` then says how far a
+    class is from collapse, for drawing alone. ``keeps_prior``: the further condition under which a zero direction k has
+    collapsed, its posterior equal to the prior.
     """
 
-    value: Formula
+    value: Formula | None
     invariants: dict[str, Formula]
     thresholds: tuple[Threshold, ...]
     named: dict[str, sp.Expr] = field(default_factory=dict)
     branches: dict[str, Formula] = field(default_factory=dict)
 
     keeps_prior: sp.Basic = sp.true
+    yardstick: Threshold | None = None
 
     @property
     def threshold(self) -> Threshold:
@@ -378,6 +381,8 @@ class Prediction:
 
     @property
     def collapsed(self) -> Formula:
+        if not self.thresholds:
+            return Formula(sp.false, ())
         zero = self.threshold.collapsed
         return zero.replace_expression(sp.And(zero.expression, self.keeps_prior))
 

@@ -219,6 +219,14 @@ _BIAS = (
 )
 
 
+def balanced_layers(q: sp.Expr, frame: SymbolicMatrix, samples: sp.Expr) -> SimpleNamespace:
+    """Return W_l = √(μ/λ_l) F and H = √(μ/(λ_H n)) F with μ = Λ^(1/(M+1)) q^(2/(M+1)), the same for all factors."""
+    root = decay_product ** (1 / (2 * (M + 1))) * q ** (1 / (M + 1))
+    size = root / sp.sqrt(feature_decay * samples)
+    h = SymbolicMatrix(frame.size, size * frame.diagonal, tuple((size * a, b) for a, b in frame.rank_one))
+    return SimpleNamespace(layers=SymbolicLayers(root, frame, M, layer_decay, decay_product / feature_decay), H=h)
+
+
 class DeepDirections:
     """The derivation that the claims on deep linear MSE share: one direction at every depth, layers, statistics and chain.
 
@@ -244,13 +252,6 @@ class DeepDirections:
                 ((sp.Rational(1, 2), sp.sqrt(x) - sp.sqrt(total)),),
             )
         )
-
-    def layers(self, q: sp.Expr, frame: SymbolicMatrix, samples: sp.Expr) -> SimpleNamespace:
-        """Return W_l = √(μ/λ_l) F and H = √(μ/(λ_H n)) F with μ = Λ^(1/(M+1)) q^(2/(M+1)), the same for all factors."""
-        root = decay_product ** (1 / (2 * (M + 1))) * q ** (1 / (M + 1))
-        size = root / sp.sqrt(feature_decay * samples)
-        h = SymbolicMatrix(frame.size, size * frame.diagonal, tuple((size * a, b) for a, b in frame.rank_one))
-        return SimpleNamespace(layers=SymbolicLayers(root, frame, M, layer_decay, decay_product / feature_decay), H=h)
 
     def minimum(self, samples: sp.Expr, index: sp.Expr) -> sp.Expr:
         """Return the predicted singular value of the direction with that many samples."""
@@ -325,7 +326,7 @@ def derive_orthogonal_frame(problem: Problem) -> Derivation:
     """Derive the minimiser without a bias, for every depth, all widths and all class counts: an axis for each class."""
     deep = DeepDirections()
     q_k = sp.IndexedBase("q", positive=True)
-    v = deep.layers(q_k[k], SymbolicMatrix.identity(K), n_k[k])
+    v = balanced_layers(q_k[k], SymbolicMatrix.identity(K), n_k[k])
     point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {q_k: deep.minimum(n_k[k], k)})
     summed = sum_over(deep.best.function.subs({deep.q: q_k[k], deep.count: n_k[k]}), k, K)
     deep.record(
@@ -362,7 +363,7 @@ def derive_simplex_frame(problem: Problem) -> Derivation:
     # S classes, all alike, in the array algebra of I_S and the ones: the ETF of S = R + 1 kept classes, with b = 1/K.
     kept = sp.Symbol("S", integer=True, positive=True)
     frame = SymbolicMatrix.identity(kept) - SymbolicMatrix.ones(kept) * (1 / kept)
-    v = deep.layers(deep.q, frame, sym.n)
+    v = balanced_layers(deep.q, frame, sym.n)
     best = deep.minimum(sym.n, sp.Integer(1)).xreplace({ALIVE[1]: ALIVE[k]})
     point = StructuredPoint(problem, SymbolicArrays(kept, sym.n), v, {deep.q: best})
     v.b = 1 / K

@@ -1,0 +1,94 @@
+"""Counterexamples held against every point of the published structure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import sympy as sp
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from numerics.arrays import DTYPE, ROUNDED_AWAY, evaluate, setting, stack_bindings
+from numerics.certificates import separable_bounds
+from numerics.tolerances import REFUTED_BY
+from theory.claim import Claim
+from theory.expressions import Formula
+from theory.problem import Instance
+from theory.refutation import Refutation
+from theory.symbols import K, M, decay_product, feature_decay, layer_decay, n
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """``upper``: the loss at a trained point; ``lower``: below the loss at every point of the published structure."""
+
+    upper: float
+    lower: float
+    rigorous: bool = False
+
+    @property
+    def gap(self) -> float:
+        """(upper − lower) / |lower|: negative where the point beats the published structure."""
+        return (self.upper - self.lower) / abs(self.lower)
+
+    @property
+    def refutes(self) -> bool:
+        return self.gap < -REFUTED_BY
+
+
+def hold_against_published(
+    claim: Claim, instances: Sequence[Instance], points: SimpleNamespace
+) -> list[Counterexample]:
+    """Compare trained points (variables [instances, rows, columns]) with the best of the published structure."""
+    points = SimpleNamespace(**{name: a.to("cpu", DTYPE) for name, a in vars(points).items()})
+    bindings = stack_bindings(instances)
+    xp, data = setting(claim.problem, bindings)
+    uppers = claim.problem.loss(xp, points, data, bindings)
+    lowers = separable_bounds(claim.refutation.least, bindings)
+    return [Counterexample(u, low) for u, low in zip(uppers.tolist(), lowers.tolist(), strict=True)]
+
+
+def status(refutation: Refutation, instance: Instance) -> str:
+    """Return "holds", "refuted" or "open": what is known at these sizes."""
+    sizes = {symbol: instance.bindings[symbol] for symbol in (K, M)}
+    if refutation.holds_where.subs(sizes) == sp.true:
+        return "holds"
+    return "refuted" if refutation.refuted_where.subs(sizes) == sp.true else "open"
+
+
+def block_logits(sizes: Sequence[int], margin: float) -> Float64[Tensor, "K K"]:
+    """Return the logits, one column a class, of simplices of these sizes whose correct logits are the margin."""
+    return torch.block_diag(
+        *[margin * s / (s - 1) * (torch.eye(s, dtype=DTYPE) - torch.ones(s, s, dtype=DTYPE) / s) for s in sizes]
+    )
+
+
+def simplex_logits(classes: int, margin: float) -> Float64[Tensor, "K K"]:
+    """Return the logits of the published structure: one simplex with this margin between correct and wrong logits."""
+    return margin * (torch.eye(classes, dtype=DTYPE) - torch.ones(classes, classes, dtype=DTYPE) / classes)
+
+
+def loss_at_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> float:
+    """Return the loss at balanced layers with these symmetric mean logits; all widths of the instance must be K."""
+    bindings = stack_bindings([instance])
+    depth, total = bindings[M], bindings[decay_product][0]
+    sizes, axes = torch.linalg.eigh(logits)
+    sizes = torch.where(sizes > ROUNDED_AWAY * sizes.max(), sizes, 0.0)
+    shared = total ** (1 / (depth + 1)) * (bindings[n] ** 0.5 * sizes.clamp(min=0)) ** (2 / (depth + 1))
+
+    def factor(decay: Tensor) -> Tensor:
+        return (axes * (shared / decay).sqrt()) @ axes.mT
+
+    xp, data = setting(claim.problem, bindings)
+    point = {f"W_{i + 1}": factor(bindings[layer_decay][0, i])[None] for i in range(depth)}
+    point["H"] = (factor(bindings[feature_decay][0]) @ data.Y / bindings[n] ** 0.5)[None]
+    return float(claim.problem.loss(xp, SimpleNamespace(**point), data, bindings))
+
+
+def objective_at(refutation: Refutation, objective: sp.Expr, instance: Instance, margin: float) -> float:
+    """Evaluate an objective of the refutation at a margin."""
+    bindings = {**stack_bindings([instance]), refutation.t: torch.tensor([margin], dtype=DTYPE)}
+    return float(evaluate(Formula(objective), bindings))

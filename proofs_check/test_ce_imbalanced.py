@@ -1,0 +1,117 @@
+"""What only ce-imbalanced needs: class means of unequal classes form no simplex ETF, except for two classes."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+from typing import Any
+
+import hypothesis
+import pytest
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from numerics.certificates import mean_entropy, wrong_probabilities
+from numerics.invariants import helmert, measure
+from numerics.optimise import minimise
+from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
+from numerics.training import train
+from proofs_check.report import Ledger
+from proofs_check.strategies import class_counts, powers_of_ten
+from theory.claim import find
+from theory.problem import Instance, Variable
+from theory.symbols import K, N, feature_decay, weight_decay
+
+CLAIM = find("ce-imbalanced")
+STARTS = 4
+EXCESS = 1e-7
+"""By how much, relative, the best point with class means on an ETF must lie above the trained one: above what rounding and
+certificates (CERTIFICATE_GAP) leave open."""
+
+
+def simplex(classes: int) -> Tensor:
+    """Return K vectors in K − 1 dimensions, as columns, with Gram matrix I − J/K."""
+    return helmert(classes).mT.contiguous()
+
+
+def best_on_simplex(instance: Instance) -> tuple[float, float]:
+    """Return an upper and a lower bound on the least loss over points with class means r · (simplex ETF), r ≥ 0.
+
+    For any probabilities P with residuals A = I − P (one column a class) the loss lies above
+    Σ_k (n_k/N) entropy(p_k) + (r²/2) [λ_H Σ_k n_k (1 − 1/K) − tr(D AᵀA D (I − J/K)) / (N² λ_W)], D = diag(n_k): tangents of
+    the cross-entropy, then the best W. Where the bracket is not negative the entropy alone is a lower bound.
+    """
+    counts = torch.tensor(instance.values["class_counts"], dtype=torch.float64)
+    classes, frame = len(counts), simplex(len(counts))
+
+    def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
+        h = (v.r * frame) @ data.Y
+        fit = xp.total(xp.column_cross_entropy(v.W @ h, data.Y)) / p[N]
+        decays = p[weight_decay] / 2 * xp.squared_norm(v.W)
+        return fit + decays + p[feature_decay] / 2 * xp.total(xp.column_squares(h))
+
+    scale = (feature_decay / weight_decay) ** 0.25
+    problem = dataclasses.replace(
+        CLAIM.problem, loss=loss, variables=(Variable("W", (K, K - 1), scale), Variable("r", (K / K, K / K), 1 / scale))
+    )
+    solution = minimise(problem, [instance], starts=STARTS)
+    point = solution.best_point()
+    labels = torch.eye(classes, dtype=torch.float64)
+    wrong = wrong_probabilities(point.W[0] @ (point.r[0] * frame), labels)
+    residual = (torch.diag(wrong.sum(0)) - wrong) * counts
+    projection = labels - 1 / classes
+    decays = instance.values["weight_decay"] * instance.values["feature_decay"]
+    allowed = counts.sum() ** 2 * decays * (counts * projection.diagonal()).sum()
+    size = torch.trace(residual.mT @ residual @ projection)
+    shrink = min(1.0, float((allowed / size).sqrt()))
+    shares = counts / counts.sum()
+    return float(solution.best_value()), float(mean_entropy(shrink * wrong, shares))
+
+
+@st.composite
+def unequal(draw: st.DrawFn) -> Instance:
+    """Unequal counts of 3 to 6 classes, and decays under which some class is alive."""
+    classes = draw(st.integers(3, 6))
+    counts = draw(class_counts([1] * (classes - 1) + [1]))
+    weight = draw(powers_of_ten(-4, -1))
+    product = draw(powers_of_ten(-3, -0.5)) * max(counts) / sum(counts) ** 2 / classes
+    return CLAIM.problem.instance(class_counts=counts, weight_decay=weight, feature_decay=product / weight)
+
+
+def test_unequal_classes_form_no_simplex(ledger: Ledger) -> None:
+    """No point with class means on a simplex ETF reaches the trained value."""
+
+    @hypothesis.seed(ledger.seed)
+    @hypothesis.settings(max_examples=6)
+    @hypothesis.given(unequal())
+    def no_simplex(instance: Instance) -> None:
+        training = train(CLAIM, [instance], STARTS, 0, ledger.device)
+        (certificate,) = training.certificates
+        assert certificate.gap <= CERTIFICATE_GAP
+        upper, lower = best_on_simplex(instance)
+        assert lower <= upper * (1 + CERTIFICATE_GAP)
+        assert lower > certificate.upper * (1 + EXCESS)
+
+    no_simplex()
+
+
+def test_the_bound_on_simplices_is_no_wider_than_it_should_be() -> None:
+    """With equal classes the simplex ETF is optimal: there the bound must not exceed the minimum."""
+    instance = CLAIM.problem.instance(class_counts=(4, 4, 4), weight_decay=0.01, feature_decay=0.002)
+    solution = minimise(CLAIM.problem, [instance], starts=STARTS)
+    upper, lower = best_on_simplex(instance)
+    value = float(solution.best_value())
+    assert upper == pytest.approx(value, rel=1e-12)
+    assert lower == pytest.approx(value, rel=CERTIFICATE_GAP)
+
+
+@pytest.mark.parametrize("counts", [(100, 1), (7, 3)])
+def test_two_classes_form_a_simplex_whatever_their_counts(counts: tuple[int, int]) -> None:
+    instance = CLAIM.problem.instance(class_counts=counts, weight_decay=0.001, feature_decay=0.0005)
+    solution = minimise(CLAIM.problem, [instance], starts=STARTS)
+    point = SimpleNamespace(**vars(solution.best_point()))
+    gram = measure(CLAIM, [instance], point)["mean_gram"][0]
+    etf = torch.eye(2, dtype=torch.float64) - 1 / 2
+    assert float(gram.trace()) > 0.1
+    assert float((gram / gram.trace() - etf).norm()) <= INVARIANT
