@@ -1,22 +1,23 @@
 """Hypothesis strategies that build valid instances from the domains of a claim, by construction.
 
-A *batch* is a tuple of instances of equal sizes: they are trained together. Each batch crosses a threshold: it has an
-instance exactly on it, one close to it, one on either side, and further ones anywhere over decades.
+A *batch* is a tuple of instances of equal sizes: they are trained together. Each batch crosses every threshold of the claim:
+it has an instance exactly on it, one close to it, one on either side, and further ones anywhere over decades.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import sympy as sp
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 from numerics.arrays import evaluate, stack_bindings
 from theory.claim import Claim
 from theory.expressions import Formula
-from theory.problem import ClassCounts, Flag, Instance, PositiveReal, PositiveReals, Width
+from theory.problem import ClassCounts, Flag, Instance, PositiveReal, PositiveReals, Width, WidthPair
+from theory.proof import Threshold
 
 BATCH_SIZE = 6
 LARGEST_K = 8
@@ -27,8 +28,12 @@ BALANCED_COUNTS = (3, 1, 2, 5, 10)
 ALIVE = (0.3, 3.0)
 """Decades above its threshold that one class or direction is drawn at; the others lie up to four decades further off, where
 the conditioning of the problem, which grows with this distance, reaches what float64 training still resolves."""
-
-_ratio = sp.Symbol("ratio", positive=True)
+OTHER = (-2.0, 2.0)
+"""Decades around the other thresholds of a claim."""
+DECADE = math.log(10.0)
+CLOSEST = 1e-15
+"""How closely the logarithm of a tuned parameter is found: a few units in the last place, so that instances lie exactly on
+their threshold up to rounding."""
 
 
 def powers_of_ten(low: float, high: float) -> st.SearchStrategy[float]:
@@ -107,6 +112,20 @@ def width(domain: Width, regime: Regime, sizes: list[int]) -> st.SearchStrategy[
     return st.integers(max(lowest, first), max(lowest, last))
 
 
+def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int, int]]:
+    """Pairs of widths of a regime, the first at most the number of directions, the second below it or above.
+
+    A group of equal directions is cut by either width or, where it has enough members, by both in different places.
+    """
+    directions = sum(sizes)
+    narrow = width(Width(), regime, sizes)
+    if not (regime.cut or regime.narrow):
+        return st.tuples(st.just(directions), st.integers(1, 2 * directions))
+    smaller = narrow.flatmap(lambda d_1: st.tuples(st.just(d_1), st.integers(1, d_1 + 2)))
+    both = st.tuples(narrow, narrow).map(lambda pair: (max(pair), min(pair)))
+    return st.one_of(smaller, both, st.tuples(st.just(directions), narrow))
+
+
 def ratios(size: int) -> st.SearchStrategy[list[float]]:
     """Ratios to the threshold (alive above 1) for the instances of a batch."""
     close = st.builds(lambda e, side: 1 + side * 10.0**e, st.floats(-8, -4), st.sampled_from((-1, 1)))
@@ -116,35 +135,46 @@ def ratios(size: int) -> st.SearchStrategy[list[float]]:
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
 
 
-@cache
-def tuned_formula(claim: Claim) -> sp.Expr:
-    """Solve ratio = r for the parameter that crosses the threshold."""
-    threshold = claim.prediction.threshold
-    (solution,) = sp.solve(threshold.ratio - _ratio, threshold.tuned)
-    return solution
+def at_ratio(claim: Claim, threshold: Threshold, values: dict[str, Any], direction: int, ratio: float) -> Instance:
+    """Return the instance whose given direction (from 1) lies at this ratio to a threshold.
+
+    The threshold's own parameter, a number or a list, is multiplied by a common factor. The ratio is monotone in it: it is
+    followed over decades until it passes the target.
+    """
+    name = tuned_name(claim, threshold, values)
+    formula = Formula(threshold.ratio, ((threshold.index, threshold.count),))
+
+    def instance(exponent: float) -> Instance:
+        return claim.problem.instance(**{**values, name: _multiplied(values[name], math.exp(exponent))})
+
+    def above(exponent: float) -> float:
+        reached = evaluate(formula, stack_bindings([instance(exponent)]))[0, direction - 1]
+        return float(reached.log()) - math.log(ratio)
+
+    low = high = 0.0
+    while above(low) * above(high) > 0:
+        low, high = low - DECADE, high + DECADE
+    return instance(0.0 if low == high else brentq(above, low, high, xtol=CLOSEST, rtol=CLOSEST))
 
 
-def at_ratio(claim: Claim, values: dict[str, Any], direction: int, ratio: float) -> Instance:
-    """Return the instance whose given direction (from 1) lies at this ratio to its threshold."""
-    threshold = claim.prediction.threshold
-    tuned = tuned_name(claim)
-    trial = claim.problem.instance(**values, **{tuned: 1.0})
-    formula = Formula(tuned_formula(claim).subs(_ratio, sp.Float(ratio, 17)), ((threshold.index, threshold.count),))
-    solved = evaluate(formula, stack_bindings([trial]))[0, direction - 1]
-    return claim.problem.instance(**values, **{tuned: float(solved)})
+def tuned_name(claim: Claim, threshold: Threshold, values: dict[str, Any]) -> str:
+    """Return the name of the parameter that sets the symbol the threshold is tuned by."""
+    before = claim.problem.instance(**values).bindings[threshold.tuned]
+    for parameter in claim.problem.parameters:
+        if isinstance(parameter.domain, PositiveReal | PositiveReals):
+            moved = {**values, parameter.name: _multiplied(values[parameter.name], 2.0)}
+            if claim.problem.instance(**moved).bindings[threshold.tuned] != before:
+                return parameter.name
+    raise ValueError(f"{claim.id}: no parameter sets {threshold.tuned}")
 
 
-@cache
-def tuned_name(claim: Claim) -> str:
-    """Return the name of the parameter that the threshold is tuned by."""
-    trial = {p.name: p.name for p in claim.problem.parameters}
-    values = {**trial, claim.problem.sorted_parameter: (1,)}
-    return claim.problem.bind(values)[claim.prediction.threshold.tuned]
+def _multiplied(value: Any, factor: float) -> Any:
+    return tuple(factor * v for v in value) if isinstance(value, tuple) else factor * value
 
 
 @st.composite
 def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
-    """Draw a batch of instances of a claim in one regime."""
+    """Draw a batch of instances of a claim in one regime, ``size`` of them for each threshold."""
     sizes = draw(group_sizes(regime.cut))
     directions = sum(sizes)
     shared: dict[str, Any] = {}
@@ -161,17 +191,30 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 shared[parameter.name] = draw(width(domain, regime, sizes))
             case Flag():
                 shared[parameter.name] = regime.flag
+            case WidthPair():
+                shared[parameter.name] = draw(width_pair(regime, sizes))
             case PositiveReal():
                 free.append(parameter.name)
             case other:
                 raise NotImplementedError(f"no strategy for {type(other).__name__}")
-    tuned = tuned_name(claim)
-    within = min([directions, *(v for v in shared.values() if type(v) is int)])
     batch = []
-    for ratio in draw(ratios(size)):
-        values = {name: draw(powers_of_ten(*_decades(name))) for name in free if name != tuned}
-        batch.append(at_ratio(claim, {**shared, **values}, draw(st.integers(1, within)), ratio))
+    for threshold in claim.prediction.thresholds:
+        for ratio in draw(ratios(size)):
+            values = {**shared, **{name: draw(powers_of_ten(*_decades(name))) for name in free}}
+            direction = draw(st.integers(1, _within_rank(claim, threshold, values)))
+            # Where there are more thresholds the direction lies on either side of the others, and not too far off.
+            for other in claim.prediction.thresholds:
+                if other is not threshold and direction <= _within_rank(claim, other, values):
+                    values = dict(at_ratio(claim, other, values, direction, draw(powers_of_ten(*OTHER))).values)
+            batch.append(at_ratio(claim, threshold, values, direction, ratio))
     return tuple(batch)
+
+
+def _within_rank(claim: Claim, threshold: Threshold, values: dict[str, Any]) -> int:
+    """Return how many directions a threshold admits."""
+    bindings = stack_bindings([claim.problem.instance(**values)])
+    within = Formula(threshold.within_rank, ((threshold.index, threshold.count),))
+    return int(evaluate(within, bindings).sum())
 
 
 def _decades(name: str) -> tuple[float, float]:

@@ -173,7 +173,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Piece:
-    """A scalar function on ``lower`` ≤ variable ≤ ``upper``: a convex one plus a concave one.
+    """A scalar function on ``lower`` ≤ variable ≤ ``upper``: a convex one plus a concave one. With ends that cross it is empty.
 
     Where there is no upper end the concave part must be zero.
     """
@@ -330,7 +330,8 @@ class StructuredPoint:
             if isinstance(measured, SymbolicMatrix):
                 formula = Formula(measured.entry(sym.k, sym.j), ((sym.k, measured.size), (sym.j, measured.size)))
             else:
-                formula = Formula(sp.sympify(measured))
+                spectrum = ((sym.k, self.xp.size),) if invariant.kind == "spectrum" else ()
+                formula = Formula(sp.sympify(measured), spectrum)
             invariants[invariant.name] = formula.replace_expression(self.fill_in(sp.simplify(formula.expression)))
         branches = {}
         if any(threshold.jump for threshold in thresholds):
