@@ -30,6 +30,7 @@ from theory.problem import (
     PositiveReal,
     PositiveReals,
     Width,
+    WidthPair,
 )
 
 STARTS = 8
@@ -64,6 +65,11 @@ def _(domain: PositiveReal) -> float:
 @example_value.register
 def _(domain: Width) -> int:
     return 4
+
+
+@example_value.register
+def _(domain: WidthPair) -> tuple[int, int]:
+    return (4, 3)
 
 
 @example_value.register

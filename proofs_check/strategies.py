@@ -28,8 +28,8 @@ BALANCED_COUNTS = (3, 1, 2, 5, 10)
 ALIVE = (0.3, 3.0)
 """Decades above its threshold that one class or direction is drawn at; the others lie up to four decades further off, where
 the conditioning of the problem, which grows with this distance, reaches what float64 training still resolves."""
-OTHER = (-2.0, 2.0)
-"""Decades around the other thresholds of a claim."""
+OTHER = (-1.0, 1.0)
+"""Decades around the other thresholds of a claim that a direction is drawn at before it is taken to one of them."""
 DECADE = math.log(10.0)
 CLOSEST = 1e-15
 """How closely the logarithm of a tuned parameter is found: a few units in the last place, so that instances lie exactly on
@@ -126,12 +126,16 @@ def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int,
     return st.one_of(smaller, both, st.tuples(st.just(directions), narrow))
 
 
-def ratios(size: int) -> st.SearchStrategy[list[float]]:
-    """Ratios to the threshold (alive above 1) for the instances of a batch."""
+def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
+    """Ratios to a threshold (alive above 1) for the instances of a batch.
+
+    Where a claim has several thresholds the conditioning grows with all ratios together, and each has its share of the decades.
+    """
+    highest = ALIVE[1] / thresholds
     close = st.builds(lambda e, side: 1 + side * 10.0**e, st.floats(-8, -4), st.sampled_from((-1, 1)))
     off = powers_of_ten(-2.8, -1.0)  # from just outside the band in which a certificate decides
     below, above = off.map(lambda x: 1 - x), off.map(lambda x: 1 + x)
-    kinds = [st.just(1.0), below, above, powers_of_ten(*ALIVE), close, powers_of_ten(-3, ALIVE[1])]
+    kinds = [st.just(1.0), below, above, powers_of_ten(ALIVE[0], highest), close, powers_of_ten(-3, highest)]
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
 
 
@@ -199,7 +203,7 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 raise NotImplementedError(f"no strategy for {type(other).__name__}")
     batch = []
     for threshold in claim.prediction.thresholds:
-        for ratio in draw(ratios(size)):
+        for ratio in draw(ratios(size, len(claim.prediction.thresholds))):
             values = {**shared, **{name: draw(powers_of_ten(*_decades(name))) for name in free}}
             direction = draw(st.integers(1, _within_rank(claim, threshold, values)))
             # Where there are more thresholds the direction lies on either side of the others, and not too far off.

@@ -14,6 +14,7 @@ GOOD = {
     "ce-imbalanced-relu": {"class_counts": "3,2,1", "weight_decay": "0.1", "feature_decay": "0.1"},
     "ce-balanced-etf": {"class_counts": "2,2", "weight_decay": "0.1", "feature_decay": "0.1"},
     "vae-learnable-variance": {"theta": "3,2,1"},
+    "hvae-learnable-top-variance": {"theta": "3,2,1"},
 }
 BAD = [
     ("mse-imbalanced", "weight_decay", "-1"),
@@ -36,6 +37,10 @@ BAD = [
     ("vae-learnable-variance", "theta", "3,-1"),
     ("vae-learnable-variance", "latent_dim", "0"),
     ("vae-learnable-variance", "beta", "NaN"),
+    ("hvae-learnable-top-variance", "latent_dim", "2"),
+    ("hvae-learnable-top-variance", "latent_dim", "2,0"),
+    ("hvae-learnable-top-variance", "latent_dim", "4,1"),
+    ("hvae-learnable-top-variance", "sigma1", "0"),
 ]
 
 

@@ -11,6 +11,25 @@ from theory.expressions import evaluate_exactly, to_numbers
 EXAMPLES = {
     "ce-balanced-etf": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "bias": True},
     "ce-imbalanced-relu": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
+    "hvae-fixed-variances": {
+        "theta": (0.5, 4.0, 2.0, 1.0),
+        "latent_dim": (3, 2),
+        "beta1": 0.7,
+        "beta2": 0.4,
+        "eta_dec": 0.9,
+        "eta_enc": 1.3,
+        "sigma1": 0.6,
+        "sigma2": 0.8,
+    },
+    "hvae-learnable-top-variance": {
+        "theta": (0.5, 4.0, 2.0, 1.0),
+        "latent_dim": (3, 2),
+        "beta1": 0.7,
+        "beta2": 0.4,
+        "eta_dec": 0.9,
+        "eta_enc": 1.3,
+        "sigma1": 0.6,
+    },
     "mse-imbalanced": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
     "vae-learnable-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_dec": 0.9, "eta_enc": 1.3},
 }

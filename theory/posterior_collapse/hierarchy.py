@@ -205,6 +205,23 @@ def _explained_code(xp: Any, v: Any, data: Any, p: Any) -> Any:
     return _resolvent(xp, code, v.U_2 @ xp.transpose(v.U_2), kappa_squared)
 
 
+STATEMENT = (
+    "At every global minimum the singular directions of both levels pair with the principal axes of the data, largest first. "
+    "Let $\\lambda_k$ be a singular value of the whitened encoder $W_1 C^{{1/2}}$, $\\omega_k$ one of $U_2$, and "
+    "$a_k = \\lambda_k^2 + \\sigma_1^2$ the variance of the code. For $k \\le \\min(d_1, d_2)$ there are four regimes in all, "
+    "$\\lambda_k^2 = {encoder}$ and $\\omega_k^2 = {top}$: with both positive $a_k = {code_with_top}$; with "
+    "$\\omega_k = 0$ alone $a_k = {code_without_top}$; with $\\lambda_k = 0$ the code is noise, and $z_2$ may still describe it; "
+    "or both are zero. $\\omega_k > 0$ iff ${top_ratio} > 1$, that is iff $a_k$ exceeds ${critical_code}$, where the two formulas "
+    "for $a_k$ meet; $\\lambda_k > 0$ iff ${code_ratio} > 1$. For $d_2 < k \\le d_1$ there is no $z_2$ to help: $\\omega_k = 0$ and "
+    "$\\lambda_k^2 = {encoder_alone}$. Directions beyond $d_1$ are not encoded; $d_1 \\le D$ is assumed. "
+)
+"""What both claims say of a direction, written in the named results of the derivation."""
+ORBITS = (
+    " Where $d_1$ or $d_2$ cuts through a group of equal $\\theta_k$ this holds up to a rotation within the group; where several "
+    "$\\lambda_k$ vanish, the directions of $z_1$ that carry them are free, and of $U_2$ there only the singular values are fixed."
+)
+
+
 class Hierarchy:
     """The derivation of a hierarchy, up to what its model of z_2 says.
 

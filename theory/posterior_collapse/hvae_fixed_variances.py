@@ -16,6 +16,8 @@ import sympy as sp
 from theory.claim import Claim, Derivation, Verdict
 from theory.posterior_collapse.hierarchy import (
     KAPPA,
+    ORBITS,
+    STATEMENT,
     Hierarchy,
     beta_1,
     beta_2,
@@ -60,6 +62,7 @@ def derive(problem: Problem) -> Derivation:
         penalty=lambda y: beta_1 * sigma_2**2 * y / eta_dec**2,
         own=beta_2 * (sigma_2**2 / eta_enc**2 - 1 + sp.log(eta_enc**2 / sigma_2**2)),
         posterior=RIDGE,
+        keeps_prior=sp.Eq(sigma_2, eta_enc),
     ).derive()
 
 
@@ -68,7 +71,11 @@ CLAIM = Claim(
     title="Two-level linear VAE with given variances: four regimes of a direction",
     source=VAE,
     verdict=Verdict.HOLDS,
-    statement="",
+    statement=(
+        STATEMENT
+        + "A zero $\\omega_k$ is *not* posterior collapse of $z_2$ unless $\\sigma_2 = \\eta_{{enc}}$: with any other given variance the "
+        "posterior differs from the prior." + ORBITS
+    ),
     problem=PROBLEM,
     derive=derive,
 )

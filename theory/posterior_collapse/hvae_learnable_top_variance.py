@@ -16,6 +16,8 @@ import sympy as sp
 from theory.claim import Claim, Derivation, Verdict
 from theory.posterior_collapse.hierarchy import (
     KAPPA,
+    ORBITS,
+    STATEMENT,
     Hierarchy,
     beta_2,
     bind,
@@ -74,7 +76,11 @@ CLAIM = Claim(
     title="Two-level linear VAE with learnable top variance: four regimes of a direction",
     source=VAE,
     verdict=Verdict.HOLDS,
-    statement="",
+    statement=(
+        STATEMENT
+        + "Where $\\omega_k = 0$ direction $k$ of $z_2$ has collapsed: its posterior equals the prior. A larger $\\beta_1$ or a smaller "
+        "$\\beta_2$ keeps it alive." + ORBITS
+    ),
     problem=PROBLEM,
     derive=derive,
 )
