@@ -27,8 +27,10 @@ from theory.problem import (
     Flag,
     Instance,
     Invariant,
+    PositivePerDimension,
     PositiveReal,
     PositiveReals,
+    RealMatrix,
     Width,
     WidthPair,
 )
@@ -55,6 +57,16 @@ def _(domain: ClassCounts) -> tuple[int, ...]:
 @example_value.register
 def _(domain: PositiveReals) -> tuple[float, ...]:
     return (3.0, 2.0, 1.2, 0.6)
+
+
+@example_value.register
+def _(domain: PositivePerDimension) -> tuple[float, ...]:
+    return (0.6, 0.8, 1.0, 1.2)
+
+
+@example_value.register
+def _(domain: RealMatrix) -> tuple[tuple[float, ...], ...]:
+    return ((1.0, 0.0), (0.5, -1.0), (0.0, 2.0), (-0.3, 0.4))
 
 
 @example_value.register

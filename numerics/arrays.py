@@ -14,8 +14,14 @@ from torch import Tensor
 
 from theory.expressions import Formula
 from theory.problem import Instance, Problem
+from theory.scalar import Shrinkage
+from theory.symbols import n_k
 
 DTYPE = torch.float64
+ROUNDED_AWAY = 1e-14
+"""Singular values below this share of the largest are rounding."""
+SHRINKAGE_HALVINGS = 60
+"""Halvings of a bracket of length 1: down to neighbouring numbers."""
 
 
 class TorchArrays:
@@ -25,8 +31,7 @@ class TorchArrays:
         self.bindings = bindings
 
     def labels(self) -> Float64[Tensor, "K N"]:
-        counts = next(v for s, v in self.bindings.items() if isinstance(s, sp.IndexedBase))
-        counts = counts.to(torch.int64)
+        counts = self.bindings[n_k].to(torch.int64)
         classes = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
         return torch.nn.functional.one_hot(classes, len(counts)).to(DTYPE).mT.contiguous()
 
@@ -69,6 +74,37 @@ class TorchArrays:
     def class_means(self, h: Tensor, y: Tensor) -> Tensor:
         return (h @ y.mT) / y.sum(-1)[..., None, :]
 
+    def mean_entry(self, column: Tensor) -> Tensor:
+        return column.mean((-2, -1))
+
+    def spread(self, column: Tensor) -> Tensor:
+        return (column - column.mean((-2, -1), keepdim=True)).square().sum((-2, -1))
+
+    def apply_layers(self, layers: Sequence[Tensor], h: Tensor) -> Tensor:
+        for w in layers:
+            h = w @ h
+        return h
+
+    def layer_decays(self, layers: Sequence[Tensor], decay: Float64[Tensor, "*b M"]) -> Tensor:
+        return sum(decay[..., i] / 2 * self.squared_norm(w) for i, w in enumerate(layers))
+
+    def top_grams(self, layers: Sequence[Tensor]) -> Float64[Tensor, "*b M K K"]:
+        grams, product = [], None
+        for w in reversed(layers):
+            product = w if product is None else product @ w
+            grams.append(product @ product.mT)
+        return torch.stack(grams[::-1], -3)
+
+    def bottom_grams(self, layers: Sequence[Tensor], means: Tensor) -> Float64[Tensor, "*b M K K"]:
+        grams = []
+        for w in layers:
+            means = w @ means
+            grams.append(means.mT @ means)
+        return torch.stack(grams, -3)
+
+    def layer_spectra(self, layers: Sequence[Tensor], y: Float64[Tensor, "K N"]) -> Float64[Tensor, "*b M K"]:
+        return torch.stack([self.singular_values(w, y.shape[-2]) ** 2 for w in layers], -2)
+
     def column_squares(self, a: Tensor) -> Tensor:
         return a.square().sum(-2)
 
@@ -99,8 +135,12 @@ class TorchArrays:
     # Only statistics of the chains use what follows; proofs in SymPy never need it.
 
     def singular_values(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
-        """Singular values in descending order, padded with zeros to ``count``."""
+        """Singular values in descending order, padded with zeros to ``count``.
+
+        Those that rounding cannot tell from zero are zero: a small power of them would not be small.
+        """
         values = torch.linalg.svdvals(a)[..., :count]
+        values = torch.where(values > ROUNDED_AWAY * values[..., :1], values, 0.0)
         return torch.nn.functional.pad(values, (0, count - values.shape[-1]))
 
     def inner(self, a: Tensor, b: Tensor) -> Tensor:
@@ -240,7 +280,11 @@ class Evaluator:
             case sp.Indexed():
                 return self._entry(e, scope)
             case sp.Sum():
-                return self._sum(e, scope)
+                return self._over_limits(e, scope, torch.sum, 0.0)
+            case sp.Product():
+                return self._over_limits(e, scope, torch.prod, 1.0)
+            case Shrinkage():
+                return shrinkage(*map(walk, e.args))
             case sp.KroneckerDelta():
                 return (walk(e.args[0]) == walk(e.args[1])).to(DTYPE)
             case sp.Piecewise():
@@ -301,18 +345,42 @@ class Evaluator:
             shape[position + 1] = values.shape[axis + 1]
         return values.reshape(shape)
 
-    def _sum(self, e: sp.Sum, scope: Scope) -> Tensor:
-        body, inner = e.function, list(scope)
+    def _over_limits(self, e: sp.Sum | sp.Product, scope: Scope, reduce_axis: Any, neutral: float) -> Tensor:
+        """Sum or product over indices; limits that depend on an index in scope leave out entries by a mask."""
+        body, inner, masked = e.function, list(scope), []
         for index, first, last in e.limits:
             name = index
             if index in [i for i, _, _ in scope]:
                 name = sp.Symbol(f"{index.name}_inner{len(inner)}", integer=True, positive=True)
                 body = body.subs(index, name)
-            inner.append((name, int(first.subs(self.sizes)), int(last.subs(self.sizes))))
+            ends = [self._walk(end, tuple(inner)) for end in (first, last)]
+            lowest, highest = int(ends[0].min()), int(ends[1].max())
+            if any(end.numel() > 1 for end in ends):
+                masked.append((name, first, last))
+            inner.append((name, lowest, highest))
         values = self._walk(body, tuple(inner))
+        for name, first, last in masked:
+            inside = self._walk(sp.And(name >= first, name <= last, evaluate=False), tuple(inner))
+            values = torch.where(inside.bool(), values, neutral)
         added = inner[len(scope) :]
-        shape = [*values.shape[: 1 + len(scope)], *(last - first + 1 for _, first, last in added)]
-        return values.expand(shape).sum(tuple(range(len(scope) + 1, len(shape))))
+        shape = [*values.shape[: 1 + len(scope)], *(max(0, last - first + 1) for _, first, last in added)]
+        values = values.expand(shape)
+        for _ in added:
+            values = reduce_axis(values, -1)
+        return values
+
+
+def shrinkage(depth: Tensor, kappa: Tensor) -> Tensor:
+    """Evaluate ``theory.scalar.Shrinkage`` by halving; nan beyond the fold, where there is no root."""
+    depth, kappa = torch.broadcast_tensors(depth, kappa)
+    power = (depth - 1) / (depth + 1)
+    low, high = (depth - 1) / (2 * depth), torch.ones_like(kappa)
+    beyond = kappa > (1 - low) * low**power
+    for _ in range(SHRINKAGE_HALVINGS):
+        middle = (low + high) / 2
+        above = (1 - middle) * middle**power >= kappa
+        low, high = torch.where(above, middle, low), torch.where(above, high, middle)
+    return torch.where(beyond, torch.nan, (low + high) / 2)
 
 
 Scope = tuple[tuple[sp.Symbol, int, int], ...]

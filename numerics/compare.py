@@ -29,6 +29,7 @@ from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import Instance
 from theory.proof import ALIVE, Threshold
+from theory.symbols import R
 
 
 @dataclass(frozen=True)
@@ -100,25 +101,28 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     collapse_failures = [f for crossing in crossings for f in [crossing.failures(measured.best)]]
     near = torch.zeros(len(values), dtype=torch.bool, device=solution.values.device)
     for crossing in crossings:
-        if not crossing.threshold.jump:
+        if not crossing.jump:
             near = near | crossing.near.any(1)
     deviations: dict[str, list[float]] = {}
     distances: dict[str, list[float]] = {}
     for invariant in claim.problem.invariants:
         if invariant.name not in prediction.invariants:
             continue
-        unit = evaluate(Formula(invariant.unit), bindings)
+        axes = {"matrix": 2, "spectrum": 1, "scalar": 0}[invariant.kind]
+        layers = prediction.invariants[invariant.name].axes
+        unit = evaluate(Formula(invariant.unit, layers[: len(layers) - axes]), bindings)
         distance, size = torch.zeros_like(unit), torch.zeros_like(unit)
         for run, reached in (
             (measured.best, torch.ones_like(near)),
             *zip(measured.starts, measured.reached, strict=True),
         ):
             expected = _expected(claim, invariant.name, run, bindings, crossings)
-            further = _norms(run[invariant.name] - expected)
-            size = torch.maximum(size, _norms(expected))
-            distance = torch.where(reached, torch.maximum(distance, further), distance)
-        deviations[invariant.name] = (distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit)).tolist()
-        distances[invariant.name] = (distance / torch.maximum(size, unit)).tolist()
+            further = _norms(run[invariant.name] - expected, axes)
+            size = torch.maximum(size, _norms(expected, axes))
+            kept = reached.reshape(-1, *[1] * (distance.ndim - 1))
+            distance = torch.where(kept, torch.maximum(distance, further), distance)
+        deviations[invariant.name] = _worst(distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit))
+        distances[invariant.name] = _worst(distance / torch.maximum(size, unit))
     results = []
     for number, (instance, ending, is_near) in enumerate(
         zip(solution.instances, solution.best_ending(), near.tolist(), strict=True)
@@ -149,11 +153,26 @@ def _expected(
     """Return the predicted invariant; at a jump, on the branches the run is on."""
     if not claim.prediction.branches:
         return evaluate(claim.prediction.invariants[name], bindings)
-    return evaluate(claim.prediction.branches[name], {**bindings, ALIVE: crossings[0].alive_in(run).to(DTYPE)})
+    alive, formula = crossings[0].alive_in(run), claim.prediction.branches[name]
+    if not claim.problem.centred:
+        return evaluate(formula, {**bindings, ALIVE: alive.to(DTYPE)})
+    # The directions of centred classes are alike: with r of them alive the minimiser is that of rank r, a simplex of r + 1.
+    ranks = (alive.sum(1) - 1).clamp(min=0)
+    expected = evaluate(formula, {**bindings, ALIVE: (ranks > 0)[:, None].expand_as(alive).to(DTYPE)})
+    for rank in ranks[crossings[0].near.any(1) & (ranks > 0)].unique().tolist():
+        limited = evaluate(formula, {**bindings, R: rank, ALIVE: torch.ones_like(alive, dtype=DTYPE)})
+        chosen = (ranks == rank).reshape(-1, *[1] * (expected.ndim - 1))
+        expected = torch.where(chosen, limited, expected)
+    return expected
 
 
-def _norms(batch: Tensor) -> Tensor:
-    return batch.reshape(batch.shape[0], -1).norm(dim=1)
+def _norms(batch: Tensor, axes: int) -> Tensor:
+    """Norms over the last axes; axes before them (layers) stay apart, so that a small layer is not lost in a large one."""
+    return batch.abs() if axes == 0 else batch.flatten(batch.ndim - axes).norm(dim=-1)
+
+
+def _worst(batch: Tensor) -> list[float]:
+    return batch.reshape(batch.shape[0], -1).max(1).values.tolist()
 
 
 class _Crossing:
@@ -167,7 +186,8 @@ class _Crossing:
         within = evaluate(Formula(threshold.within_rank, axes), bindings).bool()
         invariant = next(i for i in claim.problem.invariants if i.name == self.telling)
         self.unit = evaluate(Formula(invariant.unit), bindings)[:, None]
-        self.near = (ratio.log().abs() < (JUMP_BAND if threshold.jump else THRESHOLD_BAND)) & within
+        self.jump = bool(evaluate(Formula(threshold.jump), bindings)[0])
+        self.near = (ratio.log().abs() < (JUMP_BAND if self.jump else THRESHOLD_BAND)) & within
         self.exactly_on = ((ratio - 1).abs() <= ON_THRESHOLD) & self.near
         self.collapsed = evaluate(threshold.collapsed, bindings).bool()
         predicted = evaluate(claim.prediction.invariants[self.telling], bindings)
@@ -183,7 +203,7 @@ class _Crossing:
     def alive_in(self, run: dict[str, Tensor]) -> Tensor:
         """The directions predicted to be alive; near a jump, those that are alive in the run."""
         sizes = self._sizes(run[self.telling])
-        return torch.where(self.near, sizes > self._zero(sizes), ~self.collapsed)
+        return torch.where(self.near & self.jump, sizes > self._zero(sizes), ~self.collapsed)
 
     def failures(self, measured: dict[str, Tensor]) -> list[list[str]]:
         """What is wrong with the predicted collapse of each instance.
@@ -192,7 +212,7 @@ class _Crossing:
         a threshold without a jump the predicted one must be small.
         """
         trained = self._sizes(measured[self.telling])
-        shrinking = self.near & (not self.threshold.jump)
+        shrinking = self.near & (not self.jump)
         small = (self.predicted <= NEAR_SIZE * self.unit) & (trained <= NEAR_SIZE * self.unit)
         wrong = {
             f"predicted and trained collapse differ ({self.telling})": (

@@ -1,15 +1,19 @@
-"""Real data as the claims need it: singular values of a centred sample."""
+"""Real data as the claims need it: the spectrum of a sample, or of what is left of one part when the rest is given."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from jaxtyping import Float64
 from sklearn.datasets import load_digits
 
+from theory.errors import ParameterError
+
 RELATIVE_RANK = 1e-12
-"""Eigenvalues of a covariance below this share of the largest are rounding of zero: pixels that never change."""
+"""Eigenvalues of a covariance below this share of the largest are rounding of zero: pixels that never change, or that the
+condition determines. A squared singular value is accurate to 1e-16 of the largest times the size of the sample."""
 
 
 def principal_deviations(samples: Float64[np.ndarray, "n p"]) -> tuple[float, ...]:
@@ -23,7 +27,60 @@ def principal_deviations(samples: Float64[np.ndarray, "n p"]) -> tuple[float, ..
     return tuple(float(v) for v in np.sqrt(kept))
 
 
+@dataclass(frozen=True)
+class ResidualSpectrum:
+    """What is left of y when x is given, in canonical coordinates.
+
+    ``theta``: eigenvalues of the residual covariance of y, descending, without those that are zero. ``regression``: for
+    each of them the regression coefficients of that component of y on the whitened x, one for each direction in which x varies.
+    """
+
+    theta: tuple[float, ...]
+    regression: tuple[tuple[float, ...], ...]
+
+
+def residual_spectrum(x: Float64[np.ndarray, "n m"], y: Float64[np.ndarray, "n p"]) -> ResidualSpectrum:
+    """Regress a sample of y on one of x and return the spectrum of the residual.
+
+    The covariance of x may be singular: directions with less than RELATIVE_RANK of its largest variance are left out, and
+    so are those of the residual with less than that share of the largest variance of y.
+    Raises ValueError when x has no variance or x determines y.
+    """
+    white = _whitened(x - x.mean(0))
+    centred = y - y.mean(0)
+    coefficients = centred.T @ white / len(y)
+    residual = centred - white @ coefficients.T
+    eigenvalues, axes = np.linalg.eigh(residual.T @ residual / len(y))
+    largest = np.linalg.eigvalsh(centred.T @ centred / len(y))[-1]
+    kept = np.flatnonzero(eigenvalues > RELATIVE_RANK * largest)[::-1]
+    if len(kept) == 0:
+        raise ValueError("nothing is left of y when x is given: x determines it")
+    regression = axes[:, kept].T @ coefficients
+    return ResidualSpectrum(tuple(eigenvalues[kept].tolist()), tuple(map(tuple, regression.tolist())))
+
+
+def _whitened(centred: Float64[np.ndarray, "n m"]) -> Float64[np.ndarray, "n r"]:
+    """Return the sample in coordinates of unit covariance, one for each direction in which it varies."""
+    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    kept = values**2 > RELATIVE_RANK * values[0] ** 2
+    if not kept.any():
+        raise ValueError("the condition has no variance")
+    return np.sqrt(len(centred)) * left[:, kept]
+
+
 @cache
-def digits() -> dict[str, tuple[float, ...]]:
-    """Return ``theta`` of scikit-learn's bundled handwritten digits (1797 images of 8 × 8 pixels, scaled to 0…1)."""
-    return {"theta": principal_deviations(load_digits().data / 16)}
+def digits(view: str = "spectrum") -> dict[str, tuple]:
+    """Return parameters from scikit-learn's bundled handwritten digits (1797 images of 8 × 8 pixels, scaled to 0…1).
+
+    The view "spectrum" gives ``theta``, the standard deviations of the images; "conditional" gives ``theta``, the residual
+    variances of their lower halves given the upper ones, and the ``regression``.
+    Raises ParameterError for any other view.
+    """
+    images = load_digits().data / 16
+    if view == "spectrum":
+        return {"theta": principal_deviations(images)}
+    if view == "conditional":
+        half = images.shape[1] // 2
+        left = residual_spectrum(images[:, :half], images[:, half:])
+        return {"theta": left.theta, "regression": left.regression}
+    raise ParameterError(f"data: 'digits' has no view {view!r}; its views are spectrum and conditional")

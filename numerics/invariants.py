@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import groupby
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from numerics.arrays import DTYPE, evaluate, setting, stack_bindings
+from numerics.tolerances import JUMP_BAND
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import Instance
@@ -27,62 +29,64 @@ def measure(claim: Claim, instances: list[Instance], point: SimpleNamespace) -> 
     measured = {i.name: i.measure(xp, point, data, bindings) for i in claim.problem.invariants}
     if not claim.prediction.thresholds:
         return measured
-    cut = [(number, split_groups(claim, instance)) for number, instance in enumerate(instances)]
-    if any(groups for _, groups in cut):
-        telling = claim.problem.telling
-        predicted = evaluate(claim.prediction.invariants[telling], bindings)
-        for number, groups in cut:
-            for basis in groups:
-                turn = _aligning(measured[telling][number], predicted[number], basis.to(device))
-                for invariant in claim.problem.invariants:
-                    if invariant.kind == "matrix":
-                        turned = measured[invariant.name].clone()
-                        turned[number] = turn @ turned[number] @ turn.mT
-                        measured[invariant.name] = turned
+    matrices = [i.name for i in claim.problem.invariants if i.kind == "matrix"]
+    for number, instance in enumerate(instances):
+        for basis in split_groups(claim, instance):
+            turn = _turning(measured[claim.problem.telling][number], basis.to(device))
+            for name in matrices:
+                turned = measured[name].clone()
+                turned[number] = turn @ turned[number] @ turn.mT
+                measured[name] = turned
     return measured
 
 
-def _aligning(
-    trained: Float64[Tensor, "n n"], predicted: Float64[Tensor, "n n"], basis: Float64[Tensor, "n g"]
-) -> Float64[Tensor, "n n"]:
-    """Return the rotation within the span of ``basis`` that takes the eigenvectors of one matrix there to the other's.
-
-    A predicted matrix that vanishes there has no eigenvectors of its own: the tilt orders them as the classes are.
-    """
-    count = torch.arange(len(trained), 0, -1, dtype=trained.dtype, device=trained.device)
-    tilt = torch.diag(count * torch.finfo(DTYPE).tiny ** 0.5)
-    _, own = torch.linalg.eigh(basis.mT @ trained @ basis)
-    _, theirs = torch.linalg.eigh(basis.mT @ (predicted + tilt) @ basis)
-    identity = torch.eye(len(trained), dtype=trained.dtype, device=trained.device)
-    return identity + basis @ (theirs @ own.mT) @ basis.mT - basis @ basis.mT
+def _turning(matrix: Float64[Tensor, "n n"], basis: Float64[Tensor, "n g"]) -> Float64[Tensor, "n n"]:
+    """Return the rotation within the span of ``basis`` that takes the eigenvectors there, largest first, to its columns."""
+    _, vectors = torch.linalg.eigh(basis.mT @ matrix @ basis)
+    identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+    return identity + basis @ vectors.flip(-1).mT @ basis.mT - basis @ basis.mT
 
 
 def split_groups(claim: Claim, instance: Instance) -> list[Float64[Tensor, "n g"]]:
-    """Return an orthonormal basis of each space of equal classes or directions whose members do not fare alike.
+    """Return an orthonormal basis of each space of equal classes or directions whose members need not fare alike.
 
-    A rank limit may cut through a group, or its members may be paired with different partners. The loss does not change
-    when such a group is rotated, yet its minimisers do: only what is left after a rotation is the same for all of them.
+    A rank limit may cut through a group, its members may be paired with different partners, or, on a jump, each may be alive
+    or not. The loss does not change when such a group is rotated, yet its minimisers do: only what is left after a rotation
+    is the same for all of them. The columns of a basis are in the order in which the claim writes its representative down.
     """
     tied = list(instance.bindings[claim.problem.tied])
     bindings = stack_bindings([instance])
-    kept = [
-        evaluate(Formula(t.within_rank, ((t.index, t.count),)), bindings)[0].tolist()[: len(tied)]
-        for t in claim.prediction.thresholds
-    ]
     partner = claim.problem.partner
     partners = [None] * len(tied) if partner is None else list(instance.bindings[partner])
-    within = [tuple(limits) for limits in zip(*kept, strict=True)]
-    fate = [(limits, partners[i] if any(limits) else None) for i, limits in enumerate(within)]
+    within, jumping = [], [False] * len(tied)
+    for threshold in claim.prediction.thresholds:
+        axes = ((threshold.index, threshold.count),)
+        within.append(evaluate(Formula(threshold.within_rank, axes), bindings)[0].tolist()[: len(tied)])
+        if bool(evaluate(Formula(threshold.jump), bindings)):
+            close = evaluate(Formula(threshold.ratio, axes), bindings)[0].log().abs() < JUMP_BAND
+            jumping = [a or b for a, b in zip(jumping, close.tolist(), strict=False)]
+    limits = [tuple(of_direction) for of_direction in zip(*within, strict=True)]
+    fate = [(kept, partners[i] if any(kept) else None) for i, kept in enumerate(limits)]
     groups = [list(members) for _, members in groupby(range(len(tied)), key=tied.__getitem__)]
-    axes = torch.eye(len(tied), dtype=DTYPE)
-    bases = [axes[:, members] for members in groups if len({fate[i] for i in members}) > 1]
-    return [_centred(basis) for basis in bases] if claim.problem.centred else bases
+    split = [g for g in groups if len({fate[i] for i in g}) > 1 or (len(g) > 1 and jumping[g[0]])]
+    axes_of = torch.eye(len(tied), dtype=DTYPE)
+    return [helmert(len(tied)) if claim.problem.centred else axes_of[:, members] for members in split]
 
 
-def _centred(basis: Float64[Tensor, "n g"]) -> Float64[Tensor, "n h"]:
-    """Return a basis of the part of a span that is orthogonal to the all-ones vector."""
-    left, sizes, _ = torch.linalg.svd(basis - basis.mean(0))
-    return left[:, : int((sizes > 0.5).sum())]
+def helmert(size: int) -> Float64[Tensor, "n m"]:
+    """Return the orthonormal vectors (1, …, 1, −i, 0, …) / √(i (i+1)): the first r of them span a simplex of r + 1 points."""
+    columns = [
+        torch.cat(
+            [
+                torch.ones(i, dtype=DTYPE),
+                -torch.full((1,), float(i), dtype=DTYPE),
+                torch.zeros(size - i - 1, dtype=DTYPE),
+            ]
+        )
+        / math.sqrt(i * (i + 1))
+        for i in range(1, size)
+    ]
+    return torch.stack(columns, 1)
 
 
 def neural_collapse_metrics(

@@ -6,9 +6,10 @@ Bounds (entries ≥ 0) are kept by projection, with the Newton step taken on the
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from types import SimpleNamespace
 
@@ -42,6 +43,10 @@ IMPROVED = 1e-10
 """Relative decrease of the loss that counts as lower."""
 FLAT = 1e-8
 """A run whose trust region has shrunk to rounding counts as converged, not stalled, when its gradient has fallen by this."""
+RAMP = (1e-3, 1e-2, 1e-1)
+"""Shares of a ramped penalty that training starts under, before the whole of it."""
+EXPLORING = 25
+"""Iterations, and steps of CG in each, for points that only have to lie in the right basin."""
 MAX_ROUNDS = 30
 MAX_ITERATIONS = 600
 MAX_CG_STEPS = 250
@@ -209,19 +214,31 @@ def minimise(
     runs = len(instances) * starts
     scale = layout.scale.expand(runs, -1)
 
-    def loss(x: Tensor, runs: Tensor) -> Tensor:
+    ramped = problem.ramped(instances[0].values)
+
+    def loss(x: Tensor, runs: Tensor, share: float = 1.0) -> Tensor:
         subset = select(repeated, runs)
+        if share < 1:
+            subset |= {symbol: share * subset[symbol] for symbol in ramped}
         given = SimpleNamespace(**{name: a[runs] if a.ndim > 2 else a for name, a in vars(data).items()})
         return problem.loss(TorchArrays(subset), layout.unpack(x, scale[runs]), given, subset)
 
     generator = torch.Generator().manual_seed(seed)
     watch = _Watch(max_iterations, progress)
-    search = _Search(loss, _draw(generator, runs, layout), layout.bounded, torch.arange(runs, device=where))
+    every = torch.arange(runs, device=where)
+    drawn = _draw(generator, runs, layout)
+    search = _Search(loss, _isometries(drawn, layout) if ramped else drawn, layout.bounded, every)
     interrupted = False
     try:
+        for share in RAMP if ramped else ():
+            early = _Search(functools.partial(loss, share=share), search.x, layout.bounded, every)
+            early.run(watch.exploring())
+            search = _Search(loss, early.x, layout.bounded, every)
         search.run(watch)
         if bool(layout.bounded.any()):
             _redraw_units(search, layout, generator, starts, watch)
+        if ramped:
+            _drop_directions(search, layout, starts, watch)
     except KeyboardInterrupt:
         interrupted = True
     search.endings[search.endings == Ending.RUNNING] = Ending.STALLED
@@ -247,6 +264,15 @@ def _draw(generator: torch.Generator, runs: int, layout: _Layout) -> Float64[Ten
         layout.bounded.device
     )
     return torch.where(layout.bounded, x.abs(), x)
+
+
+def _isometries(x: Float64[Tensor, "B n"], layout: _Layout) -> Float64[Tensor, "B n"]:
+    """Replace each drawn matrix by the nearest one with equal singular values: products of many layers keep their rank."""
+    parts = []
+    for part, shape in zip(x.split(layout.lengths, dim=1), layout.shapes, strict=True):
+        left, _, right = torch.linalg.svd(part.reshape(-1, *shape), full_matrices=False)
+        parts.append((max(shape) ** 0.5 * left @ right).flatten(1))
+    return torch.cat(parts, 1)
 
 
 def _redraw_units(search: _Search, layout: _Layout, generator: torch.Generator, starts: int, watch: _Watch) -> None:
@@ -291,13 +317,79 @@ def _redraw_units(search: _Search, layout: _Layout, generator: torch.Generator, 
         offset += starts
 
 
+def _drop_directions(search: _Search, layout: _Layout, starts: int, watch: _Watch) -> None:
+    """Try to leave local minima by deleting singular directions of the best point of each instance; keeps what is lower.
+
+    Where zero is a local minimum a direction may be kept at a cost above that of giving it up. In each round the best point
+    of an instance goes on without one of its directions, a different one in each run, and without all that were better
+    dropped; an instance is left after a round that lowered nothing.
+    """
+    rows, columns = min(layout.shapes, key=min)
+    directions = min(rows, columns)
+    position = layout.shapes.index((rows, columns))
+    tried = torch.arange(len(search.f) // starts, device=search.x.device)
+    for _ in range(MAX_ROUNDS):
+        values = search.f.reshape(-1, starts).nan_to_num(torch.inf)
+        best = values.argmin(1)[tried] + tried * starts
+        lowest = search.f[best]
+        dropped = torch.eye(directions, dtype=torch.bool, device=tried.device).repeat(len(tried), 1)
+        single = _without(search, layout, position, best.repeat_interleave(directions), dropped, watch.exploring())
+        single_values = single.f.reshape(-1, directions).nan_to_num(torch.inf)
+        gain = single_values < lowest[:, None] - IMPROVED * lowest.abs()[:, None]
+        useful = gain.any(1)
+        tried, best, gain, single_values = tried[useful], best[useful], gain[useful], single_values[useful]
+        if len(tried) == 0:
+            return
+        search.adopt(_without(search, layout, position, best, gain, watch), best)
+        one = torch.nn.functional.one_hot(single_values.argmin(1), directions).bool()
+        several = gain.sum(1) > 1
+        # Directions that are each better dropped need not be so together: then only the best of them is.
+        worse = several & (search.f[best] >= lowest[useful] - IMPROVED * lowest[useful].abs())
+        if bool(worse.any()):
+            search.adopt(_without(search, layout, position, best[worse], one[worse], watch), best[worse])
+
+
+def _without(
+    search: _Search,
+    layout: _Layout,
+    position: int,
+    source: Int64[Tensor, " b"],
+    dropped: Bool[Tensor, "b directions"],
+    watch: _Watch,
+) -> _Search:
+    """Minimise from the source runs with the dropped singular directions of one variable deleted.
+
+    The other variables are minimised first, so that they give up these directions too; then everything.
+    """
+    x = search.x[source].clone()
+    first = sum(layout.lengths[:position])
+    block = slice(first, first + layout.lengths[position])
+    left, sizes, right = torch.linalg.svd(x[:, block].reshape(-1, *layout.shapes[position]), full_matrices=False)
+    x[:, block] = ((left * sizes.masked_fill(dropped, 0.0)[:, None, :]) @ right).flatten(1)
+    frozen = torch.zeros_like(x, dtype=torch.bool)
+    frozen[:, block] = True
+    others = _Search(search.loss, x, layout.bounded, search.runs[source], frozen=frozen)
+    others.run(watch)
+    together = _Search(search.loss, others.x, layout.bounded, search.runs[source])
+    together.first_gradient = search.first_gradient[
+        source
+    ]  # what counts as flat: the gradient here is small from the start
+    together.run(watch)
+    return together
+
+
 @dataclass
 class _Watch:
     """The iterations each search may take, and whom to tell about them."""
 
     max_iterations: int
     progress: Callable[[int, int], None] | None
+    max_cg_steps: int = MAX_CG_STEPS
     iteration: int = 0
+
+    def exploring(self) -> _Watch:
+        """The effort for points that only have to lie in the right basin."""
+        return replace(self, max_iterations=EXPLORING, max_cg_steps=EXPLORING)
 
     def tell(self, running: int) -> None:
         self.iteration += 1
@@ -333,7 +425,7 @@ class _Search:
     def run(self, watch: _Watch) -> None:
         """Iterate until every run has ended or the budget is spent; a run left over counts as stalled."""
         for _ in range(watch.max_iterations):
-            running = self.step()
+            running = self.step(watch.max_cg_steps)
             watch.tell(running)
             if running == 0:
                 return
@@ -347,7 +439,7 @@ class _Search:
             getattr(self, name)[into] = getattr(other, name)[lower]
         self.iterations[rows] += other.iterations
 
-    def step(self) -> int:
+    def step(self, max_cg_steps: int) -> int:
         """Advance all running runs by one iteration and return how many are left."""
         members = (self.endings == Ending.RUNNING).nonzero()[:, 0]
         if len(members) == 0:
@@ -368,7 +460,7 @@ class _Search:
         first = torch.where(self.first_gradient[members].isnan(), residual, self.first_gradient[members])
         # Inner accuracy follows the gradient, so that convergence is superlinear (Dembo, Eisenstat, Steihaug 1982).
         forcing = (residual / first).sqrt().clamp(max=0.1)
-        step, promised = _steihaug(curvature, free_slope, ~held, self.radius[members], forcing)
+        step, promised = _steihaug(curvature, free_slope, ~held, self.radius[members], forcing, max_cg_steps)
         if self.any_bounded:
             step = torch.where(self.bounded, (at + step).clamp(min=0), at + step) - at
             promised = -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))
@@ -397,7 +489,7 @@ class _Search:
         self.polished[members] = polished
         self.iterations[members] += 1
         stuck = radius < 1e-14 * (1 + at.norm(dim=1))
-        done |= stuck & (residual <= FLAT * first)
+        done |= stuck & ((residual <= FLAT * first) | (promised <= NEGLIGIBLE_DECREASE * value.abs()))
         lost = ~value.isfinite() | ~residual.isfinite()
         ending = torch.where(done, int(Ending.CONVERGED), torch.where(stuck, int(Ending.STALLED), int(Ending.RUNNING)))
         self.endings[members] = torch.where(lost, int(Ending.DIVERGED), ending)
@@ -410,6 +502,7 @@ def _steihaug(
     free: Bool[Tensor, "B n"],
     radius: Float64[Tensor, " B"],
     forcing: Float64[Tensor, " B"],
+    max_steps: int,
 ) -> tuple[Float64[Tensor, "B n"], Float64[Tensor, " B"]]:
     """Minimise slope·s + ½ s·H s over ‖s‖ ≤ radius on the free entries, by conjugate gradients.
 
@@ -425,7 +518,7 @@ def _steihaug(
     start_size = size.clone()
     tolerance = forcing
     active = size > 0
-    for _ in range(min(MAX_CG_STEPS, slope.shape[1] + 5)):
+    for _ in range(min(max_steps, slope.shape[1] + 5)):
         if not bool(active.any()):
             break
         bent = torch.where(free, curvature(direction), 0.0)

@@ -6,34 +6,45 @@ it has an instance exactly on it, one close to it, one on either side, and furth
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from scipy.optimize import brentq
 
 from numerics.arrays import evaluate, stack_bindings
+from numerics.crossing import tuned_to
 from theory.claim import Claim
 from theory.expressions import Formula
-from theory.problem import ClassCounts, Flag, Instance, PositiveReal, PositiveReals, Width, WidthPair
+from theory.problem import (
+    ClassCounts,
+    Flag,
+    Instance,
+    PositivePerDimension,
+    PositiveReal,
+    PositiveReals,
+    RealMatrix,
+    WholeNumber,
+    Width,
+    WidthPair,
+    Widths,
+)
 from theory.proof import Threshold
 
 BATCH_SIZE = 6
 LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
+DECADES_APART = (-1.5, 1.5)
+"""Decades by which the feature decay may differ from the weight decays of a deep network."""
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
 LARGEST_COUNT = 100
+DEPTHS = (2, 3, 1, 4, 6, 8, 5, 7)
 BALANCED_COUNTS = (3, 1, 2, 5, 10)
 ALIVE = (0.3, 3.0)
 """Decades above its threshold that one class or direction is drawn at; the others lie up to four decades further off, where
 the conditioning of the problem, which grows with this distance, reaches what float64 training still resolves."""
 OTHER = (-1.0, 1.0)
 """Decades around the other thresholds of a claim that a direction is drawn at before it is taken to one of them."""
-DECADE = math.log(10.0)
-CLOSEST = 1e-15
-"""How closely the logarithm of a tuned parameter is found: a few units in the last place, so that instances lie exactly on
-their threshold up to rounding."""
 
 
 def powers_of_ten(low: float, high: float) -> st.SearchStrategy[float]:
@@ -97,6 +108,23 @@ def deviations(draw: st.DrawFn, sizes: list[int]) -> tuple[float, ...]:
     return tuple(level for level, size in zip(levels, sizes, strict=True) for _ in range(size))
 
 
+@st.composite
+def per_dimension(draw: st.DrawFn, count: int) -> tuple[float, ...]:
+    """Positive numbers over a decade, at least two different ones where there is room, with ties, in any order.
+
+    Nearly equal ones are left out: a wrong pairing of them with the data is a saddle too flat for float64 to leave.
+    """
+    steps = draw(st.lists(st.integers(-10, 10), min_size=min(2, count), max_size=count, unique=True))
+    return tuple(draw(st.permutations([10.0 ** (step / 20) for step in (steps * count)[:count]])))
+
+
+@st.composite
+def real_matrix(draw: st.DrawFn, rows: int) -> tuple[tuple[float, ...], ...]:
+    """Matrices in general position with up to two columns more than rows."""
+    columns, generator = draw(st.integers(1, rows + 2)), Random(draw(st.integers(0, 2**32)))
+    return tuple(tuple(generator.gauss(0, 2) for _ in range(columns)) for _ in range(rows))
+
+
 def width(domain: Width, regime: Regime, sizes: list[int]) -> st.SearchStrategy[int]:
     """Widths of a regime, never below what the domain allows."""
     directions = sum(sizes)
@@ -110,6 +138,14 @@ def width(domain: Width, regime: Regime, sizes: list[int]) -> st.SearchStrategy[
     else:
         first, last = directions, 2 * directions
     return st.integers(max(lowest, first), max(lowest, last))
+
+
+@st.composite
+def widths(draw: st.DrawFn, regime: Regime, sizes: list[int], depth: int) -> tuple[int, ...]:
+    """Unequal widths of the layers, the smallest of them as the regime says."""
+    narrowest = draw(width(Width(), regime, sizes))
+    others = draw(st.lists(st.integers(0, 3), min_size=depth - 1, max_size=depth - 1))
+    return tuple(draw(st.permutations([narrowest, *(narrowest + more for more in others)])))
 
 
 def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int, int]]:
@@ -139,43 +175,6 @@ def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
 
 
-def at_ratio(claim: Claim, threshold: Threshold, values: dict[str, Any], direction: int, ratio: float) -> Instance:
-    """Return the instance whose given direction (from 1) lies at this ratio to a threshold.
-
-    The threshold's own parameter, a number or a list, is multiplied by a common factor. The ratio is monotone in it: it is
-    followed over decades until it passes the target.
-    """
-    name = tuned_name(claim, threshold, values)
-    formula = Formula(threshold.ratio, ((threshold.index, threshold.count),))
-
-    def instance(exponent: float) -> Instance:
-        return claim.problem.instance(**{**values, name: _multiplied(values[name], math.exp(exponent))})
-
-    def above(exponent: float) -> float:
-        reached = evaluate(formula, stack_bindings([instance(exponent)]))[0, direction - 1]
-        return float(reached.log()) - math.log(ratio)
-
-    low = high = 0.0
-    while above(low) * above(high) > 0:
-        low, high = low - DECADE, high + DECADE
-    return instance(0.0 if low == high else brentq(above, low, high, xtol=CLOSEST, rtol=CLOSEST))
-
-
-def tuned_name(claim: Claim, threshold: Threshold, values: dict[str, Any]) -> str:
-    """Return the name of the parameter that sets the symbol the threshold is tuned by."""
-    before = claim.problem.instance(**values).bindings[threshold.tuned]
-    for parameter in claim.problem.parameters:
-        if isinstance(parameter.domain, PositiveReal | PositiveReals):
-            moved = {**values, parameter.name: _multiplied(values[parameter.name], 2.0)}
-            if claim.problem.instance(**moved).bindings[threshold.tuned] != before:
-                return parameter.name
-    raise ValueError(f"{claim.id}: no parameter sets {threshold.tuned}")
-
-
-def _multiplied(value: Any, factor: float) -> Any:
-    return tuple(factor * v for v in value) if isinstance(value, tuple) else factor * value
-
-
 @st.composite
 def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
     """Draw a batch of instances of a claim in one regime, ``size`` of them for each threshold."""
@@ -183,8 +182,13 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
     directions = sum(sizes)
     shared: dict[str, Any] = {}
     free = []
-    for parameter in claim.problem.parameters:
+    # What has one entry a dimension is drawn when the dimensions are known.
+    for parameter in sorted(claim.problem.parameters, key=lambda p: isinstance(p.domain, PositivePerDimension)):
         match parameter.domain:
+            case PositivePerDimension() as domain:
+                shared[parameter.name] = draw(per_dimension(shared[domain.dimension]))
+            case RealMatrix():
+                shared[parameter.name] = draw(real_matrix(directions))
             case ClassCounts(balanced=True):
                 shared[parameter.name] = (draw(st.sampled_from(BALANCED_COUNTS)),) * directions
             case ClassCounts():
@@ -193,6 +197,12 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 shared[parameter.name] = draw(deviations(sizes))
             case Width() as domain:
                 shared[parameter.name] = draw(width(domain, regime, sizes))
+            case WholeNumber() as domain:
+                shared[parameter.name] = draw(
+                    st.sampled_from(DEPTHS).filter(lambda m, d=domain: d.least <= m <= d.most)
+                )
+            case Widths() as domain:
+                shared[parameter.name] = draw(widths(regime, sizes, shared[domain.depth]))
             case Flag():
                 shared[parameter.name] = regime.flag
             case WidthPair():
@@ -202,23 +212,33 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
             case other:
                 raise NotImplementedError(f"no strategy for {type(other).__name__}")
     batch = []
-    for threshold in claim.prediction.thresholds:
-        for ratio in draw(ratios(size, len(claim.prediction.thresholds))):
+    thresholds = claim.prediction.thresholds
+    for threshold in thresholds or (None,):
+        for ratio in draw(ratios(size, max(1, len(thresholds)))):
             values = {**shared, **{name: draw(powers_of_ten(*_decades(name))) for name in free}}
-            direction = draw(st.integers(1, _within_rank(claim, threshold, values)))
+            if threshold is None:
+                batch.append(claim.problem.instance(**values))
+                continue
+            direction = draw(st.integers(1, directions_within(claim, threshold, values)))
             # Where there are more thresholds the direction lies on either side of the others, and not too far off.
-            for other in claim.prediction.thresholds:
-                if other is not threshold and direction <= _within_rank(claim, other, values):
-                    values = dict(at_ratio(claim, other, values, direction, draw(powers_of_ten(*OTHER))).values)
-            batch.append(at_ratio(claim, threshold, values, direction, ratio))
+            for other in thresholds:
+                if other is not threshold and direction <= directions_within(claim, other, values):
+                    values[other.tuned] = tuned_to(claim, other, values, direction, draw(powers_of_ten(*OTHER)))
+            values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)
+            if threshold.tuned.endswith("decay") and isinstance(shared.get("weight_decay"), tuple):
+                # Decays of many layers within a few decades of one another, whatever the ratio asks of their product.
+                own = draw(powers_of_ten(*DECADES_APART))
+                level = (values[threshold.tuned] / own) ** (1 / (1 + shared["depth"]))
+                values["weight_decay"] = tuple(level * decay for decay in shared["weight_decay"])
+                values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)
+            batch.append(claim.problem.instance(**values))
     return tuple(batch)
 
 
-def _within_rank(claim: Claim, threshold: Threshold, values: dict[str, Any]) -> int:
-    """Return how many directions a threshold admits."""
-    bindings = stack_bindings([claim.problem.instance(**values)])
-    within = Formula(threshold.within_rank, ((threshold.index, threshold.count),))
-    return int(evaluate(within, bindings).sum())
+def directions_within(claim: Claim, threshold: Threshold, values: dict[str, Any]) -> int:
+    """Return how many classes or directions the rank limit leaves."""
+    formula = Formula(threshold.within_rank, ((threshold.index, threshold.count),))
+    return int(evaluate(formula, stack_bindings([claim.problem.instance(**values)])).sum())
 
 
 def _decades(name: str) -> tuple[float, float]:

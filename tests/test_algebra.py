@@ -87,3 +87,20 @@ def test_symbolic_vae_loss_is_the_concrete_loss():
     v = SimpleNamespace(U=sp.diag(*p), W=sp.diag(*q), S=sp.diag(*r))
     concrete = problem.loss(concrete_xp, v, problem.data(concrete_xp), Symbols())
     assert equal(symbolic, concrete)
+
+
+def test_symbolic_loss_of_a_conditional_vae_is_the_concrete_one():
+    """Two blocks of columns, side by side, against the matrices written out."""
+    problem, size = find("cvae").problem, 3
+    variables = ("U_1", "U_2", "W_1", "W_2", "S")
+    entries = {name: sp.symbols(f"{name}_1:{size + 1}", positive=True) for name in (*variables, "theta")}
+    bases = {name: sym.theta if name == "theta" else sp.IndexedBase(name, positive=True) for name in entries}
+    symbolic, concrete = SymbolicArrays(sym.D), ConcreteArrays(size, entries=entries["theta"])
+    v = SimpleNamespace(**{name: SymbolicMatrix.diag(sym.D, bases[name][k]) for name in variables})
+    w = SimpleNamespace(**{name: sp.diag(*entries[name]) for name in variables})
+    written_out = problem.loss(symbolic, v, problem.data(symbolic), Symbols()).subs(sym.D, size).doit()
+    written_out = written_out.subs({bases[name][i + 1]: e for name in entries for i, e in enumerate(entries[name])})
+    difference = written_out - problem.loss(concrete, w, problem.data(concrete), Symbols())
+    assert sp.expand(sp.expand_log(sp.expand(difference))) == 0
+    cross = symbolic.cross(problem.data(symbolic).A_y, problem.data(symbolic).A_x).concrete(size)
+    assert cross == concrete.cross(problem.data(concrete).A_y, problem.data(concrete).A_x)

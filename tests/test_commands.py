@@ -109,6 +109,12 @@ def test_data_source(capsys):
     assert len(as_json(capsys)["parameters"]["theta"]) > 50
 
 
+@pytest.mark.parametrize("words", [["cvae"], ["vae-fixed-variance", "sigma=0.5"]])
+def test_data_source_of_every_problem_family(words, capsys):
+    assert theory_main(["predict", *words, "data=digits", "latent_dim=5", "beta=0.01", "--json"]) == 0
+    assert as_json(capsys)["collapsed"].count(False) == 5
+
+
 @pytest.mark.parametrize("delay", [0.3, 8.0])
 def test_interruption_is_clean(delay):
     """Ctrl-C while modules load, and while training runs."""

@@ -14,6 +14,8 @@ GOOD = {
     "ce-imbalanced-relu": {"class_counts": "3,2,1", "weight_decay": "0.1", "feature_decay": "0.1"},
     "ce-balanced-etf": {"class_counts": "2,2", "weight_decay": "0.1", "feature_decay": "0.1"},
     "vae-learnable-variance": {"theta": "3,2,1"},
+    "vae-fixed-variance": {"theta": "3,2,1", "sigma": "0.5,1"},
+    "cvae": {"theta": "3,2,1", "regression": "1,0;0,1;2,-1"},
     "hvae-learnable-top-variance": {"theta": "3,2,1"},
 }
 BAD = [
@@ -37,6 +39,14 @@ BAD = [
     ("vae-learnable-variance", "theta", "3,-1"),
     ("vae-learnable-variance", "latent_dim", "0"),
     ("vae-learnable-variance", "beta", "NaN"),
+    ("vae-fixed-variance", "sigma", "0.5,0"),
+    ("vae-fixed-variance", "sigma", "0.5,,1"),
+    ("vae-fixed-variance", "sigma", "0.5,-1"),
+    ("cvae", "regression", "1,0;0,1"),
+    ("cvae", "regression", "1,0;0,1;2"),
+    ("cvae", "regression", "1,0;0,1;2,x"),
+    ("cvae", "regression", "1,0;0,1;2,inf"),
+    ("cvae", "regression", ""),
     ("hvae-learnable-top-variance", "latent_dim", "2"),
     ("hvae-learnable-top-variance", "latent_dim", "2,0"),
     ("hvae-learnable-top-variance", "latent_dim", "4,1"),
@@ -75,6 +85,12 @@ def test_good_input_is_accepted():
 def test_python_values_of_the_wrong_kind(value):
     with pytest.raises(ValueError, match="class_counts"):
         find("mse-imbalanced").problem.instance(class_counts=value, weight_decay=0.1, feature_decay=0.1)
+
+
+@pytest.mark.parametrize(("sigma", "latent_dim"), [("0.5,1", 3), ("0.5,1,2", 2)])
+def test_one_sigma_for_each_latent_dimension(sigma, latent_dim):
+    with pytest.raises(ValueError, match=f"sigma: .* 1 or {latent_dim} here"):
+        find("vae-fixed-variance").problem.instance(theta="3,2,1", sigma=sigma, latent_dim=latent_dim)
 
 
 def test_missing_parameter():

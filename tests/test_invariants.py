@@ -60,6 +60,15 @@ def test_invariants_ignore_the_choice_within_a_cut_group():
     assert compare(claim, solutions[0])[0].failures == ()
 
 
+@pytest.mark.parametrize(
+    ("sigma", "expected"),
+    [("1,2,3,4", [slice(0, 2), slice(2, 4)]), ("1,1,2,2", []), ("1,1,2", [slice(2, 4)]), ("1,1,2,3,4", [slice(2, 4)])],
+)
+def test_equal_directions_with_different_partners(sigma, expected):
+    claim = find("vae-fixed-variance")
+    assert split_groups(claim, claim.problem.instance(theta="3,3,2,2", sigma=sigma)) == expected
+
+
 def test_digits_spectrum():
     theta = digits()["theta"]
     covariance = np.cov(load_digits().data.T / 16, bias=True)

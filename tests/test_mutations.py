@@ -17,15 +17,16 @@ LEAST_KILLED = 0.95
 STILL_A_PROOF = "the mutated bound is weaker than the original, still above the next, and tight at the minimum: a proof all the same"
 
 ZERO_FACTOR = (
-    "the changed factor is multiplied by ω_k² η_enc², which vanishes wherever the change shows: where direction k has "
-    "collapsed or lies beyond the latent dimension"
+    "the changed factor is multiplied by the squared decoder weight ω_k², which vanishes wherever the change shows: where "
+    "direction k is zero or lies beyond the latent dimension"
 )
 
 EQUIVALENT = {
     **{
-        ("vae-learnable-variance", "invariant encoder_gram", change): ZERO_FACTOR
+        (claim_id, "invariant encoder_gram", change): ZERO_FACTOR
+        for claim_id, variance in (("vae-learnable-variance", "theta[k]**2"), ("cvae", "theta[k]"))
         for change in (
-            "Max to its argument theta[k]**2",
+            f"Max to its argument {variance}",
             "constant -2 to -1",
             "constant -4 to -3",
             "drop factor beta**(-2)",
@@ -36,15 +37,23 @@ EQUIVALENT = {
         )
     },
     **{
-        ("vae-learnable-variance", "invariant decoded_noise", change): ZERO_FACTOR
+        (claim_id, "invariant decoded_noise", change): ZERO_FACTOR
+        for claim_id, variance in (("vae-learnable-variance", "theta[k]**2"), ("cvae", "theta[k]"))
         for change in (
-            "Max to its argument theta[k]**2",
+            f"Max to its argument {variance}",
             "constant -2 to -1",
             "drop factor 1/beta",
             "drop factor eta_dec**(-2)",
             "drop power of 1/beta",
             "drop power of eta_dec**(-2)",
             "sign of 1/(beta*eta_dec**2)",
+        )
+    },
+    **{
+        ("vae-fixed-variance", "invariant encoder_gram", change): ZERO_FACTOR
+        for change in (
+            "Max to its argument eta_dec*(sqrt(beta)*eta_enc*theta[k] - beta*eta_dec*sigma[k])/(eta_enc**2*sigma[k])",
+            "constant 0 to 1",
         )
     },
     (

@@ -9,6 +9,14 @@ from theory.commands import predict
 from theory.expressions import evaluate_exactly, to_numbers
 
 EXAMPLES = {
+    "cvae": {
+        "theta": (0.5, 2.0, 1.0),
+        "regression": ((1.0, 0.0), (-2.0, 0.5), (0.0, 3.0)),
+        "latent_dim": 2,
+        "beta": 0.7,
+        "eta_dec": 0.9,
+        "eta_enc": 1.3,
+    },
     "ce-balanced-etf": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "bias": True},
     "ce-imbalanced-relu": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
     "hvae-fixed-variances": {
@@ -31,6 +39,13 @@ EXAMPLES = {
         "sigma1": 0.6,
     },
     "mse-imbalanced": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
+    "vae-fixed-variance": {
+        "theta": (0.5, 2.0, 1.0),
+        "sigma": (0.9, 0.3),
+        "beta": 0.7,
+        "eta_dec": 0.9,
+        "eta_enc": 1.3,
+    },
     "vae-learnable-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_dec": 0.9, "eta_enc": 1.3},
 }
 
@@ -85,3 +100,35 @@ def test_collapse_exactly_on_the_threshold_is_decided_exactly():
     above = predict(claim, claim.problem.instance(class_counts=(9, 1), weight_decay=0.1, feature_decay=0.0999999))
     assert on["collapsed"] == [False, True]
     assert above["collapsed"] == [False, False]
+
+
+def test_fixed_variance_reference_configuration():
+    """By hand: with √β c = 1/2 the pairs (θ, σ) are (2, 0.2), (1, 0.5) and (0.1, 0.5)."""
+    claim = find("vae-fixed-variance")
+    given = {"theta": "1,2,0.1", "sigma": "0.5,0.2,0.5", "beta": 0.25, "eta_enc": 0.5, "eta_dec": 0.5}
+    result = predict(claim, claim.problem.instance(**given))
+    decoder, encoder = result["invariants"]["decoder_gram"], result["invariants"]["encoder_gram"]
+    assert [decoder[i][i] for i in range(3)] == pytest.approx([0.5 * 0.75 / 0.5, 0.5 * 1.9 / 0.2, 0.0])
+    assert [encoder[i][i] for i in range(3)] == pytest.approx([0.5 * 0.75 / 0.5, 0.2 * 1.9 / 0.5, 0.0])
+    assert result["collapsed"] == [False, False, True]
+
+
+def test_a_zero_direction_has_collapsed_only_where_its_variance_is_the_priors():
+    claim = find("vae-fixed-variance")
+    shared = {"theta": "1,0.1,0.1", "sigma": "0.2,1,2", "latent_dim": 3}
+    result = predict(claim, claim.problem.instance(**shared))
+    assert [result["invariants"]["decoder_gram"][i][i] > 0 for i in range(3)] == [True, False, False]
+    assert result["collapsed"] == [False, True, False]
+    spared = predict(claim, claim.problem.instance(theta="1,0.1,0.1", sigma=0.2, latent_dim=1, eta_enc=0.7))
+    assert spared["collapsed"] == [False, True, True]
+
+
+def test_conditional_prediction_does_not_depend_on_the_regression():
+    claim = find("cvae")
+    theta, rows = (0.5, 2.0, 1.5), ((1.0, 0.0), (-2.0, 0.5), (0.0, 3.0))
+    result = predict(claim, claim.problem.instance(theta=theta, regression=rows, beta=0.7))
+    assert result["parameters"]["regression"] == [list(row) for row in rows]
+    variance = find("vae-learnable-variance")
+    plain = predict(variance, variance.problem.instance(theta=[t**0.5 for t in theta], beta=0.7))
+    assert result["value"] == pytest.approx(plain["value"], rel=1e-13)
+    assert result["collapsed"] == plain["collapsed"] == [True, False, False]

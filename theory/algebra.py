@@ -16,6 +16,7 @@ import sympy as sp
 from theory import symbols as sym
 
 _INNER = sp.Symbol("m", integer=True, positive=True)
+_LAYER = sp.Symbol("i", integer=True, positive=True)
 
 
 def substitute_indexed(expression: sp.Expr, base: sp.IndexedBase, formula: sp.Expr) -> sp.Expr:
@@ -26,9 +27,13 @@ def substitute_indexed(expression: sp.Expr, base: sp.IndexedBase, formula: sp.Ex
 
 def sum_over(expression: sp.Expr, index: sp.Symbol, size: sp.Expr) -> sp.Expr:
     """Return Σ_{index=1..size} expression, in closed form where the expression does not depend on the index."""
-    expression = sp.sympify(expression)
+    expression = sp.piecewise_fold(sp.sympify(expression))
     if not expression.has(index):
         return size * expression
+    if isinstance(expression, sp.Piecewise) and len(expression.args) == 2:
+        (inside, condition), (outside, _) = expression.args
+        if outside == 0 and isinstance(condition, sp.Le) and condition.lhs == index:
+            return sum_over(inside, index, condition.rhs)  # limits inside a Piecewise never exceed the size
     constant, varying = expression.as_independent(index, as_Add=False)
     return constant * sp.Sum(varying, (index, 1, size))
 
@@ -129,6 +134,46 @@ class Beside:
         return Beside(tuple(a - b for a, b in zip(self.blocks, other.blocks, strict=True)))
 
 
+@dataclass(frozen=True)
+class Layered:
+    """One symbolic array for each layer: ``entry`` is written in the layer symbol, which runs from 1 to ``depth``."""
+
+    depth: sp.Expr
+    entry: SymbolicMatrix | sp.Expr
+
+
+@dataclass(frozen=True)
+class SymbolicLayers:
+    """Linear layers W_l = ``scale`` · ``frame`` / √λ_l for l = 1, …, ``depth``, as many as the symbol says.
+
+    ``frame`` is a projection; with the identity for frame, ``scale`` may depend on the index k. ``total`` is the product of all
+    decays λ_l. Raises ValueError when the frame is no projection.
+    """
+
+    scale: sp.Expr
+    frame: SymbolicMatrix
+    depth: sp.Expr
+    decay: sp.IndexedBase
+    total: sp.Expr
+
+    def __post_init__(self) -> None:
+        square = (self.frame @ self.frame).entry() - self.frame.entry()
+        if sp.simplify(sp.piecewise_fold(square)) != 0:
+            raise ValueError("the frame of the layers is not a projection")
+        if self.scale.has(sym.k) and self.frame != SymbolicMatrix.identity(self.frame.size):
+            raise ValueError("layers of unequal entries need the identity for frame")
+
+    def power(self, exponent: sp.Expr) -> SymbolicMatrix:
+        """(scale · frame)^exponent."""
+        factor = self.scale**exponent
+        terms = tuple((factor * u, v) for u, v in self.frame.rank_one)
+        return SymbolicMatrix(self.frame.size, factor * self.frame.diagonal, terms)
+
+    def decays(self, first: sp.Expr, last: sp.Expr) -> sp.Expr:
+        """Product of the decays λ_first ⋯ λ_last."""
+        return sp.Product(self.decay[_LAYER], (_LAYER, first, last))
+
+
 class SymbolicArrays:
     """The array namespace on matrices of symbolic size, one column for each class (or direction).
 
@@ -190,6 +235,39 @@ class SymbolicArrays:
     def column_squares(self, a: SymbolicMatrix) -> sp.Expr:
         """Squared norm of each column, as a row."""
         return sp.simplify((a.T @ a).entry(sym.k, sym.k))
+
+    def mean_entry(self, column: sp.Expr) -> sp.Expr:
+        return column
+
+    def spread(self, column: sp.Expr) -> sp.Expr:
+        """Sum of the squared distances of the entries from their mean; here all entries are equal."""
+        return sp.Integer(0)
+
+    def apply_layers(self, layers: SymbolicLayers, h: SymbolicMatrix) -> SymbolicMatrix:
+        """W_M ⋯ W_1 h."""
+        return (layers.power(layers.depth) @ h) * (1 / sp.sqrt(layers.total))
+
+    def layer_decays(self, layers: SymbolicLayers, decay: sp.IndexedBase) -> sp.Expr:
+        """Σ_l (λ_l/2) ‖W_l‖²; every layer contributes the same."""
+        one = self.squared_norm(layers.power(sp.Integer(1))) / layers.decay[sym.layer]
+        return sum_over(sp.simplify(decay[sym.layer] / 2 * one), sym.layer, layers.depth)
+
+    def top_grams(self, layers: SymbolicLayers) -> Layered:
+        """P_l P_lᵀ with P_l = W_M ⋯ W_l."""
+        above = 2 * (layers.depth - sym.layer + 1)
+        return Layered(layers.depth, layers.power(above) * (1 / layers.decays(sym.layer, layers.depth)))
+
+    def bottom_grams(self, layers: SymbolicLayers, means: SymbolicMatrix) -> Layered:
+        """B_lᵀ B_l with B_l = W_l ⋯ W_1 · means."""
+        gram = means.T @ layers.power(2 * sym.layer) @ means
+        return Layered(layers.depth, gram * (1 / layers.decays(sp.Integer(1), sym.layer)))
+
+    def layer_spectra(self, layers: SymbolicLayers, y: SymbolicMatrix) -> Layered:
+        """Eigenvalues of W_l W_lᵀ in descending order; a projection has as many ones as its trace says."""
+        size = layers.scale**2 / layers.decay[sym.layer]
+        rank = sp.simplify(layers.frame.trace())
+        whole = rank == layers.frame.size
+        return Layered(layers.depth, size if whole else sp.Piecewise((size, sym.k <= rank), (0, True)))
 
     def column_cross_entropy(self, z: SymbolicMatrix, y: SymbolicMatrix) -> sp.Expr:
         """Cross-entropy of the logits in each column against its label, as a row."""
@@ -258,7 +336,7 @@ class ConcreteArrays:
 
     def given(self, matrix: sp.MatrixSymbol) -> sp.Matrix:
         base = sp.IndexedBase(matrix.name, real=True)
-        return sp.diag(*(base[i] for i in range(1, self.size + 1)))
+        return sp.Matrix(self.size, self.size, lambda a, b: base[a + 1] if a == b else 0)
 
     def eye(self, size: sp.Symbol) -> sp.Matrix:
         return sp.eye(self.size)

@@ -121,7 +121,7 @@ def equal(left: sp.Expr, right: sp.Expr) -> bool:
             bodies = [(limits, sp.simplify(body)) for limits, body in by_limits.items()]
             difference = rest + sum(_summed(body, limits) for limits, body in bodies)
     difference = _above_least(difference)
-    return any(form(difference) == 0 for form in (sp.expand, sp.simplify, _with_split_logarithms))
+    return any(form(difference) == 0 for form in (sp.expand, with_merged_powers, sp.simplify, _with_split_logarithms))
 
 
 def _summed(body: sp.Expr, limits: tuple) -> sp.Expr:
@@ -130,6 +130,12 @@ def _summed(body: sp.Expr, limits: tuple) -> sp.Expr:
     if not more and not body.has(index):
         return body * (last - first + 1)
     return sp.Sum(body, *limits) if body != 0 else sp.Integer(0)
+
+
+def with_merged_powers(expression: sp.Expr) -> sp.Expr:
+    """Expand, with the powers of each base in a product merged and their exponents reduced: n · n^(−M/(M+1)) is n^(1/(M+1))."""
+    terms = sp.Add.make_args(sp.expand(sp.expand_power_base(sp.expand(expression))))
+    return sp.Add(*[sp.Mul(*[b ** sp.cancel(e) for b, e in term.as_powers_dict().items()]) for term in terms])
 
 
 def _with_split_logarithms(expression: sp.Expr) -> sp.Expr:

@@ -155,7 +155,7 @@ class RealMatrix(Domain):
 
     def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple:
         if len(value) != len(order):
-            shown = ";".join(",".join(map(str, row)) for row in value)
+            shown = ";".join(",".join(f"{v:g}" for v in row) for row in value)
             raise reject(name, shown, f"{self.says}: {len(order)} rows here")
         return tuple(value[i] for i in order)
 
@@ -222,6 +222,48 @@ class WidthPair(Domain):
         if value[0] > len(order):
             raise reject(name, value, f"{self.says}: {len(order)} here")
         return value
+
+
+@dataclass(frozen=True)
+class WholeNumber(Domain):
+    """An integer from ``least`` to ``most``."""
+
+    least: int
+    most: int
+
+    @property
+    def says(self) -> str:
+        return f"an integer from {self.least} to {self.most}"
+
+    def canonical(self, name: str, value: Any) -> int:
+        number = _integer(name, value, self.says)
+        if not self.least <= number <= self.most:
+            raise reject(name, value, self.says)
+        return number
+
+
+@dataclass(frozen=True)
+class Widths(Domain):
+    """Positive integers, as many as the integer parameter ``depth`` says; a single one stands for all of them."""
+
+    depth: str
+
+    @property
+    def says(self) -> str:
+        return f"a list of positive integers, as many as {self.depth} says or one for all, such as 8,6"
+
+    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
+        listed = _items(name, (value,) if isinstance(value, int) else value, self.says)
+        widths = [_integer(name, v, self.says, whole=value) for v in listed]
+        if not widths or min(widths) < 1:
+            raise reject(name, value, self.says)
+        return tuple(widths)
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[int, ...]:
+        count = values[self.depth]
+        if len(value) not in (1, count):
+            raise reject(name, value, f"{self.says}: 1 or {count} here")
+        return value * count if len(value) == 1 else value
 
 
 @dataclass(frozen=True)
@@ -331,7 +373,8 @@ class Problem:
     symbol whose equal entries make the problem invariant under rotations among them; ``centred`` where only rotations that
     keep the all-ones vector do. ``partner``, if there is one, is the indexed symbol with which each of these is paired: it
     may tell apart what is tied. ``data_view`` names the parameters a data source is asked for: the "spectrum" of one sample,
-    or the "conditional" one of a part of it given the rest.
+    or the "conditional" one of a part of it given the rest. ``ramped(values)`` gives the parameters that training raises from
+    small values: those of a penalty under which doing nothing is a local minimum, whatever the data.
     """
 
     parameters: tuple[Parameter, ...]
@@ -345,6 +388,7 @@ class Problem:
     centred: bool = field(default=False, kw_only=True)
     partner: sp.IndexedBase | None = field(default=None, kw_only=True)
     data_view: str = field(default="spectrum", kw_only=True)
+    ramped: Callable[[Mapping[str, Any]], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name; raises ParameterError when there is none."""

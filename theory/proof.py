@@ -11,7 +11,7 @@ from typing import Any
 import sympy as sp
 
 from theory import symbols as sym
-from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
+from theory.algebra import Layered, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
 from theory.expressions import Formula, equal, provably_nonnegative, provably_positive
 from theory.problem import Problem
 
@@ -257,20 +257,20 @@ class Proof:
 
 @dataclass(frozen=True)
 class Threshold:
-    """Direction k is alive iff ``ratio`` > 1 and ``within_rank`` holds; solving ratio = 1 for ``tuned`` crosses it.
+    """Direction k is alive iff ``ratio`` > 1 and ``within_rank`` holds; moving the parameter named ``tuned`` crosses it.
 
     ``telling`` names the invariant whose k-th diagonal entry (k-th value of a spectrum) is zero iff direction k has
-    collapsed; without it, the one of the problem that shows the collapse. With a ``jump`` the minimiser does not shrink to
-    zero on the way to the threshold: there both it and zero are global.
+    collapsed; without it, the one of the problem that shows the collapse. Where ``jump``, a condition on the parameters, holds the minimiser does not
+    shrink to zero on the way to the threshold: there both it and zero are global.
     """
 
     ratio: sp.Expr
     index: sp.Symbol
     count: sp.Expr
-    tuned: sp.Symbol
+    tuned: str
     within_rank: sp.Basic = sp.true
     telling: str | None = None
-    jump: bool = False
+    jump: sp.Basic = sp.false
 
     @property
     def alive(self) -> sp.Basic:
@@ -326,22 +326,33 @@ class StructuredPoint:
         """
         invariants = {}
         for invariant in self.problem.invariants:
-            measured = self.measure(invariant.measure)
-            if isinstance(measured, SymbolicMatrix):
-                formula = Formula(measured.entry(sym.k, sym.j), ((sym.k, measured.size), (sym.j, measured.size)))
-            else:
-                spectrum = ((sym.k, self.xp.size),) if invariant.kind == "spectrum" else ()
-                formula = Formula(sp.sympify(measured), spectrum)
+            formula = _as_formula(self.measure(invariant.measure), self.xp.size)
+            if invariant.kind == "spectrum" and not formula.axes:
+                formula = Formula(formula.expression, ((sym.k, self.xp.size),))
             invariants[invariant.name] = formula.replace_expression(self.fill_in(sp.simplify(formula.expression)))
+        value = self.fill_in(value)
         branches = {}
-        if any(threshold.jump for threshold in thresholds):
+        if any(threshold.jump != sp.false for threshold in thresholds):
             branches = dict(invariants)
-            resolved = {ALIVE: sp.Piecewise((1, thresholds[0].alive), (0, True)).subs(thresholds[0].index, sym.k)}
+            alive = sp.Piecewise((1, thresholds[0].alive), (0, True)).subs(thresholds[0].index, sym.k)
+            value = substitute_indexed(value, ALIVE, alive)
             invariants = {
-                name: f.replace_expression(substitute_indexed(f.expression, ALIVE, resolved[ALIVE]))
+                name: f.replace_expression(substitute_indexed(f.expression, ALIVE, alive))
                 for name, f in branches.items()
             }
-        return Prediction(Formula(self.fill_in(value)), invariants, thresholds, named, branches, keeps_prior)
+        return Prediction(Formula(value), invariants, thresholds, named, branches, keeps_prior)
+
+
+def _as_formula(measured: Any, size: sp.Expr) -> Formula:
+    """Return what was measured at a symbolic point as a formula with its axes."""
+    layers: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
+    if isinstance(measured, Layered):
+        layers, measured = ((sym.layer, measured.depth),), measured.entry
+        if not isinstance(measured, SymbolicMatrix):
+            return Formula(measured, (*layers, (sym.k, size)))
+    if isinstance(measured, SymbolicMatrix):
+        return Formula(measured.entry(sym.k, sym.j), (*layers, (sym.k, measured.size), (sym.j, measured.size)))
+    return Formula(sp.sympify(measured))
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import mpmath
 import sympy as sp
 
 from theory.expressions import provably_nonnegative
-from theory.proof import Convex, Nonnegative, Stationary, StepFailed, StepRecorder, Vanishes
+from theory.proof import Convex, Identity, Nonnegative, Stationary, StepFailed, StepRecorder, Vanishes
 
 
 @dataclass(frozen=True)
@@ -114,3 +115,138 @@ def threshold_ratio(
         )
     )
     return sp.simplify(ratio)
+
+
+class Shrinkage(sp.Function):
+    """``Shrinkage(M, κ)``: the larger root u in (0, 1] of (1 − u) u^((M−1)/(M+1)) = κ, defined up to the fold.
+
+    By what factor the penalty (M+1)/2 · κ u^(2/(M+1)) shrinks the minimiser of (u − 1)²/2; for one layer it is 1 − κ.
+    The left side grows up to the fold u = (M−1)/(2M) and falls from there to 0 at u = 1.
+    """
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, depth: sp.Expr, kappa: sp.Expr) -> sp.Expr | None:
+        return 1 - kappa if depth == 1 else None
+
+    def _eval_evalf(self, precision: int) -> sp.Expr:
+        depth, kappa = (a._to_mpmath(precision) for a in self.args)
+        with mpmath.workprec(precision + 10):
+            low, high = (depth - 1) / (2 * depth), mpmath.mpf(1)
+            for _ in range(precision + 10):
+                middle = (low + high) / 2
+                above = (1 - middle) * middle ** ((depth - 1) / (depth + 1)) >= kappa
+                low, high = (middle, high) if above else (low, middle)
+            return sp.Float._new(((low + high) / 2)._mpf_, precision)
+
+    def _latex(self, printer: sp.printing.latex.LatexPrinter) -> str:
+        depth, kappa = map(printer._print, self.args)
+        return rf"u_{{{depth}}}\left({kappa}\right)"
+
+
+@dataclass(frozen=True)
+class DeepMinimum:
+    """The minimiser of the deep one-direction problem: ``factor`` times √n where ``ratio`` > 1, and 0 elsewhere.
+
+    ``function`` is the objective in the singular value q; ``quadratic`` and ``penalty`` are its two parts.
+    """
+
+    factor: sp.Expr
+    ratio: sp.Expr
+    critical: sp.Expr
+    quadratic: sp.Expr
+    penalty: sp.Expr
+    jump: sp.Expr
+    fold: sp.Expr
+
+    @property
+    def function(self) -> sp.Expr:
+        return self.quadratic + self.penalty
+
+
+def minimise_deep_direction(
+    record: StepRecorder, count: sp.Symbol, total: sp.Symbol, product: sp.Symbol, depth: sp.Symbol, q: sp.Symbol
+) -> DeepMinimum:
+    """Minimise (q − √n)²/(2N) + (M+1)/2 Λ^(1/(M+1)) q^(2/(M+1)) over q ≥ 0, for every depth M at once.
+
+    ``count`` is n, ``total`` N, ``product`` Λ, ``depth`` M. For M ≥ 2 the objective is not convex: the root of the
+    stationarity equation beyond the fold is a minimum, zero is another, and which is lower changes at a jump.
+    """
+    u, above = sp.symbols("u s", positive=True)
+    quadratic = (q - sp.sqrt(count)) ** 2 / (2 * total)
+    penalty = (depth + 1) / 2 * product ** (1 / (depth + 1)) * q ** (2 / (depth + 1))
+    kappa = sp.Symbol("kappa", positive=True)
+    kappa_here = total * product ** (1 / (depth + 1)) * count ** (-depth / (depth + 1))
+    scaled = (u - 1) ** 2 / 2 + (depth + 1) / 2 * kappa * u ** (2 / (depth + 1))
+    record(
+        Identity(
+            "scaling",
+            r"With $q = \sqrt n\, u$ and $\kappa = N \Lambda^{1/(M+1)} n^{-M/(M+1)}$ only $u$ and $\kappa$ are left.",
+            (quadratic + penalty).subs(q, sp.sqrt(count) * u),
+            count / total * scaled.subs(kappa, kappa_here),
+        )
+    )
+    slope = sp.diff(scaled, u)
+    (level,) = sp.solve(slope, kappa)
+    level = sp.powsimp(sp.simplify(level))
+    record(
+        Vanishes(
+            "stationary points", "Where the slope vanishes, $\\kappa$ is this function of $u$.", slope, kappa, level
+        )
+    )
+    rises = sp.simplify(sp.diff(level, u) * u / level * (1 - u))
+    (fold,) = sp.solve(rises, u)
+    record(Vanishes("the fold", "There the function is stationary, and two stationary points merge.", rises, u, fold))
+    record(
+        Nonnegative(
+            "beyond the fold",
+            "Beyond the fold it falls: there is one stationary point for each $\\kappa$.",
+            sp.simplify(-rises.subs(u, fold + above)),
+        )
+    )
+    curvature = sp.simplify(sp.diff(scaled, u, 2).subs(kappa, level) * u)
+    record(
+        Nonnegative(
+            "a minimum",
+            "At the stationary point beyond the fold the objective is convex.",
+            curvature.subs(u, fold + above),
+        )
+    )
+    gain = sp.factor(sp.simplify(sp.powsimp(sp.expand(scaled.subs(kappa, level) - scaled.subs(u, 0).subs(kappa, 0)))))
+    (jump,) = [root for root in sp.solve(gain, u) if root != 0]
+    record(Vanishes("the jump", "There the stationary point is worth as much as zero: both are global.", gain, u, jump))
+    record(
+        Nonnegative(
+            "beyond the jump",
+            "Beyond it the stationary point is lower than zero, before it higher.",
+            sp.simplify(-sp.diff(sp.expand(gain / u), u)),
+        )
+    )
+    record(
+        Nonnegative(
+            "the jump lies beyond the fold",
+            "So at the jump the stationary point is a minimum.",
+            sp.simplify(jump - fold),
+        )
+    )
+    at_jump = sp.simplify(level.subs(u, jump))
+    critical = sp.powdenest(
+        sp.expand_power_base((total * product ** (1 / (depth + 1)) / at_jump) ** ((depth + 1) / depth))
+    )
+    record(
+        Identity(
+            "the critical class count",
+            "At this class count $\\kappa$ is that of the jump (in logarithms; for $M = 1$ read $0 \\log 0 = 0$).",
+            sp.expand_log(sp.log(kappa_here.subs(count, critical))),
+            sp.expand_log(sp.log(at_jump)),
+        )
+    )
+    record(
+        Nonnegative(
+            "larger classes live",
+            "$\\kappa$ falls as the class grows.",
+            sp.simplify(-sp.diff(kappa_here, count) * count / kappa_here),
+        )
+    )
+    return DeepMinimum(Shrinkage(depth, kappa_here), count / critical, critical, quadratic, penalty, jump, fold)

@@ -37,8 +37,20 @@ beta = positive("beta")
 eta_dec = positive("eta_dec")
 eta_enc = positive("eta_enc")
 
+M = sp.Symbol("M", integer=True, positive=True)
+"""Depth: the number of linear layers."""
+R = sp.Symbol("R", integer=True, positive=True)
+"""The smallest width, which limits the rank of the logits; K where no width is smaller."""
+layer_width = sp.IndexedBase("d", integer=True, positive=True)
+"""Widths d_1, …, d_M of features and hidden layers; d_(M+1) = K."""
+layer_decay = sp.IndexedBase("lambda", positive=True)
+"""Weight decays λ_1, …, λ_M of the layers."""
+decay_product = positive("Lambda")
+"""Product of all decays, λ_1 ⋯ λ_M λ_H."""
+
+layer = sp.Symbol("l", integer=True, positive=True)
 k = sp.Symbol("k", integer=True, positive=True)
 j = sp.Symbol("j", integer=True, positive=True)
 
-LEAST = {K: 2, D: 1, d: 1}
+LEAST = {K: 2, D: 1, d: 1, M: 1, R: 1}
 """Smallest value of each size, used when the sign of an expression such as K − 1 is proved."""

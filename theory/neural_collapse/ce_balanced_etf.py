@@ -56,7 +56,7 @@ def derive(problem: Problem) -> Derivation:
     v = SimpleNamespace(W=centring * sp.sqrt(u_best), H=centring * sp.simplify(t / sp.sqrt(u_best)), b=sp.Integer(0))
     prediction = StructuredPoint(problem, xp, v, {t: best.point}, balanced).predict(
         in_margin,
-        Threshold(ratio, k, K, tuned=feature_decay),
+        Threshold(ratio, k, K, tuned="feature_decay"),
         named={"margin": best.point, "classifier_norm": ((1 - 1 / K) * u_best).subs(t, best.point), "ratio": ratio},
     )
 

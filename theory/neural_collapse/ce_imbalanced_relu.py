@@ -71,7 +71,7 @@ def derive(problem: Problem) -> Derivation:
     )
     prediction = point.predict(
         sum_over(per_class, k, K),
-        Threshold(ratio.subs(count, n_k[k]), k, K, tuned=feature_decay),
+        Threshold(ratio.subs(count, n_k[k]), k, K, tuned="feature_decay"),
         named={
             "margin": at_best,
             "mean_norm": u_best.subs(here).subs(t_k[k], at_best),

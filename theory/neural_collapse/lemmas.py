@@ -24,3 +24,16 @@ GIBBS = Lemma(
     r"$\log x \le x - 1$.",
     "Cover, Thomas, Elements of Information Theory, Theorem 2.6.3",
 )
+SCHATTEN = Lemma(
+    "variational form of the Schatten quasi-norm",
+    r"Over all factorisations $Z = W_M \cdots W_1 H$ the least value of $\sum_j \tfrac{\lambda_j}{2}\|W_j\|^2 + "
+    r"\tfrac{\lambda_H}{2}\|H\|^2$ is $\tfrac{M+1}{2} \Lambda^{1/(M+1)} \sum_i \sigma_i(Z)^{2/(M+1)}$ with $\Lambda = "
+    r"\lambda_M \cdots \lambda_1 \lambda_H$, attained only where all factors share the singular directions of $Z$ and "
+    r"$\lambda_j \sigma_j^2 = \lambda_H \sigma_H^2$ in each of them.",
+    "Dai, Karzand, Srebro, Representation Costs of Linear Neural Networks (NeurIPS 2021)",
+)
+PROJECTION = Lemma(
+    "a projection enlarges no singular value",
+    r"$\sigma_i(AP) \le \sigma_i(A)$ for every orthogonal projection $P$.",
+    "Horn, Johnson, Topics in Matrix Analysis, Theorem 3.3.16",
+)

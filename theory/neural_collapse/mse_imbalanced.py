@@ -50,7 +50,7 @@ def derive(problem: Problem) -> Derivation:
         )
     )
 
-    threshold = Threshold(ratio.subs(count, n_k[k]), k, K, tuned=feature_decay, within_rank=k <= d)
+    threshold = Threshold(ratio.subs(count, n_k[k]), k, K, tuned="feature_decay", within_rank=k <= d)
     prediction = point.predict(
         sum_over(per_class, k, K),
         threshold,

@@ -437,8 +437,8 @@ class Hierarchy:
         )
         return point.predict(
             value,
-            Threshold(top_ratio, k, D, tuned=beta_2, within_rank=self.both_levels, telling="top_decoder_spectrum"),
-            Threshold(code_ratio, k, D, tuned=theta, within_rank=k <= d_1),
+            Threshold(top_ratio, k, D, tuned="beta2", within_rank=self.both_levels, telling="top_decoder_spectrum"),
+            Threshold(code_ratio, k, D, tuned="theta", within_rank=k <= d_1),
             named={
                 "code_with_top": on,
                 "code_without_top": off,

@@ -270,7 +270,7 @@ class LearnableVariance:
         alive = {m_k[k]: m_alive}
         return point.predict(
             sum_over(self.in_m.subs({self.m: m_k[k], **here}), k, D),
-            Threshold(sp.simplify(self.ratio.subs(here)), k, D, tuned=beta, within_rank=k <= d),
+            Threshold(sp.simplify(self.ratio.subs(here)), k, D, tuned="beta", within_rank=k <= d),
             named={
                 "marginal": m_alive,
                 "decoder": sp.simplify(w_of_m**2).subs(alive),

@@ -59,7 +59,8 @@ PROBLEM = Problem(
         shared.latent_dim_parameter(default_dimension),
         *shared.noise_parameters(),
     ),
-    variables=(Variable("U", (D, d), theta[k] / eta_enc), Variable("W", (d, D), eta_enc / theta[j])),
+    # Latent direction i is measured in its own noise, whatever the prior's scale.
+    variables=(Variable("U", (D, d), theta[k] / sigma[j]), Variable("W", (d, D), sigma[k] / theta[j])),
     loss=loss,
     # The decoder's spectrum falls from direction to direction; the encoder's need not, so only the former tells them apart.
     invariants=shared.gram_invariants("U", "W", lambda v, data: data.S, theta[1] ** 2, tells="decoder_gram"),
@@ -104,7 +105,8 @@ def derive(problem: Problem) -> Derivation:
         )
     )
     best = minimise_on_half_line(record, "the squared decoder size", in_size, size, sp.Integer(0))
-    ratio = threshold_ratio(record, "the data deviation", best, std).subs(here)
+    # A ratio of variances, so that far from its threshold means the same conditioning as with a learnable variance.
+    ratio = (threshold_ratio(record, "the data deviation", best, std) ** 2).subs(here)
 
     x_k = sp.IndexedBase("x", nonnegative=True)
     x_alive = best.point.subs(here)
@@ -121,11 +123,11 @@ def derive(problem: Problem) -> Derivation:
     per_direction = in_size.subs({size: x_k[k], **here})
     prediction = point.predict(
         sum_over(per_direction, k, D) + fixed_kl,
-        Threshold(ratio, k, D, tuned=beta, within_rank=k <= d),
+        Threshold(ratio, k, D, tuned="beta", within_rank=k <= d),
         named={
             "decoder": x_alive,
             "encoder": sp.Max(0, sp.simplify(((std * v_best) ** 2).subs(w, sp.sqrt(best.stationary))).subs(here)),
-            "critical": sp.simplify(theta[k] / ratio),
+            "critical": sp.simplify(theta[k] / sp.sqrt(ratio)),
         },
         keeps_prior=sp.Eq(sigma[k], eta_enc),
     )
