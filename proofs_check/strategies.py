@@ -222,8 +222,9 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
             direction = draw(st.integers(1, directions_within(claim, threshold, values)))
             # Where there are more thresholds the direction lies on either side of the others, and not too far off.
             for other in thresholds:
-                if other is not threshold and direction <= directions_within(claim, other, values):
-                    values[other.tuned] = tuned_to(claim, other, values, direction, draw(powers_of_ten(*OTHER)))
+                if other is not threshold:
+                    nearest = min(direction, directions_within(claim, other, values))
+                    values[other.tuned] = tuned_to(claim, other, values, nearest, draw(powers_of_ten(*OTHER)))
             values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)
             if threshold.tuned.endswith("decay") and isinstance(shared.get("weight_decay"), tuple):
                 # Decays of many layers within a few decades of one another, whatever the ratio asks of their product.
