@@ -260,13 +260,17 @@ class _Flat:
         self, expression: sp.Expr, separable: Separable, bindings: Mapping[sp.Basic, Any], shape: torch.Size
     ) -> None:
         self.variable = separable.variable
-        entries = {e: sp.Dummy(str(e), positive=True) for e in expression.atoms(sp.Indexed)}
-        self.expression = sp.sympify(expression).xreplace(entries)
-        self.fixed = {s: v for s, v in bindings.items() if isinstance(v, int)}
         axis = ((separable.index, separable.count),)
+        expression = sp.sympify(expression)
+        # Sums over all directions and entries of this direction are numbers here, each with a name of its own.
+        sums = {e: sp.Dummy("sum", real=True) for e in expression.atoms(sp.Sum)}
+        expression = expression.xreplace(sums)
+        entries = {e: sp.Dummy(str(e), positive=True) for e in expression.atoms(sp.Indexed)}
+        self.expression = expression.xreplace(entries)
+        self.fixed = {s: v for s, v in bindings.items() if isinstance(v, int)}
         self.values = {
             dummy: evaluate(Formula(e, axis), bindings).expand(shape).flatten()
-            for e, dummy in [*entries.items(), (separable.index, separable.index)]
+            for e, dummy in (sums | entries | {separable.index: separable.index}).items()
         }
         for symbol, value in bindings.items():
             if isinstance(value, Tensor) and isinstance(symbol, sp.Symbol):

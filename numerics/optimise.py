@@ -109,6 +109,7 @@ class _Layout:
         sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
         self.shapes = [tuple(int(side.subs(sizes)) for side in v.shape) for v in variables]
         self.names = [v.name for v in variables]
+        self.factors = [i for i, v in enumerate(variables) if 1 not in v.shape]
         self.lengths = [rows * columns for rows, columns in self.shapes]
         scales = [
             evaluate(Formula(v.scale, ((k, sizes_of[0]), (j, sizes_of[1]))), bindings)
@@ -324,9 +325,8 @@ def _drop_directions(search: _Search, layout: _Layout, starts: int, watch: _Watc
     of an instance goes on without one of its directions, a different one in each run, and without all that were better
     dropped; an instance is left after a round that lowered nothing.
     """
-    rows, columns = min(layout.shapes, key=min)
-    directions = min(rows, columns)
-    position = layout.shapes.index((rows, columns))
+    position = min(layout.factors, key=lambda i: min(layout.shapes[i]))
+    directions = min(layout.shapes[position])
     tried = torch.arange(len(search.f) // starts, device=search.x.device)
     for _ in range(MAX_ROUNDS):
         values = search.f.reshape(-1, starts).nan_to_num(torch.inf)
@@ -340,13 +340,11 @@ def _drop_directions(search: _Search, layout: _Layout, starts: int, watch: _Watc
         tried, best, gain, single_values = tried[useful], best[useful], gain[useful], single_values[useful]
         if len(tried) == 0:
             return
-        search.adopt(_without(search, layout, position, best, gain, watch), best)
+        # Directions that are each better dropped need not be so together: dropping only the best of them is tried as well.
         one = torch.nn.functional.one_hot(single_values.argmin(1), directions).bool()
-        several = gain.sum(1) > 1
-        # Directions that are each better dropped need not be so together: then only the best of them is.
-        worse = several & (search.f[best] >= lowest[useful] - IMPROVED * lowest[useful].abs())
-        if bool(worse.any()):
-            search.adopt(_without(search, layout, position, best[worse], one[worse], watch), best[worse])
+        both = _without(search, layout, position, best.repeat(2), torch.cat([one, gain]), watch)
+        search.adopt(both.part(slice(0, len(best))), best)
+        search.adopt(both.part(slice(len(best), None)), best)
 
 
 def _without(
@@ -431,7 +429,13 @@ class _Search:
                 return
         self.endings[self.endings == Ending.RUNNING] = Ending.STALLED
 
-    def adopt(self, other: _Search, rows: Int64[Tensor, " b"]) -> None:
+    def part(self, rows: slice) -> SimpleNamespace:
+        """Return the outcome of some of the runs."""
+        return SimpleNamespace(
+            **{name: getattr(self, name)[rows] for name in ("x", "f", "residual", "endings", "iterations")}
+        )
+
+    def adopt(self, other: _Search | SimpleNamespace, rows: Int64[Tensor, " b"]) -> None:
         """Take over those runs of another search that ended lower than here."""
         lower = other.f < self.f[rows]
         into = rows[lower]

@@ -37,6 +37,26 @@ EXAMPLES = {
         "eta_dec": 0.9,
         "eta_enc": 1.3,
         "sigma1": 0.6,
+    "mse-deep-linear-balanced": {
+        "class_counts": (6, 6, 6),
+        "depth": 3,
+        "widths": (2, 4, 3),
+        "weight_decay": (0.01, 0.02, 0.03),
+        "feature_decay": 0.001,
+    },
+    "mse-deep-linear-balanced-bias": {
+        "class_counts": (6, 6, 6, 6),
+        "depth": 2,
+        "widths": (2, 5),
+        "weight_decay": (0.01, 0.02),
+        "feature_decay": 0.001,
+    },
+    "mse-deep-linear-imbalanced": {
+        "class_counts": (20, 5, 10, 10),
+        "depth": 2,
+        "widths": 3,
+        "weight_decay": 0.01,
+        "feature_decay": 0.003,
     },
     "mse-imbalanced": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
     "vae-fixed-variance": {

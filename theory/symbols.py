@@ -40,7 +40,7 @@ eta_enc = positive("eta_enc")
 M = sp.Symbol("M", integer=True, positive=True)
 """Depth: the number of linear layers."""
 R = sp.Symbol("R", integer=True, positive=True)
-"""The smallest width, which limits the rank of the logits; K where no width is smaller."""
+"""What limits the rank of the logits: the smallest width, or K (K − 1 with a bias, which takes the ones direction)."""
 layer_width = sp.IndexedBase("d", integer=True, positive=True)
 """Widths d_1, …, d_M of features and hidden layers; d_(M+1) = K."""
 layer_decay = sp.IndexedBase("lambda", positive=True)

@@ -109,7 +109,7 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
         return {
             K: len(counted),
             M: depth,
-            R: min(sides),
+            R: min(*sides, len(counted) - 1 if with_bias else len(counted)),
             N: sum(counted),
             sym.n: counted[0],
             n_k: counted,
