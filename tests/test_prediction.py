@@ -37,6 +37,7 @@ EXAMPLES = {
         "eta_dec": 0.9,
         "eta_enc": 1.3,
         "sigma1": 0.6,
+    },
     "mse-deep-linear-balanced": {
         "class_counts": (6, 6, 6),
         "depth": 3,
