@@ -32,6 +32,7 @@ from theory.problem import (
     PositiveReals,
     RealMatrix,
     Width,
+    WidthPair,
 )
 
 STARTS = 8
@@ -76,6 +77,11 @@ def _(domain: PositiveReal) -> float:
 @example_value.register
 def _(domain: Width) -> int:
     return 4
+
+
+@example_value.register
+def _(domain: WidthPair) -> tuple[int, int]:
+    return (4, 3)
 
 
 @example_value.register

@@ -257,7 +257,8 @@ class Evaluator:
             elif isinstance(e, sp.Symbol):
                 self.varies[e] = e in self._varying_symbols
             else:
-                self.varies[e] = any(self._is_varying(a) for a in e.args if not isinstance(a, sp.Tuple))
+                # Limits of sums are plain tuples; the cases of a Piecewise are tuples of a kind of their own.
+                self.varies[e] = any(self._is_varying(a) for a in e.args if type(a) is not sp.Tuple)
         return self.varies[e]
 
     def _tensor(self, value: Any, axes: int) -> Tensor:

@@ -225,6 +225,7 @@ def _least_on_piece(separable: Separable, piece: Piece, bindings: Mapping[sp.Bas
     else:
         high = evaluate(Formula(piece.upper, axis), bindings).flatten()
     known = torch.minimum(convex(low, owner) + concave(low, owner), convex(high, owner) + concave(high, owner))
+    known = torch.where(high < low, torch.inf, known)  # an empty piece has no values
     settled = torch.full_like(low, torch.inf)
     empty = high <= low
     owner, low, high = owner[~empty], low[~empty], high[~empty]
@@ -268,7 +269,8 @@ class _Flat:
         self.expression = expression.xreplace(entries)
         self.fixed = {s: v for s, v in bindings.items() if isinstance(v, int)}
         self.values = {
-            dummy: evaluate(Formula(e, axis), bindings).expand(shape).flatten() for e, dummy in (sums | entries).items()
+            dummy: evaluate(Formula(e, axis), bindings).expand(shape).flatten()
+            for e, dummy in (sums | entries | {separable.index: separable.index}).items()
         }
         for symbol, value in bindings.items():
             if isinstance(value, Tensor) and isinstance(symbol, sp.Symbol):

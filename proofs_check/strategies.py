@@ -1,7 +1,7 @@
 """Hypothesis strategies that build valid instances from the domains of a claim, by construction.
 
-A *batch* is a tuple of instances of equal sizes: they are trained together. Each batch crosses a threshold: it has an
-instance exactly on it, one close to it, one on either side, and further ones anywhere over decades.
+A *batch* is a tuple of instances of equal sizes: they are trained together. Each batch crosses every threshold of the claim:
+it has an instance exactly on it, one close to it, one on either side, and further ones anywhere over decades.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from theory.problem import (
     RealMatrix,
     WholeNumber,
     Width,
+    WidthPair,
     Widths,
 )
 from theory.proof import Threshold
@@ -42,6 +43,8 @@ BALANCED_COUNTS = (3, 1, 2, 5, 10)
 ALIVE = (0.3, 3.0)
 """Decades above its threshold that one class or direction is drawn at; the others lie up to four decades further off, where
 the conditioning of the problem, which grows with this distance, reaches what float64 training still resolves."""
+OTHER = (-1.0, 1.0)
+"""Decades around the other thresholds of a claim that a direction is drawn at before it is taken to one of them."""
 
 
 def powers_of_ten(low: float, high: float) -> st.SearchStrategy[float]:
@@ -145,18 +148,36 @@ def widths(draw: st.DrawFn, regime: Regime, sizes: list[int], depth: int) -> tup
     return tuple(draw(st.permutations([narrowest, *(narrowest + more for more in others)])))
 
 
-def ratios(size: int) -> st.SearchStrategy[list[float]]:
-    """Ratios to the threshold (alive above 1) for the instances of a batch."""
+def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int, int]]:
+    """Pairs of widths of a regime, the first at most the number of directions, the second below it or above.
+
+    A group of equal directions is cut by either width or, where it has enough members, by both in different places.
+    """
+    directions = sum(sizes)
+    narrow = width(Width(), regime, sizes)
+    if not (regime.cut or regime.narrow):
+        return st.tuples(st.just(directions), st.integers(1, 2 * directions))
+    smaller = narrow.flatmap(lambda d_1: st.tuples(st.just(d_1), st.integers(1, d_1 + 2)))
+    both = st.tuples(narrow, narrow).map(lambda pair: (max(pair), min(pair)))
+    return st.one_of(smaller, both, st.tuples(st.just(directions), narrow))
+
+
+def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
+    """Ratios to a threshold (alive above 1) for the instances of a batch.
+
+    Where a claim has several thresholds the conditioning grows with all ratios together, and each has its share of the decades.
+    """
+    highest = ALIVE[1] / thresholds
     close = st.builds(lambda e, side: 1 + side * 10.0**e, st.floats(-8, -4), st.sampled_from((-1, 1)))
     off = powers_of_ten(-2.8, -1.0)  # from just outside the band in which a certificate decides
     below, above = off.map(lambda x: 1 - x), off.map(lambda x: 1 + x)
-    kinds = [st.just(1.0), below, above, powers_of_ten(*ALIVE), close, powers_of_ten(-3, ALIVE[1])]
+    kinds = [st.just(1.0), below, above, powers_of_ten(ALIVE[0], highest), close, powers_of_ten(-3, highest)]
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
 
 
 @st.composite
 def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
-    """Draw a batch of instances of a claim in one regime."""
+    """Draw a batch of instances of a claim in one regime, ``size`` of them for each threshold."""
     sizes = draw(group_sizes(regime.cut))
     directions = sum(sizes)
     shared: dict[str, Any] = {}
@@ -184,18 +205,26 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 shared[parameter.name] = draw(widths(regime, sizes, shared[domain.depth]))
             case Flag():
                 shared[parameter.name] = regime.flag
+            case WidthPair():
+                shared[parameter.name] = draw(width_pair(regime, sizes))
             case PositiveReal():
                 free.append(parameter.name)
             case other:
                 raise NotImplementedError(f"no strategy for {type(other).__name__}")
     batch = []
-    for position, ratio in enumerate(draw(ratios(size))):
-        values = {**shared, **{name: draw(powers_of_ten(*_decades(name))) for name in free}}
-        thresholds = claim.prediction.thresholds or (claim.prediction.yardstick,)
-        threshold = thresholds[position % len(thresholds)]
-        if threshold is not None:
-            within = directions_within(claim, threshold, values)
-            direction = draw(st.integers(1, within))
+    thresholds = claim.prediction.thresholds
+    for threshold in thresholds or (claim.prediction.yardstick,):
+        for ratio in draw(ratios(size, max(1, len(thresholds)))):
+            values = {**shared, **{name: draw(powers_of_ten(*_decades(name))) for name in free}}
+            if threshold is None:
+                batch.append(claim.problem.instance(**values))
+                continue
+            direction = draw(st.integers(1, directions_within(claim, threshold, values)))
+            # Where there are more thresholds the direction lies on either side of the others, and not too far off.
+            for other in thresholds:
+                if other is not threshold:
+                    nearest = min(direction, directions_within(claim, other, values))
+                    values[other.tuned] = tuned_to(claim, other, values, nearest, draw(powers_of_ten(*OTHER)))
             values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)
             if threshold.tuned.endswith("decay") and isinstance(shared.get("weight_decay"), tuple):
                 # Decays of many layers within a few decades of one another, whatever the ratio asks of their product.
@@ -203,7 +232,7 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 level = (values[threshold.tuned] / own) ** (1 / (1 + shared["depth"]))
                 values["weight_decay"] = tuple(level * decay for decay in shared["weight_decay"])
                 values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)
-        batch.append(claim.problem.instance(**values))
+            batch.append(claim.problem.instance(**values))
     return tuple(batch)
 
 

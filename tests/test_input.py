@@ -16,6 +16,7 @@ GOOD = {
     "vae-learnable-variance": {"theta": "3,2,1"},
     "vae-fixed-variance": {"theta": "3,2,1", "sigma": "0.5,1"},
     "cvae": {"theta": "3,2,1", "regression": "1,0;0,1;2,-1"},
+    "hvae-learnable-top-variance": {"theta": "3,2,1"},
 }
 BAD = [
     ("mse-imbalanced", "weight_decay", "-1"),
@@ -46,6 +47,10 @@ BAD = [
     ("cvae", "regression", "1,0;0,1;2,x"),
     ("cvae", "regression", "1,0;0,1;2,inf"),
     ("cvae", "regression", ""),
+    ("hvae-learnable-top-variance", "latent_dim", "2"),
+    ("hvae-learnable-top-variance", "latent_dim", "2,0"),
+    ("hvae-learnable-top-variance", "latent_dim", "4,1"),
+    ("hvae-learnable-top-variance", "sigma1", "0"),
 ]
 
 

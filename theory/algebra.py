@@ -290,6 +290,15 @@ class SymbolicArrays:
         """Frobenius norm."""
         return sp.sqrt(self.squared_norm(a))
 
+    def scale(self, a: SymbolicMatrix, factor: sp.Expr) -> SymbolicMatrix:
+        return a * factor
+
+    def singular_values(self, a: SymbolicMatrix, count: sp.Expr) -> sp.Expr:
+        """Singular values, as a row; the entries of a diagonal matrix, which must be nonnegative and descending."""
+        if a.rank_one:
+            raise ValueError("the symbolic singular values are defined for diagonal matrices")
+        return a.diagonal
+
     def rows(self, a: SymbolicMatrix) -> sp.Expr:
         return a.size
 
@@ -369,6 +378,9 @@ class ConcreteArrays:
 
     def norm(self, a: sp.Matrix) -> sp.Expr:
         return sp.sqrt(self.squared_norm(a))
+
+    def scale(self, a: sp.Matrix, factor: sp.Expr) -> sp.Matrix:
+        return a * factor
 
     def rows(self, a: sp.Matrix) -> int:
         return a.rows

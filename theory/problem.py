@@ -203,6 +203,28 @@ class Width(Domain):
 
 
 @dataclass(frozen=True)
+class WidthPair(Domain):
+    """Two positive integers, the first at most the length of the sorted list ``within``."""
+
+    within: str = "theta"
+
+    @property
+    def says(self) -> str:
+        return f"two positive integers, such as 3,2, the first at most the number of entries of {self.within}"
+
+    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
+        widths = tuple(_integer(name, v, self.says, whole=value) for v in _items(name, value, self.says))
+        if len(widths) != 2 or min(widths) < 1:
+            raise reject(name, value, self.says)
+        return widths
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[int, ...]:
+        if value[0] > len(order):
+            raise reject(name, value, f"{self.says}: {len(order)} here")
+        return value
+
+
+@dataclass(frozen=True)
 class WholeNumber(Domain):
     """An integer from ``least`` to ``most``."""
 

@@ -173,7 +173,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Piece:
-    """A scalar function on ``lower`` ≤ variable ≤ ``upper``: a convex one plus a concave one.
+    """A scalar function on ``lower`` ≤ variable ≤ ``upper``: a convex one plus a concave one. With ends that cross it is empty.
 
     Where there is no upper end the concave part must be zero.
     """
@@ -327,6 +327,8 @@ class StructuredPoint:
         invariants = {}
         for invariant in self.problem.invariants:
             formula = _as_formula(self.measure(invariant.measure), self.xp.size)
+            if invariant.kind == "spectrum" and not formula.axes:
+                formula = Formula(formula.expression, ((sym.k, self.xp.size),))
             invariants[invariant.name] = formula.replace_expression(self.fill_in(sp.simplify(formula.expression)))
         value = self.fill_in(value)
         branches = {}

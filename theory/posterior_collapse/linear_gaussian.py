@@ -46,6 +46,14 @@ TRACE_INEQUALITY = Lemma(
     "Marshall, Olkin, Arnold, Inequalities: Theory of Majorization, 9.H.1",
 )
 
+RIDGE = Lemma(
+    "Completing the square",
+    r"$\min_W \|C^{1/2} - U W C^{1/2}\|^2 + \kappa^2 \|W C^{1/2}\|^2 = \kappa^2\,\mathrm{tr}(C M^{-1})$ with $M = U U^T + \kappa^2 I$: "
+    r"the difference is $\|A^{1/2} (W - A^{-1} U^T) C^{1/2}\|^2$ with $A = U^T U + \kappa^2 I$, because "
+    r"$I - U A^{-1} U^T = \kappa^2 M^{-1}$. It is attained by $W = A^{-1} U^T$ alone.",
+    "Horn, Johnson, Matrix Analysis, 0.7.4",
+)
+
 
 def noise_parameters() -> tuple[Parameter, ...]:
     """Return the parameters that every linear VAE has besides its data and its latent dimension."""

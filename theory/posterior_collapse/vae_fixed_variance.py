@@ -21,7 +21,6 @@ from theory.problem import Parameter, PositivePerDimension, Problem, Variable
 from theory.proof import (
     Bound,
     Identity,
-    Lemma,
     Piece,
     Proof,
     Separable,
@@ -32,14 +31,6 @@ from theory.proof import (
 )
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, j, k, positive, sigma, theta
-
-RIDGE = Lemma(
-    "Completing the square",
-    r"$\min_W \|C^{1/2} - U W C^{1/2}\|^2 + \kappa^2 \|W C^{1/2}\|^2 = \kappa^2\,\mathrm{tr}(C M^{-1})$ with $M = U U^T + \kappa^2 I$: "
-    r"the difference is $\|A^{1/2} (W - A^{-1} U^T) C^{1/2}\|^2$ with $A = U^T U + \kappa^2 I$, because "
-    r"$I - U A^{-1} U^T = \kappa^2 M^{-1}$. It is attained by $W = A^{-1} U^T$ alone.",
-    "Horn, Johnson, Matrix Analysis, 0.7.4",
-)
 
 
 def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
@@ -158,7 +149,7 @@ def derive(problem: Problem) -> Derivation:
             "minimum over the encoder",
             (kappa**2 * fit + noise) / eta_dec**2 + fixed_kl,
             "For a given decoder the loss is a square in the encoder's mean; Σ is given.",
-            (RIDGE.name, "the encoder weight is stationary"),
+            (shared.RIDGE.name, "the encoder weight is stationary"),
         ),
         Bound(
             "sum over eigenvalues",
@@ -176,7 +167,7 @@ def derive(problem: Problem) -> Derivation:
     )
     # What the given variances cost by themselves does not depend on the point: each direction carries an equal share.
     separable = Separable((Piece(summand + fixed_kl / D, sp.Integer(0)),), size, k, D, free=k <= d, reading=s[k])
-    proof = Proof(tuple(record.steps), (RIDGE, shared.TRACE_INEQUALITY), statistics, bounds, separable)
+    proof = Proof(tuple(record.steps), (shared.RIDGE, shared.TRACE_INEQUALITY), statistics, bounds, separable)
     return Derivation(proof, prediction)
 
 

@@ -1,0 +1,548 @@
+"""What the claims on two-level hierarchies x → z_1 → z_2 share: the loss, one direction of it, and the chain to its minimum.
+
+In direction k let a = λ² + σ_1² be the variance of the code, with λ a singular value of the whitened encoder W_1 C^{1/2}, and ω one
+of U_2. Once U_1 and the posterior of z_2 are minimised out, a direction of the loss costs, up to a constant,
+
+    θ²σ_1²/(a η_dec²) + β_1 κ² a/((ω² + κ²) η_dec²) + penalty(ω²)    with κ² = β_2 η_dec²/(β_1 η_enc²),
+
+and only the penalty knows whether the variance of z_2 is learnable or given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import sympy as sp
+
+from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
+from theory.claim import Derivation
+from theory.posterior_collapse import linear_gaussian as shared
+from theory.problem import Invariant, Parameter, PositiveReal, Problem, Variable, WidthPair
+from theory.proof import (
+    Bound,
+    Identity,
+    Lemma,
+    Nonnegative,
+    Piece,
+    Prediction,
+    Proof,
+    Separable,
+    Statistic,
+    StepRecorder,
+    StructuredPoint,
+    SumOfSquares,
+    Threshold,
+    Vanishes,
+)
+from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
+from theory.symbols import D, eta_dec, eta_enc, j, k, positive, theta
+
+d_1 = sp.Symbol("d_1", integer=True, positive=True)
+d_2 = sp.Symbol("d_2", integer=True, positive=True)
+beta_1, beta_2 = positive("beta_1"), positive("beta_2")
+sigma_1 = positive("sigma_1")
+KAPPA = sp.sqrt(beta_2) * eta_dec / (sp.sqrt(beta_1) * eta_enc)
+"""κ: what ω has to be compared with."""
+
+
+def hierarchical_loss(xp: Any, v: Any, data: Any, p: Any, top_noise: Any) -> Any:
+    """E‖x − U_1 z_1‖²/η_dec² + 2β_1 E[log q(z_1|x) − log p(z_1|z_2)] + 2β_2 E KL(q(z_2|z_1) ‖ p(z_2)), in closed form.
+
+    data.root is the square root of Cov(x), ``top_noise`` a root of Σ_2.
+    """
+    noise = xp.scale(xp.eye(d_1), p[sigma_1])
+    encoded = v.W_1 @ data.root
+    code = xp.beside(encoded, noise)  # a root of Cov(z_1)
+    width = xp.rows(noise)
+    reconstruction = shared.misfit(xp, data.root, v.U_1 @ encoded, v.U_1, noise)
+    surprise = (
+        width * xp.log(p[eta_dec] ** 2 / p[sigma_1] ** 2)
+        - width
+        + shared.misfit(xp, code, (v.U_2 @ v.W_2) @ code, v.U_2, top_noise) / p[eta_dec] ** 2
+    )
+    return (
+        reconstruction / p[eta_dec] ** 2
+        + p[beta_1] * surprise
+        + p[beta_2] * shared.twice_kl(xp, v.W_2 @ code, top_noise, p)
+    )
+
+
+def parameters(*further: Parameter) -> tuple[Parameter, ...]:
+    """Return the parameters of a hierarchy, ``further`` ones last."""
+
+    def same(values: dict[str, Any]) -> tuple[int, int]:
+        return (len(values["theta"]),) * 2
+
+    return (
+        shared.deviations_parameter(),
+        Parameter("latent_dim", WidthPair(), "latent dimensions $d_1, d_2$ of $z_1$ and $z_2$", default=same),
+        Parameter("beta1", PositiveReal(), r"weight $\beta_1$ of the divergence of $z_1$", default=1.0),
+        Parameter("beta2", PositiveReal(), r"weight $\beta_2$ of the divergence of $z_2$", default=1.0),
+        Parameter("eta_dec", PositiveReal(), r"noise $\eta_{dec}$ of both decoders", default=1.0),
+        Parameter("eta_enc", PositiveReal(), r"prior scale $\eta_{enc}$ of $z_2$", default=1.0),
+        Parameter("sigma1", PositiveReal(), r"standard deviation $\sigma_1$ of $z_1$ given $x$", default=1.0),
+        *further,
+    )
+
+
+def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
+    """Return the bindings that both hierarchies have."""
+    return {
+        D: len(values["theta"]),
+        d_1: values["latent_dim"][0],
+        d_2: values["latent_dim"][1],
+        theta: values["theta"],
+        beta_1: values["beta1"],
+        beta_2: values["beta2"],
+        eta_dec: values["eta_dec"],
+        eta_enc: values["eta_enc"],
+        sigma_1: values["sigma1"],
+    }
+
+
+def variables(
+    alive_code: Callable[[sp.Expr], sp.Expr], alive_top: Callable[[sp.Expr], sp.Expr]
+) -> tuple[Variable, ...]:
+    """Return the variables of both levels with their natural units.
+
+    A direction with deviation θ is encoded in the unit in which its data cost as much as its code, the larger one of those
+    with z_2 collapsed and with z_2 alive; ``alive_code(θ)`` is the square of the latter. U_2 is measured in κ, or in
+    ``alive_top(a)`` at the largest code a where that is more. Without the second of each the decoder of z_2 would
+    lie decades away from the starts, at the end of a narrow valley.
+    """
+
+    def code(deviation: sp.Expr) -> sp.Expr:
+        return sp.sqrt(sp.Max(sigma_1 * deviation / sp.sqrt(beta_1), alive_code(deviation)))
+
+    top = sp.Max(KAPPA, alive_top(code(theta[1]) ** 2))
+    return (
+        Variable("U_1", (D, d_1), theta[k] / code(theta[k])),
+        Variable("W_1", (d_1, D), code(theta[j]) / theta[j]),
+        Variable("U_2", (d_1, d_2), top),
+        Variable("W_2", (d_2, d_1), 1 / top),
+    )
+
+
+def _whitened(v: Any, data: Any) -> Any:
+    return v.W_1 @ data.root
+
+
+def _encoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    return xp.transpose(_whitened(v, data)) @ _whitened(v, data)
+
+
+def _decoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    return v.U_1 @ xp.transpose(v.U_1)
+
+
+def _transported(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    seen = xp.transpose(_whitened(v, data)) @ v.U_2
+    return seen @ xp.transpose(seen)
+
+
+INVARIANTS = (
+    # First the matrix whose order of eigenvalues is that of the directions: it tells apart what a rank limit cuts apart.
+    Invariant(
+        "encoder_gram",
+        "$C^{1/2} W_1^T W_1 C^{1/2}$, the whitened encoder of $z_1$",
+        _encoder_gram,
+        unit=sigma_1**2,
+        shows_collapse=True,
+    ),
+    Invariant("decoder_gram", "$U_1 U_1^T$", _decoder_gram, unit=theta[1] ** 2 / sigma_1**2),
+    # Where λ = 0 the directions of z_1 are free to rotate, and U_2 with them: only what the encoder sees of it is fixed, and
+    # its spectrum.
+    Invariant(
+        "transported_top_gram",
+        "$C^{1/2} W_1^T U_2 U_2^T W_1 C^{1/2}$, the decoder of $z_2$ seen from the data",
+        _transported,
+        unit=sigma_1**2 * KAPPA**2,
+    ),
+    Invariant(
+        "top_decoder_spectrum",
+        "eigenvalues of $U_2 U_2^T$",
+        lambda xp, v, data, p: xp.singular_values(v.U_2, xp.rows(data.root)) ** 2,
+        kind="spectrum",
+        unit=KAPPA**2,
+    ),
+)
+
+
+def hierarchy(
+    loss: Callable[..., Any],
+    further_parameters: tuple[Parameter, ...],
+    variables: tuple[Variable, ...],
+    further_invariants: tuple[Invariant, ...],
+    binding: Callable[[dict[str, Any]], dict[sp.Basic, Any]],
+) -> Problem:
+    """Return the problem of a hierarchy with what its model of z_2 adds."""
+    return Problem(
+        parameters=parameters(*further_parameters),
+        variables=variables,
+        loss=loss,
+        invariants=(*INVARIANTS, *further_invariants),
+        sorted_parameter="theta",
+        tied=theta,
+        bind=binding,
+        data=lambda xp: SimpleNamespace(root=xp.diagonal(theta)),
+    )
+
+
+def _resolvent(xp: Any, root: Any, gram: Any, shift: Any) -> Any:
+    """tr(rootᵀ (gram + shift I)⁻¹ root)."""
+    return xp.inner(root, xp.solve(gram + xp.scale(xp.identity(gram), shift), root))
+
+
+def _explained_data(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    return _resolvent(xp, data.root, _encoder_gram(xp, v, data, p), p[sigma_1] ** 2)
+
+
+def _explained_code(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    code = xp.beside(_whitened(v, data), xp.scale(xp.eye(d_1), p[sigma_1]))
+    kappa_squared = p[beta_2] * p[eta_dec] ** 2 / (p[beta_1] * p[eta_enc] ** 2)
+    return _resolvent(xp, code, v.U_2 @ xp.transpose(v.U_2), kappa_squared)
+
+
+STATEMENT = (
+    "At every global minimum the singular directions of both levels pair with the principal axes of the data, largest first. "
+    "Let $\\lambda_k$ be a singular value of the whitened encoder $W_1 C^{{1/2}}$, $\\omega_k$ one of $U_2$, and "
+    "$a_k = \\lambda_k^2 + \\sigma_1^2$ the variance of the code. For $k \\le \\min(d_1, d_2)$ there are four regimes in all, "
+    "$\\lambda_k^2 = {encoder}$ and $\\omega_k^2 = {top}$: with both positive $a_k = {code_with_top}$; with "
+    "$\\omega_k = 0$ alone $a_k = {code_without_top}$; with $\\lambda_k = 0$ the code is noise, and $z_2$ may still describe it; "
+    "or both are zero. $\\omega_k > 0$ iff ${top_ratio} > 1$, that is iff $a_k$ exceeds ${critical_code}$, where the two formulas "
+    "for $a_k$ meet; $\\lambda_k > 0$ iff ${code_ratio} > 1$. For $d_2 < k \\le d_1$ there is no $z_2$ to help: $\\omega_k = 0$ and "
+    "$\\lambda_k^2 = {encoder_alone}$. Directions beyond $d_1$ are not encoded; $d_1 \\le D$ is assumed. "
+)
+"""What both claims say of a direction, written in the named results of the derivation."""
+ORBITS = (
+    " Where $d_1$ or $d_2$ cuts through a group of equal $\\theta_k$ this holds up to a rotation within the group; where several "
+    "$\\lambda_k$ vanish, the directions of $z_1$ that carry them are free, and of $U_2$ there only the singular values are fixed."
+)
+
+
+class Hierarchy:
+    """The derivation of a hierarchy, up to what its model of z_2 says.
+
+    ``variance``: Σ_2 of a direction, a symbol where it is learnable. ``penalty(y)``: what ω² = y costs besides the code, zero at
+    y = 0. ``own(width)``: what ``width`` directions of z_2 cost whatever the variables are. ``top_noise(variance)``: further
+    variables at diagonal points.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        variance: sp.Expr,
+        learnable: bool,
+        penalty: Callable[[sp.Expr], sp.Expr],
+        own: sp.Expr,
+        posterior: Lemma,
+        keeps_prior: sp.Basic = sp.true,
+    ) -> None:
+        self.problem, self.learnable, self.penalty, self.own, self.posterior = (
+            problem,
+            learnable,
+            penalty,
+            own,
+            posterior,
+        )
+        self.keeps_prior = keeps_prior
+        self.record, self.xp = StepRecorder(), SymbolicArrays(D)
+        self.std, self.code, self.w, self.variance = positive("theta"), positive("lambda"), positive("omega"), variance
+        self.u, self.v = sp.symbols("u v", real=True)
+        self.a, self.y = positive("a"), sp.Symbol("y", nonnegative=True)
+        self.ell, self.b = sp.symbols("ell b", real=True)
+        self.idle = -beta_1 * (1 + sp.log(sigma_1**2 / eta_dec**2))
+        surprise = ((1 - self.w * self.v) ** 2 * self.a + self.w**2 * variance) / eta_dec**2 - 1
+        divergence = (self.v**2 * self.a + variance) / eta_enc**2 - 1 + sp.log(eta_enc**2) - sp.log(variance)
+        self.direction = (
+            ((self.std - self.u * self.code) ** 2 + sigma_1**2 * self.u**2) / eta_dec**2
+            + beta_1 * (sp.log(eta_dec**2 / sigma_1**2) + surprise)
+            + beta_2 * divergence
+        )
+        self.data_cost = self.std**2 * sigma_1**2 / (self.a * eta_dec**2)
+
+    def code_cost(self, a: sp.Expr, y: sp.Expr) -> sp.Expr:
+        """What the code of a direction costs: its surprise under the prior that z_2 makes, and the price of that prior."""
+        return beta_1 * KAPPA**2 * a / ((y + KAPPA**2) * eta_dec**2) + self.penalty(y)
+
+    def _diagonals(self, entries: dict[str, sp.Expr], variance: sp.Expr) -> SimpleNamespace:
+        if self.learnable:
+            entries = {**entries, "S_2": sp.sqrt(variance)}
+        return SimpleNamespace(**{name: SymbolicMatrix.diag(D, entry) for name, entry in entries.items()})
+
+    def reduce(self) -> None:
+        """Record the reduction to one direction, and minimise it over everything but a and ω²."""
+        record, a = self.record, self.a
+        at = {s: sp.IndexedBase(f"{s.name}_dir", positive=True)[k] for s in (self.code, self.w)}
+        at |= {s: sp.IndexedBase(f"{s.name}_dir", real=True)[k] for s in (self.u, self.v)}
+        if self.learnable:
+            at[self.variance] = sp.IndexedBase("Sigma_dir", positive=True)[k]
+        v = self._diagonals(
+            {"U_1": at[self.u], "W_1": at[self.code] / theta[k], "U_2": at[self.w], "W_2": at[self.v]},
+            at.get(self.variance, self.variance),
+        )
+        variance_of_code = self.code**2 + sigma_1**2
+        record(
+            Identity(
+                "reduction",
+                r"With all matrices diagonal and $d_1 = d_2 = D$ the loss is the sum of one-direction objectives; "
+                r"$a = \lambda^2 + \sigma_1^2$.",
+                StructuredPoint(self.problem, self.xp, v, {}).loss(),
+                sum_over(self.direction.subs(a, variance_of_code).subs({**at, self.std: theta[k]}), k, D),
+            )
+        )
+        self.u_best = stationary_point(record, "the decoder of the data", self.direction, self.u)
+        self.v_best = stationary_point(record, "the encoder of the code", self.direction, self.v)
+        best = {self.u: self.u_best, self.v: self.v_best}
+        reduced, own = self.direction.subs(best), self.own
+        if self.learnable:
+            self.variance_best = stationary_point(record, "the variance of the top code", reduced, self.variance)
+            reduced = reduced.subs(self.variance, self.variance_best)
+        record(
+            Identity(
+                "the two sizes",
+                r"Only $a = \lambda^2 + \sigma_1^2$ and $\omega^2$ are left.",
+                reduced.subs(a, variance_of_code),
+                (self.data_cost + self.code_cost(a, self.w**2)).subs(a, variance_of_code) + self.idle + own,
+            )
+        )
+
+    def minimise(self) -> None:
+        """Derive the minimiser of a direction over ω² ≥ 0 and a ≥ σ_1², with the sign of every derivative at the faces."""
+        record, a, ell, b = self.record, self.a, self.ell, self.b
+        floor = sp.log(sigma_1**2)
+        joint = self.data_cost + self.code_cost(a, sp.exp(b) - KAPPA**2)
+        joint = sp.expand(joint.subs(a, sp.exp(ell)))
+        p, q = sp.symbols("p q", real=True)
+        bending = sum(sp.diff(joint, s, t) * x * z for s, x in ((ell, p), (b, q)) for t, z in ((ell, p), (b, q)))
+        weights = [sp.diff(joint, ell, 2) + sp.diff(joint, ell, b), -sp.diff(joint, ell, b)]
+        weights.append(sp.diff(joint, b, 2) + sp.diff(joint, ell, b))
+        record(
+            SumOfSquares(
+                "convex in logarithms",
+                r"The second derivative along $(p, q)$ in $\ell = \log a$ and $b = \log(\omega^2 + \kappa^2)$: a direction is a sum of "
+                "exponentials of linear forms with positive weights and a linear term, strictly convex; the minimiser is unique.",
+                bending,
+                tuple((sp.simplify(w), base) for w, base in zip(weights, (p, p - q, q), strict=True)),
+            )
+        )
+        top = minimise_on_half_line(
+            record,
+            "the log decoder of the code",
+            self.code_cost(a, sp.exp(b) - KAPPA**2),
+            b,
+            sp.log(KAPPA**2),
+            exponential=True,
+        )
+        self.top = sp.simplify(sp.exp(top.stationary))  # ω² + κ² where z_2 is alive
+        self.code_critical = sp.simplify(a / threshold_ratio(record, "the code variance", top, a))
+        self.off = self.data_cost + self.code_cost(a, sp.Integer(0))
+        self.on = self.data_cost + sp.expand(sp.simplify(self.code_cost(a, self.top - KAPPA**2)))
+        self.codes: list[sp.Expr] = []
+        self.ratios: list[sp.Expr] = []
+        for name, function in (("without the top code", self.off), ("with the top code", self.on)):
+            best: ScalarMinimum = minimise_on_half_line(
+                record, f"the log code variance {name}", function.subs(a, sp.exp(ell)), ell, floor, exponential=True
+            )
+            threshold_ratio(record, f"the data deviation {name}", best, self.std)
+            self.codes.append(sp.exp(best.stationary))
+        self._join()
+
+    def _join(self) -> None:
+        """Record how the two functions of a, z_2 collapsed and z_2 alive, make one."""
+        a, t = self.a, sp.Symbol("t", nonnegative=True)
+        critical = self.code_critical
+        record = self.record
+        record(
+            Vanishes(
+                "the two regimes meet",
+                "Where $z_2$ comes alive, a direction costs the same with it and without.",
+                sp.simplify(self.off - self.on),
+                a,
+                critical,
+            )
+        )
+        # The data cost is the same in both, and so drops out.
+        steeper = sp.simplify(a * sp.diff(self.off - self.on, a))
+        record(Vanishes("the slopes meet", "So do the slopes: the two make one smooth function.", steeper, a, critical))
+        says = (
+            "{} that variance the slope in $\\log a$ {} with $z_2$. So the slope of a direction is the smaller of two increasing "
+            "functions: it increases, and its zero is the larger of theirs."
+        )
+        for name, side, relation, at in (
+            ("the slopes above", "Above", "without $z_2$ is the larger: the direction costs what it costs", 1 + t),
+            (
+                "the slopes below",
+                "Below",
+                "without $z_2$ is the smaller: there the direction does without it, not",
+                1 / (1 + t),
+            ),
+        ):
+            difference = steeper.subs(a, critical * at**2)
+            sign = 1 if side == "Above" else -1
+            record(Nonnegative(name, says.format(side, relation), sp.simplify(sign * difference)))
+
+    @property
+    def both_levels(self) -> sp.Basic:
+        """Whether direction k has a partner in z_1 and in z_2."""
+        return sp.And(k <= d_1, k <= d_2)
+
+    def predict(self) -> Prediction:
+        """Return the prediction: a = max(σ_1², both stationary points), ω² from it, directions paired in order."""
+        here = {self.std: theta[k]}
+        off, on = (code.subs(here) for code in self.codes)
+        floor, kappa_squared = sigma_1**2, KAPPA**2
+        # Where z_2 is alive a is max(σ_1², on), and where it is not that lies below the critical value as a does.
+        tops = [sp.expand(self.top.subs(self.a, code)) for code in (floor, on)]
+        excess = {
+            "encoder": sp.Max(0, off - floor, on - floor),
+            "encoder_alone": sp.Max(0, off - floor),
+            "top": sp.Max(0, *(top - kappa_squared for top in tops)),
+        }
+        code, code_alone, top = sp.Max(floor, off, on), sp.Max(floor, off), sp.Max(kappa_squared, *tops)
+        x, y, a = (sp.IndexedBase(name, nonnegative=True) for name in "xya")
+        unknowns = {
+            x: sp.Piecewise((excess["encoder"], self.both_levels), (excess["encoder_alone"], k <= d_1), (0, True)),
+            y: sp.Piecewise((excess["top"], self.both_levels), (0, True)),
+            a: sp.Piecewise((code, self.both_levels), (code_alone, k <= d_1), (floor, True)),
+        }
+        sizes = {self.code: sp.sqrt(x[k]), self.w: sp.sqrt(y[k]), **here}
+
+        def entry(expression: sp.Expr) -> sp.Expr:
+            return expression.subs(self.code**2 + floor, a[k]).subs(sizes)
+
+        best = {"U_1": self.u_best, "W_1": self.code / self.std, "U_2": self.w, "W_2": self.v_best}
+        variance = self.variance_best if self.learnable else self.variance
+        point = StructuredPoint(
+            self.problem,
+            self.xp,
+            self._diagonals({name: entry(e) for name, e in best.items()}, entry(variance)),
+            unknowns,
+        )
+        within = {
+            self.a: sp.Piecewise((code, k <= d_2), (code_alone, True)),
+            self.y: sp.Piecewise((top, k <= d_2), (kappa_squared, True)) - kappa_squared,
+        }
+        value = (
+            sum_over(self.data_cost.subs(here).subs(self.a, unknowns[a]), k, D)
+            + sum_over(self.code_cost(self.a, self.y).subs(within), k, d_1)
+            + d_1 * self.idle
+            + d_2 * self.own
+        )
+        top_ratio = sp.Max(*(sp.simplify(c / self.code_critical) for c in (floor, on)))
+        code_ratio = sp.Piecewise(
+            (sp.Max(*(sp.simplify(c / floor) for c in (off, on))), k <= d_2), (sp.simplify(off / floor), True)
+        )
+        return point.predict(
+            value,
+            Threshold(top_ratio, k, D, tuned="beta2", within_rank=self.both_levels, telling="top_decoder_spectrum"),
+            Threshold(code_ratio, k, D, tuned="theta", within_rank=k <= d_1),
+            named={
+                "code_with_top": on,
+                "code_without_top": off,
+                "critical_code": self.code_critical,
+                "encoder": excess["encoder"],
+                "encoder_alone": excess["encoder_alone"],
+                "top": excess["top"],
+                "code_ratio": code_ratio.args[0][0],
+                "top_ratio": top_ratio,
+            },
+            keeps_prior=self.keeps_prior,
+        )
+
+    def derive(self) -> Derivation:
+        """Return proof and prediction."""
+        self.reduce()
+        self.minimise()
+        prediction = self.predict()
+        x, y = sp.IndexedBase("x", nonnegative=True), sp.IndexedBase("y", nonnegative=True)
+        fit, code_fit = sp.symbols("f g", nonnegative=True)
+        statistics = (
+            Statistic(
+                fit,
+                r"$\mathrm{tr}(C (C^{1/2} W_1^T W_1 C^{1/2} + \sigma_1^2 I)^{-1})$",
+                _explained_data,
+            ),
+            Statistic(
+                code_fit,
+                r"$\mathrm{tr}(A (U_2 U_2^T + \kappa^2 I)^{-1})$ with $A = W_1 C W_1^T + \sigma_1^2 I$ and "
+                r"$\kappa^2 = \beta_2\eta_{dec}^2/(\beta_1\eta_{enc}^2)$",
+                _explained_code,
+            ),
+            Statistic(
+                x,
+                "eigenvalues of $C^{1/2} W_1^T W_1 C^{1/2}$",
+                lambda xp, v, data, p: xp.singular_values(_whitened(v, data), data.root.shape[-1]) ** 2,
+            ),
+            Statistic(
+                y,
+                "eigenvalues of $U_2 U_2^T$",
+                lambda xp, v, data, p: xp.singular_values(v.U_2, data.root.shape[-1]) ** 2,
+            ),
+        )
+        a_k = x[k] + sigma_1**2
+        constant = d_1 * self.idle + d_2 * self.own
+        of_data = self.data_cost.subs({self.std: theta[k]})
+        separable = self._separable(of_data, constant, a_k)
+        bounds = (
+            Bound(
+                "minimum over the lower decoder and the upper posterior",
+                sigma_1**2 * fit / eta_dec**2
+                + beta_1 * KAPPA**2 * code_fit / eta_dec**2
+                + sum_over(self.penalty(y[k]), k, d_1)
+                + constant,
+                "For a given code the loss is a square in $U_1$; for given $U_2$ the best posterior of $z_2$ is known.",
+                (shared.RIDGE.name, *dict.fromkeys([self.posterior.name]), "the decoder of the data is stationary"),
+            ),
+            Bound(
+                "sum over singular values",
+                sum_over(of_data.subs(self.a, a_k), k, D) + sum_over(self.code_cost(a_k, y[k]), k, d_1) + constant,
+                "Both traces are smallest when the eigenvalues are paired in order; at most $d_1$ of either matrix are not zero.",
+                (shared.TRACE_INEQUALITY.name, "the two sizes"),
+            ),
+            Bound(
+                "minimum over the upper decoder",
+                separable.total(),
+                r"Each $\omega^2$ is at its minimum for the code it is paired with; at most $\min(d_1, d_2)$ are not zero.",
+                (
+                    "the log decoder of the code is convex",
+                    "the log decoder of the code is stationary",
+                    "the code variance is monotone",
+                ),
+            ),
+            Bound(
+                "predicted value",
+                prediction.value.expression,
+                "Each summand is at least its minimum; at most $d_1$ singular values of the encoder are not zero.",
+                (
+                    *(
+                        f"the log code variance {name} the top code is {what}"
+                        for name in ("without", "with")
+                        for what in ("convex", "stationary")
+                    ),
+                    "the slopes above",
+                    "the slopes below",
+                ),
+            ),
+        )
+        lemmas = tuple(dict.fromkeys((shared.RIDGE, self.posterior, shared.TRACE_INEQUALITY)))
+        proof = Proof(tuple(self.record.steps), lemmas, statistics, bounds, separable)
+        return Derivation(proof, prediction)
+
+    def _separable(self, of_data: sp.Expr, constant: sp.Expr, a_k: sp.Expr) -> Separable:
+        """The minimum over ω² as a function of log a, in two convex pieces: z_2 collapsed, and alive."""
+        in_log = {self.a: sp.exp(self.ell)}
+        off = sp.expand((self.off - self.data_cost).subs(in_log))
+        on = sp.expand((self.on - self.data_cost).subs(in_log))
+        floor = sp.log(sigma_1**2)
+        meeting = sp.log(self.code_critical)
+        # The constants do not depend on the point: each direction carries an equal share.
+        base = of_data.subs(in_log) + constant / D
+        # Where already the floor lies above the meeting point there is no first piece.
+        pieces = (
+            Piece(base + sp.Piecewise((off, k <= d_1), (0, True)), floor, meeting),
+            Piece(base + sp.Piecewise((on, self.both_levels), (off, k <= d_1), (0, True)), sp.Max(floor, meeting)),
+        )
+        return Separable(pieces, self.ell, k, D, free=k <= d_1, reading=sp.log(a_k))

@@ -1,0 +1,81 @@
+"""Two-level linear VAE with given variances: which directions of either level carry information.
+
+Setting: Markov hierarchy x → z_1 → z_2 with encoders z_1|x ~ N(W_1 x, σ_1² I) and z_2|z_1 ~ N(W_2 z_1, σ_2² I), σ_1 and σ_2 given;
+decoders z_1|z_2 ~ N(U_2 z_2, η_dec² I) and x|z_1 ~ N(U_1 z_1, η_dec² I); prior z_2 ~ N(0, η_enc² I). Minimise
+E‖x − U_1 z_1‖²/η_dec² + 2β_1 E[log q(z_1|x) − log p(z_1|z_2)] + 2β_2 E KL(q(z_2|z_1) ‖ p(z_2)). The data are zero-mean with
+covariance diag(θ_i²): its principal axes are the coordinate axes, which a rotation of x brings about for any data.
+Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), section on hierarchical VAEs with unlearnable variances.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from theory.claim import Claim, Derivation, Verdict
+from theory.posterior_collapse.hierarchy import (
+    KAPPA,
+    ORBITS,
+    STATEMENT,
+    Hierarchy,
+    beta_1,
+    beta_2,
+    bind,
+    d_2,
+    hierarchical_loss,
+    hierarchy,
+    sigma_1,
+    variables,
+)
+from theory.posterior_collapse.linear_gaussian import RIDGE, VAE
+from theory.problem import Parameter, PositiveReal, Problem
+from theory.symbols import eta_dec, eta_enc, positive
+
+sigma_2 = positive("sigma_2")
+
+
+def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    """The hierarchy's loss with Σ_2 = σ_2² I."""
+    return hierarchical_loss(xp, v, data, p, xp.scale(xp.eye(d_2), p[sigma_2]))
+
+
+PROBLEM = hierarchy(
+    loss,
+    further_parameters=(
+        Parameter("sigma2", PositiveReal(), r"standard deviation $\sigma_2$ of $z_2$ given $z_1$", default=1.0),
+    ),
+    variables=variables(
+        alive_code=lambda deviation: (sigma_1**2 * deviation**2 / (beta_1 * KAPPA * sigma_2)) ** sp.Rational(2, 3),
+        alive_top=lambda code: sp.sqrt(KAPPA * sp.sqrt(code) / sigma_2),
+    ),
+    further_invariants=(),
+    binding=lambda values: {**bind(values), sigma_2: values["sigma2"]},
+)
+
+
+def derive(problem: Problem) -> Derivation:
+    return Hierarchy(
+        problem,
+        variance=sigma_2**2,
+        learnable=False,
+        penalty=lambda y: beta_1 * sigma_2**2 * y / eta_dec**2,
+        own=beta_2 * (sigma_2**2 / eta_enc**2 - 1 + sp.log(eta_enc**2 / sigma_2**2)),
+        posterior=RIDGE,
+        keeps_prior=sp.Eq(sigma_2, eta_enc),
+    ).derive()
+
+
+CLAIM = Claim(
+    id="hvae-fixed-variances",
+    title="Two-level linear VAE with given variances: four regimes of a direction",
+    source=VAE,
+    verdict=Verdict.HOLDS,
+    statement=(
+        STATEMENT
+        + "A zero $\\omega_k$ is *not* posterior collapse of $z_2$ unless $\\sigma_2 = \\eta_{{enc}}$: with any other given variance the "
+        "posterior differs from the prior." + ORBITS
+    ),
+    problem=PROBLEM,
+    derive=derive,
+)

@@ -1,0 +1,86 @@
+"""Two-level linear VAE with learnable top variance: which directions of either level carry information.
+
+Setting: Markov hierarchy x → z_1 → z_2 with encoders z_1|x ~ N(W_1 x, σ_1² I), σ_1 given, and z_2|z_1 ~ N(W_2 z_1, Σ_2) with any
+covariance Σ_2 = S_2 S_2ᵀ; decoders z_1|z_2 ~ N(U_2 z_2, η_dec² I) and x|z_1 ~ N(U_1 z_1, η_dec² I); prior z_2 ~ N(0, η_enc² I).
+Minimise E‖x − U_1 z_1‖²/η_dec² + 2β_1 E[log q(z_1|x) − log p(z_1|z_2)] + 2β_2 E KL(q(z_2|z_1) ‖ p(z_2)). The data are zero-mean
+with covariance diag(θ_i²): its principal axes are the coordinate axes, which a rotation of x brings about for any data.
+Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), section on hierarchical VAEs with learnable Σ_2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from theory.claim import Claim, Derivation, Verdict
+from theory.posterior_collapse.hierarchy import (
+    KAPPA,
+    ORBITS,
+    STATEMENT,
+    Hierarchy,
+    beta_2,
+    bind,
+    d_2,
+    hierarchical_loss,
+    hierarchy,
+    sigma_1,
+    variables,
+)
+from theory.posterior_collapse.linear_gaussian import GAUSSIAN_POSTERIOR, VAE
+from theory.problem import Invariant, Problem, Variable
+from theory.symbols import eta_dec, eta_enc, positive
+
+
+def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    """The hierarchy's loss with Σ_2 = S_2 S_2ᵀ."""
+    return hierarchical_loss(xp, v, data, p, v.S_2)
+
+
+PROBLEM = hierarchy(
+    loss,
+    further_parameters=(),
+    variables=(
+        *variables(
+            alive_code=lambda deviation: sigma_1**2 * deviation**2 / (beta_2 * eta_dec**2),
+            alive_top=lambda code: sp.sqrt(code) / eta_enc,
+        ),
+        Variable("S_2", (d_2, d_2), eta_enc),
+    ),
+    further_invariants=(
+        Invariant(
+            "top_variance_deficit",
+            r"$\mathrm{tr}(\eta_{enc}^2 I - \Sigma_2)$: zero iff every posterior variance of $z_2$ is the prior's",
+            lambda xp, v, data, p: xp.rows(v.S_2) * p[eta_enc] ** 2 - xp.squared_norm(v.S_2),
+            kind="scalar",
+            unit=eta_enc**2,
+        ),
+    ),
+    binding=bind,
+)
+
+
+def derive(problem: Problem) -> Derivation:
+    return Hierarchy(
+        problem,
+        variance=positive("Sigma"),
+        learnable=True,
+        penalty=lambda y: beta_2 * sp.log((y + KAPPA**2) / KAPPA**2),
+        own=sp.Integer(0),
+        posterior=GAUSSIAN_POSTERIOR,
+    ).derive()
+
+
+CLAIM = Claim(
+    id="hvae-learnable-top-variance",
+    title="Two-level linear VAE with learnable top variance: four regimes of a direction",
+    source=VAE,
+    verdict=Verdict.HOLDS,
+    statement=(
+        STATEMENT
+        + "Where $\\omega_k = 0$ direction $k$ of $z_2$ has collapsed: its posterior equals the prior. A larger $\\beta_1$ or a smaller "
+        "$\\beta_2$ keeps it alive." + ORBITS
+    ),
+    problem=PROBLEM,
+    derive=derive,
+)
