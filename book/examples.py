@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import singledispatch
 from types import SimpleNamespace
 from typing import Any
 
-import sympy as sp
 import torch
 
 from numerics.arrays import evaluate, stack_bindings
-from numerics.certificates import Certificate, certify
+from numerics.certificates import Certificate
 from numerics.compare import Comparison, compare
+from numerics.crossing import tuned_to
 from numerics.invariants import measure
 from numerics.optimise import Solution, minimise
 from numerics.tolerances import NEAR_CERTIFICATE_GAP
+from numerics.training import train
 from theory.claim import Claim, Verdict, find
 from theory.errors import ParameterError
-from theory.expressions import Formula, evaluate_exactly
+from theory.expressions import Formula
 from theory.problem import (
     REQUIRED,
     ClassCounts,
@@ -31,62 +34,82 @@ from theory.problem import (
     PositiveReal,
     PositiveReals,
     RealMatrix,
+    WholeNumber,
     Width,
     WidthPair,
+    Widths,
 )
+from theory.proof import Threshold
 
 STARTS = 8
-SWEEP_STARTS = 4
-SWEEP_ROUNDS = 6
-SWEEP_POINTS = 16
+SWEEP_STARTS = 3
+SWEEP_POINTS = 14
 SHOWN_DIRECTIONS = 3
 """As many classes or directions are alive in the example where thresholds differ: three can be drawn."""
+DEPTH = 2
+LIVELY = 4.0
+"""Ratio to its threshold at which the last class or direction is kept while another threshold is crossed."""
+SPREAD = (0.6, 0.8, 1.0, 1.2)
 
 
 @singledispatch
-def example_value(domain: Domain) -> Any:
-    """Return the value an example gives to a required parameter of that domain."""
+def example_value(domain: Domain, values: Mapping[str, Any]) -> Any:
+    """Return the value an example gives to a parameter of that domain, after the ``values`` given so far."""
     raise NotImplementedError(f"no example value for the domain {type(domain).__name__}")
 
 
 @example_value.register
-def _(domain: ClassCounts) -> tuple[int, ...]:
+def _(domain: ClassCounts, values: Mapping[str, Any]) -> tuple[int, ...]:
     return (4, 4, 4, 4) if domain.balanced else (6, 4, 2, 1)
 
 
 @example_value.register
-def _(domain: PositiveReals) -> tuple[float, ...]:
+def _(domain: PositiveReals, values: Mapping[str, Any]) -> tuple[float, ...]:
     return (3.0, 2.0, 1.2, 0.6)
 
 
 @example_value.register
-def _(domain: PositivePerDimension) -> tuple[float, ...]:
-    return (0.6, 0.8, 1.0, 1.2)
+def _(domain: PositivePerDimension, values: Mapping[str, Any]) -> tuple[float, ...]:
+    return SPREAD[: values.get(domain.dimension, len(SPREAD))]
 
 
 @example_value.register
-def _(domain: RealMatrix) -> tuple[tuple[float, ...], ...]:
+def _(domain: RealMatrix, values: Mapping[str, Any]) -> tuple[tuple[float, ...], ...]:
     return ((1.0, 0.0), (0.5, -1.0), (0.0, 2.0), (-0.3, 0.4))
 
 
 @example_value.register
-def _(domain: PositiveReal) -> float:
+def _(domain: PositiveReal, values: Mapping[str, Any]) -> float:
     return 0.05
 
 
 @example_value.register
-def _(domain: Width) -> int:
+def _(domain: WholeNumber, values: Mapping[str, Any]) -> int:
+    return min(max(DEPTH, domain.least), domain.most)
+
+
+@example_value.register
+def _(domain: Width, values: Mapping[str, Any]) -> int:
     return 4
 
 
 @example_value.register
-def _(domain: WidthPair) -> tuple[int, int]:
+def _(domain: WidthPair, values: Mapping[str, Any]) -> tuple[int, int]:
     return (4, 3)
 
 
 @example_value.register
-def _(domain: Flag) -> bool:
+def _(domain: Widths, values: Mapping[str, Any]) -> tuple[int, ...]:
+    return (4,) * values.get(domain.depth, 1)
+
+
+@example_value.register
+def _(domain: Flag, values: Mapping[str, Any]) -> bool:
     return False
+
+
+TELLING_DOMAINS = (WholeNumber, RealMatrix)
+"""Parameters of these domains are given a value although they have a default, which shows less: one layer, or no regression."""
 
 
 def noun(claim: Claim) -> str:
@@ -96,33 +119,75 @@ def noun(claim: Claim) -> str:
 
 
 @dataclass(frozen=True)
-class Example:
-    """A claim at concrete parameters, and the parameter that takes it through its thresholds.
+class Crossing:
+    """A threshold of a claim, and the line in its parameters on which it is crossed.
 
-    ``critical`` lists, for each class or direction, where in the tuned parameter it collapses.
+    ``values`` are the parameters but for the tuned one. ``critical`` lists, in ascending order, where in the tuned parameter
+    classes or directions collapse, and ``falling`` tells whether they do so as it grows.
     """
 
     claim: Claim
+    threshold: Threshold
     values: dict[str, Any]
-    tuned: str
     critical: tuple[float, ...]
+    falling: bool
+
+    @property
+    def tuned(self) -> str:
+        return self.threshold.tuned
+
+    @property
+    def telling(self) -> Invariant:
+        """The invariant that shows the collapse."""
+        name = self.threshold.telling or self.claim.problem.telling
+        return next(i for i in self.claim.problem.invariants if i.name == name)
 
     def at(self, tuned: float) -> Instance:
-        """Return the instance with another value of the tuned parameter."""
+        """Return the instance with a value of the tuned parameter."""
         return self.claim.problem.instance(**{**self.values, self.tuned: tuned})
+
+    def jumps(self) -> bool:
+        """Tell whether the minimiser jumps at the threshold, at these parameters."""
+        return bool(evaluate(Formula(self.threshold.jump), self.at(self.critical[0]).bindings))
+
+    def sizes(self, array: torch.Tensor) -> torch.Tensor:
+        """Return the entries of the telling invariant that show the collapse, one a direction."""
+        return array if self.telling.kind == "spectrum" else array.diagonal(dim1=-2, dim2=-1)
+
+    def predicted(self, tuned: Sequence[float]) -> torch.Tensor:
+        """Return the predicted sizes [values, directions]."""
+        bindings = stack_bindings([self.at(value) for value in tuned])
+        return self.sizes(evaluate(self.claim.prediction.invariants[self.telling.name], bindings))
+
+    def alive_by(self, factor: float) -> float:
+        """Return the value that lies this factor on the side where all are alive."""
+        return self.critical[0] / factor if self.falling else self.critical[-1] * factor
+
+    def sweep(self, count: int) -> list[float]:
+        """Return values of the tuned parameter from where all are alive to where all have collapsed."""
+        start, end = (min(self.critical) / 5, 1.7 * max(self.critical))
+        if not self.falling:
+            start, end = 5 * max(self.critical), min(self.critical) / 1.7
+        low, high = math.log(start), math.log(end)
+        return [math.exp(low + (high - low) * i / (count - 1)) for i in range(count)]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A claim at concrete parameters, and how each of its thresholds is crossed from there."""
+
+    claim: Claim
+    values: dict[str, Any]
+    crossings: tuple[Crossing, ...]
 
     @property
     def instance(self) -> Instance:
         return self.claim.problem.instance(**self.values)
 
-    @property
-    def telling(self) -> Invariant:
-        """The matrix whose diagonal shows the collapse."""
-        return next(i for i in self.claim.problem.invariants if i.shows_collapse)
-
-    def predicted(self, invariant: Invariant, instances: list[Instance]) -> torch.Tensor:
-        """Return the predicted invariant at a batch of instances."""
-        return evaluate(self.claim.prediction.invariants[invariant.name], stack_bindings(instances))
+    def predicted(self, invariant: Invariant) -> torch.Tensor | None:
+        """Return the predicted invariant, or None where the claim does not say."""
+        formula = self.claim.prediction.invariants.get(invariant.name)
+        return None if formula is None else evaluate(formula, stack_bindings([self.instance]))[0]
 
 
 @dataclass(frozen=True)
@@ -145,34 +210,54 @@ class TrainedExample:
         return {name: array[0] for name, array in batch.items()}
 
 
-def tuned_parameter(claim: Claim, values: dict[str, Any]) -> str:
-    """Return the name of the parameter that sets the symbol the threshold is solved for."""
-    symbol = claim.prediction.threshold.tuned
-    before = claim.problem.instance(**values)
-    for parameter in claim.problem.parameters:
-        if isinstance(parameter.domain, PositiveReal):
-            moved = claim.problem.instance(**{**values, parameter.name: 2 * before.values[parameter.name]})
-            if moved.bindings[symbol] != before.bindings[symbol]:
-                return parameter.name
-    raise ValueError(f"{claim.id}: no parameter sets {symbol}")
+def ratios(claim: Claim, threshold: Threshold, values: Mapping[str, Any]) -> list[float]:
+    """Return the ratio of each class or direction to its threshold."""
+    formula = Formula(threshold.ratio, ((threshold.index, threshold.count),))
+    return evaluate(formula, stack_bindings([claim.problem.instance(**values)]))[0].tolist()
+
+
+def find_crossing(claim: Claim, threshold: Threshold, values: dict[str, Any]) -> Crossing:
+    """Return where a threshold is crossed; a direction that its parameter does not take there is left out."""
+    critical = []
+    for direction in range(1, len(ratios(claim, threshold, values)) + 1):
+        with suppress(ValueError):
+            critical.append(tuned_to(claim, threshold, values, direction, 1.0))
+    if not critical:
+        raise ValueError(f"{claim.id}: no value of {threshold.tuned} crosses its threshold")
+    beyond = ratios(claim, threshold, {**values, threshold.tuned: 2 * max(critical)})
+    falling = min(beyond) < 1
+    others = {name: value for name, value in values.items() if name != threshold.tuned}
+    return Crossing(claim, threshold, others, tuple(sorted(critical)), falling)
 
 
 def make_example(claim: Claim) -> Example:
-    """Return the example of a claim: some directions alive, the last collapsed, where their thresholds differ."""
-    values = {p.name: example_value(p.domain) for p in claim.problem.parameters if p.default is REQUIRED}
-    tuned = tuned_parameter(claim, values)
-    threshold = claim.prediction.threshold
-    bindings = claim.problem.instance(**values).bindings
-    others = {symbol: value for symbol, value in bindings.items() if symbol != threshold.tuned}
-    ratios = evaluate_exactly(Formula(threshold.ratio, ((threshold.index, threshold.count),)), others)
-    critical = tuple(float(sp.solve(ratio - 1, threshold.tuned)[0]) for ratio in ratios)
-    falls = ratios[-1].subs(threshold.tuned, 2 * critical[-1]) < 1
-    ordered = sorted(critical, reverse=bool(falls))
-    if len(ordered) > SHOWN_DIRECTIONS and ordered[SHOWN_DIRECTIONS - 1] != ordered[SHOWN_DIRECTIONS]:
-        chosen = math.sqrt(ordered[SHOWN_DIRECTIONS - 1] * ordered[SHOWN_DIRECTIONS])
-    else:
-        chosen = ordered[-1] / 16 if falls else 16 * ordered[-1]
-    return Example(claim, {**values, tuned: float(f"{chosen:.2g}")}, tuned, critical)
+    """Return the example of a claim: some directions alive, the last collapsed, where their thresholds differ.
+
+    While one threshold is crossed the parameters of the others stay where all directions are alive.
+    """
+    values: dict[str, Any] = {}
+    for parameter in claim.problem.parameters:
+        if parameter.default is REQUIRED or isinstance(parameter.domain, TELLING_DOMAINS):
+            values[parameter.name] = example_value(parameter.domain, values)
+    thresholds = claim.prediction.thresholds
+    lively = dict(values)
+    for threshold in reversed(thresholds[1:]):
+        lively[threshold.tuned] = shown(find_crossing(claim, threshold, lively).alive_by(LIVELY))
+    crossings = tuple(find_crossing(claim, threshold, lively) for threshold in thresholds[:1])
+    if not crossings:
+        return Example(claim, values, ())
+    first = crossings[0]
+    settled = {**lively, first.tuned: shown(first.alive_by(LIVELY))}
+    crossings += tuple(find_crossing(claim, threshold, settled) for threshold in thresholds[1:])
+    ordered = first.critical if not first.falling else first.critical[::-1]
+    alive, dead = ordered[SHOWN_DIRECTIONS - 1 : SHOWN_DIRECTIONS + 1] if len(ordered) > SHOWN_DIRECTIONS else (1, 1)
+    chosen = math.sqrt(alive * dead) if not math.isclose(alive, dead) else first.alive_by(16)
+    return Example(claim, {**first.values, first.tuned: shown(chosen)}, crossings)
+
+
+def shown(number: float) -> float:
+    """Round to two digits, as an example is written down."""
+    return float(f"{number:.2g}")
 
 
 def checked(claim: Claim, solution: Solution) -> list[Comparison]:
@@ -187,47 +272,30 @@ def checked(claim: Claim, solution: Solution) -> list[Comparison]:
     return comparisons
 
 
+def trained(
+    claim: Claim, instances: Sequence[Instance], starts: int
+) -> tuple[Solution, tuple[Certificate | None, ...]]:
+    """Train until the certificates close; where no certificate applies to the problem, once."""
+    try:
+        training = train(claim, instances, starts, seed=0, device="cpu")
+    except ParameterError:
+        return minimise(claim.problem, instances, starts), (None,) * len(instances)
+    return training.solution, training.certificates
+
+
 def train_example(claim_id: str) -> TrainedExample:
     """Train the example of a claim and hold it against prediction and certificate."""
     example = make_example(find(claim_id))
-    solution = minimise(example.claim.problem, [example.instance], starts=STARTS)
-    comparison = checked(example.claim, solution)[0]
-    return TrainedExample(example, solution, comparison, certificates(example.claim, solution)[0])
+    solution, certificates = trained(example.claim, [example.instance], STARTS)
+    return TrainedExample(example, solution, checked(example.claim, solution)[0], certificates[0])
 
 
-def certificates(claim: Claim, solution: Solution) -> list[Certificate | None]:
-    """Certify the best point of each instance; None where no certificate applies to the problem."""
-    try:
-        return list(certify(claim, solution.instances, solution.best_point()))
-    except ParameterError:
-        return [None] * len(solution.instances)
-
-
-def sweep_values(example: Example, count: int) -> list[float]:
-    """Return values of the tuned parameter from well before the first threshold to beyond the last."""
-    low, high = math.log(min(example.critical) / 5), math.log(1.7 * max(example.critical))
-    return [math.exp(low + (high - low) * i / (count - 1)) for i in range(count)]
-
-
-def train_sweep(example: Example, tuned: list[float]) -> tuple[torch.Tensor, int]:
+def train_sweep(crossing: Crossing, tuned: Sequence[float]) -> tuple[torch.Tensor, int]:
     """Train at every value of the tuned parameter, all in one batch.
 
-    Where the certificate does not close, training is repeated from new starts and the lower result kept; the prediction
-    plays no part. Returns the diagonals that show the collapse [values, directions] and how many of them are certified.
+    Returns the sizes that show the collapse [values, directions] and how many of the trained points are certified.
     """
-    instances = [example.at(value) for value in tuned]
-    lowest = [math.inf] * len(tuned)
-    diagonals: list[torch.Tensor] = [torch.empty(0)] * len(tuned)
-    left = list(range(len(tuned)))
-    for seed in range(SWEEP_ROUNDS):
-        again = [instances[number] for number in left]
-        solution = minimise(example.claim.problem, again, starts=SWEEP_STARTS, seed=seed)
-        measured = measure(example.claim, again, solution.best_point())[example.telling.name].diagonal(dim1=-2, dim2=-1)
-        for number, value, diagonal in zip(left, solution.best_value().tolist(), measured, strict=True):
-            if value < lowest[number]:
-                lowest[number], diagonals[number] = value, diagonal
-        closed = [c is not None and c.gap <= NEAR_CERTIFICATE_GAP for c in certificates(example.claim, solution)]
-        left = [number for number, done in zip(left, closed, strict=True) if not done]
-        if not left:
-            break
-    return torch.stack(diagonals), len(tuned) - len(left)
+    instances = [crossing.at(value) for value in tuned]
+    solution, certificates = trained(crossing.claim, instances, SWEEP_STARTS)
+    measured = measure(crossing.claim, instances, solution.best_point())[crossing.telling.name]
+    return crossing.sizes(measured), sum(c is not None and c.gap <= NEAR_CERTIFICATE_GAP for c in certificates)

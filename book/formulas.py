@@ -3,44 +3,132 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
-LONG = 300
+from theory import symbols as sym
+
+LONG = 260
 """Expressions with more characters of LaTeX than this are abbreviated."""
+SMALL, SMALL_ALONE, LARGEST_SHARE = 24, 48, 0.7
+"""Parts with fewer characters of LaTeX than this get no letter, nor do parts that occur once and are shorter than the second or
+longer than the third, a share of the whole expression."""
 WIDTH = 58
 """About as many signs fit on a line of the book."""
 SHORT = 5
 """A line is not broken before it has this many signs."""
-LETTERS = ("Phi", "Psi", "Omega")
+INLINE = 36
+"""What a letter stands for is written in the text up to this width, and displayed beyond."""
+LETTERS = ("Phi", "Psi", "Omega", "Xi", "Upsilon")
+KINDS = (sp.Max, sp.Min, sp.Piecewise, sp.And, sp.Or, sp.core.relational.Relational)
+"""Parts of these kinds may be abbreviated, besides the functions that the theory defines itself."""
+INDICES = frozenset({sym.k, sym.j, sym.layer})
 RELATIONS = (" = ", r" \ge ", r" \le ")
 OPERATORS = (" + ", " - ")
 NO_WIDTH = {r"\left", r"\right", r"\frac", r"\begin", r"\end", r"\,", r"\;", r"\limits"}
 
 
-def abbreviated(expression: sp.Basic) -> tuple[sp.Basic, list[tuple[sp.Symbol, sp.Basic]]]:
-    """Replace each maximum in a long expression by a letter; return what is left and the letters with their meaning.
+@dataclass(frozen=True)
+class Abbreviated:
+    """An expression with letters for some of its parts, and each letter with its meaning."""
 
-    The same maximum at another index keeps its letter, and is explained once.
-    """
-    if len(sp.latex(expression)) <= LONG:
-        return expression, []
-    letters: dict[sp.Basic, str] = {}
-    replacements: dict[sp.Basic, sp.Symbol] = {}
-    meanings: list[tuple[sp.Symbol, sp.Basic]] = []
-    anywhere = sp.Symbol("index", integer=True, positive=True)
-    for part in sorted(expression.atoms(sp.Max), key=lambda p: (len(str(p)), str(p)), reverse=True):
-        indices = sorted({i for entry in part.atoms(sp.Indexed) for i in entry.indices}, key=str, reverse=True)
-        pattern = part.xreplace(dict.fromkeys(indices, anywhere))
-        if pattern not in letters and len(letters) == len(LETTERS):
-            continue
-        new = pattern not in letters
-        letter = letters.setdefault(pattern, LETTERS[len(letters) % len(LETTERS)])
+    expression: sp.Basic
+    meanings: tuple[tuple[sp.Symbol, sp.Basic], ...]
+
+    def where(self) -> str:
+        """Return what the letters stand for, as Markdown."""
+        said = []
+        for symbol, meaning in self.meanings:
+            relation = r"\iff" if isinstance(meaning, Boolean) else "="
+            latex = f"{sp.latex(symbol)} {relation} {sp.latex(meaning)}"
+            said.append(f"${latex}$" if width(latex) <= INLINE and r"\begin" not in latex else displayed(latex))
+        lines = "where "
+        for number, text in enumerate(said):
+            lines += ("" if number == 0 else " and ") + (f"\n\n{text}\n\n" if text.startswith("$$") else text)
+        return re.sub(r"\n\n and ", "\n\nand ", lines).rstrip() + ("" if lines.endswith("\n\n") else ".")
+
+
+class _Letters:
+    """The letters given out for one expression, each with the indices that what it stands for depends on."""
+
+    def __init__(self, expression: sp.Basic) -> None:
+        entries = expression.atoms(sp.Indexed)
+        self.known = INDICES | {i for entry in entries for i in entry.indices if isinstance(i, sp.Symbol)}
+        self.free = list(LETTERS)
+        self.given: dict[sp.Symbol, tuple[str, tuple[sp.Symbol, ...]]] = {}
+
+    def indices(self, part: sp.Basic) -> tuple[sp.Symbol, ...]:
+        """Return the indices a part depends on, through its letters too; k before j."""
+        found = part.free_symbols & self.known
+        for symbol in part.free_symbols & self.given.keys():
+            found = found | set(self.given[symbol][1])
+        return tuple(sorted(found, key=str, reverse=True))
+
+    def pattern(self, part: sp.Basic) -> sp.Basic:
+        """Return the part with its indices numbered: the same for the same part at other indices."""
+        numbered = {x: sp.Symbol(f"index_{i}", integer=True, positive=True) for i, x in enumerate(self.indices(part))}
+        letters = {
+            symbol: sp.Symbol("_".join([letter, *(str(numbered[i]) for i in indices if i in numbered)]))
+            for symbol, (letter, indices) in self.given.items()
+        }
+        return part.xreplace({**numbered, **letters})
+
+    def name(self, letter: str, part: sp.Basic) -> sp.Symbol:
+        indices = self.indices(part)
         symbol = sp.Symbol("_".join([letter, *map(str, indices)]))
-        replacements[part] = symbol
-        if new:
-            meanings.append((symbol, part))
-    return expression.xreplace(replacements), meanings
+        self.given[symbol] = (letter, indices)
+        return symbol
+
+    def worth_one(self, expression: sp.Basic) -> sp.Basic | None:
+        """Return the part whose letter saves most: the longest of those that occur most often, but not all of it."""
+        whole = len(sp.latex(expression))
+        counted: dict[sp.Basic, list[sp.Basic]] = {}
+        for part in sp.preorder_traversal(expression):
+            if part != expression and (isinstance(part, KINDS) or type(part).__module__.startswith("theory.")):
+                counted.setdefault(self.pattern(part), []).append(part)
+        best, most = None, (0, 0)
+        for parts in counted.values():
+            part = min(parts, key=lambda p: (not p.has(sym.k), str(p)))
+            size, again = len(sp.latex(part)), len(parts) - 1
+            if size >= SMALL and (again or SMALL_ALONE <= size <= LARGEST_SHARE * whole):
+                saved = (again * size, size)
+                best, most = (part, saved) if saved > most else (best, most)
+        return best
+
+
+def abbreviated(expression: sp.Basic) -> Abbreviated:
+    """Replace parts of a long expression by letters, the parts that save most first, until it is no longer long.
+
+    The same part at another index keeps its letter, and is explained once. Explanations are abbreviated in turn.
+    """
+    letters = _Letters(expression)
+    texts, symbols = [expression], []
+    number = 0
+    while number < len(texts):
+        while (
+            letters.free
+            and len(sp.latex(texts[number])) > LONG
+            and (part := letters.worth_one(texts[number])) is not None
+        ):
+            letter, pattern = letters.free.pop(0), letters.pattern(part)
+            alike = [
+                other
+                for text in texts
+                for other in sp.preorder_traversal(text)
+                if type(other) is type(part) and letters.pattern(other) == pattern
+            ]
+            named = {other: letters.name(letter, other) for other in dict.fromkeys(alike)}
+            texts = [*(text.xreplace(named) for text in texts), part]
+            symbols.append(named[part])
+        number += 1
+    return Abbreviated(texts[0], tuple(zip(symbols, texts[1:], strict=True)))
+
+
+def displayed(latex: str) -> str:
+    """Return LaTeX as a displayed formula, over several lines where it is wide."""
+    return f"$$\n{in_lines(latex)}\n$$"
 
 
 def in_lines(latex: str) -> str:

@@ -16,7 +16,7 @@ import sympy as sp
 import numerics.tolerances
 import theory.problem
 from book.examples import noun
-from book.formulas import abbreviated, in_lines
+from book.formulas import abbreviated, displayed
 from book.verdicts import cells, verdict_tables
 from theory.claim import Claim, Derivation, Source, Verdict, registry
 from theory.expressions import Formula
@@ -37,11 +37,9 @@ def page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (formula, prose, sentence, slug)}}
-    environment.globals |= {
-        f.__name__: f for f in (badge, cells, constants, entry_name, expressed, noun, parts_of_a_claim)
-    }
-    environment.globals |= {f.__name__: f for f in (references, registry, setting, source_from, summary, within_rank)}
+    environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (displayed, prose, sentence, slug)}}
+    named = (badge, cells, constants, crossed, entry_name, expressed, noun, own_functions, parts_of_a_claim, references)
+    environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances}
     return environment.get_template(f"{template}.md").render(**values)
 
@@ -78,16 +76,39 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def formula(latex: str) -> str:
-    """Return LaTeX as a displayed formula, over several lines where it is wide."""
-    return f"$$\n{in_lines(latex)}\n$$"
-
-
 def expressed(left: str, expression: sp.Basic) -> str:
     """Return a displayed formula, its left side and relation given as LaTeX, with what its letters stand for."""
-    short, meanings = abbreviated(expression)
-    where = [f"where ${sp.latex(symbol)} = {sp.latex(meaning)}$" for symbol, meaning in meanings]
-    return formula(f"{left} {sp.latex(short)}".strip()) + (f"\n\n{' and '.join(where)}." if where else "")
+    short = abbreviated(expression)
+    formula = displayed(f"{left} {sp.latex(short.expression)}".strip())
+    return formula + (f"\n\n{short.where()}" if short.meanings else "")
+
+
+def own_functions(claim: Claim) -> list[tuple[str, str]]:
+    """Return the functions of the theory that a claim's results are written in: how each is printed and its definition.
+
+    The definition is the first sentence of the docstring of its class, which names the arguments.
+    """
+    prediction = claim.prediction
+    values = [] if prediction.value is None else [prediction.value.expression]
+    results = [*values, *prediction.named.values(), *(f.expression for f in prediction.invariants.values())]
+    kinds = {
+        type(f) for e in results for f in sp.sympify(e).atoms(sp.Function) if type(f).__module__.startswith("theory.")
+    }
+    found = []
+    for kind in sorted(kinds, key=lambda kind: kind.__name__):
+        arguments, _, definition = inspect.getdoc(kind).partition("\n\n")[0].partition("``: ")
+        names = arguments.partition("(")[2].rstrip(")").split(", ")
+        found.append((sp.latex(kind(*map(sp.Symbol, names))), prose(" ".join(definition.split()))))
+    return found
+
+
+def crossed(claim: Claim, threshold: Threshold) -> str:
+    """Return the entry that a threshold takes to zero, in words and LaTeX."""
+    name = threshold.telling or claim.problem.telling
+    invariant = next(i for i in claim.problem.invariants if i.name == name)
+    index = sp.latex(threshold.index)
+    entry = rf"\text{{{name.replace('_', ' ')}}}_{{{index if invariant.kind == 'spectrum' else f'{index} {index}'}}}"
+    return f"${entry}$"
 
 
 def entry_name(invariant: Invariant, predicted: Formula) -> str:
@@ -102,9 +123,9 @@ def references(claim: Claim, bound: Bound) -> str:
     return ", ".join(f"[{name}](#{claim.id}-{slug(name)})" for name in bound.rests_on)
 
 
-def within_rank(claim: Claim) -> str:
-    """Return the rank limit of a claim's threshold as a clause, or nothing where there is none."""
-    condition = claim.prediction.threshold.within_rank
+def within_rank(threshold: Threshold) -> str:
+    """Return the rank limit of a threshold as a clause, or nothing where there is none."""
+    condition = threshold.within_rank
     return "" if condition == sp.true else f" and ${sp.latex(condition)}$"
 
 

@@ -140,9 +140,10 @@ class Shrinkage(sp.Function):
                 low, high = (middle, high) if above else (low, middle)
             return sp.Float._new(((low + high) / 2)._mpf_, precision)
 
-    def _latex(self, printer: sp.printing.latex.LatexPrinter) -> str:
+    def _latex(self, printer: sp.printing.latex.LatexPrinter, exp: str | None = None) -> str:
         depth, kappa = map(printer._print, self.args)
-        return rf"u_{{{depth}}}\left({kappa}\right)"
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"u_{{{depth}}}{power}\left({kappa}\right)"
 
 
 @dataclass(frozen=True)
