@@ -48,3 +48,7 @@ SAME_MINIMUM = 1e-13
 
 ROUNDED = 1e-14
 """Rounding of a bound of a chain, relative to the largest value of the chain: differences of large terms."""
+
+CONTRADICTION = 1e-2
+"""A formula that is off by more than this, relative, at a trained and certified optimum is refuted there: a thousand times what
+INVARIANT allows to training."""
