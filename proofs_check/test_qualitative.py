@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +22,7 @@ from theory.claim import Claim, find, registry
 from theory.expressions import Formula, equal, evaluate_exactly, provably_nonnegative, provably_positive, to_numbers
 from theory.posterior_collapse.linear_gaussian import twice_kl
 from theory.problem import REQUIRED, Domain, Instance, PositivePerDimension, PositiveReal, PositiveReals
-from theory.proof import Lemma
+from theory.proof import Lemma, Threshold
 from theory.symbols import beta, eta_dec, eta_enc, k, positive, sigma, theta
 
 STARTS = 3
@@ -74,6 +74,7 @@ def assert_falls(sizes: Tensor) -> None:
 
 
 def of_claim(*claim_ids: str) -> pytest.MarkDecorator:
+    """Run a test for these claims; next to the test, so that their ids come first and its claim is derived only once."""
     return pytest.mark.parametrize("about", claim_ids)
 
 
@@ -163,8 +164,8 @@ NOISE = {
 LEVELS = (0.1, 0.4, 0.9, 1.8, 15.0)
 
 
-@of_claim(*NOISE)
 @pytest.mark.parametrize("noise", [beta, eta_dec], ids=str)
+@of_claim(*NOISE)
 def test_less_noise_is_derived_to_collapse_less(about: str, noise: sp.Symbol) -> None:
     """The threshold rises with the noise, and the encoder of a direction that is alive shrinks."""
     named, threshold = find(about).prediction.named, find(about).prediction.threshold
@@ -174,8 +175,8 @@ def test_less_noise_is_derived_to_collapse_less(about: str, noise: sp.Symbol) ->
     assert provably_positive(-sp.diff(alive_branch(named["encoder"]).subs(at), noise))
 
 
-@of_claim("vae-learnable-variance", "cvae")
 @pytest.mark.parametrize("noise", [beta, eta_dec], ids=str)
+@of_claim("vae-learnable-variance", "cvae")
 def test_less_noise_is_derived_to_enlarge_the_decoder(about: str, noise: sp.Symbol) -> None:
     decoder = alive_branch(find(about).prediction.named["decoder"]).subs(theta[k], positive("theta"))
     assert provably_positive(-sp.diff(decoder, noise))
@@ -204,8 +205,8 @@ def test_with_given_variance_the_decoder_is_largest_half_way_to_the_threshold(ab
     assert float(sizes[1, 0]) > (1 + CONTRADICTION) * float(sizes[[0, 2], 0].max())
 
 
-@of_claim(*NOISE)
 @pytest.mark.parametrize("noise", ["beta", "eta_dec"])
+@of_claim(*NOISE)
 def test_less_noise_collapses_less(about: str, noise: str) -> None:
     run = trained(find(about), [{**NOISE[about], noise: level} for level in LEVELS])
     assert_falls(run.sizes("encoder_gram"))
@@ -239,8 +240,8 @@ def divergences(run: Trained, number: int) -> tuple[Tensor, Tensor, Tensor]:
     return each, variances, weights
 
 
-@of_claim("vae-learnable-variance")
 @pytest.mark.parametrize("eta", [1.0, 1.7])
+@of_claim("vae-learnable-variance")
 def test_with_learnable_variance_collapse_is_exact(about: str, eta: float) -> None:
     """Directions without encoder weight have the prior's variance and no divergence at all; the others have."""
     run = trained(find(about), [{"theta": (2.0, 1.5, 0.9, 0.4), "beta": 1.1, "eta_dec": 0.95, "eta_enc": eta}])
@@ -253,8 +254,8 @@ def test_with_learnable_variance_collapse_is_exact(about: str, eta: float) -> No
     assert bool((variances[~zero] < (1 - CONTRADICTION) * eta**2).all())
 
 
-@of_claim("vae-fixed-variance")
 @pytest.mark.parametrize("eta", [1.0, 1.7])
+@of_claim("vae-fixed-variance")
 def test_with_given_variance_a_zero_direction_keeps_its_divergence(about: str, eta: float) -> None:
     """Of three directions without encoder weight only the one whose variance is the prior's has none."""
     given = (0.4 * eta, 0.8 * eta, eta, 1.6 * eta)
@@ -279,8 +280,8 @@ HIERARCHIES = [
     for claim in registry().values()
     if set(WEIGHTS) <= {parameter.name for parameter in claim.problem.parameters}
 ]
-STEPS = (0.05, 0.25, 1.0, 4.0, 20.0)
-EXAMPLES = {PositiveReals: (2.0, 1.2, 0.7), PositivePerDimension: (0.8,), PositiveReal: 0.8}
+STEPS = (0.2, 1.0, 5.0)
+EXAMPLES = {PositiveReals: (2.0, 1.2), PositivePerDimension: (0.8,), PositiveReal: 0.8}
 
 
 def hierarchy_values(claim: Claim) -> dict[str, Any]:
@@ -311,7 +312,7 @@ def branches(expression: sp.Expr) -> list[sp.Expr]:
     return [expression]
 
 
-def of_the_top(claim: Claim) -> Callable[[Claim], Any]:
+def of_the_top(claim: Claim) -> Threshold:
     """Return the threshold that says which directions of z_2 are alive: its matrix vanishes with the decoder of z_2."""
     instance = claim.problem.instance(**hierarchy_values(claim))
     bindings = stack_bindings([instance])
@@ -325,8 +326,8 @@ def of_the_top(claim: Claim) -> Callable[[Claim], Any]:
     return threshold
 
 
-@pytest.mark.parametrize("about", HIERARCHIES)
 @pytest.mark.parametrize(("weight", "sign"), [("beta1", 1), ("beta2", -1)])
+@pytest.mark.parametrize("about", HIERARCHIES)
 def test_which_weights_are_derived_to_keep_the_top_alive(about: str, weight: str, sign: int) -> None:
     """The ratio that exceeds 1 where z_2 is alive rises in β_1 and falls in β_2."""
     claim = find(about)
@@ -340,8 +341,8 @@ def test_which_weights_are_derived_to_keep_the_top_alive(about: str, weight: str
     assert bool((sign * (ratios[1:] - ratios[:-1]) > 0).all())
 
 
-@pytest.mark.parametrize("about", HIERARCHIES)
 @pytest.mark.parametrize(("weight", "sign"), [("beta1", 1), ("beta2", -1)])
+@pytest.mark.parametrize("about", HIERARCHIES)
 def test_which_weights_keep_the_top_alive(about: str, weight: str, sign: int) -> None:
     """At trained optima the directions that the decoder of z_2 uses become no fewer as β_1 grows, no more as β_2 does."""
     claim = find(about)
