@@ -22,6 +22,7 @@ from theory.claim import Claim, Derivation, Source, Verdict, registry
 from theory.expressions import Formula
 from theory.problem import Domain, Invariant, Parameter, Problem, Variable
 from theory.proof import Bound, Lemma, Prediction, Proof, Separable, Statistic, Step, Threshold
+from theory.reference_code import REFERENCE_CODE
 
 PAGES = Path(__file__).resolve().parent / "pages"
 ROOT = PAGES.parents[1]
@@ -41,6 +42,7 @@ def page(template: str, **values: Any) -> str:
     named = (badge, cells, constants, crossed, entry_name, expressed, noun, own_functions, parts_of_a_claim, references)
     environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances}
+    environment.globals |= {"discrepancies": list(REFERENCE_CODE.values())}
     return environment.get_template(f"{template}.md").render(**values)
 
 

@@ -35,7 +35,7 @@ from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 HTML = Path(__file__).resolve().parent / "_build" / "html"
 CLAIM_PAGES = tuple(f"claims/{claim_id}.html" for claim_id in registry())
-PAGES = ("index.html", "how_the_checks_work.html", "add_a_claim.html", *CLAIM_PAGES)
+PAGES = ("index.html", "how_the_checks_work.html", "discrepancies.html", "add_a_claim.html", *CLAIM_PAGES)
 PATIENCE = 60
 """Seconds a page may take to draw: 3D scenes are rendered in software here."""
 FIGURES = 3

@@ -52,3 +52,7 @@ ROUNDED = 1e-14
 REFUTED_BY = 1e-6
 """By how much, relative, a counterexample must lie below the bound on the published structure: far above rounding and above
 what a trained point of that structure could miss."""
+
+CONTRADICTION = 1e-2
+"""A formula that is off by more than this, relative, at a trained and certified optimum is refuted there: a thousand times what
+INVARIANT allows to training."""
