@@ -215,7 +215,7 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
     thresholds = claim.prediction.thresholds
     for threshold in thresholds or (claim.prediction.yardstick,):
         for ratio in draw(ratios(size, max(1, len(thresholds)))):
-            values = {**shared, **{name: draw(powers_of_ten(*_decades(name))) for name in free}}
+            values = {**shared, **{name: draw(real_parameter(name)) for name in free}}
             if threshold is None:
                 batch.append(claim.problem.instance(**values))
                 continue
@@ -242,5 +242,12 @@ def directions_within(claim: Claim, threshold: Threshold, values: dict[str, Any]
     return int(evaluate(formula, stack_bindings([claim.problem.instance(**values)])).sum())
 
 
-def _decades(name: str) -> tuple[float, float]:
-    return DECADES_OF_DECAY if name.endswith("decay") else (-1.0, 1.0)
+def real_parameter(name: str) -> st.SearchStrategy[float]:
+    """Values of a real parameter, log-uniform over decades."""
+    if name.endswith("decay"):
+        return powers_of_ten(*DECADES_OF_DECAY)
+    if name.startswith("sigma"):
+        # The same decades, but the simplest value is not 1: where a given deviation equals the noise it is held against, a
+        # dead direction costs nothing, and the loss is left with the rounding of the terms that cancel.
+        return st.floats(-1.0, 1.0, allow_nan=False).map(lambda e: 10.0 ** (e + 0.5 if e <= 0.5 else e - 1.5))
+    return powers_of_ten(-1.0, 1.0)
