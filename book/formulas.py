@@ -15,11 +15,11 @@ LONG = 260
 SMALL, SMALL_ALONE, LARGEST_SHARE = 24, 48, 0.7
 """Parts with fewer characters of LaTeX than this get no letter, nor do parts that occur once and are shorter than the second or
 longer than the third, a share of the whole expression."""
-WIDTH = 58
+WIDTH = 53
 """About as many signs fit on a line of the book."""
 SHORT = 5
 """A line is not broken before it has this many signs."""
-INLINE = 36
+INLINE = 42
 """What a letter stands for is written in the text up to this width, and displayed beyond."""
 LETTERS = ("Phi", "Psi", "Omega", "Xi", "Upsilon")
 KINDS = (sp.Max, sp.Min, sp.Piecewise, sp.And, sp.Or, sp.core.relational.Relational)
@@ -27,7 +27,16 @@ KINDS = (sp.Max, sp.Min, sp.Piecewise, sp.And, sp.Or, sp.core.relational.Relatio
 INDICES = frozenset({sym.k, sym.j, sym.layer})
 RELATIONS = (" = ", r" \ge ", r" \le ")
 OPERATORS = (" + ", " - ")
-NO_WIDTH = {r"\left", r"\right", r"\frac", r"\begin", r"\end", r"\,", r"\;", r"\limits"}
+SMALL_PRINT = 0.65
+WIDTHS = {
+    **dict.fromkeys((r"\left", r"\right", r"\limits", r"\,", r"\;", r"\:", "&", r"\text", r"\displaystyle"), 0.0),
+    **dict.fromkeys(("+", "-", "=", r"\ge", r"\le", r"\geq", r"\leq", ">", "<", r"\wedge", r"\vee"), 2.2),
+    **dict.fromkeys(("(", ")", "[", "]", "|", ",", "."), 0.5),
+    **dict.fromkeys((r"\log", r"\max", r"\min", r"\det", r"\quad"), 2.5),
+    r"\partial": 0.8,
+    r"\iff": 3.5,
+}
+"""Widths of signs that are not one letter wide."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +182,56 @@ def top_level_pieces(latex: str) -> list[str]:
 
 
 def width(latex: str) -> float:
-    """Estimate the width of a formula in signs; numerators and denominators stand above one another."""
-    signs = [t for t in re.findall(r"\\[a-zA-Z]+|\\.|[^\s{}_^\\&]", latex) if t not in NO_WIDTH]
-    count = sum(3 if sign in (r"\log", r"\max", r"\text", r"\quad") else 1 for sign in signs)
-    return count * (0.7 if r"\frac" in latex else 1.0)
+    """Estimate the width of a formula in signs: fractions and cases by their widest row, small print as smaller."""
+    return _Ruler(latex).row()
+
+
+class _Ruler:
+    """Reads LaTeX from left to right and adds up widths."""
+
+    def __init__(self, latex: str) -> None:
+        self.tokens = re.findall(r"\\(?:[a-zA-Z]+|.)|\S", latex)
+        self.at = 0
+
+    def row(self, until: tuple[str, ...] = ()) -> float:
+        """Return the width up to one of the tokens ``until``, which is read too; rows below one another count as the widest."""
+        widest = total = 0.0
+        while self.at < len(self.tokens):
+            token = self.tokens[self.at]
+            self.at += 1
+            if token in until:
+                break
+            if token == r"\\":
+                widest, total = max(widest, total), 0.0
+                continue
+            total += self.one(token)
+        return max(widest, total)
+
+    def one(self, token: str) -> float:
+        """Return the width of what starts with a token that has been read."""
+        if token == "{":
+            return self.row(("}",))
+        if token in ("^", "_"):
+            return SMALL_PRINT * self.argument()
+        if token == r"\frac":
+            return max(self.argument(), self.argument()) + 0.4
+        if token in (r"\begin", r"\end"):
+            self.argument()
+            return 4.0 if token == r"\begin" else 0.0
+        if token in (r"\left", r"\right"):
+            self.at += 1
+            return 0.7
+        if token == r"\sum" or token == r"\prod":
+            while self.at < len(self.tokens) and self.tokens[self.at] in ("_", "^", r"\limits"):
+                self.at += 1
+                self.argument()
+            return 2.5
+        return WIDTHS.get(token, 1.0)
+
+    def argument(self) -> float:
+        """Read one argument and return its width."""
+        if self.at >= len(self.tokens):
+            return 0.0
+        token = self.tokens[self.at]
+        self.at += 1
+        return self.one(token)
