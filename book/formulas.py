@@ -29,7 +29,9 @@ RELATIONS = (" = ", r" \ge ", r" \le ")
 OPERATORS = (" + ", " - ")
 SMALL_PRINT = 0.65
 WIDTHS = {
-    **dict.fromkeys((r"\left", r"\right", r"\limits", r"\,", r"\;", r"\:", "&", r"\text", r"\displaystyle"), 0.0),
+    **dict.fromkeys(
+        (r"\left", r"\right", r"\limits", r"\,", r"\;", r"\:", "&", r"\Bigl", r"\Bigr", r"\text", r"\displaystyle"), 0.0
+    ),
     **dict.fromkeys(("+", "-", "=", r"\ge", r"\le", r"\geq", r"\leq", ">", "<", r"\wedge", r"\vee"), 2.2),
     **dict.fromkeys(("(", ")", "[", "]", "|", ",", "."), 0.5),
     **dict.fromkeys((r"\log", r"\max", r"\min", r"\det", r"\quad"), 2.5),
@@ -145,7 +147,7 @@ def in_lines(latex: str) -> str:
     if width(latex) <= WIDTH:
         return latex
     lines = [""]
-    for piece in top_level_pieces(latex):
+    for piece in narrow_pieces(latex):
         starts_side = piece.startswith(RELATIONS)
         if width(lines[-1]) > SHORT and (starts_side or width(lines[-1] + piece) > WIDTH):
             lines.append("")
@@ -179,6 +181,59 @@ def top_level_pieces(latex: str) -> list[str]:
             start = position
         position += len(sign) if sign else 1
     return [*pieces, latex[start:]]
+
+
+def narrow_pieces(latex: str) -> list[str]:
+    """Split LaTeX at its top level, and pieces that are still too wide inside their widest bracket."""
+    pieces: list[str] = []
+    for piece in top_level_pieces(latex):
+        opened = widest_bracket(piece) if width(piece) > WIDTH else None
+        if opened is None:
+            pieces.append(piece)
+            continue
+        before, left, inside, right, after = opened
+        first, *others = narrow_pieces(inside)
+        inner = [rf"{before}\Bigl{left} {first}", *others]
+        pieces += [*inner[:-1], rf"{inner[-1]} \Bigr{right}{after}"]
+    return pieces
+
+
+def widest_bracket(latex: str) -> tuple[str, str, str, str, str] | None:
+    """Return what stands before the widest bracket outside all braces, the bracket itself, and what stands after it.
+
+    A fraction with a wide numerator counts as a bracket behind the fraction of 1 and its denominator.
+    """
+    found = []
+    for match in re.finditer(r"\\left\s*([(\[])|\\frac\{", latex):
+        if not _outside(latex[: match.start()]):
+            continue
+        if match.group(1):
+            end = _closing(latex, match.end(), r"\\left\b", r"\\right\b")
+            inside, rest = latex[match.end() : end], latex[end + len(r"\right") :].lstrip()
+            found.append((latex[: match.start()], match.group(1), inside, rest[0], rest[1:]))
+        else:
+            end = _closing(latex, match.end(), r"(?<!\\)\{", r"(?<!\\)\}")
+            below = _closing(latex, end + 2, r"(?<!\\)\{", r"(?<!\\)\}")
+            fraction = rf"\frac{{1}}{{{latex[end + 2 : below]}}} "
+            found.append((latex[: match.start()] + fraction, "(", latex[match.end() : end], ")", latex[below + 1 :]))
+    splittable = [parts for parts in found if len(top_level_pieces(parts[2])) > 1]
+    return max(splittable, key=lambda parts: width(parts[2]), default=None)
+
+
+def _outside(latex: str) -> bool:
+    """Tell whether all braces and brackets that were opened are closed again."""
+    depth = len(re.findall(r"(?<!\\)\{|\\left\b", latex)) - len(re.findall(r"(?<!\\)\}|\\right\b", latex))
+    return depth == 0
+
+
+def _closing(latex: str, start: int, opens: str, closes: str) -> int:
+    """Return where the bracket closes that was opened just before ``start``."""
+    depth = 1
+    for match in re.finditer(f"(?P<open>{opens})|{closes}", latex[start:]):
+        depth += 1 if match.group("open") else -1
+        if depth == 0:
+            return start + match.start()
+    raise ValueError(f"a bracket is not closed in {latex}")
 
 
 def width(latex: str) -> float:
