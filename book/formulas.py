@@ -214,8 +214,12 @@ def widest_bracket(latex: str) -> tuple[str, str, str, str, str] | None:
         else:
             end = _closing(latex, match.end(), r"(?<!\\)\{", r"(?<!\\)\}")
             below = _closing(latex, end + 2, r"(?<!\\)\{", r"(?<!\\)\}")
-            fraction = rf"\frac{{1}}{{{latex[end + 2 : below]}}} "
-            found.append((latex[: match.start()] + fraction, "(", latex[match.end() : end], ")", latex[below + 1 :]))
+            before, above, after = latex[: match.start()], latex[match.end() : end], latex[below + 1 :]
+            before += rf"\frac{{1}}{{{latex[end + 2 : below]}}} "
+            if len(top_level_pieces(above)) == 1 and (deeper := widest_bracket(above)) is not None:
+                found.append((before + deeper[0], *deeper[1:4], deeper[4] + after))
+            else:
+                found.append((before, "(", above, ")", after))
     splittable = [parts for parts in found if len(top_level_pieces(parts[2])) > 1]
     return max(splittable, key=lambda parts: width(parts[2]), default=None)
 
