@@ -188,7 +188,7 @@ def geometry(run: TrainedExample) -> HTML:
     ends = "The claim predicts no vectors" if silent else "Lines end at the predicted vectors"
     words = (
         f"Drag to turn. {ends}, rings are the trained ones, and each number is that of a {noun(example.claim)}; a "
-        "vector of length zero has collapsed. A Gram matrix fixes its vectors up to a rotation: for both, the rows of "
+        "vector of length zero carries nothing. A Gram matrix fixes its vectors up to a rotation: for both, the rows of "
         "its symmetric square root are drawn, along leading eigenvectors of the first matrix where these show the "
         "whole of it, and of its own otherwise."
     )
@@ -247,7 +247,7 @@ def chain(run: TrainedExample) -> HTML:
     power = {"type": "log", "exponentformat": "power"}
     figure.update_xaxes(title="size of the random entries", **power, row=1, col=1)
     figure.update_xaxes(title="share of the way left", autorange="reversed", **power, row=1, col=2)
-    figure.update_yaxes(title=f"distance above the {reference}, relative", **power, row=1, col=1)
+    figure.update_yaxes(title=f"above the {reference}, relative", **power, row=1, col=1)
     figure.update_yaxes(**power, row=1, col=2)
     figure.update_layout(legend={"orientation": "h", "y": -0.25})
     words = (

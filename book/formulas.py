@@ -15,11 +15,11 @@ LONG = 260
 SMALL, SMALL_ALONE, LARGEST_SHARE = 24, 48, 0.7
 """Parts with fewer characters of LaTeX than this get no letter, nor do parts that occur once and are shorter than the second or
 longer than the third, a share of the whole expression."""
-WIDTH = 58
+WIDTH = 53
 """About as many signs fit on a line of the book."""
 SHORT = 5
 """A line is not broken before it has this many signs."""
-INLINE = 36
+INLINE = 42
 """What a letter stands for is written in the text up to this width, and displayed beyond."""
 LETTERS = ("Phi", "Psi", "Omega", "Xi", "Upsilon")
 KINDS = (sp.Max, sp.Min, sp.Piecewise, sp.And, sp.Or, sp.core.relational.Relational)
@@ -27,7 +27,18 @@ KINDS = (sp.Max, sp.Min, sp.Piecewise, sp.And, sp.Or, sp.core.relational.Relatio
 INDICES = frozenset({sym.k, sym.j, sym.layer})
 RELATIONS = (" = ", r" \ge ", r" \le ")
 OPERATORS = (" + ", " - ")
-NO_WIDTH = {r"\left", r"\right", r"\frac", r"\begin", r"\end", r"\,", r"\;", r"\limits"}
+SMALL_PRINT = 0.65
+WIDTHS = {
+    **dict.fromkeys(
+        (r"\left", r"\right", r"\limits", r"\,", r"\;", r"\:", "&", r"\Bigl", r"\Bigr", r"\text", r"\displaystyle"), 0.0
+    ),
+    **dict.fromkeys(("+", "-", "=", r"\ge", r"\le", r"\geq", r"\leq", ">", "<", r"\wedge", r"\vee"), 2.2),
+    **dict.fromkeys(("(", ")", "[", "]", "|", ",", "."), 0.5),
+    **dict.fromkeys((r"\log", r"\max", r"\min", r"\det", r"\quad"), 2.5),
+    r"\partial": 0.8,
+    r"\iff": 3.5,
+}
+"""Widths of signs that are not one letter wide."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +147,7 @@ def in_lines(latex: str) -> str:
     if width(latex) <= WIDTH:
         return latex
     lines = [""]
-    for piece in top_level_pieces(latex):
+    for piece in narrow_pieces(latex):
         starts_side = piece.startswith(RELATIONS)
         if width(lines[-1]) > SHORT and (starts_side or width(lines[-1] + piece) > WIDTH):
             lines.append("")
@@ -172,8 +183,114 @@ def top_level_pieces(latex: str) -> list[str]:
     return [*pieces, latex[start:]]
 
 
+def narrow_pieces(latex: str) -> list[str]:
+    """Split LaTeX at its top level, and pieces that are still too wide inside their widest bracket."""
+    pieces: list[str] = []
+    for piece in top_level_pieces(latex):
+        opened = widest_bracket(piece) if width(piece) > WIDTH else None
+        if opened is None:
+            pieces.append(piece)
+            continue
+        before, left, inside, right, after = opened
+        first, *others = narrow_pieces(inside)
+        inner = [rf"{before}\Bigl{left} {first}", *others]
+        pieces += [*inner[:-1], rf"{inner[-1]} \Bigr{right}{after}"]
+    return pieces
+
+
+def widest_bracket(latex: str) -> tuple[str, str, str, str, str] | None:
+    """Return what stands before the widest bracket outside all braces, the bracket itself, and what stands after it.
+
+    A fraction with a wide numerator counts as a bracket behind the fraction of 1 and its denominator.
+    """
+    found = []
+    for match in re.finditer(r"\\left\s*([(\[])|\\frac\{", latex):
+        if not _outside(latex[: match.start()]):
+            continue
+        if match.group(1):
+            end = _closing(latex, match.end(), r"\\left\b", r"\\right\b")
+            inside, rest = latex[match.end() : end], latex[end + len(r"\right") :].lstrip()
+            found.append((latex[: match.start()], match.group(1), inside, rest[0], rest[1:]))
+        else:
+            end = _closing(latex, match.end(), r"(?<!\\)\{", r"(?<!\\)\}")
+            below = _closing(latex, end + 2, r"(?<!\\)\{", r"(?<!\\)\}")
+            before, above, after = latex[: match.start()], latex[match.end() : end], latex[below + 1 :]
+            before += rf"\frac{{1}}{{{latex[end + 2 : below]}}} "
+            if len(top_level_pieces(above)) == 1 and (deeper := widest_bracket(above)) is not None:
+                found.append((before + deeper[0], *deeper[1:4], deeper[4] + after))
+            else:
+                found.append((before, "(", above, ")", after))
+    splittable = [parts for parts in found if len(top_level_pieces(parts[2])) > 1]
+    return max(splittable, key=lambda parts: width(parts[2]), default=None)
+
+
+def _outside(latex: str) -> bool:
+    """Tell whether all braces and brackets that were opened are closed again."""
+    depth = len(re.findall(r"(?<!\\)\{|\\left\b", latex)) - len(re.findall(r"(?<!\\)\}|\\right\b", latex))
+    return depth == 0
+
+
+def _closing(latex: str, start: int, opens: str, closes: str) -> int:
+    """Return where the bracket closes that was opened just before ``start``."""
+    depth = 1
+    for match in re.finditer(f"(?P<open>{opens})|{closes}", latex[start:]):
+        depth += 1 if match.group("open") else -1
+        if depth == 0:
+            return start + match.start()
+    raise ValueError(f"a bracket is not closed in {latex}")
+
+
 def width(latex: str) -> float:
-    """Estimate the width of a formula in signs; numerators and denominators stand above one another."""
-    signs = [t for t in re.findall(r"\\[a-zA-Z]+|\\.|[^\s{}_^\\&]", latex) if t not in NO_WIDTH]
-    count = sum(3 if sign in (r"\log", r"\max", r"\text", r"\quad") else 1 for sign in signs)
-    return count * (0.7 if r"\frac" in latex else 1.0)
+    """Estimate the width of a formula in signs: fractions and cases by their widest row, small print as smaller."""
+    return _Ruler(latex).row()
+
+
+class _Ruler:
+    """Reads LaTeX from left to right and adds up widths."""
+
+    def __init__(self, latex: str) -> None:
+        self.tokens = re.findall(r"\\(?:[a-zA-Z]+|.)|\S", latex)
+        self.at = 0
+
+    def row(self, until: tuple[str, ...] = ()) -> float:
+        """Return the width up to one of the tokens ``until``, which is read too; rows below one another count as the widest."""
+        widest = total = 0.0
+        while self.at < len(self.tokens):
+            token = self.tokens[self.at]
+            self.at += 1
+            if token in until:
+                break
+            if token == r"\\":
+                widest, total = max(widest, total), 0.0
+                continue
+            total += self.one(token)
+        return max(widest, total)
+
+    def one(self, token: str) -> float:
+        """Return the width of what starts with a token that has been read."""
+        if token == "{":
+            return self.row(("}",))
+        if token in ("^", "_"):
+            return SMALL_PRINT * self.argument()
+        if token == r"\frac":
+            return max(self.argument(), self.argument()) + 0.4
+        if token in (r"\begin", r"\end"):
+            self.argument()
+            return 4.0 if token == r"\begin" else 0.0
+        if token in (r"\left", r"\right"):
+            self.at += 1
+            return 0.7
+        if token == r"\sum" or token == r"\prod":
+            while self.at < len(self.tokens) and self.tokens[self.at] in ("_", "^", r"\limits"):
+                self.at += 1
+                self.argument()
+            return 2.5
+        return WIDTHS.get(token, 1.0)
+
+    def argument(self) -> float:
+        """Read one argument and return its width."""
+        if self.at >= len(self.tokens):
+            return 0.0
+        token = self.tokens[self.at]
+        self.at += 1
+        return self.one(token)

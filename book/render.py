@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import sys
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ def prose(text: str) -> str:
 
 def setting(claim: Claim) -> str:
     """Return the docstring of a claim's file below its first line, one paragraph for each sentence with a label."""
-    text = inspect.cleandoc(sys.modules[claim.derive.__module__].__doc__ or "").partition("\n")[2]
+    (module,) = [m for m in list(sys.modules.values()) if getattr(m, "CLAIM", None) is claim]
+    text = inspect.cleandoc(module.__doc__ or "").partition("\n")[2]
     return re.sub(r"^(\w+): ", r"\n**\1:** ", prose(text), flags=re.MULTILINE)
 
 
@@ -100,8 +102,13 @@ def own_functions(claim: Claim) -> list[tuple[str, str]]:
     for kind in sorted(kinds, key=lambda kind: kind.__name__):
         arguments, _, definition = inspect.getdoc(kind).partition("\n\n")[0].partition("``: ")
         names = arguments.partition("(")[2].rstrip(")").split(", ")
-        found.append((sp.latex(kind(*map(sp.Symbol, names))), prose(" ".join(definition.split()))))
+        found.append((sp.latex(kind(*(sp.Symbol(spelt(name)) for name in names))), prose(" ".join(definition.split()))))
     return found
+
+
+def spelt(name: str) -> str:
+    """Return a name with its Greek letter written out, as SymPy takes it."""
+    return unicodedata.name(name).split()[-1].lower() if len(name) == 1 and not name.isascii() else name
 
 
 def crossed(claim: Claim, threshold: Threshold) -> str:

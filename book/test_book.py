@@ -34,12 +34,14 @@ from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 HTML = Path(__file__).resolve().parent / "_build" / "html"
-CLAIM_PAGES = tuple(f"claims/{claim_id}.html" for claim_id in registry())
+CLAIM_PAGES = {f"claims/{claim.id}.html": claim for claim in registry().values()}
 PAGES = ("index.html", "how_the_checks_work.html", "discrepancies.html", "add_a_claim.html", *CLAIM_PAGES)
 PATIENCE = 60
 """Seconds a page may take to draw: 3D scenes are rendered in software here."""
-FIGURES = 3
-"""Figures of a claim's page."""
+FIGURES = 2
+"""Figures of a claim's page, besides one for each threshold."""
+WIDER = 8
+"""Pixels by which a formula may exceed its column before it counts as too wide: half a sign."""
 
 BLANK = 10_000
 """An image of a scene that shows nothing has fewer characters than this."""
@@ -185,6 +187,15 @@ def test_formulas_are_set(page: OpenPage) -> None:
     assert [sign for sign in ("$$", "\\(", "\\frac", "{{", "{%", "{ref}") if sign in shown] == []
 
 
+def test_formulas_fit_their_column(page: OpenPage) -> None:
+    wide = page.ask(
+        "return [...document.querySelectorAll('article .math mjx-container[display]')]"
+        ".map(e => [e.querySelector('mjx-math').getBoundingClientRect().width - e.closest('.math').clientWidth, e])"
+        f".filter(x => x[0] > {WIDER}).map(x => [x[0], x[1].closest('.math').previousElementSibling?.textContent])"
+    )
+    assert wide == []
+
+
 def test_page_does_not_scroll_sideways(page: OpenPage) -> None:
     assert page.ask("return document.documentElement.scrollWidth <= window.innerWidth")
     widest = "Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot .main-svg')].map(f => f.clientWidth))"
@@ -193,7 +204,8 @@ def test_page_does_not_scroll_sideways(page: OpenPage) -> None:
 
 def test_figures_are_drawn(page: OpenPage) -> None:
     figures = page.browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
-    assert len(figures) == (FIGURES if page.name in CLAIM_PAGES else 0)
+    claim = CLAIM_PAGES.get(page.name)
+    assert len(figures) == (FIGURES + len(claim.prediction.thresholds) if claim else 0)
     for scene in page.figures_with(".gl-container canvas"):
         picture = page.browser.execute_async_script(
             "const [figure, done] = arguments;"
