@@ -319,26 +319,26 @@ def _redraw_units(search: _Search, layout: _Layout, generator: torch.Generator, 
 
 
 def _drop_directions(search: _Search, layout: _Layout, starts: int, watch: _Watch) -> None:
-    """Try to leave local minima by deleting singular directions of the best point of each instance; keeps what is lower.
+    """Try to leave local minima by deleting singular directions of the largest point of each instance; keeps what is lower.
 
-    Where zero is a local minimum a direction may be kept at a cost above that of giving it up. In each round the best point
-    of an instance goes on without one of its directions, a different one in each run, and without all that were better
-    dropped; an instance is left after a round that lowered nothing.
+    Where zero is a local minimum a direction may be kept at a cost above that of giving it up, and one given up does not come
+    back: so the largest point is the one to start from, not the lowest. In each round it goes on without one of its
+    directions, a different one in each run, and without all that were better dropped; an instance is left after a round
+    that lowered nothing.
     """
     position = min(layout.factors, key=lambda i: min(layout.shapes[i]))
     directions = min(layout.shapes[position])
-    tried = torch.arange(len(search.f) // starts, device=search.x.device)
+    largest = search.x.norm(dim=1).reshape(-1, starts).nan_to_num(0.0).argmax(1)
+    best = largest + torch.arange(len(largest), device=search.x.device) * starts
     for _ in range(MAX_ROUNDS):
-        values = search.f.reshape(-1, starts).nan_to_num(torch.inf)
-        best = values.argmin(1)[tried] + tried * starts
         lowest = search.f[best]
-        dropped = torch.eye(directions, dtype=torch.bool, device=tried.device).repeat(len(tried), 1)
+        dropped = torch.eye(directions, dtype=torch.bool, device=best.device).repeat(len(best), 1)
         single = _without(search, layout, position, best.repeat_interleave(directions), dropped, watch.exploring())
         single_values = single.f.reshape(-1, directions).nan_to_num(torch.inf)
         gain = single_values < lowest[:, None] - IMPROVED * lowest.abs()[:, None]
         useful = gain.any(1)
-        tried, best, gain, single_values = tried[useful], best[useful], gain[useful], single_values[useful]
-        if len(tried) == 0:
+        best, gain, single_values = best[useful], gain[useful], single_values[useful]
+        if len(best) == 0:
             return
         # Directions that are each better dropped need not be so together: dropping only the best of them is tried as well.
         one = torch.nn.functional.one_hot(single_values.argmin(1), directions).bool()

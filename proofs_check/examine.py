@@ -15,9 +15,9 @@ from proofs_check.points import chain_points
 from theory.claim import Claim
 from theory.problem import Instance
 
-STARTS = {"free": 3, "bounded": 8}
+STARTS = {"free": 3, "bounded": 8, "ramped": 2}
 """Random starts of an instance. Without bounds every local minimum found so far is global and three starts guard against a
-stray; with H ≥ 0 there are poor local minima."""
+stray; with H ≥ 0 there are poor local minima. With a ramped penalty each start is followed by a search of its own."""
 
 
 @dataclass
@@ -33,8 +33,9 @@ class Examination:
 
 def examine(claim: Claim, batch: Sequence[Instance], device: str, seed: int = 0) -> Examination:
     """Train a batch and compute its certificates and the points for its chain."""
-    bounded = any(v.nonnegative for v in claim.problem.variables)
-    training = train(claim, batch, starts=STARTS["bounded" if bounded else "free"], seed=seed, device=device)
+    kind = "bounded" if any(v.nonnegative for v in claim.problem.variables) else "free"
+    kind = "ramped" if claim.problem.ramped(batch[0].values) else kind
+    training = train(claim, batch, starts=STARTS[kind], seed=seed, device=device)
     if training.solution.interrupted:
         raise KeyboardInterrupt
     points = chain_points(claim, batch, training.solution.best_point(), seed)
