@@ -146,6 +146,10 @@ def in_lines(latex: str) -> str:
     """Break a wide formula before the relations and, where needed, the terms that stand in no bracket."""
     if width(latex) <= WIDTH:
         return latex
+    vanishing = re.fullmatch(r"\\left\.(.*?)(?:\\,)?\\right\|_\{(.*)\} = 0", latex, flags=re.DOTALL)
+    if vanishing is not None:  # the point at which it vanishes gets a line of its own
+        what, point = vanishing.groups()
+        return f"\\begin{{aligned}}\n& {what} = 0 \\\\\n& \\quad \\text{{at }} {point}\n\\end{{aligned}}"
     lines = [""]
     for piece in narrow_pieces(latex):
         starts_side = piece.startswith(RELATIONS)
