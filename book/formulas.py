@@ -12,7 +12,7 @@ from theory import symbols as sym
 
 LONG = 260
 """Expressions with more characters of LaTeX than this are abbreviated."""
-SMALL, SMALL_ALONE, LARGEST_SHARE = 24, 48, 0.7
+SMALL, SMALL_ALONE, LARGEST_SHARE = 24, 30, 0.7
 """Parts with fewer characters of LaTeX than this get no letter, nor do parts that occur once and are shorter than the second or
 longer than the third, a share of the whole expression."""
 WIDTH = 53
