@@ -13,7 +13,7 @@ from proofs_check.mutation import Evidence, Mutant, mutants
 from proofs_check.strategies import REGIMES, batches
 from theory.claim import Claim, registry
 
-BATCHES = 1
+BATCHES = 2
 LEAST_KILLED = 0.95
 LARGEST_SAMPLE = 12
 """Mutants of each target (value, invariant, threshold, bound) in an ordinary run, about."""
