@@ -230,6 +230,12 @@ def find_crossing(claim: Claim, threshold: Threshold, values: dict[str, Any]) ->
     return Crossing(claim, threshold, others, tuple(sorted(critical)), falling)
 
 
+def sliding(claim: Claim) -> tuple[Threshold, ...]:
+    """Return the thresholds a slider can cross: those tuned by a single number."""
+    thresholds = claim.prediction.thresholds
+    return tuple(t for t in thresholds if isinstance(claim.problem.parameter(t.tuned).domain, PositiveReal))
+
+
 def make_example(claim: Claim) -> Example:
     """Return the example of a claim: some directions alive, the last collapsed, where their thresholds differ.
 
@@ -239,7 +245,7 @@ def make_example(claim: Claim) -> Example:
     for parameter in claim.problem.parameters:
         if parameter.default is REQUIRED or isinstance(parameter.domain, TELLING_DOMAINS):
             values[parameter.name] = example_value(parameter.domain, values)
-    thresholds = claim.prediction.thresholds
+    thresholds = sliding(claim)
     lively = dict(values)
     for threshold in reversed(thresholds[1:]):
         lively[threshold.tuned] = shown(find_crossing(claim, threshold, lively).alive_by(LIVELY))

@@ -17,8 +17,10 @@ from torch import Tensor
 from book.examples import SWEEP_POINTS, Crossing, Example, TrainedExample, noun, train_sweep
 from numerics.arrays import DTYPE
 from numerics.compare import run_chain
+from numerics.optimise import minimise
+from numerics.refutation import hold_against_published, status
 from numerics.tolerances import NEAR_CERTIFICATE_GAP, VALUE_GAP
-from theory.claim import Verdict
+from theory.claim import Verdict, find
 from theory.problem import Invariant, Parameter
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#444444")
@@ -349,3 +351,25 @@ def crossing(run: TrainedExample, number: int = 0) -> HTML:
         f"{NEAR_CERTIFICATE_GAP:.0e} (relative)."
     )
     return show(figure, words, 560)
+
+
+REFUTED_SIZES = [(classes, depth) for depth in range(1, 4) for classes in range(3, 8)]
+REFUTED_DECAY = 0.03
+
+
+def refutation_table(claim_id: str) -> HTML:
+    """Return a table of trained points held against every point of the published structure, over some sizes."""
+    claim, rows = find(claim_id), []
+    for classes, depth in REFUTED_SIZES:
+        instance = claim.problem.instance(
+            class_counts=(2,) * classes, depth=depth, weight_decay=REFUTED_DECAY, feature_decay=REFUTED_DECAY
+        )
+        solution = minimise(claim.problem, [instance], starts=2)
+        (found,) = hold_against_published(claim, [instance], solution.best_point())
+        says = "counterexample" if found.refutes else "nothing better found"
+        known = status(claim.refutation, instance)
+        cells = (classes, depth, f"{found.upper:.10f}", f"{found.lower:.10f}", f"{found.gap:.1e}", says, known)
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    names = ("K", "M", "trained", "published, at least", "gap", "found", "proved for all decays")
+    head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
+    return HTML(f'<table class="table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>')

@@ -16,7 +16,7 @@ import sympy as sp
 
 import numerics.tolerances
 import theory.problem
-from book.examples import noun
+from book.examples import noun, sliding
 from book.formulas import abbreviated, displayed
 from book.verdicts import cells, verdict_tables
 from theory.claim import Claim, Derivation, Source, Verdict, registry
@@ -40,7 +40,19 @@ def page(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (displayed, prose, sentence, slug)}}
-    named = (badge, cells, constants, crossed, entry_name, expressed, noun, own_functions, parts_of_a_claim, references)
+    named = (
+        badge,
+        cells,
+        constants,
+        crossed,
+        entry_name,
+        expressed,
+        noun,
+        own_functions,
+        parts_of_a_claim,
+        references,
+        sliding,
+    )
     environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances}
     environment.globals |= {"discrepancies": list(REFERENCE_CODE.values())}
