@@ -15,7 +15,14 @@ import sympy as sp
 from theory import symbols as sym
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols
 from theory.claim import Claim, Derivation, Verdict
-from theory.neural_collapse.deep_linear import balanced_layers, deep_linear_problem, logits, product, schatten_form
+from theory.neural_collapse.deep_linear import (
+    balanced_layers,
+    deep_linear_problem,
+    logits,
+    product,
+    record_balanced_factors,
+    schatten_form,
+)
 from theory.neural_collapse.features import CROSS_ENTROPY, DLN
 from theory.neural_collapse.lemmas import SCHATTEN
 from theory.problem import ClassCounts, Problem
@@ -29,7 +36,6 @@ from theory.proof import (
     Statistic,
     StepRecorder,
     StructuredPoint,
-    SumOfSquares,
 )
 from theory.refutation import Family, Refutation
 from theory.symbols import K, M, N, decay_product, feature_decay, k, layer_decay, positive
@@ -126,16 +132,7 @@ def derive(problem: Problem) -> Derivation:
         ),
     )
     bound = schatten_form(residual + WEIGHT * sp.Sum(s[k] ** p, (k, 1, K)))
-    x, y = sp.symbols("x y", positive=True)
-    record(
-        SumOfSquares(
-            "balanced factors",
-            r"Moving two factors of a fixed product together, $x = \lambda\sigma^2$, $y = \lambda'\sigma'^2$, lowers the sum of "
-            r"their decay terms until $x = y$.",
-            (x + y) / 2 - sp.sqrt(x * y),
-            ((sp.Rational(1, 2), sp.sqrt(x) - sp.sqrt(y)),),
-        )
-    )
+    record_balanced_factors(record)
     proof = Proof(tuple(record.steps), (SCHATTEN,), statistics, (bound,))
     return Derivation(proof, Prediction(None, {}, (), named={"published": PUBLISHED, "pairs": PAIRS}))
 

@@ -227,6 +227,20 @@ def balanced_layers(q: sp.Expr, frame: SymbolicMatrix, samples: sp.Expr) -> Simp
     return SimpleNamespace(layers=SymbolicLayers(root, frame, M, layer_decay, decay_product / feature_decay), H=h)
 
 
+def record_balanced_factors(record: StepRecorder) -> None:
+    """Record why all factors of one direction share λ σ²: at a fixed product the sum of the decay terms is smallest."""
+    x, y = sp.symbols("x y", positive=True)
+    record(
+        SumOfSquares(
+            "balanced factors",
+            r"Moving two factors of a fixed product together, $x = \lambda\sigma^2$, $y = \lambda'\sigma'^2$, lowers the sum of "
+            r"their decay terms until $x = y$.",
+            (x + y) / 2 - sp.sqrt(x * y),
+            ((sp.Rational(1, 2), sp.sqrt(x) - sp.sqrt(y)),),
+        )
+    )
+
+
 class DeepDirections:
     """The derivation that the claims on deep linear MSE share: one direction at every depth, layers, statistics and chain.
 
@@ -238,20 +252,7 @@ class DeepDirections:
         self.record = StepRecorder()
         self.count, self.q = positive("n"), positive("q")
         self.best = minimise_deep_direction(self.record, self.count, N, decay_product, M, self.q)
-        self.balance()
-
-    def balance(self) -> None:
-        """Record why all factors of one direction share λ σ²: at a fixed product the sum of the decay terms is smallest."""
-        x, total = sp.symbols("x y", positive=True)
-        self.record(
-            SumOfSquares(
-                "balanced factors",
-                r"Moving two factors of a fixed product together, $x = \lambda\sigma^2$, $y = \lambda'\sigma'^2$, lowers the sum of "
-                r"their decay terms until $x = y$.",
-                (x + total) / 2 - sp.sqrt(x * total),
-                ((sp.Rational(1, 2), sp.sqrt(x) - sp.sqrt(total)),),
-            )
-        )
+        record_balanced_factors(self.record)
 
     def minimum(self, samples: sp.Expr, index: sp.Expr) -> sp.Expr:
         """Return the predicted singular value of the direction with that many samples."""
