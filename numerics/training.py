@@ -10,12 +10,13 @@ import torch
 
 from numerics.certificates import Certificate, certify
 from numerics.optimise import Solution, minimise
-from numerics.tolerances import CERTIFICATE_GAP
+from numerics.tolerances import VALUE_GAP
 from theory.claim import Claim
 from theory.problem import Instance
 
 ROUNDS = 4
-"""Times an instance is trained, with new random starts each time, as long as its certificate does not close."""
+"""Times an instance is trained, with new random starts each time, as long as its certificate leaves room for a value below
+that would count as another one."""
 NEXT_SEED = 1000
 """Seeds of later rounds are this far apart, so that neighbouring seeds of the user stay different."""
 
@@ -50,7 +51,7 @@ def train(
     certificates = certify(claim, instances, solution.best_point())
     rounds = [1] * len(instances)
     for again in range(1, ROUNDS):
-        left = [i for i, c in enumerate(certificates) if not c.gap <= CERTIFICATE_GAP]
+        left = [i for i, c in enumerate(certificates) if not c.gap <= VALUE_GAP]
         if not left or solution.interrupted:
             break
         other = minimise(

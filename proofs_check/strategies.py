@@ -34,6 +34,7 @@ from theory.proof import Threshold
 BATCH_SIZE = 6
 LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
+DECADES_OF_OTHERS = (-1.0, 1.0)
 DECADES_APART = (-1.5, 1.5)
 """Decades by which the feature decay may differ from the weight decays of a deep network."""
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
@@ -101,7 +102,7 @@ def class_counts(draw: st.DrawFn, sizes: list[int]) -> tuple[int, ...]:
 @st.composite
 def deviations(draw: st.DrawFn, sizes: list[int]) -> tuple[float, ...]:
     """Standard deviations with the given ties, neighbours apart by a quarter of a decade at most."""
-    level, levels = draw(powers_of_ten(0, 1)), []
+    level, levels = draw(powers_of_ten(0.05, 1)), []  # the simplest level is not 1, see real_parameter
     for _ in sizes:
         levels.append(level)
         level *= 10 ** -draw(st.floats(0.05, 0.25))
@@ -243,11 +244,11 @@ def directions_within(claim: Claim, threshold: Threshold, values: dict[str, Any]
 
 
 def real_parameter(name: str) -> st.SearchStrategy[float]:
-    """Values of a real parameter, log-uniform over decades."""
-    if name.endswith("decay"):
-        return powers_of_ten(*DECADES_OF_DECAY)
-    if name.startswith("sigma"):
-        # The same decades, but the simplest value is not 1: where a given deviation equals the noise it is held against, a
-        # dead direction costs nothing, and the loss is left with the rounding of the terms that cancel.
-        return st.floats(-1.0, 1.0, allow_nan=False).map(lambda e: 10.0 ** (e + 0.5 if e <= 0.5 else e - 1.5))
-    return powers_of_ten(-1.0, 1.0)
+    """Values of a real parameter, log-uniform over decades.
+
+    The simplest value, which every run starts with, is one of its own for every name: at 1, or where two parameters are
+    equal, a missing factor or power does not show.
+    """
+    low, high = DECADES_OF_DECAY if name.endswith("decay") else DECADES_OF_OTHERS
+    offset = Random(name).uniform(0, high - low)
+    return st.floats(0, high - low, allow_nan=False).map(lambda e: 10.0 ** (low + (e + offset) % (high - low)))
