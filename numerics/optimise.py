@@ -6,6 +6,7 @@ Bounds (entries ≥ 0) are kept by projection, with the Newton step taken on the
 
 from __future__ import annotations
 
+import copy
 import functools
 import time
 from collections.abc import Callable, Sequence
@@ -322,29 +323,30 @@ def _drop_directions(search: _Search, layout: _Layout, starts: int, watch: _Watc
     """Try to leave local minima by deleting singular directions of the largest point of each instance; keeps what is lower.
 
     Where zero is a local minimum a direction may be kept at a cost above that of giving it up, and one given up does not come
-    back: so the largest point is the one to start from, not the lowest. In each round it goes on without one of its
-    directions, a different one in each run, and without all that were better dropped; an instance is left after a round
-    that lowered nothing.
+    back: so the largest point is the one to start from, not the lowest. In each round it goes on without the direction that
+    is best dropped, found by dropping a different one in each run, until no drop lowers it. Dropping at once all that are
+    each better dropped is tried as well, but not gone on from: together they may be worth more than what is left.
     """
     position = min(layout.factors, key=lambda i: min(layout.shapes[i]))
     directions = min(layout.shapes[position])
     largest = search.x.norm(dim=1).reshape(-1, starts).nan_to_num(0.0).argmax(1)
     best = largest + torch.arange(len(largest), device=search.x.device) * starts
+    path = search.rows(best)
     for _ in range(MAX_ROUNDS):
-        lowest = search.f[best]
         dropped = torch.eye(directions, dtype=torch.bool, device=best.device).repeat(len(best), 1)
-        single = _without(search, layout, position, best.repeat_interleave(directions), dropped, watch.exploring())
-        single_values = single.f.reshape(-1, directions).nan_to_num(torch.inf)
-        gain = single_values < lowest[:, None] - IMPROVED * lowest.abs()[:, None]
+        every = torch.arange(len(best), device=best.device)
+        single = _without(path, layout, position, every.repeat_interleave(directions), dropped, watch.exploring())
+        values = single.f.reshape(-1, directions).nan_to_num(torch.inf)
+        gain = values < (path.f - IMPROVED * path.f.abs())[:, None]
         useful = gain.any(1)
-        best, gain, single_values = best[useful], gain[useful], single_values[useful]
-        if len(best) == 0:
+        if not bool(useful.any()):
             return
-        # Directions that are each better dropped need not be so together: dropping only the best of them is tried as well.
-        one = torch.nn.functional.one_hot(single_values.argmin(1), directions).bool()
-        both = _without(search, layout, position, best.repeat(2), torch.cat([one, gain]), watch)
-        search.adopt(both.part(slice(0, len(best))), best)
-        search.adopt(both.part(slice(len(best), None)), best)
+        best, path = best[useful], path.rows(useful)
+        one = torch.nn.functional.one_hot(values[useful].argmin(1), directions).bool()
+        both = _without(path, layout, position, every[: len(best)].repeat(2), torch.cat([one, gain[useful]]), watch)
+        path, together = both.rows(slice(0, len(best))), both.rows(slice(len(best), None))
+        search.adopt(path, best)
+        search.adopt(together, best)
 
 
 def _without(
@@ -429,13 +431,15 @@ class _Search:
                 return
         self.endings[self.endings == Ending.RUNNING] = Ending.STALLED
 
-    def part(self, rows: slice) -> SimpleNamespace:
-        """Return the outcome of some of the runs."""
-        return SimpleNamespace(
-            **{name: getattr(self, name)[rows] for name in ("x", "f", "residual", "endings", "iterations")}
-        )
+    def rows(self, chosen: Tensor | slice) -> _Search:
+        """Return some of the runs, as they stand."""
+        part = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor) and name != "bounded":
+                setattr(part, name, value[chosen])
+        return part
 
-    def adopt(self, other: _Search | SimpleNamespace, rows: Int64[Tensor, " b"]) -> None:
+    def adopt(self, other: _Search, rows: Int64[Tensor, " b"]) -> None:
         """Take over those runs of another search that ended lower than here."""
         lower = other.f < self.f[rows]
         into = rows[lower]
