@@ -1,61 +1,93 @@
 """Lower bounds on the global minimum, computed from a trained point or from the data, without the predicted formula.
 
-In floating point: a bound is trustworthy up to rounding, so ``rigorous`` is False.
+Floating point proposes (dual points, probabilities, intervals) and ball arithmetic decides: feasibility is verified, and every
+bound is evaluated, on enclosures. What is left to trust are the inequalities themselves.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.arrays import DTYPE, evaluate, setting, shared, stack_bindings
-from numerics.tolerances import BELOW, CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
+from numerics.arrays import DTYPE, setting, shared, stack_bindings
+from numerics.balls import (
+    Ball,
+    BallArrays,
+    BallMatrix,
+    ball_bindings,
+    decide,
+    evaluate_in_balls,
+    function_in_balls,
+    highest,
+    lowest,
+)
+from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
 from theory import symbols as sym
 from theory.claim import Claim
 from theory.errors import ParameterError
-from theory.expressions import Formula
 from theory.neural_collapse.features import MSE, FeaturesProblem, logits
 from theory.problem import Instance, Problem
 from theory.proof import Piece, Separable
 
-HALVINGS = 60
-"""Rounds of branch and bound: intervals shrink by 2^-60, to neighbouring numbers."""
-RESOLVED = 1e-14
-"""An interval whose lower bound comes this close to the least value known, relative, is not halved again: ten roundings."""
+HALVINGS = 200
+"""Rounds of branch and bound; twenty or so settle a piece, more are needed where a function is nearly flat."""
+RESOLVED = 1e-13
+"""An interval whose lower bound comes this close to the least value known, relative, is not halved again."""
+MARGINS = (1e-13, 1e-11, 1e-9, 1e-7)
+"""By how much, relative, a dual point is shrunk below the limit that floating point computed, until it is verified."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """``lower`` ≤ global minimum ≤ ``upper``; ``method`` says which bound was the best one."""
+    """lower ≤ global minimum ≤ upper, as balls; ``method`` says which bound was the best one.
 
-    upper: float
-    lower: float
+    ``rigorous``: no floating-point result is trusted in either bound.
+    """
+
+    upper_ball: Ball
+    lower_ball: Ball
     method: str
-    rigorous: bool = False
+    rigorous: bool = True
+
+    @property
+    def upper(self) -> float:
+        """A double not below the upper bound."""
+        return highest(self.upper_ball)
+
+    @property
+    def lower(self) -> float:
+        """A double not above the lower bound."""
+        return lowest(self.lower_ball)
+
+    @property
+    def gap_ball(self) -> Ball:
+        """(upper − lower) / |upper|."""
+        return (self.upper_ball - self.lower_ball) / abs(self.upper_ball)
 
     @property
     def gap(self) -> float:
-        """(upper − lower) / |upper|."""
-        return (self.upper - self.lower) / abs(self.upper)
+        """A double not below the relative gap."""
+        return highest(self.gap_ball)
 
-    def failures(self, predicted: float, near_threshold: bool) -> list[str]:
+    def failures(self, predicted: Ball | None, near_threshold: bool) -> list[str]:
         """Return what is wrong: a gap that does not close, bounds in the wrong order, or a prediction outside them."""
         allowed = NEAR_CERTIFICATE_GAP if near_threshold else CERTIFICATE_GAP
         found = []
-        if not -BELOW <= self.gap <= allowed:
-            found.append(f"certificate gap {self.gap:.1e} lies outside [{-BELOW:.0e}, {allowed:.0e}]")
-        scale = abs(self.upper)
-        if not self.lower - BELOW * scale <= predicted <= self.upper + BELOW * scale:
+        if self.gap_ball < 0:
+            found.append(f"the lower bound exceeds a value of the loss: gap {self.gap_ball.str(3)}")
+        if not self.gap <= allowed:
+            found.append(f"certificate gap {self.gap:.1e} exceeds {allowed:.0e}")
+        if predicted is not None and (predicted > self.upper_ball or predicted < self.lower_ball):
             found.append(
-                f"predicted value {predicted:.15g} lies outside the certified [{self.lower:.15g}, {self.upper:.15g}]"
+                f"predicted value {float(predicted):.15g} lies outside the certified [{self.lower:.15g}, {self.upper:.15g}]"
             )
         return found
 
@@ -63,36 +95,49 @@ class Certificate:
 def certify(claim: Claim, instances: Sequence[Instance], points: SimpleNamespace) -> list[Certificate]:
     """Return the best certificate for each instance from a trained point (variables [instances, rows, columns]).
 
-    Raises ParameterError when no bound applies to the claim.
+    The point is taken as the doubles it consists of, exactly. Raises ParameterError when no bound applies to the claim.
     """
     points = SimpleNamespace(**{name: a.to("cpu", DTYPE) for name, a in vars(points).items()})
-    stacked = stack_bindings(instances)
-    xp, data = setting(claim.problem, stacked)
-    uppers = claim.problem.loss(xp, points, data, stacked).tolist()
-    separable = claim.proof.separable
-    separate = None if separable is None else separable_bounds(separable, stacked).tolist()
     certificates = []
-    for number, upper in enumerate(uppers):
-        bindings = {s: v[number] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
+    for number, instance in enumerate(instances):
         point = SimpleNamespace(**{name: a[number] for name, a in vars(points).items()})
-        bounds = problem_bounds(claim.problem, bindings, point)
-        if separate is not None:
-            bounds["separable"] = separate[number]
-        bounds = {method: bound for method, bound in bounds.items() if not math.isnan(bound)}
+        bindings = ball_bindings(claim.problem, instance)
+        bounds = problem_bounds(claim.problem, instance, point)
+        if claim.proof.separable is not None:
+            bounds["separable"] = separable_bound(claim.proof.separable, bindings)
+        bounds = {method: bound for method, bound in bounds.items() if bound.is_finite()}
         if not bounds:
             raise ParameterError(f"claim: {claim.id!r} is not allowed; no certificate applies to its problem yet")
-        method = max(bounds, key=bounds.__getitem__)
-        certificates.append(Certificate(upper, bounds[method], method))
+        method = max(bounds, key=lambda m: lowest(bounds[m]))
+        certificates.append(Certificate(value_at(claim.problem, instance, point), bounds[method], method))
     return certificates
 
 
-def problem_bounds(problem: Problem, bindings: Mapping[sp.Basic, Any], point: SimpleNamespace) -> dict[str, float]:
-    """Return every lower bound that the form of the problem alone admits, by method."""
+def value_at(problem: Problem, instance: Instance, point: SimpleNamespace) -> Ball:
+    """Enclose the loss at a point (variables [rows, columns]), the doubles taken exactly."""
+    bindings = ball_bindings(problem, instance)
+    xp = BallArrays(bindings)
+    v = SimpleNamespace(**{name: BallMatrix.from_tensor(a) for name, a in vars(point).items()})
+    return problem.loss(xp, v, problem.data(xp), bindings)
+
+
+def predicted_value(claim: Claim, instance: Instance) -> Ball | None:
+    """Enclose the predicted value; None where the claim has no formula."""
+    formula = claim.prediction.value
+    return None if formula is None else evaluate_in_balls(formula, ball_bindings(claim.problem, instance))
+
+
+def problem_bounds(problem: Problem, instance: Instance, point: SimpleNamespace) -> dict[str, Ball]:
+    """Return every lower bound that the form of the problem alone admits, by method; nan where none could be verified."""
     if not isinstance(problem, FeaturesProblem):
         return {}
-    xp, data = setting(problem, bindings)
+    stacked = stack_bindings([instance])
+    xp, data = setting(
+        problem, {s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
+    )
+    balls = ball_bindings(problem, instance)
+    decay = balls[sym.weight_decay] * balls[sym.feature_decay]
     with_bias = hasattr(point, "b")
-    decay = float(bindings[sym.weight_decay] * bindings[sym.feature_decay])
     z = logits(xp, point)
     if problem.fit == MSE:
         return {"dual": dual_bound_mse(z, data.Y, decay, with_bias)}
@@ -107,23 +152,25 @@ def wrong_probabilities(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"]) ->
     return torch.softmax(z, 0) * (1 - y)
 
 
-def mean_entropy(wrong: Float64[Tensor, "K N"], shares: Float64[Tensor, " N"] | None = None) -> Tensor:
-    """Mean entropy of the columns, given their wrong-class probabilities; weighted where their shares are given."""
-    return _entropies(wrong).mean() if shares is None else (shares * _entropies(wrong)).sum()
+def entropy(wrong: Sequence[Ball]) -> Ball:
+    """Enclose −Σ p log p, given the wrong-class probabilities; nan where one may be negative."""
+    missing = sum(wrong, Ball(0))
+    if any(not p >= 0 for p in wrong) or not missing <= 1:
+        return Ball("nan")
+    logs = sum((p * p.log() for p in wrong if not p.is_zero()), Ball(0))
+    rest = Ball(0) if missing == 1 else (1 - missing) * (-missing).log1p()
+    return -(logs + rest)
 
 
-def _entropies(wrong: Float64[Tensor, "K N"]) -> Float64[Tensor, " N"]:
-    """Entropy of each column, given its wrong-class probabilities; log1p keeps the accuracy of small ones."""
-    missing = wrong.sum(0).clamp(max=1.0)
-    correct = torch.where(missing < 1, (1 - missing) * torch.log1p(-missing.clamp(max=0.5)), 0.0)
-    correct = torch.where(missing > 0.5, torch.xlogy(1 - missing, 1 - missing), correct)
-    return -(torch.xlogy(wrong, wrong).sum(0) + correct)
+def exact_labels(y: Float64[Tensor, "K N"]) -> list[int]:
+    """The class of each sample."""
+    return y.argmax(0).tolist()
 
 
 def dual_bound_cross_entropy(
-    z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: float, with_bias: bool
-) -> float:
-    """Return the dual value (1/N) Σ entropy(p_i) of a feasible P near the softmax of the logits.
+    z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball, with_bias: bool
+) -> Ball:
+    """Enclose the dual value (1/N) Σ entropy(p_i) of a feasible P near the softmax of the logits.
 
     P is feasible when ‖(Y − P)/N‖_op ≤ √(λ_W λ_H), and (Y − P) 1 = 0 if there is a bias: shrinking P toward Y restores the
     first, a common shift of the columns (mixed with the class frequencies to stay positive) the second.
@@ -133,35 +180,108 @@ def dual_bound_cross_entropy(
     residual = wrong - y * wrong.sum(0)  # P − Y
     if with_bias:
         residual = residual - residual.mean(1, keepdim=True)
-        p = y + residual
-        frequency = y.mean(1, keepdim=True)
-        deficit = (-p / frequency).clamp(min=0).max()
-        mix = deficit / (1 + deficit)
-        residual = (1 - mix) * residual + mix * (frequency - y)
-    shrink = min(1.0, samples * decay**0.5 / float(torch.linalg.matrix_norm(residual, 2).clamp(min=1e-300)))
-    p = y + shrink * residual
-    return (
-        float(-torch.xlogy(p.clamp(min=0), p.clamp(min=0)).sum(0).mean())
-        if with_bias
-        else float(mean_entropy(shrink * wrong))
+    shrink = min(1.0, samples * float(decay) ** 0.5 / float(torch.linalg.matrix_norm(residual, 2).clamp(min=1e-300)))
+    labels = exact_labels(y)
+    for margin in MARGINS:
+        columns = _with_correct_entries((shrink * (1 - margin) * wrong).T.tolist(), labels)
+        if with_bias:
+            columns = _balanced_columns(columns, labels)
+        p_minus_y = BallMatrix.of(columns).transposed
+        if not has_norm_at_most(p_minus_y, samples**2 * decay):
+            continue
+        found = Ball(0)
+        for column, label in zip(columns, labels, strict=True):
+            found += entropy([x for i, x in enumerate(column) if i != label])
+        if found.is_finite():
+            return found / samples
+    return Ball("nan")
+
+
+def _with_correct_entries(wrong: Sequence[Sequence[Any]], labels: Sequence[int]) -> list[list[Ball]]:
+    """Return columns of P − Y from the wrong-class probabilities: the correct entry is what makes the sum zero."""
+    columns = []
+    for column, label in zip(wrong, labels, strict=True):
+        entries = [Ball(x) for x in column]
+        entries[label] = -sum((x for i, x in enumerate(entries) if i != label), Ball(0))
+        columns.append(entries)
+    return columns
+
+
+def _balanced_columns(columns: Sequence[Sequence[Ball]], labels: Sequence[int]) -> list[list[Ball]]:
+    """Return columns of P − Y whose mean is exactly zero: shifted by their mean, and mixed with the class frequencies.
+
+    The share of the frequencies is the least one under which no probability is negative, and a trifle more.
+    """
+    samples, classes = len(columns), len(columns[0])
+    shift = [sum((c[i] for c in columns), Ball(0)) / samples for i in range(classes)]
+    frequency = [Ball(labels.count(i)) / samples for i in range(classes)]
+    shifted = [[x - s for x, s in zip(column, shift, strict=True)] for column in columns]
+    deficit = max(
+        highest(-x / frequency[i])
+        for c, label in zip(shifted, labels, strict=True)
+        for i, x in enumerate(c)
+        if i != label
     )
+    share = Ball(max(0.0, deficit))
+    share = share / (1 + share)
+    return [
+        [
+            (1 - share) * x + share * (f - int(i == label))
+            for i, (x, f) in enumerate(zip(column, frequency, strict=True))
+        ]
+        for column, label in zip(shifted, labels, strict=True)
+    ]
 
 
-def dual_bound_mse(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: float, with_bias: bool) -> float:
-    """Return the dual value −⟨A, Y⟩ − (N/2)‖A‖² of a feasible A near the gradient (Z − Y)/N.
+def dual_bound_mse(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball, with_bias: bool) -> Ball:
+    """Enclose the dual value −⟨A, Y⟩ − (N/2)‖A‖² of a feasible A near the gradient (Z − Y)/N.
 
     A is feasible when ‖A‖_op ≤ √(λ_W λ_H), and A 1 = 0 if there is a bias.
     """
     samples = z.shape[1]
-    a = (z - y) / samples
+    proposed = (z - y) / samples
     if with_bias:
-        a = a - a.mean(1, keepdim=True)
-    a = a * min(1.0, decay**0.5 / float(torch.linalg.matrix_norm(a, 2).clamp(min=1e-300)))
-    return float(-(a * y).sum() - samples / 2 * a.square().sum())
+        proposed = proposed - proposed.mean(1, keepdim=True)
+    shrink = min(1.0, float(decay) ** 0.5 / float(torch.linalg.matrix_norm(proposed, 2).clamp(min=1e-300)))
+    labels = exact_labels(y)
+    for margin in MARGINS:
+        a = BallMatrix.from_tensor(shrink * (1 - margin) * proposed)
+        if with_bias:
+            a = BallMatrix.of([[x - sum(row, Ball(0)) / samples for x in row] for row in a.tolist()])
+        if has_norm_at_most(a, decay):
+            fitted = sum((a.entries[label, i] for i, label in enumerate(labels)), Ball(0))
+            return -fitted - Ball(samples) / 2 * a.squared_norm()
+    return Ball("nan")
 
 
-def copositive_bound(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: float) -> float:
-    """Return (1/N) Σ entropy(p_i) for class-wise probabilities that make the quadratic form in H ≥ 0 copositive.
+def has_norm_at_most(a: BallMatrix, square: Ball) -> bool:
+    """Verify ‖a‖_op² ≤ square: square · I − a aᵀ is positive semidefinite."""
+    gram = (a @ a.transposed).tolist()
+    return is_semidefinite([[square * int(i == j) - x for j, x in enumerate(row)] for i, row in enumerate(gram)])
+
+
+def is_semidefinite(rows: Sequence[Sequence[Ball]]) -> bool:
+    """Verify that every symmetric matrix within these balls is positive semidefinite, by its LDLᵀ decomposition.
+
+    Rows that are exactly zero off the diagonal need no positive pivot. False means not verified.
+    """
+    left = [list(row) for row in rows]
+    for i, row in enumerate(left):
+        if all(x.is_zero() for x in row[i + 1 :]):
+            if not row[i] >= 0:
+                return False
+            continue
+        if not row[i] > 0:
+            return False
+        for below in range(i + 1, len(left)):
+            factor = row[below] / row[i]
+            for column in range(below, len(left)):
+                left[below][column] -= factor * row[column]
+    return True
+
+
+def copositive_bound(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball) -> Ball:
+    """Enclose (1/N) Σ entropy(p_i) for class-wise probabilities that make the quadratic form in H ≥ 0 copositive.
 
     With Q_kl = n_k δ_kl λ_W λ_H − n_k n_l ⟨e_k − p_k, e_l − p_l⟩ / N² the form is copositive when Q less its positive
     off-diagonal entries is positive semidefinite. Each class is shrunk toward its label until its diagonal entry is
@@ -169,113 +289,139 @@ def copositive_bound(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay
     """
     samples = z.shape[1]
     counts = y.sum(1)
+    sizes = [int(n) for n in counts.tolist()]
     wrong = (wrong_probabilities(z, y) @ y.T) / counts
     wrong = wrong * (1 - torch.eye(len(counts), dtype=DTYPE))
 
-    def shrunk(factor: float) -> tuple[Tensor, bool]:
+    def shrunk(factor: float) -> Tensor:
         candidate = factor * wrong
         residual = candidate - torch.diag(candidate.sum(0))
-        limit = samples * torch.sqrt(decay / counts)
-        candidate = candidate * torch.clamp(limit / residual.norm(dim=0).clamp(min=1e-300), max=1.0)
+        limit = samples * torch.sqrt(float(decay) / counts)
+        return candidate * torch.clamp(limit / residual.norm(dim=0).clamp(min=1e-300), max=1.0)
+
+    def seems_copositive(candidate: Tensor) -> bool:
         residual = candidate - torch.diag(candidate.sum(0))
         q = -torch.outer(counts, counts) * (residual.T @ residual) / samples**2
-        diagonal = (counts * decay + q.diagonal()).clamp(min=0)
+        diagonal = (counts * float(decay) + q.diagonal()).clamp(min=0)
         off = (q - torch.diag(q.diagonal())).clamp(max=0)
-        return candidate, bool(torch.linalg.eigvalsh(torch.diag(diagonal) + off)[0] >= 0)
+        return bool(torch.linalg.eigvalsh(torch.diag(diagonal) + off)[0] >= 0)
 
-    candidate, copositive = shrunk(1.0)
-    if not copositive:
-        low, high = 0.0, 1.0
+    factor = 1.0
+    if not seems_copositive(shrunk(factor)):
+        low, factor = 0.0, 1.0
         for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (middle, high) if shrunk(middle)[1] else (low, middle)
-        candidate, _ = shrunk(low)
-    return float((counts * _entropies(candidate)).sum() / samples)
+            middle = (low + factor) / 2
+            low, factor = (middle, factor) if seems_copositive(shrunk(middle)) else (low, middle)
+        factor = low
+    for margin in MARGINS:
+        columns = _with_correct_entries(((1 - margin) * shrunk(factor)).T.tolist(), range(len(sizes)))
+        residual = BallMatrix.of(columns)
+        inner = (residual @ residual.transposed).tolist()
+        form = [
+            [
+                n * decay - Ball(n * n) * inner[i][i] / samples**2
+                if i == j
+                else _negative_part(-inner[i][j]) * n * m / samples**2
+                for j, m in enumerate(sizes)
+            ]
+            for i, n in enumerate(sizes)
+        ]
+        if is_semidefinite(form):
+            entropies = [entropy([x for i, x in enumerate(c) if i != label]) for label, c in enumerate(columns)]
+            return sum((n * e for n, e in zip(sizes, entropies, strict=True)), Ball(0)) / samples
+    return Ball("nan")
 
 
-def separable_bounds(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> Float64[Tensor, " B"]:
-    """Return a lower bound on Σ_i min φ_i(x_i) for each instance of a batch, without a formula for the minimisers.
+def _negative_part(x: Ball) -> Ball:
+    return Ball(0) if x >= 0 else x.min(Ball(0))
+
+
+def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> Ball:
+    """Enclose a lower bound on Σ_i min φ_i(x_i), without a formula for the minimisers.
 
     Branch and bound, direction by direction: on an interval a convex part lies above its tangents at both ends and a
-    concave part above its chord, so that φ lies above the larger of two linear functions.
+    concave part above its chord, so that φ lies above two linear functions, and above any mean of them.
     """
-    axis = ((separable.index, separable.count),)
-    free = evaluate(Formula(separable.free, axis), bindings).bool()
-    first = separable.pieces[0]
-    at_start = evaluate(Formula(first.function.subs(separable.variable, first.lower), axis), bindings)
-    least = torch.full_like(at_start, torch.inf)
-    for piece in separable.pieces:
-        least = torch.minimum(least, _least_on_piece(separable, piece, bindings))
-    return torch.where(free, least, at_start).sum(1)
+    count = int(sp.sympify(separable.count).subs({s: v for s, v in bindings.items() if isinstance(v, int)}))
+    total = Ball(0)
+    for direction in range(1, count + 1):
+        here = {separable.index: direction}
+
+        def in_balls(expression: sp.Expr, here: dict = here) -> Callable[[Ball], Ball]:
+            return function_in_balls(sp.sympify(expression), separable.variable, bindings, here)
+
+        if decide(separable.free, bindings, here):
+            on_pieces = [_least_on_piece(separable, piece, in_balls) for piece in separable.pieces]
+            total += min((least for least in on_pieces if least is not None), key=lowest)
+        else:
+            first = separable.pieces[0]
+            total += in_balls(first.function)(in_balls(first.lower)(Ball(0)))
+    return total
 
 
-def _least_on_piece(separable: Separable, piece: Piece, bindings: Mapping[sp.Basic, Any]) -> Float64[Tensor, "B n"]:
-    """Return a lower bound on the least value of one piece, for every instance and direction."""
-    axis = ((separable.index, separable.count),)
-    low = evaluate(Formula(piece.lower, axis), bindings)
-    shape, low = low.shape, low.flatten()
-    owner = torch.arange(len(low))
-    convex, concave = (_Flat(part, separable, bindings, shape) for part in (piece.convex, piece.concave))
-    slope = _Flat(sp.diff(piece.convex, separable.variable), separable, bindings, shape)
+def _least_on_piece(
+    separable: Separable, piece: Piece, in_balls: Callable[[sp.Expr], Callable[[Ball], Ball]]
+) -> Ball | None:
+    """Enclose a lower bound on the least value of one piece for one direction; None where the piece is empty."""
+    convex, concave = in_balls(piece.convex), in_balls(piece.concave)
+    slope = in_balls(sp.diff(piece.convex, separable.variable))
+    low = in_balls(piece.lower)(Ball(0)).lower()
     if piece.upper == sp.oo:
-        width = torch.ones_like(low)
-        while bool((falling := slope(low + width, owner) < 0).any()):
-            width = torch.where(falling, 2 * width, width)
-        high = low + width
+        width = Ball(1)
+        while not slope(low + width) > 0:
+            width = 2 * width
+        high = (low + width).upper()
     else:
-        high = evaluate(Formula(piece.upper, axis), bindings).flatten()
-    known = torch.minimum(convex(low, owner) + concave(low, owner), convex(high, owner) + concave(high, owner))
-    known = torch.where(high < low, torch.inf, known)  # an empty piece has no values
-    settled = torch.full_like(low, torch.inf)
-    empty = high <= low
-    owner, low, high = owner[~empty], low[~empty], high[~empty]
+        high = in_balls(piece.upper)(Ball(0)).upper()
+    if high < low:
+        return None
+
+    def value(x: Ball) -> Ball:
+        return convex(x) + concave(x)
+
+    known = min(highest(value(low)), highest(value(high)))
+    scale = max(abs(known), abs(float(convex(low))))
+    settled = math.inf
+    intervals = [(low, high)]
     for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        owner, low, high = owner.repeat(2), torch.cat([low, middle]), torch.cat([middle, high])
-        at_low, at_high = convex(low, owner), convex(high, owner)
-        chord_low, chord_high = concave(low, owner), concave(high, owner)
-        length = high - low
-        chord = (chord_high - chord_low) / length.clamp(min=torch.finfo(DTYPE).tiny)
-        rise, fall = slope(low, owner) + chord, slope(high, owner) + chord
-        start, end = at_low + chord_low, at_high + chord_high
-        # The two lines start at ``start`` with slope ``rise`` and end at ``end`` with slope ``fall``.
-        crossing = (end - start - fall * length) / (rise - fall).clamp(max=-torch.finfo(DTYPE).tiny)
-        inside = start + rise * crossing.clamp(min=torch.zeros_like(length), max=length)
-        bound = torch.where(rise >= 0, start, torch.where(fall <= 0, end, inside))
-        known = known.scatter_reduce(0, owner, torch.minimum(start, end), "amin")
-        closed = bound >= known[owner] - RESOLVED * torch.maximum(known[owner].abs(), at_low.abs())
-        settled = settled.scatter_reduce(0, owner[closed], bound[closed], "amin")
-        owner, low, high = owner[~closed], low[~closed], high[~closed]
-        if len(owner) == 0:
-            break
-    settled = settled.scatter_reduce(0, owner, bound[~closed], "amin") if len(owner) else settled
-    # What was left out lies above the known value; without this an interval dropped early would count as if it had not been.
-    return torch.minimum(settled, known).reshape(shape)
+        halves = []
+        for start, end in intervals:
+            middle = ((start + end) / 2).mid()
+            known = min(known, highest(value(middle)))
+            halves += [(start, middle), (middle, end)]
+        intervals = []
+        for start, end in halves:
+            bound = lowest(_below_on_interval(convex, concave, slope, start, end))
+            if bound >= known - RESOLVED * scale:
+                settled = min(settled, bound)
+            else:
+                intervals.append((start, end))
+        if not intervals:
+            return Ball(settled)
+    return Ball("nan")
 
 
-class _Flat:
-    """A formula of one direction, evaluated for single directions of single instances at a given variable."""
-
-    def __init__(
-        self, expression: sp.Expr, separable: Separable, bindings: Mapping[sp.Basic, Any], shape: torch.Size
-    ) -> None:
-        self.variable = separable.variable
-        axis = ((separable.index, separable.count),)
-        expression = sp.sympify(expression)
-        # Sums over all directions and entries of this direction are numbers here, each with a name of its own.
-        sums = {e: sp.Dummy("sum", real=True) for e in expression.atoms(sp.Sum)}
-        expression = expression.xreplace(sums)
-        entries = {e: sp.Dummy(str(e), positive=True) for e in expression.atoms(sp.Indexed)}
-        self.expression = expression.xreplace(entries)
-        self.fixed = {s: v for s, v in bindings.items() if isinstance(v, int)}
-        self.values = {
-            dummy: evaluate(Formula(e, axis), bindings).expand(shape).flatten()
-            for e, dummy in (sums | entries | {separable.index: separable.index}).items()
-        }
-        for symbol, value in bindings.items():
-            if isinstance(value, Tensor) and isinstance(symbol, sp.Symbol):
-                self.values[symbol] = value[:, None].expand(shape).flatten()
-
-    def __call__(self, x: Float64[Tensor, " L"], owner: Int64[Tensor, " L"]) -> Float64[Tensor, " L"]:
-        given = {symbol: value[owner] for symbol, value in self.values.items()}
-        return evaluate(Formula(self.expression), {**self.fixed, **given, self.variable: x}).expand(len(x))
+def _below_on_interval(
+    convex: Callable[[Ball], Ball],
+    concave: Callable[[Ball], Ball],
+    slope: Callable[[Ball], Ball],
+    start: Ball,
+    end: Ball,
+) -> Ball:
+    """Enclose a lower bound of convex + concave between two numbers."""
+    length = end - start
+    below_start, below_end = concave(start), concave(end)
+    chord = (below_end - below_start) / length
+    at_start, at_end = convex(start) + below_start, convex(end) + below_end
+    rise, fall = slope(start) + chord, slope(end) + chord
+    # Two lines below the function: through the value at the start with slope ``rise``, through that at the end with ``fall``.
+    if rise >= 0:
+        return at_start
+    if fall <= 0:
+        return at_end
+    weight = (fall / (fall - rise)).mid()
+    if not (weight >= 0 and weight <= 1):
+        weight = Ball(1)
+    left = weight * at_start + (1 - weight) * (at_end - fall * length)
+    right = weight * (at_start + rise * length) + (1 - weight) * at_end
+    return left.min(right)

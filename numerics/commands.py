@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.status import Status
 
+from numerics.certificates import predicted_value
 from numerics.compare import Comparison, compare
 from numerics.optimise import Ending, Solution, choose_device
 from numerics.refutation import hold_against_published, status
@@ -34,6 +35,7 @@ def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Tra
 
 
 LARGEST_INTEGER = 10**9
+BALL_DIGITS = 6
 
 
 class _Silent:
@@ -82,6 +84,7 @@ def _certify_refutation(claim: Claim, instance: Instance, solution: Solution, as
         "upper": found.upper,
         "lower": found.lower,
         "gap": found.gap,
+        "gap_ball": found.gap_ball.str(BALL_DIGITS),
         "rigorous": found.rigorous,
         "refutes": found.refutes,
         "known": known,
@@ -92,7 +95,8 @@ def _certify_refutation(claim: Claim, instance: Instance, solution: Solution, as
         print_json(result)
     else:
         print(f"upper {found.upper:.15g} (trained)\nlower {found.lower:.15g} (every point of the published structure)")
-        print(f"gap   {found.gap:.1e} (relative): {'a counterexample' if found.refutes else 'no counterexample'}")
+        kind = "a counterexample" if found.refutes else "no counterexample"
+        print(f"gap   {found.gap_ball.str(BALL_DIGITS)} (relative): {kind}")
         print(f"known {known} at these sizes")
     failed = found.refutes or abs(found.gap) > CERTIFICATE_GAP if known == "holds" else False
     return CHECK_FAILED if failed else DONE
@@ -145,13 +149,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failures = comparison.failures
     else:
         certificate = training.certificates[0]
-        failures = certificate.failures(comparison.predicted, comparison.near_threshold)
+        failures = certificate.failures(predicted_value(claim, instance), comparison.near_threshold)
         result = {
             "id": claim.id,
             "parameters": shown_parameters(claim, instance),
             "upper": certificate.upper,
             "lower": certificate.lower,
             "gap": certificate.gap,
+            "gap_ball": certificate.gap_ball.str(BALL_DIGITS),
             "rigorous": certificate.rigorous,
             "method": certificate.method,
             "seconds": solution.seconds,
@@ -162,8 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print_json(result)
         else:
             print(f"upper {certificate.upper:.15g}")
-            print(f"lower {certificate.lower:.15g} ({certificate.method} bound, floating point)")
-            print(f"gap   {certificate.gap:.1e} (relative)")
+            print(f"lower {certificate.lower:.15g} ({certificate.method} bound, verified in ball arithmetic)")
+            print(f"gap   {certificate.gap_ball.str(BALL_DIGITS)} (relative)")
     for failure in failures:
         print(f"check failed: {failure}", file=sys.stderr)
     return CHECK_FAILED if failures else DONE

@@ -12,8 +12,8 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from numerics.arrays import DTYPE, ROUNDED_AWAY, evaluate, setting, stack_bindings
-from numerics.certificates import separable_bounds
-from numerics.tolerances import REFUTED_BY
+from numerics.balls import Ball, ball_bindings, highest, lowest
+from numerics.certificates import separable_bound, value_at
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import Instance
@@ -23,20 +23,36 @@ from theory.symbols import K, M, decay_product, feature_decay, layer_decay, n
 
 @dataclass(frozen=True)
 class Counterexample:
-    """``upper``: the loss at a trained point; ``lower``: below the loss at every point of the published structure."""
+    """``upper_ball``: the loss at a trained point; ``lower_ball``: below the loss at every point of the published structure."""
 
-    upper: float
-    lower: float
-    rigorous: bool = False
+    upper_ball: Ball
+    lower_ball: Ball
+    rigorous: bool = True
+
+    @property
+    def upper(self) -> float:
+        """A double not below the loss at the point."""
+        return highest(self.upper_ball)
+
+    @property
+    def lower(self) -> float:
+        """A double not above the bound on the published structure."""
+        return lowest(self.lower_ball)
+
+    @property
+    def gap_ball(self) -> Ball:
+        """(upper − lower) / |lower|: negative where the point beats the published structure."""
+        return (self.upper_ball - self.lower_ball) / abs(self.lower_ball)
 
     @property
     def gap(self) -> float:
-        """(upper − lower) / |lower|: negative where the point beats the published structure."""
-        return (self.upper - self.lower) / abs(self.lower)
+        """A double not below the relative gap."""
+        return highest(self.gap_ball)
 
     @property
     def refutes(self) -> bool:
-        return self.gap < -REFUTED_BY
+        """Whether the loss at the point is proved to lie below every point of the published structure."""
+        return bool(self.gap_ball < 0)
 
 
 def hold_against_published(
@@ -44,11 +60,13 @@ def hold_against_published(
 ) -> list[Counterexample]:
     """Compare trained points (variables [instances, rows, columns]) with the best of the published structure."""
     points = SimpleNamespace(**{name: a.to("cpu", DTYPE) for name, a in vars(points).items()})
-    bindings = stack_bindings(instances)
-    xp, data = setting(claim.problem, bindings)
-    uppers = claim.problem.loss(xp, points, data, bindings)
-    lowers = separable_bounds(claim.refutation.least, bindings)
-    return [Counterexample(u, low) for u, low in zip(uppers.tolist(), lowers.tolist(), strict=True)]
+    return [
+        Counterexample(
+            value_at(claim.problem, instance, SimpleNamespace(**{name: a[i] for name, a in vars(points).items()})),
+            separable_bound(claim.refutation.least, ball_bindings(claim.problem, instance)),
+        )
+        for i, instance in enumerate(instances)
+    ]
 
 
 def status(refutation: Refutation, instance: Instance) -> str:

@@ -8,8 +8,9 @@ INVARIANT = 1e-5
 """Trained against predicted invariants, relative in the Frobenius norm, away from thresholds. A value accurate to 1e-14
 leaves the point accurate to about the square root of that over the relative curvature."""
 
-CERTIFICATE_GAP = 1e-7
-"""Trained value against certified lower bound, relative. Dual bounds are first order in the remaining gradient."""
+CERTIFICATE_GAP = 1e-9
+"""Trained value against certified lower bound, relative. Dual bounds are first order in the remaining gradient, which Newton
+steps take to rounding; a point that is 1e-3 off its optimum is not certified."""
 
 BELOW = 1e-12
 """How far below the predicted value, relative, a trained value may lie: rounding of sums of some thousand terms."""
@@ -30,7 +31,7 @@ JUMP_BAND = 1e-10
 """Instances with |log ratio| below this count as lying on a jump, where two different points are global minima: the values of
 the two differ by about this share, which training still resolves. The curvature does not vanish there."""
 
-NEAR_CERTIFICATE_GAP = 1e-6
+NEAR_CERTIFICATE_GAP = 1e-8
 """Trained value against certified lower bound, relative, near a threshold, where the remaining gradient is larger."""
 
 NEAR_SIZE = 1e-2
@@ -48,10 +49,6 @@ SAME_MINIMUM = 1e-13
 
 ROUNDED = 1e-14
 """Rounding of a bound of a chain, relative to the largest value of the chain: differences of large terms."""
-
-REFUTED_BY = 1e-6
-"""By how much, relative, a counterexample must lie below the bound on the published structure: far above rounding and above
-what a trained point of that structure could miss."""
 
 CONTRADICTION = 1e-2
 """A formula that is off by more than this, relative, at a trained and certified optimum is refuted there: a thousand times what

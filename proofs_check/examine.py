@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from numerics.certificates import Certificate
+from numerics.certificates import Certificate, predicted_value
 from numerics.compare import Chain, ChainRun, Comparison, compare
 from numerics.optimise import Solution
 from numerics.tolerances import TIGHT
@@ -59,9 +59,10 @@ def judge(claim: Claim, examination: Examination) -> Judgement:
     failures = judgement.failures
     for comparison, certificate in zip(judgement.comparisons, examination.certificates, strict=True):
         where = dict(comparison.instance.values)
+        predicted = predicted_value(claim, comparison.instance)
         failures["trained"] += [f"{where}: {failure}" for failure in comparison.failures]
         failures["certified"] += [
-            f"{where}: {failure}" for failure in certificate.failures(comparison.predicted, comparison.near_threshold)
+            f"{where}: {failure}" for failure in certificate.failures(predicted, comparison.near_threshold)
         ]
     chain = Chain(claim, examination.instances)
     runs = [chain.run(point) for point in examination.points]

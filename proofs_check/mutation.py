@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import sympy as sp
 import torch
 
+from numerics.certificates import predicted_value
 from numerics.compare import Chain, ChainRun, Measured, compare, measure_starts
 from proofs_check.examine import Examination, chain_failures
 from proofs_check.points import tight_points
@@ -200,8 +201,10 @@ class Evidence:
         claim = mutated_claim(mutant)
         comparisons = compare(claim, facts.examination.solution, facts.measured)
         failures = [failure for c in comparisons for failure in c.failures]
-        for comparison, certificate in zip(comparisons, facts.examination.certificates, strict=True):
-            failures += certificate.failures(comparison.predicted, comparison.near_threshold)
+        if mutant.target == "value":
+            for comparison, certificate in zip(comparisons, facts.examination.certificates, strict=True):
+                predicted = predicted_value(claim, comparison.instance)
+                failures += certificate.failures(predicted, comparison.near_threshold)
         return failures
 
 

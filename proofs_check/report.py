@@ -57,7 +57,7 @@ def figures(examination: Examination, judgement: Judgement) -> dict:
         "starts_reached": reached,
         "value_gap": max((abs(c.gap) for c in away), default=0.0),
         "deviation": max((d for c in away for d in c.deviations.values()), default=0.0),
-        "certificate_gap": max(abs(c.gap) for c in examination.certificates),
+        "certificate_gap": max(c.gap for c in examination.certificates),
     }
 
 

@@ -12,7 +12,8 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from numerics.certificates import mean_entropy, wrong_probabilities
+from numerics.balls import Ball
+from numerics.certificates import entropy, wrong_probabilities
 from numerics.invariants import helmert, measure
 from numerics.optimise import minimise
 from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
@@ -66,7 +67,10 @@ def best_on_simplex(instance: Instance) -> tuple[float, float]:
     size = torch.trace(residual.mT @ residual @ projection)
     shrink = min(1.0, float((allowed / size).sqrt()))
     shares = counts / counts.sum()
-    return float(solution.best_value()), float(mean_entropy(shrink * wrong, shares))
+    entropies = [entropy([Ball(p) for p in column]) for column in (shrink * wrong).T.tolist()]
+    return float(solution.best_value()), float(
+        sum(Ball(s) * e for s, e in zip(shares.tolist(), entropies, strict=True))
+    )
 
 
 @st.composite

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hypothesis
 import pytest
 
+from numerics.probing import contradictions
 from proofs_check.report import Ledger
 from proofs_check.strategies import REGIMES, batches
 from theory.claim import Claim
 from theory.problem import Instance
 
 
-def test_derived(claim: Claim) -> None:
-    """The derivation goes through, and each of its steps holds when checked again on its own."""
+def test_derived(claim: Claim, ledger: Ledger) -> None:
+    """The derivation goes through; each of its steps holds when checked again on its own, and in balls at random numbers."""
     claim.proof.check()
+    separable = claim.proof.separable
+    steps = (*claim.proof.steps, *(() if separable is None else separable.steps()))
+    assert list(contradictions(steps, ledger.seed)) == []
     known = {i.name for i in claim.problem.invariants}
     if claim.prediction.value is None:
         assert set(claim.prediction.invariants) <= known

@@ -12,7 +12,7 @@ import torch
 from numerics.arrays import DTYPE, setting, shrinkage, stack_bindings
 from numerics.deciding import Decision, decide
 from numerics.optimise import Ending
-from numerics.tolerances import BELOW, CERTIFICATE_GAP, CONTRADICTION, INVARIANT, VALUE_GAP
+from numerics.tolerances import CERTIFICATE_GAP, CONTRADICTION, INVARIANT, VALUE_GAP
 from theory.reference_code import CROSS_ENTROPY_MARGIN, CVAE_THRESHOLD, DEEP_MSE_BRANCH, REFERENCE_CODE, ReferenceCode
 from theory.symbols import M, N, beta, decay_product, eta_dec, feature_decay, layer_decay, n_k, weight_decay
 
@@ -32,7 +32,7 @@ def distance(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 
 def assert_certified(decision: Decision) -> None:
     assert decision.ending is Ending.CONVERGED
-    assert -BELOW <= decision.certificate.gap <= CERTIFICATE_GAP
+    assert 0 <= decision.certificate.gap <= CERTIFICATE_GAP
 
 
 @by_claim

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from numerics.optimise import minimise
+from numerics.probing import contradictions
 from numerics.refutation import (
     Counterexample,
     block_logits,
@@ -16,7 +17,7 @@ from numerics.refutation import (
     simplex_logits,
     status,
 )
-from numerics.tolerances import BELOW, VALUE_GAP
+from numerics.tolerances import VALUE_GAP
 from proofs_check.report import Ledger
 from theory.claim import Claim
 from theory.problem import Instance
@@ -66,10 +67,12 @@ def trained(
     return found
 
 
-def test_derivation(refuted: Claim) -> None:
+def test_derivation(refuted: Claim, ledger: Ledger) -> None:
     refuted.proof.check()
     for piece in refuted.refutation.least.pieces:
         piece.check(refuted.refutation.t)
+    steps = (*refuted.proof.steps, *refuted.refutation.least.steps())
+    assert list(contradictions(steps, ledger.seed)) == []
 
 
 @pytest.mark.parametrize("margin", MARGINS)
@@ -114,7 +117,7 @@ def test_the_part_that_holds(refuted: Claim, classes: int, depth: int, ledger: L
     """There training reaches the published value, and nothing lower."""
     assert status(refuted.refutation, instance_at(refuted, classes, depth, 0.1)) == "holds"
     for counterexample in trained(refuted, classes, depth, ledger):
-        assert -BELOW <= counterexample.gap <= VALUE_GAP
+        assert 0 <= counterexample.gap <= VALUE_GAP
 
 
 @pytest.mark.parametrize(("classes", "depth", "shares"), BEYOND_THE_PROOF)

@@ -60,7 +60,7 @@ def test_train(capsys):
 def test_certify(capsys):
     assert numerics_main(["certify", *VAE, "--starts", "2", "--json"]) == 0
     result = as_json(capsys)
-    assert result["rigorous"] is False
+    assert result["rigorous"] is True
     assert result["lower"] <= result["upper"] * (1 + 1e-14)
     assert result["gap"] < 1e-7
 

@@ -187,11 +187,19 @@ class Piece:
     def function(self) -> sp.Expr:
         return self.convex + self.concave
 
+    def steps(self, variable: sp.Symbol) -> tuple[Step, ...]:
+        """Return what makes the parts what they are called, as steps."""
+        return tuple(
+            Nonnegative(
+                "separable", "Each piece is convex plus concave.", sign * sp.simplify(sp.diff(part, variable, 2))
+            )
+            for part, sign in ((self.convex, 1), (self.concave, -1))
+        )
+
     def check(self, variable: sp.Symbol) -> None:
         """Raise StepFailed unless the parts are what they are called."""
-        for part, sign in ((self.convex, 1), (self.concave, -1)):
-            bending = sign * sp.simplify(sp.diff(part, variable, 2))
-            Nonnegative("separable", "Each piece is convex plus concave.", bending).check()
+        for step in self.steps(variable):
+            step.check()
         if self.upper == sp.oo and self.concave != 0:
             raise StepFailed("separable: a piece without an upper end must be convex")
 
@@ -211,6 +219,10 @@ class Separable:
     count: sp.Expr
     free: sp.Basic
     reading: sp.Expr
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return what the pieces rest on, as steps."""
+        return tuple(step for piece in self.pieces for step in piece.steps(self.variable))
 
     def total(self) -> sp.Expr:
         """Return the sum with the reading put in."""

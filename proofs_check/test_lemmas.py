@@ -1,0 +1,211 @@
+"""The named lemmas that proofs rest on, tested on random matrices with ties and rank deficiency, and where they are equalities."""
+
+from __future__ import annotations
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from proofs_check.report import Ledger
+from theory.claim import registry
+
+ROUNDED = 1e-11
+"""Rounding of singular value decompositions, relative to the size of the terms."""
+LEMMAS = {lemma.name: lemma for claim in registry().values() for lemma in claim.proof.lemmas}
+EXAMPLES = 60
+
+
+class Draw:
+    """Random matrices from one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.generator = np.random.default_rng(seed)
+
+    def size(self) -> int:
+        return int(self.generator.integers(1, 6))
+
+    def orthogonal(self, size: int) -> np.ndarray:
+        return np.linalg.qr(self.generator.normal(size=(size, size)))[0]
+
+    def spectrum(self, count: int) -> np.ndarray:
+        """Descending nonnegative numbers, often with ties and zeros, over several decades."""
+        levels = 10.0 ** self.generator.uniform(-3, 2, size=count)
+        chosen = levels[self.generator.integers(0, count, size=count)]
+        return np.sort(np.where(self.generator.random(count) < 0.25, 0.0, chosen))[::-1]
+
+    def matrix(self, rows: int, columns: int) -> np.ndarray:
+        values = np.zeros((rows, columns))
+        least = min(rows, columns)
+        values[range(least), range(least)] = self.spectrum(least)
+        return self.orthogonal(rows) @ values @ self.orthogonal(columns)
+
+    def positive(self) -> float:
+        return float(10.0 ** self.generator.uniform(-2, 2))
+
+    def definite(self, size: int) -> np.ndarray:
+        axes = self.orthogonal(size)
+        return (axes * (self.spectrum(size) + self.positive())) @ axes.T
+
+
+def singular(a: np.ndarray) -> np.ndarray:
+    return np.linalg.svd(a, compute_uv=False)
+
+
+def unrounded(q: np.ndarray) -> np.ndarray:
+    """Singular values with those that are rounding set to zero: a small power of them would not be small."""
+    return np.where(q > 1e-12 * q.max(initial=0.0), q, 0.0)
+
+
+def no_less(larger: float, smaller: float, size: float) -> None:
+    assert larger >= smaller - ROUNDED * (size + 1e-300)
+
+
+def same(a: float, b: float, size: float) -> None:
+    assert abs(a - b) <= ROUNDED * (size + 1e-300)
+
+
+def schatten_form(draw: Draw, depth: int) -> None:
+    """Any factorisation costs at least the form, and the balanced one costs just that."""
+    decays = [draw.positive() for _ in range(depth + 1)]
+    sides = [draw.size() for _ in range(depth + 2)]
+    factors = [draw.matrix(a, b) for a, b in zip(sides[1:], sides[:-1], strict=True)]
+
+    def cost(parts: list[np.ndarray]) -> float:
+        return sum(decay / 2 * float((part**2).sum()) for decay, part in zip(decays, parts, strict=True))
+
+    def form(q: np.ndarray) -> float:
+        return (depth + 1) / 2 * float(np.prod(decays)) ** (1 / (depth + 1)) * float((q ** (2 / (depth + 1))).sum())
+
+    product = factors[0]
+    for factor in factors[1:]:
+        product = factor @ product
+    no_less(cost(factors), form(unrounded(singular(product))), cost(factors))
+    left, q, right = np.linalg.svd(draw.matrix(sides[-1], sides[0]), full_matrices=False)
+    q = unrounded(q)
+    shared = float(np.prod(decays)) ** (1 / (depth + 1)) * q ** (2 / (depth + 1))
+    roots = [np.diag(np.sqrt(shared / decay)) for decay in decays]
+    balanced = [roots[0] @ right, *roots[1:-1], left @ roots[-1]]
+    rebuilt = balanced[0]
+    for factor in balanced[1:]:
+        rebuilt = factor @ rebuilt
+    assert np.allclose(rebuilt, (left * q) @ right, rtol=1e-9, atol=1e-9 * q.max())
+    same(cost(balanced), form(q), cost(balanced))
+
+
+def nuclear_form(draw: Draw) -> None:
+    schatten_form(draw, 1)
+
+
+def schatten_forms(draw: Draw) -> None:
+    schatten_form(draw, int(draw.generator.integers(1, 6)))
+
+
+def gibbs(draw: Draw) -> None:
+    count = draw.size() + 1
+    p, s = (draw.generator.dirichlet(np.full(count, 0.3)) + 1e-300 for _ in range(2))
+    with np.errstate(over="ignore"):
+        terms = p * (np.log(p) - np.log(s))
+    no_less(float(terms.sum()), 0.0, float(np.abs(terms).sum()))
+    same(float((p * np.log(p / p)).sum()), 0.0, 1.0)
+
+
+def operator_and_nuclear(draw: Draw) -> None:
+    rows, columns = draw.size(), draw.size()
+    a, b = draw.matrix(rows, columns), draw.matrix(rows, columns)
+    size = float(singular(a)[0] * singular(b).sum())
+    no_less(size, float((a * b).sum()), size)
+    left, q, right = np.linalg.svd(b, full_matrices=False)
+    same(float(((left @ right) * b).sum()), float(q.sum()), float(q.sum()))
+
+
+def gaussian_posterior(draw: Draw) -> None:
+    """A random Gaussian q costs at least the closed form; the exact posterior costs just that."""
+    data, latents = draw.size(), draw.size()
+    beta, noise, prior = draw.positive() ** 0.5, draw.positive() ** 0.5, draw.positive() ** 0.5
+    u, x = draw.matrix(data, latents), draw.generator.normal(size=data)
+
+    def cost(mean: np.ndarray, covariance: np.ndarray) -> float:
+        misfit = float(((x - u @ mean) ** 2).sum() + np.trace(u @ covariance @ u.T)) / noise**2
+        kl = (float(mean @ mean) + np.trace(covariance)) / prior**2 - latents
+        return misfit + beta * (kl + 2 * latents * np.log(prior) - np.linalg.slogdet(covariance)[1])
+
+    m = beta * noise**2 * np.eye(data) + prior**2 * u @ u.T
+    least = beta * (x @ np.linalg.solve(m, x) + np.linalg.slogdet(m / (beta * noise**2))[1])
+    precision = u.T @ u / (beta * noise**2) + np.eye(latents) / prior**2
+    posterior = np.linalg.inv(precision)
+    mean = posterior @ u.T @ x / (beta * noise**2)
+    size = abs(least) + float(x @ x) / noise**2 + np.linalg.cond(precision) * 1e-3 + 1
+    same(cost(mean, posterior), least, size)
+    other = mean + draw.generator.normal(size=latents)
+    no_less(cost(other, draw.definite(latents)), least, size)
+
+
+def trace_inequality(draw: Draw) -> None:
+    size = draw.size()
+    a, b = draw.definite(size), draw.definite(size)
+    (a_values, a_axes), b_values = np.linalg.eigh(a), np.linalg.eigvalsh(b)
+    paired = float((a_values[::-1] * b_values).sum())
+    no_less(float(np.trace(a @ b)), paired, float(np.trace(a @ b)))
+    aligned = (a_axes * b_values[::-1]) @ a_axes.T
+    same(float(np.trace(a @ aligned)), paired, paired)
+
+
+def completed_square(draw: Draw) -> None:
+    data, latents, kappa = draw.size(), draw.size(), draw.positive()
+    u, w, root = draw.matrix(data, latents), draw.matrix(latents, data), draw.definite(data)
+
+    def cost(w: np.ndarray) -> float:
+        return float(((root - u @ w @ root) ** 2).sum() + kappa**2 * ((w @ root) ** 2).sum())
+
+    least = kappa**2 * float(np.trace(root @ np.linalg.solve(u @ u.T + kappa**2 * np.eye(data), root)))
+    best = np.linalg.solve(u.T @ u + kappa**2 * np.eye(latents), u.T)
+    size = cost(best) + float((root**2).sum()) * (1 + 1e-3 * np.linalg.cond(u.T @ u + kappa**2 * np.eye(latents)))
+    same(cost(best), least, size)
+    no_less(cost(w), least, size)
+
+
+def mirsky(draw: Draw) -> None:
+    rows, columns = draw.size(), draw.size()
+    a, b = draw.matrix(rows, columns), draw.matrix(rows, columns)
+    distance, size = float(((singular(a) - singular(b)) ** 2).sum()), float((a**2).sum() + (b**2).sum())
+    no_less(float(((a - b) ** 2).sum()), distance, size)
+    left, _, right = np.linalg.svd(a, full_matrices=False)
+    aligned = (left * singular(b)) @ right
+    same(float(((a - aligned) ** 2).sum()), distance, size)
+
+
+def projections(draw: Draw) -> None:
+    rows, columns = draw.size(), draw.size()
+    a, axes = draw.matrix(rows, columns), draw.orthogonal(columns)
+    kept = axes[:, : int(draw.generator.integers(0, columns + 1))]
+    slack = singular(a) - singular(a @ kept @ kept.T)
+    no_less(float(slack.min()), 0.0, float(singular(a)[0]))
+
+
+CHECKS = {
+    "variational form of the nuclear norm": nuclear_form,
+    "variational form of the Schatten quasi-norm": schatten_forms,
+    "Gibbs' inequality": gibbs,
+    "duality of operator and nuclear norm": operator_and_nuclear,
+    "Gibbs variational principle for Gaussians": gaussian_posterior,
+    "von Neumann's trace inequality for positive matrices": trace_inequality,
+    "Completing the square": completed_square,
+    "Mirsky's inequality": mirsky,
+    "a projection enlarges no singular value": projections,
+}
+
+
+def test_every_lemma_that_proofs_rest_on_is_tested() -> None:
+    assert set(CHECKS) == set(LEMMAS)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_lemma(name: str, ledger: Ledger) -> None:
+    @hypothesis.seed(ledger.seed)
+    @hypothesis.settings(max_examples=EXAMPLES)
+    @hypothesis.given(st.integers(0, 2**32))
+    def holds(seed: int) -> None:
+        CHECKS[name](Draw(seed))
+
+    holds()
