@@ -350,6 +350,9 @@ def function_in_balls(
             return lambda x: number
         if isinstance(e, sp.Symbol):
             return lambda x: x
+        if isinstance(e, sp.Piecewise):
+            # Cases are told apart by sizes and parameters, never by the variable.
+            return build(next(value for value, condition in e.args if decide(condition, bindings, indices)))
         parts = [build(a) for a in e.args]
         match e:
             case sp.Add():

@@ -22,6 +22,7 @@ from numerics.balls import (
     Ball,
     BallArrays,
     BallMatrix,
+    Undecided,
     ball_bindings,
     decide,
     evaluate_in_balls,
@@ -344,84 +345,124 @@ def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> B
     """
     count = int(sp.sympify(separable.count).subs({s: v for s, v in bindings.items() if isinstance(v, int)}))
     total = Ball(0)
-    for direction in range(1, count + 1):
-        here = {separable.index: direction}
-
-        def in_balls(expression: sp.Expr, here: dict = here) -> Callable[[Ball], Ball]:
-            return function_in_balls(sp.sympify(expression), separable.variable, bindings, here)
-
-        if decide(separable.free, bindings, here):
-            on_pieces = [_least_on_piece(separable, piece, in_balls) for piece in separable.pieces]
-            total += min((least for least in on_pieces if least is not None), key=lowest)
+    for number in range(1, count + 1):
+        direction = _Direction(separable, bindings, number)
+        if decide(separable.free, bindings, {separable.index: number}):
+            total += min((piece.least() for piece in direction.pieces), key=lowest)
         else:
-            first = separable.pieces[0]
-            total += in_balls(first.function)(in_balls(first.lower)(Ball(0)))
+            total += direction.at_start
     return total
 
 
-def _least_on_piece(
-    separable: Separable, piece: Piece, in_balls: Callable[[sp.Expr], Callable[[Ball], Ball]]
-) -> Ball | None:
-    """Enclose a lower bound on the least value of one piece for one direction; None where the piece is empty."""
-    convex, concave = in_balls(piece.convex), in_balls(piece.concave)
-    slope = in_balls(sp.diff(piece.convex, separable.variable))
-    low = in_balls(piece.lower)(Ball(0)).lower()
-    if piece.upper == sp.oo:
+def start_is_least(separable: Separable, bindings: Mapping[sp.Basic, Any], direction: int) -> bool:
+    """Decide whether a direction (from 1) is minimised where its pieces start: whether zero is optimal for it.
+
+    Both answers are proved; raises Undecided where neither can be.
+    """
+    pieces = _Direction(separable, bindings, direction).pieces
+    level = pieces[0].value(pieces[0].low)
+    return all(piece.stays_above(level) for piece in pieces)
+
+
+class _Direction:
+    """The scalar problem of one direction in balls: its pieces that are not empty, and the value where they start."""
+
+    def __init__(self, separable: Separable, bindings: Mapping[sp.Basic, Any], number: int) -> None:
+        def in_balls(expression: sp.Expr) -> Callable[[Ball], Ball]:
+            return function_in_balls(sp.sympify(expression), separable.variable, bindings, {separable.index: number})
+
+        pieces = [_PieceInBalls(piece, separable.variable, in_balls) for piece in separable.pieces]
+        self.pieces = [piece for piece in pieces if not piece.high < piece.low]
+        first = separable.pieces[0]
+        self.at_start = in_balls(first.function)(in_balls(first.lower)(Ball(0)))
+
+
+class _PieceInBalls:
+    """A piece between two numbers, ``low`` and ``high``: its ends, rounded outward, and the first beyond which it only grows."""
+
+    def __init__(
+        self, piece: Piece, variable: sp.Symbol, in_balls: Callable[[sp.Expr], Callable[[Ball], Ball]]
+    ) -> None:
+        self.convex, self.concave = in_balls(piece.convex), in_balls(piece.concave)
+        self.slope = in_balls(sp.diff(piece.convex, variable))
+        self.low = in_balls(piece.lower)(Ball(0)).lower()
+        if piece.upper != sp.oo:
+            self.high = in_balls(piece.upper)(Ball(0)).upper()
+            return
         width = Ball(1)
-        while not slope(low + width) > 0:
+        while not self.slope(self.low + width) > 0:
             width = 2 * width
-        high = (low + width).upper()
-    else:
-        high = in_balls(piece.upper)(Ball(0)).upper()
-    if high < low:
-        return None
+        self.high = (self.low + width).upper()
 
-    def value(x: Ball) -> Ball:
-        return convex(x) + concave(x)
+    def value(self, x: Ball) -> Ball:
+        return self.convex(x) + self.concave(x)
 
-    known = min(highest(value(low)), highest(value(high)))
-    scale = max(abs(known), abs(float(convex(low))))
-    settled = math.inf
-    intervals = [(low, high)]
-    for _ in range(HALVINGS):
-        halves = []
-        for start, end in intervals:
-            middle = ((start + end) / 2).mid()
-            known = min(known, highest(value(middle)))
-            halves += [(start, middle), (middle, end)]
-        intervals = []
-        for start, end in halves:
-            bound = lowest(_below_on_interval(convex, concave, slope, start, end))
-            if bound >= known - RESOLVED * scale:
-                settled = min(settled, bound)
-            else:
-                intervals.append((start, end))
-        if not intervals:
-            return Ball(settled)
-    return Ball("nan")
+    def least(self) -> Ball:
+        """Enclose a lower bound on the least value of the piece; nan where HALVINGS do not settle it."""
+        known = min(highest(self.value(self.low)), highest(self.value(self.high)))
+        scale = max(abs(known), abs(float(self.convex(self.low))))
+        settled = math.inf
+        intervals = [(self.low, self.high)]
+        for _ in range(HALVINGS):
+            halves = _halved(intervals)
+            known = min(known, *(highest(self.value(end)) for _, end in halves[::2]))
+            intervals = []
+            for interval in halves:
+                bound = lowest(self.below(*interval))
+                if bound >= known - RESOLVED * scale:
+                    settled = min(settled, bound)
+                else:
+                    intervals.append(interval)
+            if not intervals:
+                return Ball(settled)
+        return Ball("nan")
+
+    def stays_above(self, level: Ball) -> bool:
+        """Decide whether no value of the piece lies below a level; raises Undecided where HALVINGS do not settle it."""
+        intervals = [(self.low, self.high)]
+        for _ in range(HALVINGS):
+            if any(self.value(end) < level for interval in intervals for end in interval):
+                return False
+            # Where the level is the value at the very start, a piece that rises from there stays above it exactly.
+            intervals = [
+                (start, end)
+                for start, end in intervals
+                if not (self.below(start, end) >= level or (start == self.low and self.rises(start, end)))
+            ]
+            if not intervals:
+                return True
+            intervals = _halved(intervals)
+        raise Undecided(f"whether a piece stays above {level.str(15)}")
+
+    def rises(self, start: Ball, end: Ball) -> bool:
+        """Whether the function is proved to be least at the start of an interval."""
+        chord = (self.concave(end) - self.concave(start)) / (end - start)
+        return bool(self.slope(start) + chord >= 0)
+
+    def below(self, start: Ball, end: Ball) -> Ball:
+        """Enclose a lower bound between two numbers, from a line through either end with the slope of the function there."""
+        length = end - start
+        below_start, below_end = self.concave(start), self.concave(end)
+        chord = (below_end - below_start) / length
+        at_start, at_end = self.convex(start) + below_start, self.convex(end) + below_end
+        rise, fall = self.slope(start) + chord, self.slope(end) + chord
+        if rise >= 0:
+            return at_start
+        if fall <= 0:
+            return at_end
+        # Any mean of the two lines lies below the function: the level one is about the highest.
+        weight = (fall / (fall - rise)).mid()
+        if not (weight >= 0 and weight <= 1):
+            weight = Ball(1)
+        left = weight * at_start + (1 - weight) * (at_end - fall * length)
+        right = weight * (at_start + rise * length) + (1 - weight) * at_end
+        return left.min(right)
 
 
-def _below_on_interval(
-    convex: Callable[[Ball], Ball],
-    concave: Callable[[Ball], Ball],
-    slope: Callable[[Ball], Ball],
-    start: Ball,
-    end: Ball,
-) -> Ball:
-    """Enclose a lower bound of convex + concave between two numbers."""
-    length = end - start
-    below_start, below_end = concave(start), concave(end)
-    chord = (below_end - below_start) / length
-    at_start, at_end = convex(start) + below_start, convex(end) + below_end
-    rise, fall = slope(start) + chord, slope(end) + chord
-    # Two lines below the function: through the value at the start with slope ``rise``, through that at the end with ``fall``.
-    if rise >= 0:
-        return at_start
-    if fall <= 0:
-        return at_end
-    weight = (fall / (fall - rise)).mid()
-    if not (weight >= 0 and weight <= 1):
-        weight = Ball(1)
-    left = weight * at_start + (1 - weight) * (at_end - fall * length)
-    right = weight * (at_start + rise * length) + (1 - weight) * at_end
-    return left.min(right)
+def _halved(intervals: Sequence[tuple[Ball, Ball]]) -> list[tuple[Ball, Ball]]:
+    middles = [((start + end) / 2).mid() for start, end in intervals]
+    return [
+        half
+        for (start, end), middle in zip(intervals, middles, strict=True)
+        for half in ((start, middle), (middle, end))
+    ]

@@ -1,0 +1,67 @@
+"""Thresholds certified from either side: zero is optimal just below, proved, and is not just above, proved."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import hypothesis
+import pytest
+import torch
+from hypothesis import strategies as st
+
+from numerics.balls import ball_bindings
+from numerics.certificates import certify, start_is_least, value_at
+from numerics.crossing import tuned_to
+from numerics.optimise import minimise
+from proofs_check.report import Ledger
+from proofs_check.strategies import REGIMES, Regime, batches, directions_within
+from theory.claim import Claim
+from theory.problem import Instance
+
+APART = 1e-6
+"""Relative distance of the two instances from the threshold."""
+EXAMPLES = 2
+STARTS = 4
+CLOSED = 1e-12
+"""Certificate gap at zero, just below a threshold: a thousand times less than what living is worth at distance APART² above."""
+
+
+def zero_is_optimal(claim: Claim, instance: Instance, direction: int) -> bool:
+    """Decide it with a proof: by the scalar problem of the direction, or for all classes together by training and the dual."""
+    if claim.proof.separable is not None:
+        return start_is_least(claim.proof.separable, ball_bindings(claim.problem, instance), direction)
+    trained = minimise(claim.problem, [instance], STARTS).best_point()
+    zero = SimpleNamespace(**{name: torch.zeros_like(a) for name, a in vars(trained).items()})
+    there, here = (
+        value_at(claim.problem, instance, SimpleNamespace(**{name: a[0] for name, a in vars(point).items()}))
+        for point in (zero, trained)
+    )
+    if here < there:
+        return False
+    (certificate,) = certify(claim, [instance], zero)
+    assert certificate.gap <= CLOSED
+    return True
+
+
+@pytest.mark.parametrize("regime", REGIMES, ids=lambda regime: regime.name)
+def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime, ledger: Ledger) -> None:
+    thresholds = [t for t in claim.prediction.thresholds if t.telling is None]
+    if not thresholds:
+        assert claim.prediction.yardstick is not None, "neither a threshold nor anything to draw instances by"
+        return
+    (threshold,) = thresholds
+
+    @hypothesis.seed(ledger.seed)
+    @hypothesis.settings(max_examples=EXAMPLES)
+    @hypothesis.given(batches(claim, regime, 1), st.integers(1, 8))
+    def decided(batch: tuple[Instance, ...], direction: int) -> None:
+        values = dict(batch[0].values)
+        direction = min(direction, directions_within(claim, threshold, values))
+        if claim.proof.separable is None:
+            direction = 1  # the last one to collapse: zero is then one point
+        for ratio, expected in ((1 - APART, True), (1 + APART, False)):
+            tuned = {**values, threshold.tuned: tuned_to(claim, threshold, values, direction, ratio)}
+            instance = claim.problem.instance(**tuned)
+            assert zero_is_optimal(claim, instance, direction) == expected, instance.values
+
+    decided()
