@@ -1,4 +1,4 @@
-"""The commands behind ``python -m numerics``: train and certify."""
+"""The commands behind ``python -m numerics``: train, certify and attack."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.status import Status
 
+from numerics.adversary import attack
 from numerics.certificates import predicted_value
 from numerics.compare import Comparison, compare
 from numerics.optimise import Ending, Solution, choose_device
@@ -102,6 +103,26 @@ def _certify_refutation(claim: Claim, instance: Instance, solution: Solution, as
     return CHECK_FAILED if failed else DONE
 
 
+def _attack(claim: Claim, instance: Instance, options: argparse.Namespace) -> int:
+    """Attack a claim at these parameters; a violation is a failed check."""
+    steps = _whole_number("steps", options.steps, least=1)
+    found = attack(claim, [instance], steps, options.starts, options.seed, parameters_move=False)
+    result = {
+        "id": claim.id,
+        "parameters": shown_parameters(claim, instance),
+        "broken": None if found.violation is None else found.violation.what,
+        "margin": found.margin,
+        "starts": found.starts,
+        "seconds": found.seconds,
+    }
+    if options.json:
+        print_json(result)
+    else:
+        print("nothing breaks" if found.violation is None else f"broken: {found.violation.what}")
+        print(f"least slack {found.margin:.3e} (relative), {found.starts} starts, {found.seconds:.1f} s")
+    return DONE if found.violation is None else CHECK_FAILED
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m numerics", description="Training and certificates for claims.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -114,11 +135,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shared.add_argument("--json", action="store_true", help="print JSON")
     commands.add_parser("train", parents=[shared], help="minimise from random starts and compare with the prediction")
     commands.add_parser("certify", parents=[shared], help="train, then bound the global minimum from below")
+    attacked = commands.add_parser("attack", help="look for a point that breaks the claim")
+    attacked.add_argument("id")
+    attacked.add_argument("parameters", nargs="*", metavar="name=value")
+    attacked.add_argument("--starts", default="4", help="random starts for each link (default 4)")
+    attacked.add_argument("--steps", default="300", help="descent steps from each (default 300)")
+    attacked.add_argument("--seed", default="0", help="seed of the random starts (default 0)")
+    attacked.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     options.starts = _whole_number("starts", options.starts, least=1)
     options.seed = _whole_number("seed", options.seed, least=0)
     claim = find(options.id)
     instance = claim.problem.instance(**parse_assignments(options.parameters, claim.problem.data_view))
+    if options.command == "attack":
+        return _attack(claim, instance, options)
     training = _train(claim, instance, options)
     solution = training.solution
     if solution.interrupted:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -240,11 +241,15 @@ class ChainRun:
     names: tuple[str, ...]
     values: Tensor
 
-    def violations(self) -> list[str]:
-        """Links at which a bound exceeds its predecessor by more than rounding: LINK of the two, or ROUNDED of the largest."""
+    def margins(self) -> Tensor:
+        """The slack of each link at each point [links, B], relative to the two bounds or a share of the largest of all."""
         upper, lower = self.values[:-1], self.values[1:]
         size = torch.maximum(upper.abs(), lower.abs()) + ROUNDED / LINK * self.values.abs().max(0).values
-        excess = (lower - upper) / size
+        return (upper - lower) / size
+
+    def violations(self) -> list[str]:
+        """Links at which a bound exceeds its predecessor by more than rounding: LINK of the two, or ROUNDED of the largest."""
+        excess = -self.margins()
         bad = ~(excess <= LINK)
         return [
             f"{self.names[i + 1]} exceeds {self.names[i]} by {float(excess[i].max()):.1e} (relative)"
@@ -263,9 +268,9 @@ class ChainRun:
 class Chain:
     """The chain of a claim, ready to be run at many points of the same instances."""
 
-    def __init__(self, claim: Claim, instances: Sequence[Instance], device: torch.device | str = "cpu") -> None:
+    def __init__(self, claim: Claim, instances: Sequence[Instance], bindings: Mapping[Any, Any] | None = None) -> None:
         self.claim = claim
-        self.bindings = stack_bindings(instances, device)
+        self.bindings = stack_bindings(instances) if bindings is None else dict(bindings)
         self.xp, self.data = setting(claim.problem, self.bindings)
         self.evaluator = Evaluator(self.bindings)
         self.names = ("loss", *(b.name for b in claim.proof.bounds))
@@ -279,5 +284,5 @@ class Chain:
 
 
 def run_chain(claim: Claim, instances: Sequence[Instance], point: SimpleNamespace) -> ChainRun:
-    """Run the chain once, on the device of the point."""
-    return Chain(claim, instances, next(iter(vars(point).values())).device).run(point)
+    """Run the chain once."""
+    return Chain(claim, instances).run(point)

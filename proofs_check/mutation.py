@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import sympy as sp
 import torch
 
+from numerics.adversary import tight_points
 from numerics.certificates import predicted_value
 from numerics.compare import Chain, ChainRun, Measured, compare, measure_starts
 from proofs_check.examine import Examination, chain_failures
-from proofs_check.points import tight_points
 from theory.claim import Claim, Derivation
 from theory.expressions import Formula
 

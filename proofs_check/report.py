@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import platform
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,19 @@ from proofs_check.examine import Examination, Judgement, examine, judge
 from theory.claim import Claim
 from theory.problem import Instance
 
-COLUMNS = ("claim", "verdict", "instances", "value gap", "deviation", "certificate gap", "starts", "seconds", "checks")
+COLUMNS = (
+    "claim",
+    "verdict",
+    "instances",
+    "value gap",
+    "deviation",
+    "certificate gap",
+    "starts",
+    "attacks",
+    "least slack",
+    "seconds",
+    "checks",
+)
 
 
 @dataclass
@@ -32,15 +45,18 @@ class Row:
     certificate_gap: float = 0.0
     starts: int = 0
     starts_reached: int = 0
+    attacks: int = 0
+    least_slack: float = math.inf
     seconds: float = 0.0
     passed: bool = True
 
     def add(self, found: dict) -> None:
-        """Add the figures of one batch, as ``figures`` gives them."""
-        for name in ("instances", "starts", "starts_reached"):
+        """Add the figures of one batch, as ``figures`` and ``Ledger.attacked`` give them."""
+        for name in {"instances", "starts", "starts_reached", "attacks"} & found.keys():
             setattr(self, name, getattr(self, name) + found[name])
-        for name in ("value_gap", "deviation", "certificate_gap"):
+        for name in {"value_gap", "deviation", "certificate_gap"} & found.keys():
             setattr(self, name, max(getattr(self, name), found[name]))
+        self.least_slack = min(self.least_slack, found.get("least_slack", math.inf))
 
 
 def figures(examination: Examination, judgement: Judgement) -> dict:
@@ -86,6 +102,10 @@ class Ledger:
             self.fresh.append(figures(examination, self._seen[name]))
         return self._seen[name]
 
+    def attacked(self, starts: int, least_slack: float) -> None:
+        """Enter what an adversary tried, and how close it came: the least relative slack, negative where something broke."""
+        self.fresh.append({"attacks": starts, "least_slack": least_slack})
+
     def take_fresh(self) -> list[dict]:
         """Return what was found since the last call."""
         fresh, self.fresh = self.fresh, []
@@ -117,6 +137,8 @@ class Ledger:
                 f"{row.deviation:.1e}",
                 f"{row.certificate_gap:.1e}",
                 f"{row.starts_reached}/{row.starts}",
+                str(row.attacks),
+                "" if row.attacks == 0 else f"{row.least_slack:.1e}",
                 f"{row.seconds:.1f}",
                 "passed" if row.passed else "FAILED",
             )
@@ -139,6 +161,8 @@ def write_table(ledger: Ledger, target: Path) -> None:
             "value_gap": row.value_gap,
             "deviation": row.deviation,
             "certificate_gap": row.certificate_gap,
+            "attacks": row.attacks,
+            "least_slack": row.least_slack if row.attacks else None,
             "seconds": round(row.seconds, 1),
             "passed": row.passed,
         }

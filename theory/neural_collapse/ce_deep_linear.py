@@ -36,6 +36,7 @@ from theory.proof import (
     Statistic,
     StepRecorder,
     StructuredPoint,
+    Threshold,
 )
 from theory.refutation import Family, Refutation
 from theory.symbols import K, M, N, decay_product, feature_decay, k, layer_decay, positive
@@ -134,7 +135,12 @@ def derive(problem: Problem) -> Derivation:
     bound = schatten_form(residual + WEIGHT * sp.Sum(s[k] ** p, (k, 1, K)))
     record_balanced_factors(record)
     proof = Proof(tuple(record.steps), (SCHATTEN,), statistics, (bound,))
-    return Derivation(proof, Prediction(None, {}, (), named={"published": PUBLISHED, "pairs": PAIRS}))
+    # No threshold is claimed; by this ratio instances are drawn from far below to far above total collapse: what zero costs,
+    # over the decay terms of a simplex of margin 3.
+    yardstick = Threshold((_LARGEST_MARGIN / 3) ** p, k, K, tuned="feature_decay")
+    return Derivation(
+        proof, Prediction(None, {}, (), named={"published": PUBLISHED, "pairs": PAIRS}, yardstick=yardstick)
+    )
 
 
 def _record_smaller_cross_entropy(record: StepRecorder) -> None:

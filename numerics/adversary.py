@@ -1,0 +1,296 @@
+"""An adversary that tries to break a claim: it descends on the slack of every link of the chain, and trains below its value.
+
+Points and parameters move together, the parameters within the claim's domain. What it finds is made small and can be found
+again by one command.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from numerics.arrays import DTYPE, evaluate, stack_bindings
+from numerics.balls import ball_bindings
+from numerics.certificates import predicted_value, separable_bound, value_at
+from numerics.compare import Chain
+from numerics.optimise import minimise
+from numerics.tolerances import LINK
+from theory.claim import Claim
+from theory.errors import ParameterError
+from theory.expressions import Formula
+from theory.problem import Instance, PositiveReal, Problem
+from theory.symbols import j, k
+
+STEPS = 80
+"""Descent steps on a link that proofs are checked with; a search of its own takes more."""
+RATE = 0.03
+"""Step of the descent: of a variable's size, and in the logarithm of a parameter."""
+FARTHEST = math.log(30.0)
+"""How far a parameter may move, in logarithms."""
+SHRINKING_TRIES = 25
+FRESH_STARTS = 2
+"""Random starts by which a violation is looked for again in a smaller instance."""
+
+
+def random_point(
+    claim: Claim, instances: Sequence[Instance], scale: float, generator: torch.Generator
+) -> SimpleNamespace:
+    """Draw a point for each instance, entries of the given scale in units of each variable."""
+    bindings = stack_bindings(instances)
+    sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
+    arrays = {}
+    for variable in claim.problem.active_variables(instances[0]):
+        rows, columns = (int(side.subs(sizes)) for side in variable.shape)
+        unit = evaluate(Formula(variable.scale, ((k, rows), (j, columns))), bindings)
+        entries = scale * unit * torch.randn(len(instances), rows, columns, generator=generator, dtype=DTYPE)
+        arrays[variable.name] = entries.abs() if variable.nonnegative else entries
+    return SimpleNamespace(**arrays)
+
+
+class _Moving:
+    """The positive numbers among the parameters of some instances, as logarithmic displacements that can be descended on."""
+
+    def __init__(self, problem: Problem, instances: Sequence[Instance]) -> None:
+        self.problem, self.instances = problem, instances
+        self.names = [p.name for p in problem.parameters if isinstance(p.domain, PositiveReal)]
+        self.shifts = {name: torch.zeros(len(instances), dtype=DTYPE, requires_grad=True) for name in self.names}
+        self.start = stack_bindings(instances)
+
+    def bindings(self) -> dict[Any, Any]:
+        """Return the bindings at the displaced parameters, differentiable in the displacements."""
+        values = dict(self.instances[0].values)
+        for name in self.names:
+            given = torch.tensor([i.values[name] for i in self.instances], dtype=DTYPE)
+            values[name] = given * self.shifts[name].exp()
+        bindings = dict(self.start)
+        for symbol, value in self.problem.bind(values).items():
+            if isinstance(value, Tensor):
+                bindings[symbol] = value
+            elif isinstance(value, tuple) and any(isinstance(v, Tensor) for v in value):
+                columns = [v if isinstance(v, Tensor) else self.start[symbol][:, i] for i, v in enumerate(value)]
+                bindings[symbol] = torch.stack(columns, 1)
+        return bindings
+
+    def moved(self) -> list[Instance]:
+        """Return the instances at the displaced parameters."""
+        factors = {name: shift.detach().exp().tolist() for name, shift in self.shifts.items()}
+        return [
+            self.problem.instance(
+                **{**instance.values, **{name: instance.values[name] * f[i] for name, f in factors.items()}}
+            )
+            for i, instance in enumerate(self.instances)
+        ]
+
+
+def descend(
+    claim: Claim,
+    instances: Sequence[Instance],
+    links: Float64[Tensor, " B"],
+    generator: torch.Generator,
+    steps: int,
+    parameters_move: bool,
+) -> tuple[list[Instance], SimpleNamespace]:
+    """Return instances and points at which gradient descent from random starts has made a link nearly tight, one an instance.
+
+    ``links`` names the link of each instance: link i leads to bound i from its predecessor. A wrong constant in a bound
+    shows where the true inequality has no slack to hide it.
+    """
+    nonnegative = {v.name for v in claim.problem.variables if v.nonnegative}
+    leaves = {
+        name: a.clone().requires_grad_() for name, a in vars(random_point(claim, instances, 1.0, generator)).items()
+    }
+    groups = [{"params": [leaf], "lr": RATE * float(leaf.detach().abs().mean())} for leaf in leaves.values()]
+    moving = _Moving(claim.problem, instances)
+    if parameters_move and moving.names:
+        groups.append({"params": list(moving.shifts.values()), "lr": RATE})
+    chain = Chain(claim, instances)
+    optimiser = torch.optim.Adam(groups)
+    members = torch.arange(len(instances))
+    for _ in range(steps):
+        optimiser.zero_grad()
+        if parameters_move:
+            chain = Chain(claim, instances, moving.bindings())
+        values = chain.run(SimpleNamespace(**leaves)).values
+        slack = (values[links, members] - values[links + 1, members]) / values.detach().abs().max(0).values
+        slack.sum().backward()
+        for leaf in (*leaves.values(), *moving.shifts.values()):
+            if leaf.grad is not None:
+                leaf.grad.nan_to_num_(0.0, 0.0, 0.0)  # where singular values coincide the slack has no gradient
+        optimiser.step()
+        with torch.no_grad():
+            for name in nonnegative & leaves.keys():
+                leaves[name].clamp_(min=0)
+            for shift in moving.shifts.values():
+                shift.clamp_(-FARTHEST, FARTHEST)
+    found = moving.moved() if parameters_move else list(instances)
+    return found, SimpleNamespace(**{name: leaf.detach() for name, leaf in leaves.items()})
+
+
+def tight_points(
+    claim: Claim,
+    instances: Sequence[Instance],
+    generator: torch.Generator,
+    steps: int = STEPS,
+    links: Sequence[int] | None = None,
+) -> list[SimpleNamespace]:
+    """Return, for each link, a point of every instance at which that link is nearly tight; without ``links``, for all."""
+    chosen, size = list(range(len(claim.proof.bounds)) if links is None else links), len(instances)
+    which = torch.tensor(chosen).repeat_interleave(size)
+    _, point = descend(claim, list(instances) * len(chosen), which, generator, steps, parameters_move=False)
+    return [
+        SimpleNamespace(**{name: a[i * size : (i + 1) * size] for name, a in vars(point).items()})
+        for i in range(len(chosen))
+    ]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A point that breaks a claim: where, what is broken, and by how much (relative, positive)."""
+
+    claim: Claim
+    instance: Instance
+    what: str
+    excess: float
+
+    def command(self) -> str:
+        """Return the command that finds it again."""
+        words = [f"{name}={_written(value)}" for name, value in self.instance.values.items()]
+        return f"python -m numerics attack {self.claim.id} {' '.join(words)}"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ";".join(map(_written, value)) if isinstance(value[0], tuple) else ",".join(map(_written, value))
+    return repr(value).lower() if isinstance(value, bool) else repr(value)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What an attack came to: starts made, the least relative slack seen (negative where something broke), seconds."""
+
+    starts: int
+    margin: float
+    seconds: float
+    violation: Violation | None
+
+
+def attack(
+    claim: Claim,
+    instances: Sequence[Instance],
+    steps: int,
+    starts: int = 1,
+    seed: int = 0,
+    parameters_move: bool = True,
+) -> Attack:
+    """Look for points that break a claim: links of its chain by descent, its value (or published structure) by training.
+
+    ``instances`` share their sizes. The first violation found ends the search.
+    """
+    began = time.perf_counter()
+    generator = torch.Generator().manual_seed(seed)
+    margin, made, found = math.inf, 0, None
+    for least, violation in _attempts(claim, instances, steps, starts, seed, generator, parameters_move):
+        made += 1
+        margin = min(margin, least)
+        if violation is not None:
+            found = violation
+            break
+    return Attack(made * len(instances), margin, time.perf_counter() - began, found)
+
+
+def _attempts(
+    claim: Claim,
+    instances: Sequence[Instance],
+    steps: int,
+    starts: int,
+    seed: int,
+    generator: torch.Generator,
+    parameters_move: bool,
+) -> Iterator[tuple[float, Violation | None]]:
+    """Yield the least slack of each attempt, and the violation where there is one: every link, then the value."""
+    if claim.refutation is None:
+        for link in range(len(claim.proof.bounds)):
+            for _ in range(starts):
+                which = torch.full((len(instances),), link)
+                yield _at_link(claim, link, *descend(claim, instances, which, generator, steps, parameters_move))
+    for start in range(starts):
+        yield _at_value(claim, instances, seed + start)
+
+
+def _at_link(
+    claim: Claim, link: int, instances: Sequence[Instance], point: SimpleNamespace
+) -> tuple[float, Violation | None]:
+    run = Chain(claim, instances).run(point)
+    slack = run.margins().nan_to_num(-math.inf)  # of every link: descending on one may break another
+    least = float(slack.min())
+    if not least < -LINK:
+        return least, None
+    row, member = divmod(int(slack.argmin()), slack.shape[1])
+    what = f"{run.names[row + 1]} exceeds {run.names[row]}"
+    return least, Violation(claim, instances[member], what, -least)
+
+
+def _at_value(claim: Claim, instances: Sequence[Instance], seed: int) -> tuple[float, Violation | None]:
+    """Train, and hold the lowest point against the predicted value or the published structure, in balls."""
+    solution = minimise(claim.problem, instances, 1, seed)
+    points = vars(solution.best_point())
+    least, violation = math.inf, None
+    for number, instance in enumerate(instances):
+        if claim.refutation is not None:
+            level = separable_bound(claim.refutation.least, ball_bindings(claim.problem, instance))
+        else:
+            level = predicted_value(claim, instance)
+        if level is None:
+            continue
+        value = value_at(claim.problem, instance, SimpleNamespace(**{name: a[number] for name, a in points.items()}))
+        margin = (value - level) / abs(level)
+        if float(margin) < least:
+            least = float(margin)
+            what = "a trained point lies below the claimed minimum"
+            violation = Violation(claim, instance, what, -least) if margin < 0 else violation
+    return least, violation
+
+
+def shrunk(violation: Violation, steps: int, seed: int = 0) -> Violation:
+    """Return a violation of the same claim in a smaller instance, found by leaving out and rounding in SHRINKING_TRIES attacks."""
+    candidates = _smaller(violation.instance.values)
+    for _ in range(SHRINKING_TRIES):
+        values = next(candidates, None)
+        if values is None:
+            break
+        try:
+            instance = violation.claim.problem.instance(**values)
+        except ParameterError:
+            continue
+        found = attack(violation.claim, [instance], steps, FRESH_STARTS, seed, parameters_move=False).violation
+        if found is not None:
+            violation = found
+            candidates = _smaller(violation.instance.values)
+    return violation
+
+
+def _smaller(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield simpler parameters: one entry less in every list of a length, smaller integers, rounder numbers."""
+    lengths = {len(v) for v in values.values() if isinstance(v, tuple) and len(v) > 1}
+    for length in sorted(lengths, reverse=True):
+        shorter = {name: v[:-1] if isinstance(v, tuple) and len(v) == length else v for name, v in values.items()}
+        for step in (0, 1):
+            yield {
+                name: v - step if isinstance(v, int) and not isinstance(v, bool) and v == length else v
+                for name, v in shorter.items()
+            }
+    for name, value in values.items():
+        if isinstance(value, tuple) and all(isinstance(v, int) for v in value) and max(value) > 1:
+            yield {**values, name: tuple(max(1, v // 2) for v in value)}
+        elif isinstance(value, int) and not isinstance(value, bool) and value > 1:
+            yield {**values, name: value - 1}
+        elif isinstance(value, float) and (rounder := float(f"{value:.1g}")) != value:
+            yield {**values, name: rounder}
