@@ -47,7 +47,9 @@ BETWEEN = {
 """Widths, in em, of signs that stand between two things, and of the space around them."""
 WIDTHS = {
     **dict.fromkeys((r"\limits", r"\displaystyle", r"\end"), 0.0),
-    **dict.fromkeys((r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\biggl", r"\biggr", r"\Biggl", r"\Biggr"), 0.35),
+    **dict.fromkeys(
+        (r"\bigl", r"\bigr", r"\Big", r"\Bigl", r"\Bigr", r"\biggl", r"\biggr", r"\Biggl", r"\Biggr"), 0.35
+    ),
     **dict.fromkeys(("(", ")"), 0.39),
     **dict.fromkeys(("[", "]", "|", "."), 0.28),
     **dict.fromkeys(("m", "M", "W"), 0.95),
@@ -213,13 +215,12 @@ class _Lines:
         """Return the lines, aligned at their starts; one alone as it is."""
         if len(self.lines) == 1:
             return spaced(self.lines[0][1])
-        # A sign that starts a line takes the space of one between two things only behind an empty group.
-        indented = [r"\quad " * depth + "{} " * (depth > 0) + spaced(text.strip()) for depth, text in self.lines]
+        indented = [r"\quad " * depth + spaced(text.strip()) for depth, text in self.lines]
         return "\\begin{aligned}\n" + " \\\\\n".join(f"& {line}" for line in indented) + "\n\\end{aligned}"
 
     def start(self, depth: int) -> None:
-        """Start a new line."""
-        self.lines.append((depth, ""))
+        """Start a new line; behind an empty group its first sign takes the space of one that stands between two things."""
+        self.lines.append((depth, "{} " if depth else ""))
         self.full = False
 
     def fits(self, more: str) -> bool:
@@ -239,7 +240,7 @@ class _Lines:
         """Write a term on the line or, where it does not fit, on one of its own; break it where it does not fit there."""
         if not self.fits(term) and width(self.lines[-1][1]) > SHORT:
             self.start(depth)
-        opened = None if self.fits(term) else widest_bracket(term)
+        opened = None if self.fits(term) else widest_bracket(without_argument_braces(term))
         if opened is not None:
             before, left, inside, right, after = opened
             size = "Bigg" if any(sign in inside for sign in TALL) else "big"
@@ -312,28 +313,47 @@ def split_before(latex: str, signs: tuple[str, ...]) -> list[str]:
     return [*pieces, latex[start:]]
 
 
+def without_argument_braces(latex: str) -> str:
+    """Drop the braces that SymPy sets around the bracket of a function's argument."""
+    found = re.search(r"\\(?!frac\b|sqrt\b)[a-zA-Z]+(\{)\\left\b", latex)
+    if found is None:
+        return latex
+    start, end = found.start(1), _closing(latex, found.end(1), *BRACES)
+    return latex[:start] + without_argument_braces(latex[start + 1 : end] + latex[end + 1 :])
+
+
 def widest_bracket(latex: str) -> tuple[str, str, str, str, str] | None:
     """Return what stands before the widest bracket outside all braces, the bracket itself, and what stands after it.
 
-    A fraction with a wide numerator counts as a bracket behind the fraction of 1 and its denominator.
+    A fraction with a wide numerator counts as a bracket behind the fraction of 1 and its denominator, one with a wide
+    denominator as a bracket behind its numerator and a slash.
     """
     found = []
     for match in re.finditer(r"\\left\s*([(\[])|\\frac\{", latex):
-        if not _outside(latex[: match.start()]):
+        before = latex[: match.start()]
+        if not _outside(before):
             continue
         if match.group(1):
             end = _closing(latex, match.end(), r"\\left\b", r"\\right\b")
             inside, rest = latex[match.end() : end], latex[end + len(r"\right") :].lstrip()
-            found.append((latex[: match.start()], match.group(1), inside, rest[0], rest[1:]))
+            found.append((before, match.group(1), inside, rest[0], rest[1:]))
+            continue
+        end = _closing(latex, match.end(), *BRACES)
+        last = _closing(latex, end + 2, *BRACES)
+        above, below, after = latex[match.end() : end], latex[end + 2 : last], latex[last + 1 :]
+        if width(above) >= width(below):
+            before, inside = rf"{before}\frac{{1}}{{{below}}} ", above
+        elif after.strip():
+            continue  # what follows would seem to belong below
         else:
-            end = _closing(latex, match.end(), *BRACES)
-            below = _closing(latex, end + 2, *BRACES)
-            before, above, after = latex[: match.start()], latex[match.end() : end], latex[below + 1 :]
-            before += rf"\frac{{1}}{{{latex[end + 2 : below]}}} "
-            if len(split_before(above, BREAKS)) == 1 and (deeper := widest_bracket(above)) is not None:
-                found.append((before + deeper[0], *deeper[1:4], deeper[4] + after))
-            else:
-                found.append((before, "(", above, ")", after))
+            sides = ("(", ")") if len(split_before(above, BREAKS)) > 1 else (".", ".")
+            before, inside = rf"{before}\left{sides[0]}{above}\right{sides[1]} \Big/ ", below
+        parts = (before, "(", inside, ")", after)
+        if len(split_before(inside, BREAKS)) == 1 and (deeper := widest_bracket(inside)) is not None:
+            parts = (before + deeper[0], *deeper[1:4], deeper[4] + after)
+            if inside is below and (deeper[0].strip() or deeper[4].strip(" ^{}0123456789")):
+                continue
+        found.append(parts)
     splittable = [parts for parts in found if len(split_before(parts[2], BREAKS)) > 1]
     return max(splittable, key=lambda parts: width(parts[2]), default=None)
 
