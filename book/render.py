@@ -28,6 +28,7 @@ from theory.reference_code import REFERENCE_CODE
 
 PAGES = Path(__file__).resolve().parent / "pages"
 ROOT = PAGES.parents[1]
+WORD_JOINER = "\u2060"
 BADGES = {Verdict.HOLDS: "success", Verdict.REFUTED: "danger", Verdict.OPEN: "warning"}
 
 
@@ -77,9 +78,17 @@ def slug(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Return plain text as Markdown: every sign that Markdown would read is escaped, except in ``code``."""
+    """Return plain text as Markdown: every sign that Markdown would read is escaped, except in ``code``.
+
+    A number such as 1e-50 stays on one line.
+    """
     parts = re.split(r"(``.+?``)", text, flags=re.DOTALL)
-    return "".join(part if part.startswith("``") else re.sub(r"([\\*_<>\[\]|$#~])", r"\\\1", part) for part in parts)
+    return "".join(part if part.startswith("``") else escaped(part) for part in parts)
+
+
+def escaped(text: str) -> str:
+    text = re.sub(r"([\\*_<>\[\]|$#~])", r"\\\1", text)
+    return re.sub(r"(?<=\de)-(?=\d)", f"-{WORD_JOINER}", text)
 
 
 def setting(claim: Claim) -> str:

@@ -201,6 +201,8 @@ def test_page_does_not_scroll_sideways(page: OpenPage) -> None:
     assert page.ask("return document.documentElement.scrollWidth <= window.innerWidth")
     widest = "Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot .main-svg')].map(f => f.clientWidth))"
     assert page.ask(f"return {widest} <= document.querySelector('article').clientWidth")
+    tables = "[...document.querySelectorAll('.atlas-wide, .atlas-verdicts')]"
+    assert page.ask(f"return {tables}.map(t => t.scrollWidth - t.clientWidth).filter(hidden => hidden > 0)") == []
 
 
 def test_figures_are_drawn(page: OpenPage) -> None:
