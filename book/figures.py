@@ -252,6 +252,7 @@ def chain(run: TrainedExample) -> HTML:
     figure.update_yaxes(title=f"above the {reference}, relative", **power, row=1, col=1)
     figure.update_yaxes(**power, row=1, col=2)
     figure.update_layout(legend={"orientation": "h", "y": -0.25})
+    figure.update_annotations(yshift=8)  # the titles stay clear of the uppermost numbers
     words = (
         f"Each line is one bound of the chain above the {reference}, which is the zero of this scale; {order}. A line "
         f"at {FLOOR:.0e} equals the {reference} or lies below it{'' if silent else ' by rounding'}. "
@@ -340,7 +341,7 @@ def crossing(run: TrainedExample, number: int = 0) -> HTML:
         steps.append({"method": "restyle", "label": f"{x:.3g}", "args": [moved, [0, 1, 2]]})
     current = {"prefix": f"{label} = "}
     figure.update_layout(
-        sliders=[{"steps": steps, "active": first, "currentvalue": current, "pad": {"t": 55, "b": 10}}],
+        sliders=[{"steps": steps, "active": first, "currentvalue": current, "pad": {"t": 70, "b": 10}}],
         legend={"orientation": "h", "y": 1.12}, bargap=0.35,
     )  # fmt: skip
     event = f"a {noun(claim)} jumps to zero" if jumps else f"the entry of a {noun(claim)} shrinks to zero"
@@ -350,7 +351,7 @@ def crossing(run: TrainedExample, number: int = 0) -> HTML:
         f"Of the {len(trained_at)} trained points {certified} are certified to be global minima up to "
         f"{NEAR_CERTIFICATE_GAP:.0e} (relative)."
     )
-    return show(figure, words, 560)
+    return show(figure, words, 575)
 
 
 REFUTED_SIZES = [(classes, depth) for depth in range(1, 4) for classes in range(3, 8)]

@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 import unicodedata
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from book.verdicts import cells, verdict_tables
 from theory.claim import Claim, Derivation, Source, Verdict, registry
 from theory.expressions import Formula
 from theory.problem import Domain, Invariant, Parameter, Problem, Variable
-from theory.proof import Bound, Lemma, Prediction, Proof, Separable, Statistic, Step, Threshold
+from theory.proof import Bound, Identity, Lemma, Prediction, Proof, Separable, Statistic, Step, Threshold
 from theory.reference_code import REFERENCE_CODE
 
 PAGES = Path(__file__).resolve().parent / "pages"
 ROOT = PAGES.parents[1]
+WORD_JOINER = "\u2060"
 BADGES = {Verdict.HOLDS: "success", Verdict.REFUTED: "danger", Verdict.OPEN: "warning"}
 
 
@@ -52,6 +54,7 @@ def page(template: str, **values: Any) -> str:
         parts_of_a_claim,
         references,
         sliding,
+        stated,
     )
     environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances}
@@ -75,9 +78,17 @@ def slug(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Return plain text as Markdown: every sign that Markdown would read is escaped, except in ``code``."""
+    """Return plain text as Markdown: every sign that Markdown would read is escaped, except in ``code``.
+
+    A number such as 1e-50 stays on one line.
+    """
     parts = re.split(r"(``.+?``)", text, flags=re.DOTALL)
-    return "".join(part if part.startswith("``") else re.sub(r"([\\*_<>\[\]|$#~])", r"\\\1", part) for part in parts)
+    return "".join(part if part.startswith("``") else escaped(part) for part in parts)
+
+
+def escaped(text: str) -> str:
+    text = re.sub(r"([\\*_<>\[\]|$#~])", r"\\\1", text)
+    return re.sub(r"(?<=\de)-(?=\d)", f"-{WORD_JOINER}", text)
 
 
 def setting(claim: Claim) -> str:
@@ -96,6 +107,16 @@ def expressed(left: str, expression: sp.Basic) -> str:
     """Return a displayed formula, its left side and relation given as LaTeX, with what its letters stand for."""
     short = abbreviated(expression)
     formula = displayed(f"{left} {sp.latex(short.expression)}".strip())
+    return formula + (f"\n\n{short.where()}" if short.meanings else "")
+
+
+def stated(step: Step) -> str:
+    """Return what a step checks as a displayed formula; the sides of an identity are abbreviated."""
+    if not isinstance(step, Identity):
+        return displayed(step.latex())
+    short = abbreviated(sp.Tuple(step.left, step.right))
+    left, right = short.expression.args
+    formula = displayed(replace(step, left=left, right=right).latex())
     return formula + (f"\n\n{short.where()}" if short.meanings else "")
 
 

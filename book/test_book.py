@@ -41,6 +41,8 @@ PATIENCE = 60
 """Seconds a page may take to draw: 3D scenes are rendered in software here."""
 FIGURES = 2
 """Figures of a claim's page, besides one for each threshold."""
+WIDER = 8
+"""Pixels by which a formula may exceed its column before it counts as too wide: half a sign."""
 
 BLANK = 10_000
 """An image of a scene that shows nothing has fewer characters than this."""
@@ -186,10 +188,21 @@ def test_formulas_are_set(page: OpenPage) -> None:
     assert [sign for sign in ("$$", "\\(", "\\frac", "{{", "{%", "{ref}") if sign in shown] == []
 
 
+def test_formulas_fit_their_column(page: OpenPage) -> None:
+    wide = page.ask(
+        "return [...document.querySelectorAll('article .math mjx-container[display]')]"
+        ".map(e => [e.querySelector('mjx-math').getBoundingClientRect().width - e.closest('.math').clientWidth, e])"
+        f".filter(x => x[0] > {WIDER}).map(x => [x[0], x[1].closest('.math').previousElementSibling?.textContent])"
+    )
+    assert wide == []
+
+
 def test_page_does_not_scroll_sideways(page: OpenPage) -> None:
     assert page.ask("return document.documentElement.scrollWidth <= window.innerWidth")
     widest = "Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot .main-svg')].map(f => f.clientWidth))"
     assert page.ask(f"return {widest} <= document.querySelector('article').clientWidth")
+    tables = "[...document.querySelectorAll('.atlas-wide, .atlas-verdicts')]"
+    assert page.ask(f"return {tables}.map(t => t.scrollWidth - t.clientWidth).filter(hidden => hidden > 0)") == []
 
 
 def test_figures_are_drawn(page: OpenPage) -> None:

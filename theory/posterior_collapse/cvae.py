@@ -110,7 +110,8 @@ def derive(problem: Problem) -> Derivation:
             "the code, reparametrised",
             r"With $Q = W_1 + W_2 B$ in place of $W_1$ and $P = B - U_2$ in place of $U_2$, a bijection, the code has the root "
             r"$[Q, W_2 E^{1/2}]$.",
-            on_condition.subs(new),
+            # W_1 + W_2 B with the new W_1: reduced before it is recorded, it would be Q itself.
+            sp.Add(new[w_1], w_2 * b, evaluate=False),
             correlated,
         )
     )
