@@ -18,7 +18,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from numerics.arrays import DTYPE, evaluate, stack_bindings
-from numerics.balls import ball_bindings
+from numerics.balls import ball_bindings, highest
 from numerics.certificates import predicted_value, separable_bound, value_at
 from numerics.compare import Chain
 from numerics.optimise import minimise
@@ -251,9 +251,9 @@ def _at_value(claim: Claim, instances: Sequence[Instance], seed: int) -> tuple[f
         if level is None:
             continue
         value = value_at(claim.problem, instance, SimpleNamespace(**{name: a[number] for name, a in points.items()}))
-        margin = (value - level) / abs(level)
-        if float(margin) < least:
-            least = float(margin)
+        margin = highest((value - level) / abs(level))
+        if margin < least:
+            least = margin
             what = "a trained point lies below the claimed minimum"
             violation = Violation(claim, instance, what, -least) if margin < 0 else violation
     return least, violation

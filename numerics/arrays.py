@@ -371,16 +371,22 @@ class Evaluator:
 
 
 def shrinkage(depth: Tensor, kappa: Tensor) -> Tensor:
-    """Evaluate ``theory.scalar.Shrinkage`` by halving; nan beyond the fold, where there is no root."""
+    """Evaluate ``theory.scalar.Shrinkage`` by halving; nan beyond the fold, where there is no root.
+
+    Differentiable in kappa, by the derivative of the inverse function.
+    """
     depth, kappa = torch.broadcast_tensors(depth, kappa)
-    power = (depth - 1) / (depth + 1)
-    low, high = (depth - 1) / (2 * depth), torch.ones_like(kappa)
-    beyond = kappa > (1 - low) * low**power
-    for _ in range(SHRINKAGE_HALVINGS):
-        middle = (low + high) / 2
-        above = (1 - middle) * middle**power >= kappa
-        low, high = torch.where(above, middle, low), torch.where(above, high, middle)
-    return torch.where(beyond, torch.nan, (low + high) / 2)
+    with torch.no_grad():
+        power = (depth - 1) / (depth + 1)
+        low, high = (depth - 1) / (2 * depth), torch.ones_like(kappa)
+        beyond = kappa > (1 - low) * low**power
+        for _ in range(SHRINKAGE_HALVINGS):
+            middle = (low + high) / 2
+            above = (1 - middle) * middle**power >= kappa
+            low, high = torch.where(above, middle, low), torch.where(above, high, middle)
+        root = torch.where(beyond, torch.nan, (low + high) / 2)
+        slope = ((1 - root) * power / root - 1) * root**power
+    return root + (kappa - kappa.detach()) / slope
 
 
 Scope = tuple[tuple[sp.Symbol, int, int], ...]

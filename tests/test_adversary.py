@@ -1,0 +1,56 @@
+"""The adversary breaks what is false by little, and says how to find it again."""
+
+import dataclasses
+
+import hypothesis
+import pytest
+import sympy as sp
+from hypothesis import Phase, settings
+
+from numerics.adversary import Violation, attack
+from numerics.commands import main
+from proofs_check.strategies import REGIMES, batches
+from theory.claim import Derivation, find, registry
+
+STEPS = 300
+RAISED = sp.Rational(101, 100)
+
+
+@pytest.mark.parametrize("claim", [c for c in registry().values() if c.refutation is None], ids=lambda c: c.id)
+def test_a_raised_bound_is_broken(claim):
+    """The first bound of every chain is tight somewhere: a hundredth more and the adversary gets below it."""
+    first, *others = claim.proof.bounds
+    raised = dataclasses.replace(first, expression=RAISED * first.expression)
+    derivation = Derivation(dataclasses.replace(claim.proof, bounds=(raised, *others)), claim.prediction)
+    false = dataclasses.replace(claim, derive=lambda problem: derivation)
+
+    @hypothesis.seed(2)
+    @settings(max_examples=1, phases=[Phase.generate], deadline=None, database=None)
+    @hypothesis.given(batches(claim, REGIMES[-1], 2))
+    def broken(batch):
+        assert attack(false, batch, STEPS).violation is not None
+
+    broken()
+
+
+def test_a_raised_value_is_broken_by_training():
+    """A claimed minimum above the true one by a millionth of a millionth lies above a trained point, in balls."""
+    claim = find("vae-learnable-variance")
+    value = claim.prediction.value
+    raised = dataclasses.replace(
+        claim.prediction, value=value.replace_expression(value.expression * (1 + sp.Rational(1, 10**12)))
+    )
+    false = dataclasses.replace(claim, derive=lambda problem: Derivation(claim.proof, raised))
+    instance = claim.problem.instance(theta=(3.0, 2.0, 0.5), latent_dim=2)
+    assert attack(claim, [instance], steps=1).violation is None
+    found = attack(false, [instance], steps=1).violation
+    assert found.what == "a trained point lies below the claimed minimum"
+    assert 0 < found.excess < 1e-11
+
+
+def test_commands_are_written_as_they_are_read(capsys):
+    claim = find("cvae")
+    instance = claim.problem.instance(theta=(3.0, 0.5), regression=((1.0, 0.25), (0.0, -2.0)), beta=0.1)
+    words = Violation(claim, instance, "", 0.0).command().split()[3:]
+    assert main([*words, "--starts", "1", "--steps", "2", "--json"]) == 0
+    assert '"broken": null' in capsys.readouterr().out
