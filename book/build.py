@@ -19,7 +19,7 @@ BOOK = Path(__file__).resolve().parent
 SOURCE = BOOK / "_build" / "source"
 HTML = BOOK / "_build" / "html"
 CACHE = BOOK / "_build" / ".jupyter_cache"
-STATIC_PAGES = ("how_the_checks_work", "discrepancies", "add_a_claim")
+STATIC_PAGES = ("how_the_checks_work", "what_the_verdicts_mean", "discrepancies", "add_a_claim")
 
 
 def write_source() -> None:

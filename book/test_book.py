@@ -36,7 +36,14 @@ from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 HTML = Path(__file__).resolve().parent / "_build" / "html"
 CLAIM_PAGES = {f"claims/{claim.id}.html": claim for claim in registry().values()}
-PAGES = ("index.html", "how_the_checks_work.html", "discrepancies.html", "add_a_claim.html", *CLAIM_PAGES)
+PAGES = (
+    "index.html",
+    "how_the_checks_work.html",
+    "what_the_verdicts_mean.html",
+    "discrepancies.html",
+    "add_a_claim.html",
+    *CLAIM_PAGES,
+)
 PATIENCE = 60
 """Seconds a page may take to draw: 3D scenes are rendered in software here."""
 FIGURES = 2

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.arrays import DTYPE, ROUNDED_AWAY, evaluate, setting, stack_bindings
+from numerics.arrays import DTYPE, ROUNDED_AWAY, TorchArrays, evaluate, stack_bindings
 from numerics.balls import Ball, ball_bindings, highest, lowest
 from numerics.certificates import separable_bound, value_at
 from theory.claim import Claim
@@ -89,8 +89,8 @@ def simplex_logits(classes: int, margin: float) -> Float64[Tensor, "K K"]:
     return margin * (torch.eye(classes, dtype=DTYPE) - torch.ones(classes, classes, dtype=DTYPE) / classes)
 
 
-def loss_at_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> float:
-    """Return the loss at balanced layers with these symmetric mean logits; all widths of the instance must be K."""
+def point_of_logits(instance: Instance, logits: Float64[Tensor, "K K"]) -> SimpleNamespace:
+    """Return balanced layers and features with these symmetric mean logits; all widths of the instance must be K."""
     bindings = stack_bindings([instance])
     depth, total = bindings[M], bindings[decay_product][0]
     sizes, axes = torch.linalg.eigh(logits)
@@ -100,10 +100,14 @@ def loss_at_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K 
     def factor(decay: Tensor) -> Tensor:
         return (axes * (shared / decay).sqrt()) @ axes.mT
 
-    xp, data = setting(claim.problem, bindings)
-    point = {f"W_{i + 1}": factor(bindings[layer_decay][0, i])[None] for i in range(depth)}
-    point["H"] = (factor(bindings[feature_decay][0]) @ data.Y / bindings[n] ** 0.5)[None]
-    return float(claim.problem.loss(xp, SimpleNamespace(**point), data, bindings))
+    layers = {f"W_{i + 1}": factor(bindings[layer_decay][0, i]) for i in range(depth)}
+    labels = TorchArrays(bindings).labels()
+    return SimpleNamespace(**layers, H=factor(bindings[feature_decay][0]) @ labels / bindings[n] ** 0.5)
+
+
+def loss_at_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> float:
+    """Return the loss at balanced layers with these symmetric mean logits; all widths of the instance must be K."""
+    return float(value_at(claim.problem, instance, point_of_logits(instance, logits)))
 
 
 def objective_at(refutation: Refutation, objective: sp.Expr, instance: Instance, margin: float) -> float:
