@@ -112,12 +112,15 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
         axes = {"matrix": 2, "spectrum": 1, "scalar": 0}[invariant.kind]
         layers = prediction.invariants[invariant.name].axes
         unit = evaluate(Formula(invariant.unit, layers[: len(layers) - axes]), bindings)
+        published = evaluate(prediction.invariants[invariant.name], bindings)
         distance, size = torch.zeros_like(unit), torch.zeros_like(unit)
         for run, reached in (
             (measured.best, torch.ones_like(near)),
             *zip(measured.starts, measured.reached, strict=True),
         ):
-            expected = _expected(claim, invariant.name, run, bindings, crossings)
+            expected = published
+            if prediction.branches and crossings[0].jump:
+                expected = _at_jump(claim, invariant.name, published, run, bindings, crossings[0])
             further = _norms(run[invariant.name] - expected, axes)
             size = torch.maximum(size, _norms(expected, axes))
             kept = reached.reshape(-1, *[1] * (distance.ndim - 1))
@@ -148,23 +151,25 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     return results
 
 
-def _expected(
-    claim: Claim, name: str, run: dict[str, Tensor], bindings: dict, crossings: Sequence[_Crossing]
+def _at_jump(
+    claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], bindings: dict, crossing: _Crossing
 ) -> Tensor:
-    """Return the predicted invariant; at a jump, on the branches the run is on."""
-    if not claim.prediction.branches:
-        return evaluate(claim.prediction.invariants[name], bindings)
-    alive, formula = crossings[0].alive_in(run), claim.prediction.branches[name]
+    """Return the predicted invariant, which for instances on a jump is that of the branches the run is on."""
+    on_jump = crossing.near.any(1)
+    alive, formula = crossing.alive_in(run), claim.prediction.branches[name]
+
+    def put_in(branch: Tensor, chosen: Tensor) -> Tensor:
+        return torch.where(chosen.reshape(-1, *[1] * (published.ndim - 1)), branch, published)
+
     if not claim.problem.centred:
-        return evaluate(formula, {**bindings, ALIVE: alive.to(DTYPE)})
+        return put_in(evaluate(formula, {**bindings, ALIVE: alive.to(DTYPE)}), on_jump)
     # The directions of centred classes are alike: with r of them alive the minimiser is that of rank r, a simplex of r + 1.
     ranks = (alive.sum(1) - 1).clamp(min=0)
-    expected = evaluate(formula, {**bindings, ALIVE: (ranks > 0)[:, None].expand_as(alive).to(DTYPE)})
-    for rank in ranks[crossings[0].near.any(1) & (ranks > 0)].unique().tolist():
-        limited = evaluate(formula, {**bindings, R: rank, ALIVE: torch.ones_like(alive, dtype=DTYPE)})
-        chosen = (ranks == rank).reshape(-1, *[1] * (expected.ndim - 1))
-        expected = torch.where(chosen, limited, expected)
-    return expected
+    for rank in ranks[on_jump].unique().tolist():
+        either = torch.full_like(alive, rank > 0, dtype=DTYPE)
+        limited = evaluate(formula, {**bindings, R: max(rank, 1), ALIVE: either})
+        published = put_in(limited, on_jump & (ranks == rank))
+    return published
 
 
 def _norms(batch: Tensor, axes: int) -> Tensor:
