@@ -17,9 +17,12 @@ from numerics.compare import Chain, ChainRun, Measured, compare, measure_starts
 from proofs_check.examine import Examination, chain_failures
 from theory.claim import Claim, Derivation
 from theory.expressions import Formula
+from theory.refutation import Refutation
 
 MOVED = (sp.Rational(21, 20), sp.Rational(1003, 1000))
 """Factors by which a threshold is moved, up and down."""
+UNEVALUABLE = (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError)
+"""What the evaluation of a mutant may raise: it is refuted as well then."""
 ATTACK_STEPS = 300
 """Descent steps on each link of a mutated chain that the ready points did not refute."""
 
@@ -138,6 +141,30 @@ def mutants(claim: Claim, most: int | None = None) -> Iterator[Mutant]:
             yield Mutant(claim, target, f"moved by {float(factor):.3f}", ratio, ratio * factor)
 
 
+def refutation_mutants(claim: Claim, most: int | None = None) -> Iterator[tuple[str, Claim]]:
+    """Yield a refuted claim with one of its loss formulas mutated, and what was done; with ``most`` about so many of each."""
+    replace, refutation, least = dataclasses.replace, claim.refutation, claim.refutation.least
+    formulas = {"published": (refutation.published, lambda e: replace(refutation, published=e))}
+    for number, piece in enumerate(least.pieces):
+        for part in ("convex", "concave", "upper"):
+
+            def of_piece(e: sp.Expr, number: int = number, part: str = part) -> Refutation:
+                pieces = [replace(p, **{part: e}) if i == number else p for i, p in enumerate(least.pieces)]
+                return replace(refutation, least=replace(least, pieces=tuple(pieces)))
+
+            formulas[f"least, {part} part of piece {number + 1}"] = getattr(piece, part), of_piece
+    for number, family in enumerate(refutation.families):
+
+        def of_family(e: sp.Expr, number: int = number) -> Refutation:
+            families = [replace(f, objective=e) if i == number else f for i, f in enumerate(refutation.families)]
+            return replace(refutation, families=tuple(families))
+
+        formulas[family.name] = family.objective, of_family
+    for name, (expression, put) in formulas.items():
+        for change, mutated in mutations(expression, most):
+            yield f"{name}: {change}", replace(claim, refutation=put(mutated))
+
+
 def _threshold_targets(claim: Claim) -> list[str]:
     """Names of the thresholds: the claim's own, and any further one by the invariant that tells of it."""
     return ["threshold" if t.telling is None else f"threshold of {t.telling}" for t in claim.prediction.thresholds]
@@ -182,7 +209,7 @@ class Evidence:
         for facts in self.facts:
             try:
                 failures = judge(mutant, facts)
-            except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            except UNEVALUABLE as error:
                 failures = [f"cannot be evaluated: {error}"]  # such as an entry beyond the last class
             if failures:
                 return failures[0]

@@ -1,5 +1,6 @@
 """The checks can fail: every mutant of every prediction and bound must turn them red, or be equivalent for a stated reason."""
 
+import itertools
 import os
 from collections import Counter
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from proofs_check.examine import Examination, examine, judge
-from proofs_check.mutation import Evidence, mutants
+from proofs_check.mutation import UNEVALUABLE, Evidence, mutants, refutation_mutants
 from proofs_check.strategies import REGIMES, batches
+from proofs_check.test_refuted import HOLDS, MARGINS, REFUTED, departures
 from theory.claim import Claim, registry
 from theory.problem import Instance
 
@@ -112,6 +114,7 @@ def evidence(claim: Claim) -> Evidence:
 
 
 NOT_REFUTED = {claim.id: claim for claim in registry().values() if claim.refutation is None}
+IS_REFUTED = {claim.id: claim for claim in registry().values() if claim.refutation is not None}
 
 
 @pytest.mark.parametrize("claim", NOT_REFUTED.values(), ids=NOT_REFUTED)
@@ -129,3 +132,20 @@ def test_mutants_are_killed(claim, record_property):
     print(f"{claim.id}: {len(tried)} mutants, {len(survivors)} survive")
     assert not unexplained, "\n".join(unexplained)
     assert len(survivors) <= (1 - LEAST_KILLED) * len(tried)
+
+
+def departs(claim: Claim) -> bool:
+    """Tell whether a formula of a refutation is not the loss at some point it stands for."""
+    points = itertools.product(REFUTED + HOLDS, MARGINS)
+    try:
+        return any(any(departures(claim, *sizes, margin)) for sizes, margin in points)
+    except UNEVALUABLE:
+        return True
+
+
+@pytest.mark.parametrize("claim", IS_REFUTED.values(), ids=IS_REFUTED)
+def test_mutants_of_a_refutation_are_killed(claim):
+    assert not departs(claim)
+    tried = list(refutation_mutants(claim, None if os.environ.get(ALL_MUTANTS) else LARGEST_SAMPLE))
+    print(f"{claim.id}: {len(tried)} mutants")
+    assert [name for name, mutant in tried if not departs(mutant)] == []
