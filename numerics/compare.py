@@ -104,6 +104,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     for crossing in crossings:
         if not crossing.jump:
             near = near | crossing.near.any(1)
+    evaluator = Evaluator(bindings)
     deviations: dict[str, list[float]] = {}
     distances: dict[str, list[float]] = {}
     for invariant in claim.problem.invariants:
@@ -111,8 +112,8 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
             continue
         axes = {"matrix": 2, "spectrum": 1, "scalar": 0}[invariant.kind]
         layers = prediction.invariants[invariant.name].axes
-        unit = evaluate(Formula(invariant.unit, layers[: len(layers) - axes]), bindings)
-        published = evaluate(prediction.invariants[invariant.name], bindings)
+        unit = evaluator.evaluate(Formula(invariant.unit, layers[: len(layers) - axes]))
+        published = evaluator.evaluate(prediction.invariants[invariant.name])
         distance, size = torch.zeros_like(unit), torch.zeros_like(unit)
         for run, reached in (
             (measured.best, torch.ones_like(near)),
@@ -120,7 +121,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
         ):
             expected = published
             if prediction.branches and crossings[0].jump:
-                expected = _at_jump(claim, invariant.name, published, run, bindings, crossings[0])
+                expected = _at_jump(claim, invariant.name, published, run, evaluator, crossings[0])
             further = _norms(run[invariant.name] - expected, axes)
             size = torch.maximum(size, _norms(expected, axes))
             kept = reached.reshape(-1, *[1] * (distance.ndim - 1))
@@ -152,7 +153,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
 
 
 def _at_jump(
-    claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], bindings: dict, crossing: _Crossing
+    claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], evaluator: Evaluator, crossing: _Crossing
 ) -> Tensor:
     """Return the predicted invariant, which for instances on a jump is that of the branches the run is on."""
     on_jump = crossing.near.any(1)
@@ -162,12 +163,12 @@ def _at_jump(
         return torch.where(chosen.reshape(-1, *[1] * (published.ndim - 1)), branch, published)
 
     if not claim.problem.centred:
-        return put_in(evaluate(formula, {**bindings, ALIVE: alive.to(DTYPE)}), on_jump)
+        return put_in(evaluator.evaluate(formula, {ALIVE: alive.to(DTYPE)}), on_jump)
     # The directions of centred classes are alike: with r of them alive the minimiser is that of rank r, a simplex of r + 1.
     ranks = (alive.sum(1) - 1).clamp(min=0)
     for rank in ranks[on_jump].unique().tolist():
         either = torch.full_like(alive, rank > 0, dtype=DTYPE)
-        limited = evaluate(formula, {**bindings, R: max(rank, 1), ALIVE: either})
+        limited = evaluate(formula, {**evaluator.fixed, R: max(rank, 1), ALIVE: either})
         published = put_in(limited, on_jump & (ranks == rank))
     return published
 
