@@ -79,6 +79,25 @@ EQUIVALENT = {
         "bound dual bound",
         "Max to its argument -K + 1 + 1/(sqrt(lambda_H)*sqrt(lambda_W)*sqrt(n))",
     ): f"{STILL_A_PROOF}; in one of its places it only lowers a nonnegative factor of the nuclear norm to zero when all collapses",
+    (
+        "ce-imbalanced",
+        "bound nuclear-norm form",
+        "drop last term of the sum over k",
+    ): f"{STILL_A_PROOF}; the smallest singular value enters with a nonnegative factor and vanishes at the minimum, where logits "
+    "sum to zero over the classes",
+    **{
+        (claim_id, "bound minimum over the upper decoder", change): "the two cases meet at this value of a_k"
+        for claim_id, change in (
+            (
+                "hvae-fixed-variances",
+                "log(sigma_1**2 + x[k]) <= log(beta_2*eta_dec**2*sigma_2**2/(beta_1*eta_enc**2)) to StrictLessThan",
+            ),
+            (
+                "hvae-learnable-top-variance",
+                "log(beta_2*eta_dec**2/beta_1) >= log(sigma_1**2 + x[k]) to StrictGreaterThan",
+            ),
+        )
+    },
 }
 """Surviving mutants, each with the reason why it is no wrong theorem. An equivalent mutant always survives, so a second one
 of the same name, elsewhere in the expression, shows as a count above one."""
