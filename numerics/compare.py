@@ -60,7 +60,8 @@ def relative_gap(value: float, predicted: float) -> float:
 class Measured:
     """The invariants of every start, measured once: ``starts[s]`` for the s-th start, ``best`` for the best of each instance.
 
-    ``reached[s]`` tells which instances' lowest value the s-th start reached, [I].
+    ``reached[s]`` tells which instances' lowest value the s-th start reached, [I]. Where a direction may jump to zero, zero
+    counts as one more start.
     """
 
     bindings: dict
@@ -70,19 +71,30 @@ class Measured:
 
 
 def measure_starts(claim: Claim, solution: Solution) -> Measured:
-    """Measure the invariants of all starts of a solution."""
+    """Measure the invariants of all starts of a solution; where a direction may jump to zero, of all factors zero as well."""
     instances = list(solution.instances)
+    bindings = stack_bindings(instances, solution.values.device)
     lowest = solution.best_value()[:, None]
     reached = (solution.values - lowest <= SAME_MINIMUM * lowest.abs()) & (solution.endings == Ending.CONVERGED)
     points = [
         SimpleNamespace(**{name: array[:, start] for name, array in solution.points.items()})
         for start in range(solution.values.shape[1])
     ]
+    reached = list(reached.unbind(1))
+    best = solution.best_point()
+    if any(evaluate(Formula(threshold.jump), bindings).bool().any() for threshold in claim.prediction.thresholds):
+        xp, data = setting(claim.problem, bindings)
+        # Where zero is as good training may find it or not; the bias is as good with it as it was.
+        points.append(
+            SimpleNamespace(**{name: a if name == "b" else torch.zeros_like(a) for name, a in vars(best).items()})
+        )
+        at_zero = claim.problem.loss(xp, points[-1], data, bindings)
+        reached.append((at_zero - lowest[:, 0]).abs() <= SAME_MINIMUM * lowest[:, 0].abs())
     return Measured(
-        stack_bindings(instances, solution.values.device),
-        measure(claim, instances, solution.best_point()),
+        bindings,
+        measure(claim, instances, best),
         tuple(measure(claim, instances, point) for point in points),
-        tuple(reached.unbind(1)),
+        tuple(reached),
     )
 
 
