@@ -15,7 +15,7 @@ from proofs_check.test_refuted import HOLDS, MARGINS, REFUTED, departures
 from theory.claim import Claim, registry
 from theory.problem import Instance
 
-BATCHES = 2
+BATCHES = 3
 BATCH_SIZE = 12
 """Instances of a batch for each threshold, twice as many as the checks train: they cost little more together, and a changed
 exponent shows only on one side of a threshold and of 1."""
