@@ -28,6 +28,10 @@ ALL_MUTANTS = "COLLAPSE_ATLAS_ALL_MUTANTS"
 """Set this environment variable to try every mutant; it takes some minutes a claim."""
 
 STILL_A_PROOF = "the mutated bound is weaker than the original, still above the next, and tight at the minimum: a proof all the same"
+LAST_ONE_ZERO = (
+    f"{STILL_A_PROOF}; the smallest singular value enters with a nonnegative factor and vanishes at the minimum, where the rank is "
+    "below the number of classes: the logits of a sample sum to zero, or the bias takes their mean over the samples"
+)
 
 ZERO_FACTOR = (
     "the changed factor is multiplied by the squared decoder weight ω_k², which vanishes wherever the change shows: where "
@@ -69,22 +73,19 @@ EQUIVALENT = {
             "constant 0 to 1",
         )
     },
-    (
-        "ce-balanced-etf",
-        "bound dual bound",
-        "drop last term of the sum over k",
-    ): f"{STILL_A_PROOF}; the smallest singular value enters with a nonnegative factor and vanishes at the minimum",
+    **{
+        (claim_id, f"bound {bound}", "drop last term of the sum over k"): LAST_ONE_ZERO
+        for claim_id, bound in (
+            ("ce-balanced-etf", "dual bound"),
+            ("ce-imbalanced", "nuclear-norm form"),
+            ("mse-deep-linear-balanced-bias", "centred product"),
+        )
+    },
     (
         "ce-balanced-etf",
         "bound dual bound",
         "Max to its argument -K + 1 + 1/(sqrt(lambda_H)*sqrt(lambda_W)*sqrt(n))",
     ): f"{STILL_A_PROOF}; in one of its places it only lowers a nonnegative factor of the nuclear norm to zero when all collapses",
-    (
-        "ce-imbalanced",
-        "bound nuclear-norm form",
-        "drop last term of the sum over k",
-    ): f"{STILL_A_PROOF}; the smallest singular value enters with a nonnegative factor and vanishes at the minimum, where logits "
-    "sum to zero over the classes",
     **{
         (claim_id, "bound minimum over the upper decoder", change): "the two cases meet at this value of a_k"
         for claim_id, change in (
