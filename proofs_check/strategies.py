@@ -163,7 +163,7 @@ def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int,
     narrow = width(Width(), regime, sizes)
     if not (regime.cut or regime.narrow):
         return st.tuples(st.just(directions), upper_width(2 * directions))
-    smaller = narrow.flatmap(lambda d_1: st.tuples(st.just(d_1), upper_width(d_1 + 2)))
+    smaller = narrow.flatmap(lambda d_1: st.tuples(st.just(d_1), st.integers(1, d_1 + 2)))
     both = st.tuples(narrow, narrow).map(lambda pair: (max(pair), min(pair)))
     return st.one_of(smaller, both, st.tuples(st.just(directions), narrow))
 
