@@ -60,7 +60,8 @@ def relative_gap(value: float, predicted: float) -> float:
 class Measured:
     """The invariants of every start, measured once: ``starts[s]`` for the s-th start, ``best`` for the best of each instance.
 
-    ``reached[s]`` tells which instances' lowest value the s-th start reached, [I].
+    ``reached[s]`` tells which instances' lowest value the s-th start reached, [I]. Where a direction may jump to zero, zero
+    counts as one more start.
     """
 
     bindings: dict
@@ -70,19 +71,30 @@ class Measured:
 
 
 def measure_starts(claim: Claim, solution: Solution) -> Measured:
-    """Measure the invariants of all starts of a solution."""
+    """Measure the invariants of all starts of a solution; where a direction may jump to zero, of all factors zero as well."""
     instances = list(solution.instances)
+    bindings = stack_bindings(instances, solution.values.device)
     lowest = solution.best_value()[:, None]
     reached = (solution.values - lowest <= SAME_MINIMUM * lowest.abs()) & (solution.endings == Ending.CONVERGED)
     points = [
         SimpleNamespace(**{name: array[:, start] for name, array in solution.points.items()})
         for start in range(solution.values.shape[1])
     ]
+    reached = list(reached.unbind(1))
+    best = solution.best_point()
+    if any(evaluate(Formula(threshold.jump), bindings).bool().any() for threshold in claim.prediction.thresholds):
+        xp, data = setting(claim.problem, bindings)
+        # Where zero is as good training may find it or not; the bias is as good with it as it was.
+        points.append(
+            SimpleNamespace(**{name: a if name == "b" else torch.zeros_like(a) for name, a in vars(best).items()})
+        )
+        at_zero = claim.problem.loss(xp, points[-1], data, bindings)
+        reached.append((at_zero - lowest[:, 0]).abs() <= SAME_MINIMUM * lowest[:, 0].abs())
     return Measured(
-        stack_bindings(instances, solution.values.device),
-        measure(claim, instances, solution.best_point()),
+        bindings,
+        measure(claim, instances, best),
         tuple(measure(claim, instances, point) for point in points),
-        tuple(reached.unbind(1)),
+        tuple(reached),
     )
 
 
@@ -104,6 +116,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     for crossing in crossings:
         if not crossing.jump:
             near = near | crossing.near.any(1)
+    evaluator = Evaluator(bindings)
     deviations: dict[str, list[float]] = {}
     distances: dict[str, list[float]] = {}
     for invariant in claim.problem.invariants:
@@ -111,13 +124,16 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
             continue
         axes = {"matrix": 2, "spectrum": 1, "scalar": 0}[invariant.kind]
         layers = prediction.invariants[invariant.name].axes
-        unit = evaluate(Formula(invariant.unit, layers[: len(layers) - axes]), bindings)
+        unit = evaluator.evaluate(Formula(invariant.unit, layers[: len(layers) - axes]))
+        published = evaluator.evaluate(prediction.invariants[invariant.name])
         distance, size = torch.zeros_like(unit), torch.zeros_like(unit)
         for run, reached in (
             (measured.best, torch.ones_like(near)),
             *zip(measured.starts, measured.reached, strict=True),
         ):
-            expected = _expected(claim, invariant.name, run, bindings, crossings)
+            expected = published
+            if prediction.branches and crossings[0].jump:
+                expected = _at_jump(claim, invariant.name, published, run, evaluator, crossings[0])
             further = _norms(run[invariant.name] - expected, axes)
             size = torch.maximum(size, _norms(expected, axes))
             kept = reached.reshape(-1, *[1] * (distance.ndim - 1))
@@ -148,23 +164,25 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     return results
 
 
-def _expected(
-    claim: Claim, name: str, run: dict[str, Tensor], bindings: dict, crossings: Sequence[_Crossing]
+def _at_jump(
+    claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], evaluator: Evaluator, crossing: _Crossing
 ) -> Tensor:
-    """Return the predicted invariant; at a jump, on the branches the run is on."""
-    if not claim.prediction.branches:
-        return evaluate(claim.prediction.invariants[name], bindings)
-    alive, formula = crossings[0].alive_in(run), claim.prediction.branches[name]
+    """Return the predicted invariant, which for instances on a jump is that of the branches the run is on."""
+    on_jump = crossing.near.any(1)
+    alive, formula = crossing.alive_in(run), claim.prediction.branches[name]
+
+    def put_in(branch: Tensor, chosen: Tensor) -> Tensor:
+        return torch.where(chosen.reshape(-1, *[1] * (published.ndim - 1)), branch, published)
+
     if not claim.problem.centred:
-        return evaluate(formula, {**bindings, ALIVE: alive.to(DTYPE)})
+        return put_in(evaluator.evaluate(formula, {ALIVE: alive.to(DTYPE)}), on_jump)
     # The directions of centred classes are alike: with r of them alive the minimiser is that of rank r, a simplex of r + 1.
     ranks = (alive.sum(1) - 1).clamp(min=0)
-    expected = evaluate(formula, {**bindings, ALIVE: (ranks > 0)[:, None].expand_as(alive).to(DTYPE)})
-    for rank in ranks[crossings[0].near.any(1) & (ranks > 0)].unique().tolist():
-        limited = evaluate(formula, {**bindings, R: rank, ALIVE: torch.ones_like(alive, dtype=DTYPE)})
-        chosen = (ranks == rank).reshape(-1, *[1] * (expected.ndim - 1))
-        expected = torch.where(chosen, limited, expected)
-    return expected
+    for rank in ranks[on_jump].unique().tolist():
+        either = torch.full_like(alive, rank > 0, dtype=DTYPE)
+        limited = evaluate(formula, {**evaluator.fixed, R: max(rank, 1), ALIVE: either})
+        published = put_in(limited, on_jump & (ranks == rank))
+    return published
 
 
 def _norms(batch: Tensor, axes: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -17,11 +17,18 @@ from numerics.compare import Chain, ChainRun, Measured, compare, measure_starts
 from proofs_check.examine import Examination, chain_failures
 from theory.claim import Claim, Derivation
 from theory.expressions import Formula
+from theory.refutation import Refutation
 
 MOVED = (sp.Rational(21, 20), sp.Rational(1003, 1000))
 """Factors by which a threshold is moved, up and down."""
+UNEVALUABLE = (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError)
+"""What the evaluation of a mutant may raise: it is refuted as well then."""
 ATTACK_STEPS = 300
 """Descent steps on each link of a mutated chain that the ready points did not refute."""
+
+
+Change = tuple[str, Callable[[], sp.Basic]]
+"""What is done to an expression, and what builds the result."""
 
 
 @dataclass(frozen=True)
@@ -34,60 +41,76 @@ class Mutant:
     original: sp.Basic
     expression: sp.Basic
 
+    @property
+    def name(self) -> tuple[str, str, str]:
+        return self.claim.id, self.target, self.change
+
     def __str__(self) -> str:
-        return f"{self.claim.id}: {self.target}: {self.change}"
+        return ": ".join(self.name)
 
 
-def mutations(expression: sp.Basic) -> Iterator[tuple[str, sp.Basic]]:
-    """Yield every mutation of a tree: constants, signs, factors, terms, Max, conditions, summation limits, parameters."""
+def mutations(expression: sp.Basic, most: int | None = None) -> Iterator[tuple[str, sp.Basic]]:
+    """Yield the mutations of a tree: constants, signs, factors, terms, Max, conditions, summation limits, parameters.
+
+    With ``most`` only about so many of them, evenly spaced over the tree; the others are not even built.
+    """
+    changes = [*_local(expression), *_swaps(expression)]
+    step = max(1, len(changes) // most) if most else 1
     seen = {expression}
-    for change, mutated in itertools.chain(_local(expression), _swaps(expression)):
+    for change, build in changes[::step]:
+        try:
+            mutated = build()
+        except (TypeError, ValueError):
+            continue  # not an expression any more, such as a condition in the place of a number
         if mutated not in seen:
             seen.add(mutated)
             yield change, mutated
 
 
-def _local(e: sp.Basic) -> Iterator[tuple[str, sp.Basic]]:
+def _local(e: sp.Basic) -> Iterator[Change]:
     if e.is_Number:
-        yield f"constant {e} to {e + 1}", e + 1
+        yield f"constant {e} to {e + 1}", lambda: e + 1
         return
     if isinstance(e, sp.Add):
         for term in e.args:
-            yield f"sign of {term}", e - 2 * term
+            yield f"sign of {term}", lambda term=term: e - 2 * term
     if isinstance(e, sp.Mul):
         for factor in e.args:
             if factor != -1:
-                yield f"drop factor {factor}", sp.Mul(*[f for f in e.args if f != factor])
-        yield f"sign of {e}", -e
+                yield f"drop factor {factor}", lambda factor=factor: sp.Mul(*[f for f in e.args if f != factor])
+        yield f"sign of {e}", lambda: -e
     if isinstance(e, sp.Pow):
-        yield f"drop power of {e}", e.base
+        yield f"drop power of {e}", lambda: e.base
     if isinstance(e, (sp.Max, sp.Min)):
         other = sp.Min if isinstance(e, sp.Max) else sp.Max
-        yield f"{e.func.__name__} to {other.__name__}", other(*e.args)
+        yield f"{e.func.__name__} to {other.__name__}", lambda: other(*e.args)
         for argument in e.args:
-            yield f"{e.func.__name__} to its argument {argument}", argument
+            yield f"{e.func.__name__} to its argument {argument}", lambda argument=argument: argument
     if isinstance(e, sp.core.relational.Relational):
         for other in (sp.Gt, sp.Lt):
             if not isinstance(e, other):
-                yield f"{e} to {other.__name__}", other(*e.args)
+                yield f"{e} to {other.__name__}", lambda other=other: other(*e.args)
     if isinstance(e, sp.Sum):
         for limit in e.limits:
             shorter = [(i, a, b - 1) if i == limit[0] else (i, a, b) for i, a, b in e.limits]
-            yield f"drop last term of the sum over {limit[0]}", sp.Sum(e.function, *shorter)
-        for change, mutated in _local(e.function):
-            yield change, sp.Sum(mutated, *e.limits)
+            yield (
+                f"drop last term of the sum over {limit[0]}",
+                lambda shorter=shorter: sp.Sum(e.function, *shorter),
+            )
+        for change, build in _local(e.function):
+            yield change, lambda build=build: sp.Sum(build(), *e.limits)
         return
     if isinstance(e, (sp.Indexed, sp.Symbol, sp.KroneckerDelta)):
         return
     for position, argument in enumerate(e.args):
-        for change, mutated in _local(argument):
-            try:
-                yield change, e.func(*e.args[:position], mutated, *e.args[position + 1 :])
-            except (TypeError, ValueError):
-                continue  # not an expression any more, such as a condition in the place of a number
+        for change, build in _local(argument):
+            yield (
+                change,
+                lambda position=position, build=build: e.func(*e.args[:position], build(), *e.args[position + 1 :]),
+            )
 
 
-def _swaps(e: sp.Basic) -> Iterator[tuple[str, sp.Basic]]:
+def _swaps(e: sp.Basic) -> Iterator[Change]:
     indices = {i for s in e.atoms(sp.Indexed) for i in s.indices} | {
         limit[0] for s in e.atoms(sp.Sum) for limit in s.limits
     }
@@ -95,23 +118,51 @@ def _swaps(e: sp.Basic) -> Iterator[tuple[str, sp.Basic]]:
     symbols = sorted(e.free_symbols - indices - bases - e.atoms(sp.Indexed), key=str)
     # Sizes are left alone: exchanging K and D gives sums beyond the last class, which is no expression to judge.
     for a, b in itertools.combinations([s for s in symbols if isinstance(s, sp.Symbol) and not s.is_integer], 2):
-        yield f"swap {a} and {b}", e.subs({a: b, b: a}, simultaneous=True)
+        yield f"swap {a} and {b}", lambda a=a, b=b: e.subs({a: b, b: a}, simultaneous=True)
 
 
-def mutants(claim: Claim) -> Iterator[Mutant]:
-    """Yield every mutant of a claim: of its value, invariants, threshold and bounds."""
+def mutants(claim: Claim, most: int | None = None) -> Iterator[Mutant]:
+    """Yield the mutants of a claim: of its value, invariants (and their branches at a jump), thresholds and bounds.
+
+    With ``most`` about so many of each.
+    """
     prediction = claim.prediction
     targets = {} if prediction.value is None else {"value": prediction.value.expression}
     targets |= {f"invariant {name}": formula.expression for name, formula in prediction.invariants.items()}
+    targets |= {f"branch {name}": formula.expression for name, formula in prediction.branches.items()}
     thresholds = dict(zip(_threshold_targets(claim), (t.ratio for t in prediction.thresholds), strict=True))
     targets |= thresholds
     targets |= {f"bound {b.name}": b.expression for b in claim.proof.bounds}
     for target, expression in targets.items():
-        for change, mutated in mutations(expression):
+        for change, mutated in mutations(expression, most):
             yield Mutant(claim, target, change, expression, mutated)
     for target, ratio in thresholds.items():
         for factor in (*MOVED, *(1 / m for m in MOVED)):
             yield Mutant(claim, target, f"moved by {float(factor):.3f}", ratio, ratio * factor)
+
+
+def refutation_mutants(claim: Claim, most: int | None = None) -> Iterator[tuple[str, Claim]]:
+    """Yield a refuted claim with one of its loss formulas mutated, and what was done; with ``most`` about so many of each."""
+    replace, refutation, least = dataclasses.replace, claim.refutation, claim.refutation.least
+    formulas = {"published": (refutation.published, lambda e: replace(refutation, published=e))}
+    for number, piece in enumerate(least.pieces):
+        for part in ("convex", "concave", "upper"):
+
+            def of_piece(e: sp.Expr, number: int = number, part: str = part) -> Refutation:
+                pieces = [replace(p, **{part: e}) if i == number else p for i, p in enumerate(least.pieces)]
+                return replace(refutation, least=replace(least, pieces=tuple(pieces)))
+
+            formulas[f"least, {part} part of piece {number + 1}"] = getattr(piece, part), of_piece
+    for number, family in enumerate(refutation.families):
+
+        def of_family(e: sp.Expr, number: int = number) -> Refutation:
+            families = [replace(f, objective=e) if i == number else f for i, f in enumerate(refutation.families)]
+            return replace(refutation, families=tuple(families))
+
+        formulas[family.name] = family.objective, of_family
+    for name, (expression, put) in formulas.items():
+        for change, mutated in mutations(expression, most):
+            yield f"{name}: {change}", replace(claim, refutation=put(mutated))
 
 
 def _threshold_targets(claim: Claim) -> list[str]:
@@ -151,18 +202,18 @@ class Evidence:
         self.claim = claim
         self.facts = [_gather(claim, examination) for examination in examinations]
 
-    def first_failure(self, mutant: Mutant) -> str | None:
-        """Return what the checks say against a mutant, or None when it survives."""
+    def first_failure(self, mutant: Mutant, attack: bool = True) -> str | None:
+        """Return what the checks say against a mutant, or None when it survives; ``attack``: also descend on a bound's slack."""
         of_bound = mutant.target.startswith("bound ")
         judge = self._against_bound if of_bound else self._against_prediction
         for facts in self.facts:
             try:
                 failures = judge(mutant, facts)
-            except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            except UNEVALUABLE as error:
                 failures = [f"cannot be evaluated: {error}"]  # such as an entry beyond the last class
             if failures:
                 return failures[0]
-        return self._attack(mutant) if of_bound else None
+        return self._attack(mutant) if of_bound and attack else None
 
     def _attack(self, mutant: Mutant) -> str | None:
         """Descend on the slack of the links on either side of the mutated bound, and return the violation found, if any."""
@@ -201,7 +252,7 @@ class Evidence:
         claim = mutated_claim(mutant)
         comparisons = compare(claim, facts.examination.solution, facts.measured)
         failures = [failure for c in comparisons for failure in c.failures]
-        if mutant.target == "value":
+        if mutant.target == "value" and not failures:
             for comparison, certificate in zip(comparisons, facts.examination.certificates, strict=True):
                 predicted = predicted_value(claim, comparison.instance)
                 failures += certificate.failures(predicted, comparison.near_threshold)
@@ -219,8 +270,10 @@ def mutated_claim(mutant: Mutant) -> Claim:
         thresholds[position] = dataclasses.replace(thresholds[position], ratio=mutant.expression)
         changed = dataclasses.replace(prediction, thresholds=tuple(thresholds))
     else:
-        name = mutant.target.removeprefix("invariant ")
-        formula = prediction.invariants[name].replace_expression(mutant.expression)
-        changed = dataclasses.replace(prediction, invariants={**prediction.invariants, name: formula})
+        kind, _, name = mutant.target.partition(" ")
+        field = {"invariant": "invariants", "branch": "branches"}[kind]
+        formulas = getattr(prediction, field)
+        formula = formulas[name].replace_expression(mutant.expression)
+        changed = dataclasses.replace(prediction, **{field: {**formulas, name: formula}})
     derivation = Derivation(claim.proof, changed)
     return dataclasses.replace(claim, derive=lambda problem: derivation)

@@ -149,6 +149,11 @@ def widths(draw: st.DrawFn, regime: Regime, sizes: list[int], depth: int) -> tup
     return tuple(draw(st.permutations([narrowest, *(narrowest + more for more in others)])))
 
 
+def upper_width(most: int) -> st.SearchStrategy[int]:
+    """Widths of the upper level; the simplest is not 1, where a missing factor does not show."""
+    return st.sampled_from((2, 1, *range(3, most + 1)))
+
+
 def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int, int]]:
     """Pairs of widths of a regime, the first at most the number of directions, the second below it or above.
 
@@ -157,7 +162,7 @@ def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int,
     directions = sum(sizes)
     narrow = width(Width(), regime, sizes)
     if not (regime.cut or regime.narrow):
-        return st.tuples(st.just(directions), st.integers(1, 2 * directions))
+        return st.tuples(st.just(directions), upper_width(2 * directions))
     smaller = narrow.flatmap(lambda d_1: st.tuples(st.just(d_1), st.integers(1, d_1 + 2)))
     both = st.tuples(narrow, narrow).map(lambda pair: (max(pair), min(pair)))
     return st.one_of(smaller, both, st.tuples(st.just(directions), narrow))

@@ -406,12 +406,11 @@ def derive_simplex_frame(problem: Problem) -> Derivation:
     kinds = {i.name: i.kind for i in problem.invariants}
     alive = sp.Piecewise((1, deep.best.ratio.subs(in_n) > 1), (0, True))
     value = substitute_indexed(total.subs(deep.q, best), ALIVE, alive)
-    prediction = dataclasses.replace(
-        at_kept,
-        value=Formula(value),
-        invariants={name: widened(f, kinds[name]) for name, f in at_kept.invariants.items()},
-        branches={name: widened(f, kinds[name]) for name, f in at_kept.branches.items()},
-    )
+    branches = {name: widened(f, kinds[name]) for name, f in at_kept.branches.items()}
+    invariants = {
+        name: f.replace_expression(substitute_indexed(f.expression, ALIVE, alive)) for name, f in branches.items()
+    }
+    prediction = dataclasses.replace(at_kept, value=Formula(value), invariants=invariants, branches=branches)
 
     residual, s = sp.Symbol("rho", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
     centred, sc = sp.Symbol("rho_c", nonnegative=True), sp.IndexedBase("tau", nonnegative=True)

@@ -10,6 +10,7 @@ and only the penalty knows whether the variance of z_2 is learnable or given.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -406,7 +407,8 @@ class Hierarchy:
         unknowns = {
             x: sp.Piecewise((excess["encoder"], self.both_levels), (excess["encoder_alone"], k <= d_1), (0, True)),
             y: sp.Piecewise((excess["top"], self.both_levels), (0, True)),
-            a: sp.Piecewise((code, self.both_levels), (code_alone, k <= d_1), (floor, True)),
+            # The decoder of the data is zero unless λ > 0, where a lies above its floor.
+            a: sp.Piecewise((sp.Max(off, on), k <= d_2), (off, True)),
         }
         sizes = {self.code: sp.sqrt(x[k]), self.w: sp.sqrt(y[k]), **here}
 
@@ -421,12 +423,13 @@ class Hierarchy:
             self._diagonals({name: entry(e) for name, e in best.items()}, entry(variance)),
             unknowns,
         )
+        everywhere = sp.Piecewise((code, self.both_levels), (code_alone, k <= d_1), (floor, True))
         within = {
             self.a: sp.Piecewise((code, k <= d_2), (code_alone, True)),
             self.y: sp.Piecewise((top, k <= d_2), (kappa_squared, True)) - kappa_squared,
         }
         value = (
-            sum_over(self.data_cost.subs(here).subs(self.a, unknowns[a]), k, D)
+            sum_over(self.data_cost.subs(here).subs(self.a, everywhere), k, D)
             + sum_over(self.code_cost(self.a, self.y).subs(within), k, d_1)
             + d_1 * self.idle
             + d_2 * self.own
@@ -435,7 +438,7 @@ class Hierarchy:
         code_ratio = sp.Piecewise(
             (sp.Max(*(sp.simplify(c / floor) for c in (off, on))), k <= d_2), (sp.simplify(off / floor), True)
         )
-        return point.predict(
+        prediction = point.predict(
             value,
             Threshold(top_ratio, k, D, tuned="beta2", within_rank=self.both_levels, telling="top_decoder_spectrum"),
             Threshold(code_ratio, k, D, tuned="theta", within_rank=k <= d_1),
@@ -451,6 +454,15 @@ class Hierarchy:
             },
             keeps_prior=self.keeps_prior,
         )
+        # Both sizes are positive only where ``on`` is the code: above its floor, and above the critical value.
+        both = {
+            x: sp.Piecewise((sp.Max(0, on - floor), self.both_levels), (0, True)),
+            y: sp.Max(0, tops[1] - kappa_squared),
+        }
+        seen = dataclasses.replace(point, unknowns=both).fill_in(sp.simplify(point.measure(_transported).entry(k, j)))
+        invariants = dict(prediction.invariants)
+        invariants["transported_top_gram"] = invariants["transported_top_gram"].replace_expression(seen)
+        return dataclasses.replace(prediction, invariants=invariants)
 
     def derive(self) -> Derivation:
         """Return proof and prediction."""
@@ -505,7 +517,8 @@ class Hierarchy:
             Bound(
                 "minimum over the upper decoder",
                 separable.total(),
-                r"Each $\omega^2$ is at its minimum for the code it is paired with; at most $\min(d_1, d_2)$ are not zero.",
+                r"Each $\omega^2$ is at its minimum for the code it is paired with; at most $\min(d_1, d_2)$ are not zero, and beyond "
+                "$d_1$ there is no code.",
                 (
                     "the log decoder of the code is convex",
                     "the log decoder of the code is stationary",
@@ -538,11 +551,12 @@ class Hierarchy:
         on = sp.expand((self.on - self.data_cost).subs(in_log))
         floor = sp.log(sigma_1**2)
         meeting = sp.log(self.code_critical)
-        # The constants do not depend on the point: each direction carries an equal share.
-        base = of_data.subs(in_log) + constant / D
+        # What does not depend on the point each direction carries an equal share of: the data that are not encoded, too.
+        beyond = sp.Sum(theta[j] ** 2 / eta_dec**2, (j, d_1 + 1, D))
+        base = of_data.subs(in_log) + (constant + beyond) / d_1
         # Where already the floor lies above the meeting point there is no first piece.
         pieces = (
-            Piece(base + sp.Piecewise((off, k <= d_1), (0, True)), floor, meeting),
-            Piece(base + sp.Piecewise((on, self.both_levels), (off, k <= d_1), (0, True)), sp.Max(floor, meeting)),
+            Piece(base + off, floor, meeting),
+            Piece(base + sp.Piecewise((on, k <= d_2), (off, True)), sp.Max(floor, meeting)),
         )
-        return Separable(pieces, self.ell, k, D, free=k <= d_1, reading=sp.log(a_k))
+        return Separable(pieces, self.ell, k, d_1, free=sp.true, reading=sp.log(a_k))
