@@ -39,4 +39,12 @@ def cells(row: dict[str, Any]) -> list[str]:
     """Return the cells of a row after claim and verdict, as the landing page shows them."""
     share = "–" if row["starts_reached"] is None else f"{100 * row['starts_reached']:.0f} %"
     gaps = [shown_size(row[name]) for name in ("value_gap", "deviation", "certificate_gap")]
-    return [str(row["instances"]), share, *gaps, f"{row['seconds']:.1f}", "yes" if row["passed"] else "**no**"]
+    attacks = [str(row["attacks"]), shown_size(row["least_slack"])]
+    return [
+        str(row["instances"]),
+        share,
+        *gaps,
+        *attacks,
+        f"{row['seconds']:.1f}",
+        "yes" if row["passed"] else "**no**",
+    ]

@@ -42,6 +42,10 @@ HALVINGS = 200
 """Rounds of branch and bound; twenty or so settle a piece, more are needed where a function is nearly flat."""
 RESOLVED = 1e-13
 """An interval whose lower bound comes this close to the least value known, relative, is not halved again."""
+RADII = 16
+"""A bound this many of its own radii below the least value known is as close as balls of this precision get."""
+MOST_INTERVALS = 4000
+"""Intervals of one piece at a time, beyond which branch and bound gives up: it has no bound then, and says so."""
 MARGINS = (1e-13, 1e-11, 1e-9, 1e-7)
 """By how much, relative, a dual point is shrunk below the limit that floating point computed, until it is verified."""
 
@@ -408,13 +412,17 @@ class _PieceInBalls:
             known = min(known, *(highest(self.value(end)) for _, end in halves[::2]))
             intervals = []
             for interval in halves:
-                bound = lowest(self.below(*interval))
-                if bound >= known - RESOLVED * scale:
+                below = self.below(*interval)
+                bound = lowest(below)
+                # Where the function is nothing but what cancels, no interval gets closer than the radius of the balls.
+                if bound >= known - RESOLVED * scale - RADII * float(below.rad()):
                     settled = min(settled, bound)
                 else:
                     intervals.append(interval)
             if not intervals:
                 return Ball(settled)
+            if len(intervals) > MOST_INTERVALS:
+                break
         return Ball("nan")
 
     def stays_above(self, level: Ball) -> bool:
@@ -431,16 +439,22 @@ class _PieceInBalls:
             ]
             if not intervals:
                 return True
+            if len(intervals) > MOST_INTERVALS:
+                break
             intervals = _halved(intervals)
         raise Undecided(f"whether a piece stays above {level.str(15)}")
 
     def rises(self, start: Ball, end: Ball) -> bool:
         """Whether the function is proved to be least at the start of an interval."""
+        if start == end:
+            return True
         chord = (self.concave(end) - self.concave(start)) / (end - start)
         return bool(self.slope(start) + chord >= 0)
 
     def below(self, start: Ball, end: Ball) -> Ball:
         """Enclose a lower bound between two numbers, from a line through either end with the slope of the function there."""
+        if start == end:  # a piece of one point
+            return self.value(start)
         length = end - start
         below_start, below_end = self.concave(start), self.concave(end)
         chord = (below_end - below_start) / length

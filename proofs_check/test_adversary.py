@@ -13,7 +13,7 @@ from proofs_check.strategies import REGIMES, Regime, batches
 from theory.claim import Claim
 from theory.problem import Instance
 
-BUDGET = {"quick": (1, 1, 60), "ci": (3, 1, 100), "thorough": (3, 20, 600)}
+BUDGET = {"quick": (1, 1, 60), "ci": (1, 1, 100), "thorough": (3, 20, 600)}
 """Regimes, batches attacked in each, and descent steps on each link, by profile."""
 INSTANCES = 2
 ATTACKS_ON_A_FALSE_CLAIM = 12

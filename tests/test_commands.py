@@ -141,3 +141,14 @@ def test_interruption_is_clean(delay):
     assert len(err.splitlines()) == 1
     assert err.startswith("interrupted")
     assert out == ""
+
+
+def test_attack(capsys):
+    assert numerics_main(["attack", *VAE, "--starts", "1", "--steps", "3", "--json"]) == 0
+    result = as_json(capsys)
+    assert result["broken"] is None
+    assert result["starts"] > 0
+    assert result["margin"] > -1e-11
+    cells = ["class_counts=1,1,1,1,1,1", "depth=2", "weight_decay=1e-3", "feature_decay=1e-3"]
+    assert numerics_main(["attack", "ce-deep-linear", *cells, "--starts", "2"]) == 1
+    assert "broken: a trained point lies below the claimed minimum" in capsys.readouterr().out

@@ -16,8 +16,8 @@ from theory.claim import Claim, registry
 from theory.problem import Instance
 
 BATCHES = 3
-BATCH_SIZE = 12
-"""Instances of a batch for each threshold, twice as many as the checks train: they cost little more together, and a changed
+BATCH_SIZE = 8
+"""Instances of a batch for each threshold, more than the checks train: they cost little more together, and a changed
 exponent shows only on one side of a threshold and of 1."""
 LEAST_KILLED = 0.95
 LARGEST_POINT = 150
