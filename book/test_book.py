@@ -36,10 +36,11 @@ from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 HTML = Path(__file__).resolve().parent / "_build" / "html"
 CLAIM_PAGES = {f"claims/{claim.id}.html": claim for claim in registry().values()}
+PHASES = "what_the_verdicts_mean.html"
 PAGES = (
     "index.html",
     "how_the_checks_work.html",
-    "what_the_verdicts_mean.html",
+    PHASES,
     "discrepancies.html",
     "add_a_claim.html",
     *CLAIM_PAGES,
@@ -71,7 +72,7 @@ formulas.then(() => done(true), error => done(String(error)));
 """
 DRAWN = """
 return [...document.querySelectorAll(".plotly-graph-div")].map(figure =>
-  figure.querySelectorAll("svg.main-svg .trace, svg.main-svg .trace.bars").length
+  figure.querySelectorAll("svg.main-svg .trace, svg.main-svg .heatmaplayer image").length
   + figure.querySelectorAll(".gl-container canvas").length);
 """
 
@@ -216,7 +217,7 @@ def test_figures_are_drawn(page: OpenPage) -> None:
     figures = page.browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
     claim = CLAIM_PAGES.get(page.name)
     drawn = claim is not None and claim.refutation is None
-    assert len(figures) == (FIGURES + len(sliding(claim)) if drawn else 0)
+    assert len(figures) == (FIGURES + len(sliding(claim)) if drawn else int(page.name == PHASES))
     for scene in page.figures_with(".gl-container canvas"):
         picture = page.browser.execute_async_script(
             "const [figure, done] = arguments;"
@@ -240,15 +241,28 @@ def test_geometry_can_be_turned(page: OpenPage) -> None:
 
 def test_slider_crosses_the_threshold(page: OpenPage) -> None:
     bars = "return Array.from(arguments[0]._fullData[0].y)"
-    for figure in page.figures_with(".slider-container"):
+    for figure in page.figures_with(".slider-container") if page.name in CLAIM_PAGES else ():
         before = page.ask(bars, figure)
-        page.ask(INTO_VIEW, figure)
-        rail = figure.find_element(By.CSS_SELECTOR, ".slider-rail-touch-rect")
-        to_the_end = ActionChains(page.browser, duration=50)
-        to_the_end.move_to_element_with_offset(rail, rail.size["width"] // 2 - 8, 0).click().perform()
+        slide_to_the_end(page, figure)
         after = page.until_changed(bars, figure, before)
         assert min(before) > 0
         assert max(after) == 0
+
+
+def slide_to_the_end(page: OpenPage, figure: WebElement) -> None:
+    page.ask(INTO_VIEW, figure)
+    rail = figure.find_element(By.CSS_SELECTOR, ".slider-rail-touch-rect")
+    to_the_end = ActionChains(page.browser, duration=50)
+    to_the_end.move_to_element_with_offset(rail, rail.size["width"] // 2 - 8, 0).click().perform()
+
+
+def test_slider_chooses_the_decay(page: OpenPage) -> None:
+    shown = "return arguments[0]._fullData.map(trace => trace.visible)"
+    for figure in page.figures_with(".slider-container") if page.name == PHASES else ():
+        before = page.ask(shown, figure)
+        slide_to_the_end(page, figure)
+        assert before == [True, False, False, False]
+        assert page.until_changed(shown, figure, before) == [False, False, False, True]
 
 
 def test_landing_page_has_a_row_for_every_claim(page: OpenPage) -> None:
