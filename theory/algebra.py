@@ -14,6 +14,7 @@ from functools import reduce
 import sympy as sp
 
 from theory import symbols as sym
+from theory.expressions import with_merged_powers
 
 _INNER = sp.Symbol("m", integer=True, positive=True)
 _LAYER = sp.Symbol("i", integer=True, positive=True)
@@ -36,6 +37,14 @@ def sum_over(expression: sp.Expr, index: sp.Symbol, size: sp.Expr) -> sp.Expr:
             return sum_over(inside, index, condition.rhs)  # limits inside a Piecewise never exceed the size
     constant, varying = expression.as_independent(index, as_Add=False)
     return constant * sp.Sum(varying, (index, 1, size))
+
+
+def _tidied(expression: sp.Expr) -> sp.Expr:
+    """Simplify; where only products of powers are added, which are most, by merging the powers, which is much faster."""
+    terms = sp.Add.make_args(expression)
+    if any(base.has(sp.Add) for term in terms for base in term.as_powers_dict()):
+        return sp.simplify(expression)
+    return sp.factor_terms(with_merged_powers(expression))
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class SymbolicMatrix:
         for left, right in self.rank_one:
             factor, vector = sp.sympify(right).as_independent(sym.k, as_Add=False)
             merged[vector] = merged.get(vector, sp.Integer(0)) + factor * left
-        terms = tuple((sp.simplify(left), vector) for vector, left in merged.items())
+        terms = tuple((_tidied(left), vector) for vector, left in merged.items())
         return SymbolicMatrix(self.size, sp.sympify(self.diagonal), tuple(t for t in terms if t[0] != 0 and t[1] != 0))
 
     def entry(self, row: sp.Expr = sym.k, column: sp.Expr = sym.j) -> sp.Expr:
@@ -105,7 +114,7 @@ class SymbolicMatrix:
             for u, v in self.rank_one
             for x, y in other.rank_one
         ]
-        return SymbolicMatrix(self.size, sp.simplify(self.diagonal * other.diagonal), tuple(terms))._collected()
+        return SymbolicMatrix(self.size, _tidied(self.diagonal * other.diagonal), tuple(terms))._collected()
 
     def trace(self) -> sp.Expr:
         """Return Σ_k of the diagonal entries."""

@@ -129,8 +129,7 @@ def equal(left: sp.Expr, right: sp.Expr) -> bool:
             bodies = [(limits, sp.simplify(body)) for limits, body in by_limits.items()]
             difference = rest + sum(_summed(body, limits) for limits, body in bodies)
     difference = _above_least(difference)
-    forms = (sp.expand, with_merged_powers, sp.simplify, _with_split_logarithms)
-    return any(form(difference) == 0 for form in forms) or _with_split_logarithms(with_merged_powers(difference)) == 0
+    return any(form(difference) == 0 for form in _ZERO_FORMS)
 
 
 def _summed(body: sp.Expr, limits: tuple) -> sp.Expr:
@@ -153,5 +152,18 @@ def _with_split_logarithms(expression: sp.Expr) -> sp.Expr:
     return sp.simplify(sp.expand(sp.expand_log(factored)))
 
 
+def _numerator(expression: sp.Expr) -> sp.Expr:
+    return with_merged_powers(sp.fraction(sp.together(expression))[0])
+
+
+_ZERO_FORMS = (
+    sp.expand,
+    with_merged_powers,
+    _numerator,
+    sp.simplify,
+    _with_split_logarithms,
+    lambda e: _with_split_logarithms(with_merged_powers(e)),
+)
+"""Ways of writing a difference in which it may show to be zero, the cheap ones first."""
 _FORMS = (lambda e: e, sp.simplify, sp.factor, lambda e: sp.expand(sp.together(e)), _expanded_fraction)
 """Ways of writing an expression in which its sign may show."""

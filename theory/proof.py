@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -109,14 +109,14 @@ class Convex(Step):
     variable: sp.Symbol
 
     def _curvature(self) -> sp.Expr:
-        return sp.simplify(sp.diff(self.function, self.variable, 2))
+        return sp.diff(self.function, self.variable, 2)
 
     def holds(self) -> bool:
         return provably_positive(self._curvature())
 
     def latex(self) -> str:
         x = sp.latex(self.variable)
-        return rf"\frac{{\partial^2}}{{\partial {x}^2}}\left[{sp.latex(self.function)}\right] = {sp.latex(self._curvature())} > 0"
+        return rf"\frac{{\partial^2}}{{\partial {x}^2}}\left[{sp.latex(self.function)}\right] = {sp.latex(sp.simplify(self._curvature()))} > 0"
 
 
 @dataclass(frozen=True)
@@ -402,10 +402,13 @@ class Prediction:
 
 
 class StepRecorder:
-    """Collects the steps of a proof in the order they are made, each checked as it is recorded."""
+    """Collects the steps of a proof in the order they are made, each checked as it is recorded.
 
-    def __init__(self) -> None:
-        self.steps: list[Step] = []
+    ``steps``: those already recorded, of a part that several proofs share.
+    """
+
+    def __init__(self, steps: Iterable[Step] = ()) -> None:
+        self.steps = list(steps)
 
     def __call__(self, step: Step) -> None:
         """Record a step. Raises StepFailed when it does not hold."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import mpmath
 import sympy as sp
 
-from theory.expressions import provably_nonnegative
+from theory.expressions import provably_nonnegative, provably_positive
 from theory.proof import Convex, Identity, Nonnegative, Stationary, StepFailed, StepRecorder, Vanishes
 
 
@@ -23,6 +23,20 @@ class ScalarMinimum:
     slope: sp.Expr
 
 
+def _only_root(name: str, function: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+    """Return the only real root that the assumptions on the variable allow; raises StepFailed unless there is just one.
+
+    What SymPy would check and simplify on the way is left out: that it is a root, and the only one, are steps of their own.
+    """
+    roots = [root for root in sp.solve(function, variable, check=False, simplify=False) if not root.has(sp.I)]
+    if variable.is_nonnegative:
+        impossible = provably_nonnegative if variable.is_positive else provably_positive
+        roots = [root for root in roots if len(roots) == 1 or not impossible(-root)]
+    if len(roots) != 1:
+        raise StepFailed(f"{name}: expected one root in {variable}, found {roots}")
+    return sp.simplify(roots[0])
+
+
 def stationary_point(record: StepRecorder, name: str, function: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """Return the only stationary point of a convex function of a positive variable and record why it is a minimum.
 
@@ -31,10 +45,7 @@ def stationary_point(record: StepRecorder, name: str, function: sp.Expr, variabl
     record(
         Convex(f"{name} is convex", f"The objective is strictly convex in ${sp.latex(variable)}$.", function, variable)
     )
-    roots = sp.solve(sp.diff(function, variable), variable)
-    if len(roots) != 1:
-        raise StepFailed(f"{name}: expected one stationary point in {variable}, found {roots}")
-    point = sp.simplify(roots[0])
+    point = _only_root(name, sp.diff(function, variable), variable)
     record(
         Stationary(
             f"{name} is stationary",
@@ -68,10 +79,7 @@ def minimise_on_half_line(
             )
         )
         slope = sp.diff(function, variable)
-        roots = sp.solve(sp.simplify(slope.subs(variable, sp.log(x))), x)
-        if len(roots) != 1:
-            raise StepFailed(f"{name}: expected one stationary point in exp({variable}), found {roots}")
-        root = sp.simplify(roots[0])
+        root = _only_root(name, sp.simplify(slope.subs(variable, sp.log(x))), x)
         stationary = sp.log(root)
         point = sp.log(sp.Max(sp.simplify(sp.exp(lower)), root))
         record(
@@ -100,10 +108,7 @@ def threshold_ratio(
     Raises StepFailed when the critical value is not unique or monotonicity is not proved.
     """
     slope = sp.simplify(minimum.slope * weight)
-    roots = sp.solve(slope, quantity)
-    if len(roots) != 1:
-        raise StepFailed(f"{name}: expected one critical value of {quantity}, found {roots}")
-    critical = sp.simplify(roots[0])
+    critical = _only_root(name, slope, quantity)
     record(Vanishes(f"{name} is critical", "The slope at the bound vanishes there.", slope, quantity, critical))
     falling = sp.simplify(-sp.diff(slope, quantity))
     ratio = quantity / critical if provably_nonnegative(falling) else critical / quantity
@@ -189,15 +194,14 @@ def minimise_deep_direction(
         )
     )
     slope = sp.diff(scaled, u)
-    (level,) = sp.solve(slope, kappa)
-    level = sp.powsimp(sp.simplify(level))
+    level = sp.powsimp(_only_root("stationary points", slope, kappa))
     record(
         Vanishes(
             "stationary points", "Where the slope vanishes, $\\kappa$ is this function of $u$.", slope, kappa, level
         )
     )
     rises = sp.simplify(sp.diff(level, u) * u / level * (1 - u))
-    (fold,) = sp.solve(rises, u)
+    fold = _only_root("the fold", rises, u)
     record(Vanishes("the fold", "There the function is stationary, and two stationary points merge.", rises, u, fold))
     record(
         Nonnegative(
@@ -215,7 +219,7 @@ def minimise_deep_direction(
         )
     )
     gain = sp.factor(sp.simplify(sp.powsimp(sp.expand(scaled.subs(kappa, level) - scaled.subs(u, 0).subs(kappa, 0)))))
-    (jump,) = [root for root in sp.solve(gain, u) if root != 0]
+    jump = _only_root("the jump", gain, u)
     record(Vanishes("the jump", "There the stationary point is worth as much as zero: both are global.", gain, u, jump))
     record(
         Nonnegative(

@@ -9,6 +9,7 @@ bias b. With ℓ the cross-entropy, or ½‖z − e_y‖², the objective is
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,12 +46,13 @@ from theory.proof import (
     Proof,
     Separable,
     Statistic,
+    Step,
     StepRecorder,
     StructuredPoint,
     SumOfSquares,
     Threshold,
 )
-from theory.scalar import minimise_deep_direction
+from theory.scalar import DeepMinimum, minimise_deep_direction
 from theory.symbols import (
     K,
     M,
@@ -248,11 +250,20 @@ class DeepDirections:
     value ``q``.
     """
 
+    count, q = positive("n"), positive("q")
+
     def __init__(self) -> None:
-        self.record = StepRecorder()
-        self.count, self.q = positive("n"), positive("q")
-        self.best = minimise_deep_direction(self.record, self.count, N, decay_product, M, self.q)
-        record_balanced_factors(self.record)
+        steps, self.best = self._one_direction()
+        self.record = StepRecorder(steps)
+
+    @classmethod
+    @cache
+    def _one_direction(cls) -> tuple[list[Step], DeepMinimum]:
+        """Minimise one direction, once for all claims."""
+        record = StepRecorder()
+        best = minimise_deep_direction(record, cls.count, N, decay_product, M, cls.q)
+        record_balanced_factors(record)
+        return record.steps, best
 
     def minimum(self, samples: sp.Expr, index: sp.Expr) -> sp.Expr:
         """Return the predicted singular value of the direction with that many samples."""
