@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from numerics.arrays import evaluate, stack_bindings
+from numerics.arrays import evaluate, points_of, stack_bindings
 from numerics.certificates import Certificate
 from numerics.compare import Comparison, compare
 from numerics.crossing import tuned_to
@@ -202,7 +202,8 @@ class TrainedExample:
     @property
     def point(self) -> SimpleNamespace:
         """The best point, variables as [rows, columns]."""
-        return SimpleNamespace(**{name: array[0] for name, array in vars(self.solution.best_point()).items()})
+        (point,) = points_of(self.solution.best_point())
+        return point
 
     def measured(self) -> dict[str, torch.Tensor]:
         """Return the invariants of the best point."""

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.arrays import DTYPE, evaluate, stack_bindings
+from numerics.arrays import DTYPE, evaluate, points_of, stack_bindings
 from numerics.balls import ball_bindings, highest
 from numerics.certificates import predicted_value, separable_bound, value_at
 from numerics.compare import Chain
@@ -241,16 +241,15 @@ def _at_link(
 def _at_value(claim: Claim, instances: Sequence[Instance], seed: int) -> tuple[float, Violation | None]:
     """Train, and hold the lowest point against the predicted value or the published structure, in balls."""
     solution = minimise(claim.problem, instances, 1, seed)
-    points = vars(solution.best_point())
     least, violation = math.inf, None
-    for number, instance in enumerate(instances):
+    for instance, point in zip(instances, points_of(solution.best_point()), strict=True):
         if claim.refutation is not None:
             level = separable_bound(claim.refutation.least, ball_bindings(claim.problem, instance))
         else:
             level = predicted_value(claim, instance)
         if level is None:
             continue
-        value = value_at(claim.problem, instance, SimpleNamespace(**{name: a[number] for name, a in points.items()}))
+        value = value_at(claim.problem, instance, point)
         margin = highest((value - level) / abs(level))
         if margin < least:
             least = margin

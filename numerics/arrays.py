@@ -24,6 +24,13 @@ SHRINKAGE_HALVINGS = 60
 """Halvings of a bracket of length 1: down to neighbouring numbers."""
 
 
+def points_of(batch: SimpleNamespace) -> list[SimpleNamespace]:
+    """Return the points of a batch (variables [instances, rows, columns]), one an instance, on the CPU."""
+    arrays = {name: array.detach().cpu() for name, array in vars(batch).items()}
+    size = len(next(iter(arrays.values())))
+    return [SimpleNamespace(**{name: array[number] for name, array in arrays.items()}) for number in range(size)]
+
+
 class TorchArrays:
     """The namespace of ``theory.algebra.SymbolicArrays`` on tensors with leading batch axes; one column a sample."""
 

@@ -10,14 +10,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import sympy as sp
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.arrays import DTYPE, setting, shared, stack_bindings
+from numerics.arrays import DTYPE, points_of, setting, shared, stack_bindings
 from numerics.balls import (
     Ball,
     BallArrays,
@@ -51,20 +51,19 @@ MARGINS = (1e-13, 1e-11, 1e-9, 1e-7)
 
 
 @dataclass(frozen=True)
-class Certificate:
-    """lower ≤ global minimum ≤ upper, as balls; ``method`` says which bound was the best one.
+class Enclosure:
+    """The loss at a trained point, and a lower bound of something, as balls.
 
-    ``rigorous``: no floating-point result is trusted in either bound.
+    ``rigorous``: no floating-point result is trusted in either.
     """
 
     upper_ball: Ball
     lower_ball: Ball
-    method: str
-    rigorous: bool = True
+    rigorous: ClassVar[bool] = True
 
     @property
     def upper(self) -> float:
-        """A double not below the upper bound."""
+        """A double not below the loss at the point."""
         return highest(self.upper_ball)
 
     @property
@@ -81,6 +80,13 @@ class Certificate:
     def gap(self) -> float:
         """A double not below the relative gap."""
         return highest(self.gap_ball)
+
+
+@dataclass(frozen=True)
+class Certificate(Enclosure):
+    """lower ≤ global minimum ≤ upper; ``method`` says which bound was the best one."""
+
+    method: str
 
     def failures(self, predicted: Ball | None, near_threshold: bool) -> list[str]:
         """Return what is wrong: a gap that does not close, bounds in the wrong order, or a prediction outside them."""
@@ -102,14 +108,11 @@ def certify(claim: Claim, instances: Sequence[Instance], points: SimpleNamespace
 
     The point is taken as the doubles it consists of, exactly. Raises ParameterError when no bound applies to the claim.
     """
-    points = SimpleNamespace(**{name: a.to("cpu", DTYPE) for name, a in vars(points).items()})
     certificates = []
-    for number, instance in enumerate(instances):
-        point = SimpleNamespace(**{name: a[number] for name, a in vars(points).items()})
-        bindings = ball_bindings(claim.problem, instance)
+    for instance, point in zip(instances, points_of(points), strict=True):
         bounds = problem_bounds(claim.problem, instance, point)
         if claim.proof.separable is not None:
-            bounds["separable"] = separable_bound(claim.proof.separable, bindings)
+            bounds["separable"] = separable_bound(claim.proof.separable, ball_bindings(claim.problem, instance))
         bounds = {method: bound for method, bound in bounds.items() if bound.is_finite()}
         if not bounds:
             raise ParameterError(f"claim: {claim.id!r} is not allowed; no certificate applies to its problem yet")

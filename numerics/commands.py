@@ -129,19 +129,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("id")
     shared.add_argument("parameters", nargs="*", metavar="name=value")
-    shared.add_argument("--starts", default="8", help="random starts (default 8)")
     shared.add_argument("--seed", default="0", help="seed of the random starts (default 0)")
-    shared.add_argument("--device", default="auto", help="cpu, cuda or auto (default)")
     shared.add_argument("--json", action="store_true", help="print JSON")
-    commands.add_parser("train", parents=[shared], help="minimise from random starts and compare with the prediction")
-    commands.add_parser("certify", parents=[shared], help="train, then bound the global minimum from below")
-    attacked = commands.add_parser("attack", help="look for a point that breaks the claim")
-    attacked.add_argument("id")
-    attacked.add_argument("parameters", nargs="*", metavar="name=value")
+    for name, does in (
+        ("train", "minimise from random starts and compare with the prediction"),
+        ("certify", "train, then bound the global minimum from below"),
+    ):
+        trained = commands.add_parser(name, parents=[shared], help=does)
+        trained.add_argument("--starts", default="8", help="random starts (default 8)")
+        trained.add_argument("--device", default="auto", help="cpu, cuda or auto (default)")
+    attacked = commands.add_parser("attack", parents=[shared], help="look for a point that breaks the claim")
     attacked.add_argument("--starts", default="4", help="random starts for each link (default 4)")
     attacked.add_argument("--steps", default="300", help="descent steps from each (default 300)")
-    attacked.add_argument("--seed", default="0", help="seed of the random starts (default 0)")
-    attacked.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     options.starts = _whole_number("starts", options.starts, least=1)
     options.seed = _whole_number("seed", options.seed, least=0)

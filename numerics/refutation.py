@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import sympy as sp
@@ -11,9 +10,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.arrays import DTYPE, ROUNDED_AWAY, TorchArrays, evaluate, stack_bindings
-from numerics.balls import Ball, ball_bindings, highest, lowest
-from numerics.certificates import separable_bound, value_at
+from numerics.arrays import DTYPE, ROUNDED_AWAY, TorchArrays, evaluate, points_of, stack_bindings
+from numerics.balls import ball_bindings
+from numerics.certificates import Enclosure, separable_bound, value_at
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.problem import Instance
@@ -21,33 +20,8 @@ from theory.refutation import Refutation
 from theory.symbols import K, M, decay_product, feature_decay, layer_decay, n
 
 
-@dataclass(frozen=True)
-class Counterexample:
-    """``upper_ball``: the loss at a trained point; ``lower_ball``: below the loss at every point of the published structure."""
-
-    upper_ball: Ball
-    lower_ball: Ball
-    rigorous: bool = True
-
-    @property
-    def upper(self) -> float:
-        """A double not below the loss at the point."""
-        return highest(self.upper_ball)
-
-    @property
-    def lower(self) -> float:
-        """A double not above the bound on the published structure."""
-        return lowest(self.lower_ball)
-
-    @property
-    def gap_ball(self) -> Ball:
-        """(upper − lower) / |lower|: negative where the point beats the published structure."""
-        return (self.upper_ball - self.lower_ball) / abs(self.lower_ball)
-
-    @property
-    def gap(self) -> float:
-        """A double not below the relative gap."""
-        return highest(self.gap_ball)
+class Counterexample(Enclosure):
+    """A trained point, and a bound below the loss at every point of the published structure: a negative gap refutes."""
 
     @property
     def refutes(self) -> bool:
@@ -59,13 +33,12 @@ def hold_against_published(
     claim: Claim, instances: Sequence[Instance], points: SimpleNamespace
 ) -> list[Counterexample]:
     """Compare trained points (variables [instances, rows, columns]) with the best of the published structure."""
-    points = SimpleNamespace(**{name: a.to("cpu", DTYPE) for name, a in vars(points).items()})
     return [
         Counterexample(
-            value_at(claim.problem, instance, SimpleNamespace(**{name: a[i] for name, a in vars(points).items()})),
+            value_at(claim.problem, instance, point),
             separable_bound(claim.refutation.least, ball_bindings(claim.problem, instance)),
         )
-        for i, instance in enumerate(instances)
+        for instance, point in zip(instances, points_of(points), strict=True)
     ]
 
 

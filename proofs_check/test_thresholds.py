@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
+from numerics.arrays import points_of
 from numerics.balls import ball_bindings
 from numerics.certificates import certify, start_is_least, value_at
 from numerics.crossing import tuned_to
@@ -32,10 +33,7 @@ def zero_is_optimal(claim: Claim, instance: Instance, direction: int) -> bool:
         return start_is_least(claim.proof.separable, ball_bindings(claim.problem, instance), direction)
     trained = minimise(claim.problem, [instance], STARTS).best_point()
     zero = SimpleNamespace(**{name: torch.zeros_like(a) for name, a in vars(trained).items()})
-    there, here = (
-        value_at(claim.problem, instance, SimpleNamespace(**{name: a[0] for name, a in vars(point).items()}))
-        for point in (zero, trained)
-    )
+    there, here = (value_at(claim.problem, instance, point) for batch in (zero, trained) for point in points_of(batch))
     if here < there:
         return False
     (certificate,) = certify(claim, [instance], zero)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import Phase, settings
 
 from numerics.adversary import random_point
+from numerics.arrays import points_of
 from numerics.balls import Ball, ball_bindings
 from numerics.certificates import Certificate, certify, predicted_value, problem_bounds, separable_bound, value_at
 from numerics.optimise import minimise
@@ -22,10 +23,6 @@ WRONG_BY = 1e-6
 COUNTS = [(5, 5, 5), (20, 10, 5, 5), (50, 3, 1), (1, 1), (100, 1)]
 
 
-def first(point):
-    return SimpleNamespace(**{name: array[0] for name, array in vars(point).items()})
-
-
 @pytest.mark.parametrize("counts", COUNTS)
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("fit", [CROSS_ENTROPY, MSE])
@@ -36,7 +33,7 @@ def test_dual_bound_meets_training_for_any_class_counts(fit, bias, counts):
         class_counts=counts, widths=len(counts) + 1, weight_decay=0.01, feature_decay=0.002, bias=bias
     )
     solution = minimise(problem, [instance], starts=3)
-    point = first(solution.best_point())
+    (point,) = points_of(solution.best_point())
     certificate = Certificate(
         value_at(problem, instance, point), problem_bounds(problem, instance, point)["dual"], "dual"
     )
@@ -71,7 +68,8 @@ def test_lower_bounds_stay_below_the_minimum_from_any_point(claim_id, scale):
         for name, array in vars(best).items():
             noisy = array + scale * torch.randn(array.shape, generator=generator, dtype=array.dtype)
             moved[name] = noisy.abs() if name == "H" else noisy
-        for method, lower in problem_bounds(claim.problem, instance, first(SimpleNamespace(**moved))).items():
+        (point,) = points_of(SimpleNamespace(**moved))
+        for method, lower in problem_bounds(claim.problem, instance, point).items():
             assert lower < minimum or not lower.is_finite(), method
 
 
