@@ -159,7 +159,8 @@ class OpenPage:
         return self.ask(script, figure)
 
 
-@pytest.fixture(scope="module", params=PAGES)
+# All tests of a page go to one process, which opens it once.
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in PAGES])
 def page(request: pytest.FixtureRequest, browser: WebDriver, address: str) -> OpenPage:
     """Open a page once for all its tests; its formulas are set and its figures drawn."""
     browser.get("about:blank")

@@ -126,16 +126,20 @@ def test_interruption_is_clean(delay):
         "weight_decay=1e-6",
         "feature_decay=1e-6",
     ]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "numerics", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ},
-    )
-    time.sleep(delay)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+        # Whoever started the tests in the background made them deaf to Ctrl-C, and a child inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "Traceback" not in err
     assert len(err.splitlines()) == 1

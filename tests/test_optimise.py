@@ -22,9 +22,9 @@ def test_reference_configuration_is_trained_fast_and_exactly():
     minimise(claim.problem, [instance], starts=1, max_iterations=2)  # first use of torch's kernels
     seconds = []
     for seed in range(3):
-        began = time.perf_counter()
+        began = time.process_time()  # one thread: what it takes where nothing else runs beside it
         solution = minimise(claim.problem, [instance], starts=1, seed=seed)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
         (comparison,) = compare(claim, solution)
         assert comparison.failures == ()
         assert abs(comparison.gap) <= 1e-10
