@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -44,6 +44,10 @@ class Mutant:
     @property
     def name(self) -> tuple[str, str, str]:
         return self.claim.id, self.target, self.change
+
+    @property
+    def of_bound(self) -> bool:
+        return self.target.startswith("bound ")
 
     def __str__(self) -> str:
         return ": ".join(self.name)
@@ -196,27 +200,23 @@ def _gather(claim: Claim, examination: Examination) -> _Facts:
 
 
 class Evidence:
-    """Trained batches of a claim with its chain already run at all their points, on which mutants are judged."""
+    """A trained batch of a claim with its chain already run at all its points, on which mutants are judged."""
 
-    def __init__(self, claim: Claim, examinations: Sequence[Examination]) -> None:
+    def __init__(self, claim: Claim, examination: Examination) -> None:
         self.claim = claim
-        self.facts = [_gather(claim, examination) for examination in examinations]
+        self.facts = _gather(claim, examination)
 
-    def first_failure(self, mutant: Mutant, attack: bool = True) -> str | None:
-        """Return what the checks say against a mutant, or None when it survives; ``attack``: also descend on a bound's slack."""
-        of_bound = mutant.target.startswith("bound ")
-        judge = self._against_bound if of_bound else self._against_prediction
-        for facts in self.facts:
-            try:
-                failures = judge(mutant, facts)
-            except UNEVALUABLE as error:
-                failures = [f"cannot be evaluated: {error}"]  # such as an entry beyond the last class
-            if failures:
-                return failures[0]
-        return self._attack(mutant) if of_bound and attack else None
+    def first_failure(self, mutant: Mutant) -> str | None:
+        """Return what the checks say against a mutant, or None when it survives."""
+        judge = self._against_bound if mutant.of_bound else self._against_prediction
+        try:
+            failures = judge(mutant, self.facts)
+        except UNEVALUABLE as error:
+            return f"cannot be evaluated: {error}"  # such as an entry beyond the last class
+        return failures[0] if failures else None
 
-    def _attack(self, mutant: Mutant) -> str | None:
-        """Descend on the slack of the links on either side of the mutated bound, and return the violation found, if any."""
+    def attack(self, mutant: Mutant) -> str | None:
+        """Descend on the slack of the links on either side of a mutated bound, and return the violation found, if any."""
         bounds = self.claim.proof.bounds
         changed = self._row(mutant) - 1
         mutated = (
@@ -228,13 +228,12 @@ class Evidence:
         claim = dataclasses.replace(self.claim, derive=lambda problem: derivation)
         links = [link for link in (changed, changed + 1) if link < len(bounds)]
         generator = torch.Generator().manual_seed(0)
-        for facts in self.facts:
-            instances = facts.examination.instances
-            chain = Chain(claim, instances)
-            for point in tight_points(claim, instances, generator, ATTACK_STEPS, links):
-                violations = chain.run(point).violations()
-                if violations:
-                    return violations[0]
+        instances = self.facts.examination.instances
+        chain = Chain(claim, instances)
+        for point in tight_points(claim, instances, generator, ATTACK_STEPS, links):
+            violations = chain.run(point).violations()
+            if violations:
+                return violations[0]
         return None
 
     def _row(self, mutant: Mutant) -> int:

@@ -1,7 +1,6 @@
 """The command lines: formats, exit codes, and interruption."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
