@@ -1,19 +1,23 @@
-"""``python -m book.build``: write one page for each claim, then build the book with warnings as errors."""
+"""``python -m book.build [--claims FILE]``: write one page for each claim, then build the book with warnings as errors."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import plotly
 import yaml
 
 from book import render
-from theory.claim import registry
+from theory.arguments import claims_option
+from theory.claim import add_files, registry
+from theory.entry import run
 
 BOOK = Path(__file__).resolve().parent
 SOURCE = BOOK / "_build" / "source"
@@ -70,7 +74,11 @@ def build_html() -> int:
     )
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m book.build", description="The book, strictly built.", parents=[claims_option()]
+    )
+    add_files(parser.parse_args(arguments).claims)
     began = time.perf_counter()
     write_source()
     status = build_html()
@@ -82,4 +90,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -20,7 +20,7 @@ import theory.problem
 from book.examples import noun, sliding
 from book.formulas import abbreviated, displayed
 from book.verdicts import cells, verdict_tables
-from theory.claim import Claim, Derivation, Source, Verdict, registry
+from theory.claim import Claim, Derivation, Source, Verdict, places, registry
 from theory.expressions import Formula
 from theory.problem import Domain, Invariant, Parameter, Problem, Variable
 from theory.proof import Bound, Identity, Lemma, Prediction, Proof, Separable, Statistic, Step, Threshold
@@ -63,8 +63,9 @@ def page(template: str, **values: Any) -> str:
 
 
 def family(claim: Claim) -> str:
-    """Return the family of a claim, from the package its file lies in."""
-    return claim.derive.__module__.split(".")[-2].replace("_", " ").capitalize()
+    """Return the family of a claim, from the package its file lies in; claims from elsewhere are a family of their own."""
+    place, _ = places()[claim.id]
+    return place.split(".")[-2].replace("_", " ").capitalize() if place.startswith("theory.") else "Claims of your own"
 
 
 def badge(verdict: Verdict | str) -> str:

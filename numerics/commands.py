@@ -16,8 +16,8 @@ from numerics.optimise import Ending, Solution, choose_device
 from numerics.refutation import hold_against_published, status
 from numerics.tolerances import CERTIFICATE_GAP
 from numerics.training import Training, train
-from theory.arguments import parse_assignments, print_json, shown_parameters
-from theory.claim import Claim, find
+from theory.arguments import claims_option, parse_assignments, print_json, shown_parameters
+from theory.claim import Claim, add_files, find
 from theory.entry import CHECK_FAILED, DONE, INTERRUPTED
 from theory.errors import ParameterError
 from theory.problem import Instance
@@ -126,7 +126,7 @@ def _attack(claim: Claim, instance: Instance, options: argparse.Namespace) -> in
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m numerics", description="Training and certificates for claims.")
     commands = parser.add_subparsers(dest="command", required=True)
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = argparse.ArgumentParser(add_help=False, parents=[claims_option()])
     shared.add_argument("id")
     shared.add_argument("parameters", nargs="*", metavar="name=value")
     shared.add_argument("--seed", default="0", help="seed of the random starts (default 0)")
@@ -144,6 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     options.starts = _whole_number("starts", options.starts, least=1)
     options.seed = _whole_number("seed", options.seed, least=0)
+    add_files(options.claims)
     claim = find(options.id)
     instance = claim.problem.instance(**parse_assignments(options.parameters, claim.problem.data_view))
     if options.command == "attack":

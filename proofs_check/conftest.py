@@ -12,7 +12,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from numerics.optimise import choose_device
 from proofs_check.report import Ledger, write_table
-from theory.claim import find, registry
+from theory.claim import add_files, find, registry
 from theory.errors import ParameterError
 
 BATCHES = {"quick": 1, "ci": 2, "thorough": 60}
@@ -35,12 +35,15 @@ settings.load_profile("quick")
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("theorem checks")
     group.addoption("--device", default="cpu", help="where to train: cpu (default), cuda or auto")
+    group.addoption("--claims", action="append", default=[], metavar="FILE", help="a file with a claim of your own")
     group.addoption("--table", type=Path, default=None, help="also write the closing table to this JSON file")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     try:
         choose_device(config.getoption("--device"))
+        add_files(config.getoption("--claims"))
+        registry()
     except ParameterError as error:
         raise pytest.UsageError(str(error)) from None
     if config.getoption("--hypothesis-profile") not in (None, *BATCHES):

@@ -1,4 +1,4 @@
-"""``python -m theory list | show ID | predict ID name=value …  [--json]``"""
+"""``python -m theory list | show ID | predict ID name=value … [--json]``, and ``new ID --like ID [--out DIR]``."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -55,6 +56,15 @@ def shown_parameters(claim: Claim, instance: Instance) -> dict[str, Any]:
         if isinstance(parameter.domain, RealMatrix):
             values[parameter.name] = instance.rows_in_user_order(values[parameter.name])
     return values
+
+
+def claims_option() -> argparse.ArgumentParser:
+    """Return a parent parser with the option that takes up claims of one's own."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--claims", action="append", default=[], metavar="FILE", help="a file with a claim of your own (repeatable)"
+    )
+    return parser
 
 
 def print_json(result: Any) -> None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import itertools
 import pkgutil
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, cached_property
+from pathlib import Path
 
 import sympy as sp
 
-from theory.errors import ParameterError
-from theory.problem import Problem
+from theory import sources
+from theory.errors import CheckFailed, ParameterError
+from theory.problem import Problem, reject
 from theory.proof import Prediction, Proof
 from theory.refutation import Refutation
+
+ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class Verdict(StrEnum):
@@ -51,8 +58,9 @@ class Claim:
     """For this problem, at all parameters of its domain, every global minimiser has the predicted structure.
 
     ``statement`` is Markdown for the book; ``{name}`` in it stands for the LaTeX of a named result of the derivation, so
-    that no formula is written twice. ``derive`` goes from the problem to proof and prediction. ``refutation`` says why and
-    where the claim is false as published; the prediction is then what is left of it.
+    that no formula is written twice. ``derive`` goes from the problem to proof and prediction; without it the claim is the
+    question what the minimisers are, and its verdict OPEN. ``refutation`` says why and where the claim is false as published;
+    the prediction is then what is left of it. Raises ParameterError for an id that is no name, or a verdict without a proof.
     """
 
     id: str
@@ -61,13 +69,29 @@ class Claim:
     verdict: Verdict
     statement: str
     problem: Problem
-    derive: Callable[[Problem], Derivation]
+    derive: Callable[[Problem], Derivation] | None = None
     refutation: Refutation | None = None
+
+    def __post_init__(self) -> None:
+        if not ID.fullmatch(self.id):
+            raise reject("id", self.id, "lower-case words and numbers joined by hyphens, such as my-setting")
+        if self.derive is None and self.verdict is not Verdict.OPEN:
+            raise reject("verdict", self.verdict, f"{Verdict.OPEN} for a claim without a derivation")
 
     @cached_property
     def derivation(self) -> Derivation:
-        """The derivation, made once. Raises StepFailed when a step does not hold."""
-        return self.derive(self.problem)
+        """The derivation, made once.
+
+        Raises StepFailed when a step does not hold, and ParameterError, with the line of the file, when it does not run.
+        """
+        if self.derive is None:
+            return Derivation(Proof((), (), (), ()), Prediction(None, {}, ()))
+        try:
+            return self.derive(self.problem)
+        except CheckFailed:
+            raise
+        except Exception as error:
+            raise ParameterError(f"{self.id}: {sources.located(error, inspect.getfile(self.derive))}") from error
 
     @property
     def proof(self) -> Proof:
@@ -82,20 +106,41 @@ class Claim:
         return self.statement.format(**{name: sp.latex(e) for name, e in self.prediction.named.items()})
 
 
-@cache
-def registry() -> dict[str, Claim]:
-    """Return all claims by id, found as the ``CLAIM`` of each module of the claim packages."""
-    claims: dict[str, Claim] = {}
+def _own() -> Iterator[tuple[str, Claim]]:
+    """Yield the ``CLAIM`` of each module of the claim packages, and the module's name."""
     for package_name in ("theory.neural_collapse", "theory.posterior_collapse"):
         package = importlib.import_module(package_name)
         for info in pkgutil.iter_modules(package.__path__):
-            claim = getattr(importlib.import_module(f"{package_name}.{info.name}"), "CLAIM", None)
-            if claim is None:
-                continue
-            if claim.id in claims:
-                raise ValueError(f"two claims share the id {claim.id!r}")
-            claims[claim.id] = claim
-    return dict(sorted(claims.items()))
+            module = f"{package_name}.{info.name}"
+            if claim := getattr(importlib.import_module(module), "CLAIM", None):
+                yield module, claim
+
+
+@cache
+def places() -> dict[str, tuple[str, Claim]]:
+    """Return all claims by id, each with the module or file it comes from.
+
+    Raises ParameterError when a file or package does not give a claim, or one whose id is taken.
+    """
+    found: dict[str, tuple[str, Claim]] = {}
+    for place, claim in itertools.chain(_own(), sources.from_packages(), sources.from_files()):
+        if not isinstance(claim, Claim):
+            raise ParameterError(f"claims: {place} defines no claim; it has to end in CLAIM = Claim(…)")
+        if claim.id in found:
+            raise ParameterError(f"claims: {place}: the id {claim.id!r} is taken, by {found[claim.id][0]}")
+        found[claim.id] = place, claim
+    return dict(sorted(found.items()))
+
+
+def registry() -> dict[str, Claim]:
+    """Return all claims by id: those of this suite, of installed packages, and of the files that ``add_files`` was given."""
+    return {claim_id: claim for claim_id, (_, claim) in places().items()}
+
+
+def add_files(paths: Sequence[str | Path]) -> None:
+    """Take up the claims of these files, here and in the processes that are started from here."""
+    sources.add_files(paths)
+    places.cache_clear()
 
 
 def find(claim_id: str) -> Claim:

@@ -1,17 +1,19 @@
-"""The commands behind ``python -m theory``: list, show and predict."""
+"""The commands behind ``python -m theory``: list, show, predict and new."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import sympy as sp
 
-from theory.arguments import parse_assignments, print_json, shown_parameters
-from theory.claim import Claim, find, registry
+from theory.arguments import claims_option, parse_assignments, print_json, shown_parameters
+from theory.claim import Claim, add_files, find, registry
 from theory.entry import DONE
 from theory.expressions import evaluate_exactly, to_numbers
 from theory.problem import REQUIRED, Instance
+from theory.starting import write_starting_file
 
 
 def predict(claim: Claim, instance: Instance) -> dict:
@@ -125,7 +127,8 @@ def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m theory", description="Claims, their derivations and predictions.")
     commands = parser.add_subparsers(dest="command", required=True)
-    shared = argparse.ArgumentParser(add_help=False)
+    claims = claims_option()
+    shared = argparse.ArgumentParser(add_help=False, parents=[claims])
     shared.add_argument("--json", action="store_true", help="print JSON")
     commands.add_parser("list", parents=[shared], help="all claims with their verdicts")
     show = commands.add_parser("show", parents=[shared], help="statement, derivation and chain of a claim")
@@ -133,7 +136,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     predicted = commands.add_parser("predict", parents=[shared], help="the predicted minimum at concrete parameters")
     predicted.add_argument("id")
     predicted.add_argument("parameters", nargs="*", metavar="name=value")
+    new = commands.add_parser("new", parents=[claims], help="write a starting file for a claim of your own")
+    new.add_argument("id")
+    new.add_argument("--like", required=True, metavar="ID", help="the claim to start from")
+    new.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to write it (default: here)")
     options = parser.parse_args(arguments)
+    add_files(options.claims)
+    if options.command == "new":
+        print(f"wrote {write_starting_file(options.id, find(options.like), options.out)}")
+        return DONE
     if options.command == "list":
         return _list(options.json)
     if options.command == "show":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from theory.errors import ParameterError
+from theory.errors import CheckFailed, ParameterError
 
 DONE, CHECK_FAILED, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -17,6 +17,9 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
     except ParameterError as error:
         print(f"error: {error}", file=sys.stderr)
         code = UNUSABLE_INPUT
+    except CheckFailed as error:
+        print(f"check failed: {error}", file=sys.stderr)
+        code = CHECK_FAILED
     except KeyboardInterrupt:
         print("interrupted before anything was finished", file=sys.stderr)
         code = INTERRUPTED

@@ -1,4 +1,8 @@
-"""The error a user sees for unusable input."""
+"""The errors a user sees in one line."""
+
+
+class CheckFailed(AssertionError):
+    """Something that a claim says does not hold; the message is one line for the user."""
 
 
 class ParameterError(ValueError):

@@ -12,11 +12,12 @@ import sympy as sp
 
 from theory import symbols as sym
 from theory.algebra import Layered, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
+from theory.errors import CheckFailed
 from theory.expressions import Formula, equal, provably_nonnegative, provably_positive
 from theory.problem import Problem
 
 
-class StepFailed(AssertionError):
+class StepFailed(CheckFailed):
     """A symbolic step of a proof does not hold."""
 
 
