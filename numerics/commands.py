@@ -16,6 +16,7 @@ from numerics.optimise import Ending, Solution, choose_device
 from numerics.refutation import hold_against_published, status
 from numerics.tolerances import CERTIFICATE_GAP
 from numerics.training import Training, train
+from numerics.wellposed import require_well_posed
 from theory.arguments import claims_option, parse_assignments, print_json, shown_parameters
 from theory.claim import Claim, add_files, find
 from theory.entry import CHECK_FAILED, DONE, INTERRUPTED
@@ -147,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_files(options.claims)
     claim = find(options.id)
     instance = claim.problem.instance(**parse_assignments(options.parameters, claim.problem.data_view))
+    require_well_posed(claim, instance)
     if options.command == "attack":
         return _attack(claim, instance, options)
     training = _train(claim, instance, options)

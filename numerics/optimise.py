@@ -153,7 +153,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _check_memory(problem: Problem, instances: Sequence[Instance], starts: int, device: torch.device) -> None:
+def require_memory(problem: Problem, instances: Sequence[Instance], starts: int, device: torch.device) -> None:
     """Raise ParameterError, before anything is allocated, when the problem cannot fit."""
     instance = instances[0]
     sizes = instance.bindings
@@ -208,7 +208,7 @@ def minimise(
         raise ParameterError(f"starts: {starts!r} is not allowed; starts is a positive integer")
     began = time.perf_counter()
     where = choose_device(device)
-    _check_memory(problem, instances, starts, where)
+    require_memory(problem, instances, starts, where)
     bindings = stack_bindings(instances, where)
     repeated = select(bindings, torch.arange(len(instances), device=where).repeat_interleave(starts))
     layout = _Layout(problem.active_variables(instances[0]), repeated)

@@ -15,6 +15,7 @@ import torch
 
 from numerics.optimise import choose_device
 from numerics.tolerances import VALUE_GAP
+from numerics.wellposed import require_well_posed
 from proofs_check.examine import Examination, Judgement, examine, judge
 from theory.claim import Claim
 from theory.problem import Instance
@@ -90,12 +91,16 @@ class Ledger:
     rows: dict[str, Row] = field(default_factory=dict)
     fresh: list[dict] = field(default_factory=list)
     _seen: dict[tuple, Judgement] = field(default_factory=dict)
+    _well_posed: set[str] = field(default_factory=set)
 
     key = pytest.StashKey["Ledger"]()
 
     def judged(self, claim: Claim, batch: tuple[Instance, ...]) -> Judgement:
         """Examine and judge a batch, or return the judgement it already got in this run."""
         name = (claim.id, *(tuple(sorted(instance.values.items())) for instance in batch))
+        if claim.id not in self._well_posed:
+            require_well_posed(claim, batch[0])
+            self._well_posed.add(claim.id)
         if name not in self._seen:
             examination = examine(claim, batch, self.device, seed=self.seed)
             self._seen[name] = judge(claim, examination)

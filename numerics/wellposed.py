@@ -1,0 +1,135 @@
+"""Whether a problem can be evaluated at all: what is wrong with it in one line, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import sympy as sp
+import torch
+from torch import Tensor
+
+from numerics.adversary import random_point
+from numerics.arrays import evaluate, setting, stack_bindings
+from numerics.optimise import require_memory
+from theory.claim import Claim
+from theory.errors import ParameterError
+from theory.expressions import Formula
+from theory.problem import Instance
+from theory.sources import located
+
+SHAPES = {"matrix": 2, "spectrum": 1, "scalar": 0}
+"""Axes of each kind of invariant, after the batch and the layers."""
+
+
+def require_well_posed(claim: Claim, instance: Instance) -> None:
+    """Evaluate the loss, the invariants and the statistics of a claim at random points, and its formulas.
+
+    Raises ParameterError with one line that says what cannot be evaluated: shapes that do not fit, names that are not
+    declared, symbols that ``bind`` does not give, a loss that is no number or not finite.
+    """
+    problem, instances = claim.problem, [instance, instance]
+    if sum(i.shows_collapse for i in problem.invariants) != 1 and claim.prediction.thresholds:
+        raise ParameterError(f"{claim.id}: invariants: exactly one of them has to say shows_collapse=True")
+    require_memory(problem, instances, 1, torch.device("cpu"))
+    bindings = stack_bindings(instances)
+    xp, data = setting(problem, bindings)
+    point = random_point(claim, instances, 1.0, torch.Generator().manual_seed(0))
+    given = (_Operations(xp), _Named("v", point, "variables"), _Named("data", data, "given arrays"), _Bound(bindings))
+    value = _evaluated(f"{claim.id}: loss", problem.loss, given, point)
+    if not isinstance(value, Tensor) or value.shape != (2,):
+        shape = tuple(value.shape[1:]) if isinstance(value, Tensor) else type(value).__name__
+        raise ParameterError(f"{claim.id}: loss: gives {shape} at a point, and has to give one number")
+    if not bool(value.isfinite().all()):
+        raise ParameterError(f"{claim.id}: loss: is {float(value[0])} at a random point, and has to be finite")
+    for invariant in problem.invariants:
+        measured = _evaluated(f"{claim.id}: invariant {invariant.name}", invariant.measure, given, point)
+        if invariant.kind not in SHAPES:
+            raise ParameterError(
+                f"{claim.id}: invariant {invariant.name}: kind {invariant.kind!r} is not one of {', '.join(SHAPES)}"
+            )
+        shape = tuple(measured.shape[1:])
+        if len(shape) < SHAPES[invariant.kind] or (invariant.kind == "matrix" and shape[-1] != shape[-2]):
+            raise ParameterError(
+                f"{claim.id}: invariant {invariant.name}: has shape {shape}, and is no {invariant.kind}"
+            )
+    for statistic in claim.proof.statistics:
+        _evaluated(f"{claim.id}: statistic {statistic.symbol}", statistic.measure, given, point)
+    _require_bound(claim, bindings)
+
+
+def _require_bound(claim: Claim, bindings: dict[sp.Basic, Any]) -> None:
+    """Raise ParameterError for a formula of the claim with a symbol that nothing gives a value."""
+    prediction, measured = claim.prediction, {s.symbol for s in claim.proof.statistics}
+    formulas = {f"invariant {name}": formula for name, formula in prediction.invariants.items()}
+    if prediction.value is not None:
+        formulas["value"] = prediction.value
+    bounds = {f"bound {bound.name}": Formula(bound.expression) for bound in claim.proof.bounds}
+    for name, formula in (formulas | bounds).items():
+        known = {*bindings, *(measured if name in bounds else ()), *(index for index, _ in formula.axes)}
+        missing = _free(formula.expression) - known
+        if missing:
+            raise ParameterError(
+                f"{claim.id}: {name}: {', '.join(sorted(map(str, missing)))} has no value; it is no parameter that bind "
+                "gives and no statistic"
+            )
+    for name, formula in formulas.items():
+        try:
+            evaluate(formula, bindings)
+        except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            raise ParameterError(f"{claim.id}: {name}: cannot be evaluated: {' '.join(str(error).split())}") from error
+
+
+def _free(expression: sp.Basic) -> set[sp.Basic]:
+    """The symbols and lists that an expression needs values for."""
+    lists = {entry.base for entry in expression.atoms(sp.Indexed)}
+    labels = {base.label for base in lists}
+    return lists | {s for s in expression.free_symbols if isinstance(s, sp.Symbol) and s not in labels}
+
+
+def _evaluated(what: str, function: Callable[..., Any], given: Sequence[Any], point: SimpleNamespace) -> Any:
+    try:
+        return function(*given)
+    except ParameterError as error:
+        raise ParameterError(f"{what}: {error}") from None
+    except RuntimeError as error:
+        shapes = ", ".join(f"{name} is {a.shape[-2]}×{a.shape[-1]}" for name, a in vars(point).items())
+        raise ParameterError(f"{what}: shapes do not fit ({shapes}): {' '.join(str(error).split())}") from error
+    except Exception as error:
+        raise ParameterError(f"{what}: {located(error, function.__code__.co_filename)}") from error
+
+
+class _Named:
+    """A namespace that says what it holds when asked for something else; ``hasattr`` still works on it."""
+
+    def __init__(self, name: str, held: SimpleNamespace, kind: str) -> None:
+        self._name, self._held, self._kind = name, held, kind
+
+    def __getattr__(self, name: str) -> Any:
+        held = self.__dict__["_held"]
+        if hasattr(held, name):
+            return getattr(held, name)
+        known = ", ".join(vars(held)) or "none"
+        raise AttributeError(f"{self._name}.{name} is not declared; the {self._kind} are {known}")
+
+
+class _Operations:
+    """The array namespace, which says what it offers when asked for something else."""
+
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
+
+    def __getattr__(self, name: str) -> Any:
+        xp = self.__dict__["_xp"]
+        if hasattr(xp, name):
+            return getattr(xp, name)
+        known = ", ".join(n for n in dir(xp) if not n.startswith("_") and callable(getattr(xp, n)))
+        raise AttributeError(f"xp.{name} is not an operation; there are {known}")
+
+
+class _Bound(dict):
+    """The parameters, which say which ones there are when asked for another."""
+
+    def __missing__(self, symbol: sp.Basic) -> Any:
+        raise ParameterError(f"p[{symbol}] is not bound; bind gives {', '.join(map(str, self))}")
