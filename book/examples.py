@@ -17,11 +17,10 @@ from numerics.certificates import Certificate
 from numerics.compare import Comparison, compare
 from numerics.crossing import tuned_to
 from numerics.invariants import measure
-from numerics.optimise import Solution, minimise
+from numerics.optimise import Solution
 from numerics.tolerances import NEAR_CERTIFICATE_GAP
 from numerics.training import train
 from theory.claim import Claim, Verdict, find
-from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.problem import (
     REQUIRED,
@@ -279,22 +278,12 @@ def checked(claim: Claim, solution: Solution) -> list[Comparison]:
     return comparisons
 
 
-def trained(
-    claim: Claim, instances: Sequence[Instance], starts: int
-) -> tuple[Solution, tuple[Certificate | None, ...]]:
-    """Train until the certificates close; where no certificate applies to the problem, once."""
-    try:
-        training = train(claim, instances, starts, seed=0, device="cpu")
-    except ParameterError:
-        return minimise(claim.problem, instances, starts), (None,) * len(instances)
-    return training.solution, training.certificates
-
-
 def train_example(claim_id: str) -> TrainedExample:
     """Train the example of a claim and hold it against prediction and certificate."""
     example = make_example(find(claim_id))
-    solution, certificates = trained(example.claim, [example.instance], STARTS)
-    return TrainedExample(example, solution, checked(example.claim, solution)[0], certificates[0])
+    training = train(example.claim, [example.instance], STARTS, seed=0, device="cpu")
+    solution = training.solution
+    return TrainedExample(example, solution, checked(example.claim, solution)[0], training.certificates[0])
 
 
 def train_sweep(crossing: Crossing, tuned: Sequence[float]) -> tuple[torch.Tensor, int]:
@@ -303,6 +292,7 @@ def train_sweep(crossing: Crossing, tuned: Sequence[float]) -> tuple[torch.Tenso
     Returns the sizes that show the collapse [values, directions] and how many of the trained points are certified.
     """
     instances = [crossing.at(value) for value in tuned]
-    solution, certificates = trained(crossing.claim, instances, SWEEP_STARTS)
-    measured = measure(crossing.claim, instances, solution.best_point())[crossing.telling.name]
-    return crossing.sizes(measured), sum(c is not None and c.gap <= NEAR_CERTIFICATE_GAP for c in certificates)
+    training = train(crossing.claim, instances, SWEEP_STARTS, seed=0, device="cpu")
+    measured = measure(crossing.claim, instances, training.solution.best_point())[crossing.telling.name]
+    certified = sum(c is not None and c.gap <= NEAR_CERTIFICATE_GAP for c in training.certificates)
+    return crossing.sizes(measured), certified

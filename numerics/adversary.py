@@ -144,6 +144,8 @@ def tight_points(
     """Return, for each link, a point of every instance at which that link is nearly tight; without ``links``, for all."""
     chosen, size = list(range(len(claim.proof.bounds)) if links is None else links), len(instances)
     which = torch.tensor(chosen).repeat_interleave(size)
+    if not chosen:
+        return []
     _, point = descend(claim, list(instances) * len(chosen), which, generator, steps, parameters_move=False)
     return [
         SimpleNamespace(**{name: a[i * size : (i + 1) * size] for name, a in vars(point).items()})

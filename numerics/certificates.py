@@ -33,7 +33,6 @@ from numerics.balls import (
 from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
 from theory import symbols as sym
 from theory.claim import Claim
-from theory.errors import ParameterError
 from theory.neural_collapse.features import MSE, FeaturesProblem, logits
 from theory.problem import Instance, Problem
 from theory.proof import Piece, Separable
@@ -103,19 +102,20 @@ class Certificate(Enclosure):
         return found
 
 
-def certify(claim: Claim, instances: Sequence[Instance], points: SimpleNamespace) -> list[Certificate]:
+def certify(claim: Claim, instances: Sequence[Instance], points: SimpleNamespace) -> list[Certificate | None]:
     """Return the best certificate for each instance from a trained point (variables [instances, rows, columns]).
 
-    The point is taken as the doubles it consists of, exactly. Raises ParameterError when no bound applies to the claim.
+    The point is taken as the doubles it consists of, exactly. None where no bound applies, or none could be verified.
     """
-    certificates = []
+    certificates: list[Certificate | None] = []
     for instance, point in zip(instances, points_of(points), strict=True):
         bounds = problem_bounds(claim.problem, instance, point)
         if claim.proof.separable is not None:
             bounds["separable"] = separable_bound(claim.proof.separable, ball_bindings(claim.problem, instance))
         bounds = {method: bound for method, bound in bounds.items() if bound.is_finite()}
         if not bounds:
-            raise ParameterError(f"claim: {claim.id!r} is not allowed; no certificate applies to its problem yet")
+            certificates.append(None)
+            continue
         method = max(bounds, key=lambda m: lowest(bounds[m]))
         certificates.append(Certificate(value_at(claim.problem, instance, point), bounds[method], method))
     return certificates

@@ -1,8 +1,9 @@
-"""The commands behind ``python -m numerics``: train, certify and attack."""
+"""The commands behind ``python -m numerics``: train, certify, conjecture and attack."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 
@@ -10,8 +11,10 @@ from rich.console import Console
 from rich.status import Status
 
 from numerics.adversary import attack
+from numerics.arrays import points_of
 from numerics.certificates import predicted_value
 from numerics.compare import Comparison, compare
+from numerics.conjecture import observe
 from numerics.optimise import Ending, Solution, choose_device
 from numerics.refutation import hold_against_published, status
 from numerics.tolerances import CERTIFICATE_GAP
@@ -104,6 +107,26 @@ def _certify_refutation(claim: Claim, instance: Instance, solution: Solution, as
     return CHECK_FAILED if failed else DONE
 
 
+def _conjecture(claim: Claim, instance: Instance, training: Training, as_json: bool) -> int:
+    """Print what the best trained point looks like; nothing is claimed, so nothing can fail."""
+    (point,) = points_of(training.solution.best_point())
+    value = float(training.solution.best_value()[0])
+    found = observe(claim, instance, point, value, training.certificates[0])
+    if as_json:
+        print_json(
+            {
+                "id": claim.id,
+                "parameters": shown_parameters(claim, instance),
+                "value": value,
+                "certificate_gap": None if found.certificate is None else found.certificate.gap,
+                "families": [dataclasses.asdict(family) for family in found.families],
+            }
+        )
+    else:
+        print("\n".join(found.lines()[1:]))
+    return DONE
+
+
 def _attack(claim: Claim, instance: Instance, options: argparse.Namespace) -> int:
     """Attack a claim at these parameters; a violation is a failed check."""
     steps = _whole_number("steps", options.steps, least=1)
@@ -135,6 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, does in (
         ("train", "minimise from random starts and compare with the prediction"),
         ("certify", "train, then bound the global minimum from below"),
+        ("conjecture", "train, then say what the minimiser looks like: ranks, norms, angles, the nearest known frame"),
     ):
         trained = commands.add_parser(name, parents=[shared], help=does)
         trained.add_argument("--starts", default="8", help="random starts (default 8)")
@@ -155,6 +179,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     solution = training.solution
     if solution.interrupted:
         return _report_interruption(solution)
+    if options.command == "conjecture":
+        return _conjecture(claim, instance, training, options.json)
     comparison = compare(claim, solution)[0]
     if options.command == "certify" and claim.refutation is not None:
         return _certify_refutation(claim, instance, solution, options.json)
@@ -181,6 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failures = comparison.failures
     else:
         certificate = training.certificates[0]
+        if certificate is None:
+            raise ParameterError(f"claim: {claim.id!r} is not allowed; no certificate applies to its problem yet")
         failures = certificate.failures(predicted_value(claim, instance), comparison.near_threshold)
         result = {
             "id": claim.id,

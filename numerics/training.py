@@ -25,11 +25,12 @@ NEXT_SEED = 1000
 class Training:
     """The best solution over all rounds, its certificates, and how many rounds each instance took.
 
-    A refuted claim has no certificates: what is trained for it is held against the published structure instead.
+    A certificate is None where no bound applies, and for a refuted claim: what is trained for that is held against the
+    published structure instead.
     """
 
     solution: Solution
-    certificates: tuple[Certificate, ...]
+    certificates: tuple[Certificate | None, ...]
     rounds: tuple[int, ...]
 
 
@@ -47,11 +48,11 @@ def train(
     """
     solution = minimise(claim.problem, instances, starts, seed, device, progress=progress)
     if claim.refutation is not None:
-        return Training(solution, (), (1,) * len(instances))
+        return Training(solution, (None,) * len(instances), (1,) * len(instances))
     certificates = certify(claim, instances, solution.best_point())
     rounds = [1] * len(instances)
     for again in range(1, ROUNDS):
-        left = [i for i, c in enumerate(certificates) if not c.gap <= VALUE_GAP]
+        left = [i for i, c in enumerate(certificates) if c is not None and not c.gap <= VALUE_GAP]
         if not left or solution.interrupted:
             break
         other = minimise(
@@ -64,7 +65,7 @@ def train(
     return Training(solution, tuple(certificates), tuple(rounds))
 
 
-def _certify(claim: Claim, solution: Solution, rows: Sequence[int]) -> list[Certificate]:
+def _certify(claim: Claim, solution: Solution, rows: Sequence[int]) -> list[Certificate | None]:
     points = SimpleNamespace(**{name: array[list(rows)] for name, array in vars(solution.best_point()).items()})
     return certify(claim, [solution.instances[i] for i in rows], points)
 

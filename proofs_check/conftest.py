@@ -124,6 +124,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_line(f"profile {ledger.profile}, device {ledger.device_name()}, seed {ledger.seed}")
     for line in ledger.lines():
         terminalreporter.write_line(line)
+    for row in ledger.in_order():
+        if row.conjectures:
+            terminalreporter.section(f"{row.claim.id} claims nothing; what training found")
+        for conjecture in row.conjectures:
+            terminalreporter.write_line("\n    ".join(conjecture))
     target = config.getoption("--table")
     if target is not None:
         write_table(ledger, target)

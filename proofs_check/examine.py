@@ -12,12 +12,15 @@ from numerics.optimise import Solution
 from numerics.tolerances import TIGHT
 from numerics.training import train
 from proofs_check.points import chain_points
-from theory.claim import Claim
+from theory.claim import Claim, Verdict
 from theory.problem import Instance
 
 STARTS = {"free": 3, "bounded": 8, "ramped": 2}
 """Random starts of an instance. Without bounds every local minimum found so far is global and three starts guard against a
 stray; with H ≥ 0 there are poor local minima. With a ramped penalty each start is followed by a search of its own."""
+
+
+NO_CERTIFICATE = "no lower bound could be verified: give the proof a Separable, or take the problem from features_problem, whose dual is known"
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Examination:
 
     instances: tuple[Instance, ...]
     solution: Solution
-    certificates: tuple[Certificate, ...]
+    certificates: tuple[Certificate | None, ...]
     rounds: tuple[int, ...]
     points: list[SimpleNamespace]
 
@@ -59,11 +62,13 @@ def judge(claim: Claim, examination: Examination) -> Judgement:
     failures = judgement.failures
     for comparison, certificate in zip(judgement.comparisons, examination.certificates, strict=True):
         where = dict(comparison.instance.values)
-        predicted = predicted_value(claim, comparison.instance)
         failures["trained"] += [f"{where}: {failure}" for failure in comparison.failures]
-        failures["certified"] += [
-            f"{where}: {failure}" for failure in certificate.failures(predicted, comparison.near_threshold)
-        ]
+        if certificate is not None:
+            predicted = predicted_value(claim, comparison.instance)
+            found = certificate.failures(predicted, comparison.near_threshold)
+            failures["certified"] += [f"{where}: {failure}" for failure in found]
+        elif claim.verdict is not Verdict.OPEN:
+            failures["certified"].append(f"{where}: {NO_CERTIFICATE}")
     chain = Chain(claim, examination.instances)
     runs = [chain.run(point) for point in examination.points]
     failures["chained"] += chain_failures(runs, [not c.near_threshold for c in judgement.comparisons])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import math
 import platform
@@ -13,9 +14,12 @@ import pytest
 import sympy
 import torch
 
+from numerics.arrays import points_of
+from numerics.conjecture import observe
 from numerics.optimise import choose_device
 from numerics.tolerances import VALUE_GAP
 from numerics.wellposed import require_well_posed
+from proofs_check.diagnosis import diagnose
 from proofs_check.examine import Examination, Judgement, examine, judge
 from theory.claim import Claim
 from theory.problem import Instance
@@ -35,6 +39,10 @@ COLUMNS = (
 )
 
 
+SHOWN = 2
+"""Trained points of a batch that are described where nothing is claimed."""
+
+
 @dataclass
 class Row:
     """The worst figures of one claim over all its instances; gaps and deviations away from thresholds, certificates everywhere."""
@@ -50,6 +58,7 @@ class Row:
     least_slack: float = math.inf
     seconds: float = 0.0
     passed: bool = True
+    conjectures: list[list[str]] = field(default_factory=list)
 
     def add(self, found: dict) -> None:
         """Add the figures of one batch, as ``figures`` and ``Ledger.attacked`` give them."""
@@ -58,10 +67,21 @@ class Row:
         for name in {"value_gap", "deviation", "certificate_gap"} & found.keys():
             setattr(self, name, max(getattr(self, name), found[name]))
         self.least_slack = min(self.least_slack, found.get("least_slack", math.inf))
+        self.conjectures += found.get("conjectures", [])
 
 
-def figures(examination: Examination, judgement: Judgement) -> dict:
-    """Return the worst figures of one batch; plain numbers, so that they travel between processes."""
+def conjectures(claim: Claim, examination: Examination) -> list[list[str]]:
+    """Say what the first trained points of a batch look like, for a claim that says nothing itself."""
+    if claim.derive is not None:
+        return []
+    points = points_of(examination.solution.best_point())
+    values = examination.solution.best_value().tolist()
+    found = zip(examination.instances, points, values, examination.certificates, strict=True)
+    return [observe(claim, *of_one).lines() for of_one in itertools.islice(found, SHOWN)]
+
+
+def figures(claim: Claim, examination: Examination, judgement: Judgement) -> dict:
+    """Return the worst figures of one batch; plain numbers and text, so that they travel between processes."""
     away = [c for c in judgement.comparisons if not c.near_threshold]
     reached = 0
     for number, comparison in enumerate(judgement.comparisons):
@@ -74,7 +94,8 @@ def figures(examination: Examination, judgement: Judgement) -> dict:
         "starts_reached": reached,
         "value_gap": max((abs(c.gap) for c in away), default=0.0),
         "deviation": max((d for c in away for d in c.deviations.values()), default=0.0),
-        "certificate_gap": max(c.gap for c in examination.certificates),
+        "conjectures": conjectures(claim, examination),
+        "certificate_gap": max((c.gap for c in examination.certificates if c is not None), default=math.inf),
     }
 
 
@@ -92,6 +113,7 @@ class Ledger:
     fresh: list[dict] = field(default_factory=list)
     _seen: dict[tuple, Judgement] = field(default_factory=dict)
     _well_posed: set[str] = field(default_factory=set)
+    _diagnoses: dict[str, str] = field(default_factory=dict)
 
     key = pytest.StashKey["Ledger"]()
 
@@ -104,8 +126,14 @@ class Ledger:
         if name not in self._seen:
             examination = examine(claim, batch, self.device, seed=self.seed)
             self._seen[name] = judge(claim, examination)
-            self.fresh.append(figures(examination, self._seen[name]))
+            self.fresh.append(figures(claim, examination, self._seen[name]))
         return self._seen[name]
+
+    def diagnosis(self, claim: Claim) -> str:
+        """Return what a closer look at a failing claim shows; it is taken once."""
+        if claim.id not in self._diagnoses:
+            self._diagnoses[claim.id] = diagnose(claim)
+        return self._diagnoses[claim.id]
 
     def attacked(self, starts: int, least_slack: float) -> None:
         """Enter what an adversary tried, and how close it came: the least relative slack, negative where something broke."""
@@ -140,7 +168,7 @@ class Ledger:
                 str(row.instances),
                 f"{row.value_gap:.1e}",
                 f"{row.deviation:.1e}",
-                f"{row.certificate_gap:.1e}",
+                "none" if math.isinf(row.certificate_gap) else f"{row.certificate_gap:.1e}",
                 f"{row.starts_reached}/{row.starts}",
                 str(row.attacks),
                 "" if row.attacks == 0 else f"{row.least_slack:.1e}",
@@ -165,7 +193,7 @@ def write_table(ledger: Ledger, target: Path) -> None:
             "starts_reached": row.starts_reached / row.starts if row.starts else None,
             "value_gap": row.value_gap,
             "deviation": row.deviation,
-            "certificate_gap": row.certificate_gap,
+            "certificate_gap": None if math.isinf(row.certificate_gap) else row.certificate_gap,
             "attacks": row.attacks,
             "least_slack": row.least_slack if row.attacks else None,
             "seconds": round(row.seconds, 1),

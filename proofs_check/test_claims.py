@@ -36,6 +36,6 @@ def test_compared(claim: Claim, aspect: str, ledger: Ledger) -> None:
         @hypothesis.given(batches(claim, regime))
         def no_failure(batch: tuple[Instance, ...]) -> None:
             failures = ledger.judged(claim, batch).failures[aspect]
-            assert not failures, "\n".join(failures)
+            assert not failures, "\n".join([*failures, "", ledger.diagnosis(claim)])
 
         no_failure()

@@ -45,7 +45,8 @@ def zero_is_optimal(claim: Claim, instance: Instance, direction: int) -> bool:
 def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime, ledger: Ledger) -> None:
     thresholds = [t for t in claim.prediction.thresholds if t.telling is None]
     if not thresholds:
-        assert claim.prediction.yardstick is not None, "neither a threshold nor anything to draw instances by"
+        drawn_by = claim.prediction.yardstick is not None or claim.derive is None
+        assert drawn_by, "neither a threshold nor anything to draw instances by"
         return
     (threshold,) = thresholds
 
