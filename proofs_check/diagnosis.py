@@ -106,35 +106,34 @@ class _Samples:
 def _against_training(claim: Claim, examined: list[Examination]) -> Iterator[str]:
     """Set value and invariants side by side at the smallest instance that fails, with the factor between them if it has a name."""
     measured = [measure_starts(claim, examination.solution) for examination in examined]
-    failing: tuple[int, int] | None = None
+    failing = None
     for number, (examination, found) in enumerate(zip(examined, measured, strict=True)):
-        bad = [
-            i for i, c in enumerate(compare(claim, examination.solution, found)) if c.failures and not c.near_threshold
-        ]
+        comparisons = compare(claim, examination.solution, found)
+        bad = [i for i, c in enumerate(comparisons) if c.failures and not c.near_threshold]
         if bad:
-            failing = number, bad[0]
+            failing = number, bad[0], comparisons[bad[0]]
             break
     if failing is None:
         return
-    number, member = failing
-    yield f"smallest instance that fails: {_written(examined[number].instances[member])}"
-    prediction = claim.prediction
-    if prediction.value is not None:
+    number, member, comparison = failing
+    yield f"smallest instance that fails: {_written(comparison.instance)}"
+    if claim.prediction.value is not None and abs(comparison.gap) <= VALUE_GAP:
+        yield "  value agrees"
+    elif claim.prediction.value is not None:
         samples = [_values(claim, e, m) for e, m in zip(examined, measured, strict=True)]
-        yield from _side_by_side("value", samples, number, slice(member, member + 1), VALUE_GAP)
-    for invariant in claim.problem.invariants:
-        if invariant.name in prediction.invariants:
-            samples = [_entries(claim, invariant.name, e, m) for e, m in zip(examined, measured, strict=True)]
-            per_instance = len(samples[number].trained) // len(examined[number].instances)
-            here = slice(member * per_instance, (member + 1) * per_instance)
-            yield from _side_by_side(invariant.name, samples, number, here, INVARIANT)
+        yield from _side_by_side("value", samples, number, slice(member, member + 1))
+    for name, deviation in comparison.deviations.items():
+        if deviation <= INVARIANT:
+            yield f"  {name} agrees"
+            continue
+        samples = [_entries(claim, name, e, m) for e, m in zip(examined, measured, strict=True)]
+        per_instance = len(samples[number].trained) // len(examined[number].instances)
+        here = slice(member * per_instance, (member + 1) * per_instance)
+        yield from _side_by_side(name, samples, number, here)
 
 
-def _side_by_side(name: str, samples: list[_Samples], number: int, here: slice, allowed: float) -> Iterator[str]:
+def _side_by_side(name: str, samples: list[_Samples], number: int, here: slice) -> Iterator[str]:
     trained, predicted = samples[number].trained[here], samples[number].predicted[here]
-    if bool((trained - predicted).norm() <= allowed * torch.maximum(trained.norm(), predicted.norm())):
-        yield f"  {name} agrees"
-        return
     factor = recognised(
         torch.cat([s.trained for s in samples]),
         torch.cat([s.predicted for s in samples]),
