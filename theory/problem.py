@@ -226,10 +226,14 @@ class WidthPair(Domain):
 
 @dataclass(frozen=True)
 class WholeNumber(Domain):
-    """An integer from ``least`` to ``most``."""
+    """An integer from ``least`` to ``most``. Raises ParameterError where there is none."""
 
     least: int
     most: int
+
+    def __post_init__(self) -> None:
+        if self.least > self.most:
+            raise ParameterError(f"domain: {self.says} is empty")
 
     @property
     def says(self) -> str:

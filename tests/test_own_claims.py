@@ -1,0 +1,268 @@
+"""Claims from files: starting files, claims without a formula, and what is said of typical mistakes."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sympy as sp
+import torch
+
+from numerics.commands import main as numerics_main
+from numerics.conjecture import nearest_frame
+from numerics.wellposed import require_well_posed
+from proofs_check.diagnosis import diagnose, recognised
+from theory import sources
+from theory.__main__ import main as theory_main
+from theory.claim import add_files, find, places, registry
+from theory.entry import run
+from theory.errors import ParameterError
+from theory.starting import starting_file
+from theory.symbols import K, N, positive, weight_decay
+
+ROOT = Path(__file__).parents[1]
+QUESTION = '''"""MSE whose fit is squared once more: nothing is claimed about it."""
+
+from types import SimpleNamespace
+
+from theory.claim import Claim, Source, Verdict
+from theory.problem import ClassCounts, Parameter, PositiveReal, Problem, Variable, WholeNumber, Width
+from theory.symbols import K, N, beta, d, feature_decay, n_k, weight_decay
+
+
+def loss(xp, v, data, p):
+    fit = xp.squared_norm(v.W @ v.H - data.Y) ** 2 / p[N]
+    return fit + p[weight_decay] * xp.squared_norm(v.W) + p[feature_decay] * xp.squared_norm(v.H)
+
+
+def bind(values):
+    counts = values["class_counts"]
+    decays = {weight_decay: values["weight_decay"], feature_decay: values["feature_decay"]}
+    return {K: len(counts), d: values["widths"], N: sum(counts), n_k: counts, **decays}
+
+
+PROBLEM = Problem(
+    parameters=(
+        Parameter("class_counts", ClassCounts(), "samples per class"),
+        Parameter("widths", Width(), "feature dimension", default=lambda values: len(values["class_counts"])),
+        Parameter("weight_decay", PositiveReal(), "weight decay"),
+        Parameter("feature_decay", PositiveReal(), "feature decay"),
+    ),
+    variables=(Variable("W", (K, d)), Variable("H", (d, N))),
+    loss=loss,
+    invariants=(),
+    sorted_parameter="class_counts",
+    tied=n_k,
+    bind=bind,
+    data=lambda xp: SimpleNamespace(Y=xp.labels()),
+)
+CLAIM = Claim(
+    id="squared-mse",
+    title="MSE squared",
+    source=Source("nobody", "a question", "unpublished", "none"),
+    verdict=Verdict.OPEN,
+    statement="What are the minimisers?",
+    problem=PROBLEM,
+)
+'''
+AT = {"class_counts": (5, 3, 1), "weight_decay": 0.01, "feature_decay": 0.01}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Return a function that writes a file and takes it up as the claims of a user, until the test ends."""
+    monkeypatch.setenv(sources.FILES, "")
+
+    def take_up(text):
+        path = tmp_path / f"own_{len(list(tmp_path.iterdir()))}.py"
+        path.write_text(text, encoding="utf-8")
+        add_files([path])
+        return path
+
+    yield take_up
+    places.cache_clear()
+
+
+def in_its_place(text, old, new):
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize("claim_id", registry())
+def test_every_claim_can_be_started_from(claim_id, own):
+    path = own(starting_file("my-setting", find(claim_id), "my_setting.py"))
+    names = [[p.name for p in find(name).problem.parameters] for name in ("my-setting", claim_id)]
+    assert names[0] == names[1]
+    assert places()["my-setting"][0] == str(path)
+
+
+def test_a_started_file_passes_all_checks(tmp_path):
+    """The whole way: new, show, the checks, with nothing edited but the new file."""
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "theory", "new", "my-setting", "--like", "mse-imbalanced", "--out", str(tmp_path)]
+    subprocess.run(words, check=True, env=here, cwd=tmp_path, capture_output=True)
+    checks = [
+        "-m",
+        "pytest",
+        "proofs_check",
+        "--claims",
+        str(tmp_path / "my_setting.py"),
+        "-k",
+        "my-setting",
+        "-n",
+        "0",
+    ]
+    done = subprocess.run([sys.executable, *checks], env=here, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "my-setting  HOLDS" in done.stdout
+
+
+def test_a_file_is_not_overwritten_and_a_folder_not_invented(tmp_path, capsys):
+    assert theory_main(["new", "my-setting", "--like", "cvae", "--out", str(tmp_path)]) == 0
+    with pytest.raises(ParameterError, match="exists already"):
+        theory_main(["new", "my-setting", "--like", "cvae", "--out", str(tmp_path)])
+    with pytest.raises(ParameterError, match=r"out: .* is a folder that exists"):
+        theory_main(["new", "my-setting", "--like", "cvae", "--out", str(tmp_path / "no")])
+    with pytest.raises(ParameterError, match="id: 'My setting'"):
+        theory_main(["new", "My setting", "--like", "cvae", "--out", str(tmp_path)])
+    with pytest.raises(ParameterError, match=r"id: 'cvae' .* no claim has yet"):
+        theory_main(["new", "cvae", "--like", "cvae", "--out", str(tmp_path)])
+
+
+def test_a_claim_without_a_formula_is_trained_and_described(own, capsys):
+    path = own(QUESTION)
+    words = [f"{name}={','.join(map(str, v)) if isinstance(v, tuple) else v}" for name, v in AT.items()]
+    assert numerics_main(["conjecture", "squared-mse", *words, "--claims", str(path), "--starts", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "no lower bound applies" in printed
+    assert "class means of H: rank 3; equal within each class" in printed
+    assert "it is a general orthogonal frame" in printed
+    assert numerics_main(["train", "squared-mse", *words, "--starts", "2"]) == 0
+    assert theory_main(["show", "squared-mse"]) == 0
+    with pytest.raises(ParameterError, match="no certificate applies"):
+        numerics_main(["certify", "squared-mse", *words, "--starts", "2"])
+
+
+MISTAKES = {
+    "wrong shape": ("v.W @ v.H", "v.H @ v.W", r"squared-mse: loss: shapes do not fit \(W is 3×3, H is 3×9\)"),
+    "undeclared parameter": ("p[weight_decay]", "p[beta]", r"loss: p\[beta\] is not bound; bind gives K, d, N"),
+    "undeclared variable": ("v.W @ v.H", "v.V @ v.H", r"line 11: .*v.V is not declared; the variables are W, H"),
+    "unknown operation": ("fit = xp.squared_norm", "fit = xp.frobenius", "xp.frobenius is not an operation; there are"),
+    "loss not a number": (
+        "return fit + p[weight_decay] * xp.squared_norm(v.W)",
+        "return v.W; fit",
+        r"loss: gives \(3, 3\) at a point, and has to give one number",
+    ),
+    "loss not finite": ("/ p[N]", "/ 0", "loss: is inf at a random point, and has to be finite"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_what_cannot_be_evaluated_is_said_in_one_line(old, new, said, own):
+    own(in_its_place(QUESTION, old, new))
+    claim = find("squared-mse")
+    with pytest.raises(ParameterError, match=said) as caught:
+        require_well_posed(claim, claim.problem.instance(**AT))
+    assert "\n" not in str(caught.value)
+
+
+UNREADABLE = {
+    "syntax": ("CLAIM = Claim(", "CLAIM = = Claim(", r"line 36: SyntaxError"),
+    "no claim": ("CLAIM = Claim(", "THING = Claim(", r"defines no claim; it has to end in CLAIM"),
+    "name taken": ('id="squared-mse"', 'id="cvae"', r"the id 'cvae' is taken, by theory.posterior_collapse.cvae"),
+    "bad id": ('id="squared-mse"', 'id="Squared MSE"', r"id: 'Squared MSE' is not allowed"),
+    "empty domain": ("ClassCounts(), ", "WholeNumber(5, 3), ", r"line 23: domain: an integer from 5 to 3 is empty"),
+    "verdict without a proof": ("Verdict.OPEN", "Verdict.HOLDS", r"verdict: 'HOLDS' is not allowed"),
+    "misspelt import": (
+        "import Claim, Source",
+        "import Clam, Source",
+        r"line 5: ImportError: cannot import name 'Clam'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_gives_no_claim_ends_in_one_line(old, new, said, own, capsys):
+    own(in_its_place(QUESTION, old, new))
+    with pytest.raises(SystemExit) as caught:
+        run(lambda _: theory_main(["list"]))
+    output = capsys.readouterr()
+    assert caught.value.code == 2
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    assert re.search(said, output.err)
+
+
+@pytest.fixture
+def started():
+    return starting_file("my-setting", find("mse-imbalanced"), "my_setting.py")
+
+
+def test_a_wrong_step_is_named(own, started, capsys):
+    own(in_its_place(started, "q_k[k] / (sp.sqrt(n_k[k]) * w)", "q_k[k] / w"))
+    with pytest.raises(SystemExit) as caught:
+        run(lambda _: theory_main(["show", "my-setting"]))
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.startswith("check failed: step 'reduction' fails: At W = diag(w_k)")
+
+
+def test_a_bound_that_rests_on_nothing_is_located(own, started):
+    own(in_its_place(started, "(MIRSKY.name,)", '("some lemma",)'))
+    with pytest.raises(ParameterError, match=r"my-setting: .*line \d+: ValueError: bound .* rests on \['some lemma'\]"):
+        assert find("my-setting").prediction
+
+
+def test_a_formula_with_a_symbol_that_nothing_binds_is_named(own, started):
+    own(in_its_place(started, "residual / (2 * N) + decay", "positive('c') * residual + decay"))
+    claim = find("my-setting")
+    with pytest.raises(ParameterError, match="bound nuclear-norm form: c has no value"):
+        require_well_posed(claim, claim.problem.instance(**AT))
+
+
+def test_a_bound_above_the_loss_is_the_first_link_to_fail(own, started):
+    own(in_its_place(started, "residual / (2 * N) + decay", "residual / N + decay"))
+    said = diagnose(find("my-setting"))
+    assert said.startswith("first failing link of the chain: 'nuclear-norm form' is")
+    assert "above 'loss'" in said
+
+
+def test_a_missing_factor_is_recognised_with_both_sides_shown(own, started):
+    text = in_its_place(
+        started, "        sum_over(per_class, k, K),\n        threshold,", "        PREDICTED,\n        threshold,"
+    )
+    own(in_its_place(text, "PREDICTED", "(K - 1) * sum_over(per_class, k, K)"))
+    said = diagnose(find("my-setting"))
+    assert "value differs: trained / predicted = 1/(K - 1)" in said
+    assert "mean_gram agrees" in said
+    assert "trained   " in said
+
+
+def test_factors_are_recognised_by_their_simplest_form():
+    counts = torch.tensor([9.0, 4.0, 2.0, 7.0, 7.0, 1.0], dtype=torch.float64)
+    classes = torch.tensor([3.0, 3.0, 3.0, 5.0, 5.0, 5.0], dtype=torch.float64)
+    decay = torch.tensor([0.1, 0.1, 0.1, 0.7, 0.7, 0.7], dtype=torch.float64)
+    own_count = positive("n_k")
+    factors = {own_count: counts, K - 1: classes - 1, weight_decay: decay, N: counts.sum().expand(6)}
+    predicted = torch.rand(6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 1
+    assert recognised(predicted, predicted, factors) is None
+    assert recognised(predicted * counts.sqrt(), predicted, factors) == sp.sqrt(own_count)
+    assert recognised(-predicted / (classes - 1), predicted, factors) == -1 / (K - 1)
+    assert recognised(predicted * counts * decay.sqrt(), predicted, factors) == own_count * sp.sqrt(weight_decay)
+    assert recognised(predicted * torch.linspace(1, 2, 6, dtype=torch.float64), predicted, factors) is None
+
+
+@pytest.mark.parametrize("size", [2, 3, 6])
+def test_frames_are_named(size):
+    lengths = torch.linspace(1, 2, size, dtype=torch.float64)
+    simplex = (size * torch.eye(size, dtype=torch.float64) - 1) / (size - 1)
+    frames = {
+        "an orthogonal frame": 3 * torch.eye(size, dtype=torch.float64),
+        "a general orthogonal frame": lengths.diag(),
+        "a simplex ETF": 0.5 * simplex,
+        "a simplex with unequal lengths": torch.outer(lengths, lengths) * simplex,
+    }
+    for name, gram in frames.items():
+        assert nearest_frame(gram) == (name, pytest.approx(0.0, abs=1e-12))
+    assert nearest_frame(torch.ones(size, size, dtype=torch.float64))[1] > 0.1
