@@ -63,6 +63,7 @@ EXAMPLES = {
         "feature_decay": 0.003,
     },
     "mse-imbalanced": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
+    "mse-imbalanced-relu": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
     "vae-fixed-variance": {
         "theta": (0.5, 2.0, 1.0),
         "sigma": (0.9, 0.3),
