@@ -32,6 +32,7 @@ from theory.problem import (
     PositivePerDimension,
     PositiveReal,
     PositiveReals,
+    RealBetween,
     RealMatrix,
     WholeNumber,
     Width,
@@ -80,6 +81,11 @@ def _(domain: RealMatrix, values: Mapping[str, Any]) -> tuple[tuple[float, ...],
 @example_value.register
 def _(domain: PositiveReal, values: Mapping[str, Any]) -> float:
     return 0.05
+
+
+@example_value.register
+def _(domain: RealBetween, values: Mapping[str, Any]) -> float:
+    return shown(domain.low + (domain.high - domain.low) / 10)
 
 
 @example_value.register

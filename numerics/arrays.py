@@ -115,6 +115,9 @@ class TorchArrays:
     def column_squares(self, a: Tensor) -> Tensor:
         return a.square().sum(-2)
 
+    def column_inner(self, a: Tensor, b: Tensor) -> Tensor:
+        return (a * b).sum(-2)
+
     def column_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
         # Shifting by the correct logit first keeps full relative accuracy when the loss is tiny.
         lead = z - (z * y).sum(-2, keepdim=True)

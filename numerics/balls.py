@@ -163,6 +163,11 @@ class BallArrays:
             flint.arb_mat([[x + b for x in row] for row, (b,) in zip(a.tolist(), column.tolist(), strict=True)])
         )
 
+    def centre(self, a: BallMatrix) -> BallMatrix:
+        rows, columns = a.shape
+        means = [sum(column, Ball(0)) / rows for column in a.transposed.tolist()]
+        return a - BallMatrix(flint.arb_mat(rows, columns, means * rows))
+
     def apply_layers(self, layers: Sequence[BallMatrix], h: BallMatrix) -> BallMatrix:
         return reduce(lambda below, w: w @ below, layers, h)
 
@@ -171,6 +176,10 @@ class BallArrays:
 
     def column_squares(self, a: BallMatrix) -> BallMatrix:
         return BallMatrix.of([[sum((x * x for x in column), Ball(0)) for column in a.transposed.tolist()]])
+
+    def column_inner(self, a: BallMatrix, b: BallMatrix) -> BallMatrix:
+        pairs = zip(a.transposed.tolist(), b.transposed.tolist(), strict=True)
+        return BallMatrix.of([[sum((x * y for x, y in zip(*pair, strict=True)), Ball(0)) for pair in pairs]])
 
     def column_cross_entropy(self, z: BallMatrix, y: BallMatrix) -> BallMatrix:
         """log Σ_k exp(z_k − z_y), column by column; the labels are exact."""

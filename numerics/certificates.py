@@ -149,15 +149,21 @@ def problem_bounds(problem: Problem, instance: Instance, point: SimpleNamespace)
     z = logits(xp, point)
     if problem.fit == MSE:
         return {"dual": dual_bound_mse(z, data.Y, decay, with_bias)}
-    bounds = {"dual": dual_bound_cross_entropy(z, data.Y, decay, with_bias)}
-    if problem.nonnegative_features and not with_bias:
+    labels = problem.labels(BallArrays(balls), balls)
+    bounds = {"dual": dual_bound_cross_entropy(z, labels, decay, with_bias)}
+    if problem.nonnegative_features and not (with_bias or problem.smoothed):
         bounds["copositive"] = copositive_bound(z, data.Y, decay)
     return bounds
 
 
 def wrong_probabilities(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"]) -> Float64[Tensor, "K N"]:
-    """Softmax probabilities with the correct entry set to zero: small ones keep their relative accuracy."""
-    return torch.softmax(z, 0) * (1 - y)
+    """Softmax probabilities with the correct entry, that of the largest label, set to zero: small ones keep their accuracy."""
+    return torch.softmax(z, 0) * (1 - largest_labels(y))
+
+
+def largest_labels(y: Float64[Tensor, "K N"]) -> Float64[Tensor, "K N"]:
+    """One-hot columns: where the largest label of each sample is."""
+    return torch.nn.functional.one_hot(y.argmax(0), y.shape[0]).to(y).T
 
 
 def entropy(wrong: Sequence[Ball]) -> Ball:
@@ -171,35 +177,40 @@ def entropy(wrong: Sequence[Ball]) -> Ball:
 
 
 def exact_labels(y: Float64[Tensor, "K N"]) -> list[int]:
-    """The class of each sample."""
+    """The class of each sample, that of its largest label."""
     return y.argmax(0).tolist()
 
 
-def dual_bound_cross_entropy(
-    z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball, with_bias: bool
-) -> Ball:
+def dual_bound_cross_entropy(z: Float64[Tensor, "K N"], labels: BallMatrix, decay: Ball, with_bias: bool) -> Ball:
     """Enclose the dual value (1/N) Σ entropy(p_i) of a feasible P near the softmax of the logits.
 
-    P is feasible when ‖(Y − P)/N‖_op ≤ √(λ_W λ_H), and (Y − P) 1 = 0 if there is a bias: shrinking P toward Y restores the
-    first, a common shift of the columns (mixed with the class frequencies to stay positive) the second.
+    The columns of the labels Y are probabilities. P is feasible when ‖(Y − P)/N‖_op ≤ √(λ_W λ_H), and (Y − P) 1 = 0 if there is
+    a bias: shrinking P toward Y restores the first, a common shift of the columns (mixed with the mean label to stay positive)
+    the second. The entry of the largest label, the correct one, is never written down: it is 1 less the others, so that small
+    ones keep their relative accuracy.
     """
     samples = z.shape[1]
+    y = torch.tensor([float(x) for x in labels.entries.entries()], dtype=DTYPE).reshape(z.shape)
+    label_columns, correct = labels.transposed.tolist(), exact_labels(y)
     wrong = wrong_probabilities(z, y)
-    residual = wrong - y * wrong.sum(0)  # P − Y
+    largest = largest_labels(y)
+    residual = wrong - y * (1 - largest)
+    residual = residual - largest * residual.sum(0)  # P − Y
     if with_bias:
         residual = residual - residual.mean(1, keepdim=True)
     shrink = min(1.0, samples * float(decay) ** 0.5 / float(torch.linalg.matrix_norm(residual, 2).clamp(min=1e-300)))
-    labels = exact_labels(y)
     for margin in MARGINS:
-        columns = _with_correct_entries((shrink * (1 - margin) * wrong).T.tolist(), labels)
+        kept = shrink * (1 - margin)
+        nearer = BallMatrix.from_tensor(kept * wrong) - labels * Ball(kept)
+        columns = _with_correct_entries(nearer.transposed.tolist(), correct)
         if with_bias:
-            columns = _balanced_columns(columns, labels)
+            columns = _balanced_columns(columns, label_columns, correct)
         p_minus_y = BallMatrix.of(columns).transposed
         if not has_norm_at_most(p_minus_y, samples**2 * decay):
             continue
         found = Ball(0)
-        for column, label in zip(columns, labels, strict=True):
-            found += entropy([x for i, x in enumerate(column) if i != label])
+        for column, label, own in zip(columns, label_columns, correct, strict=True):
+            found += entropy([a + b for i, (a, b) in enumerate(zip(column, label, strict=True)) if i != own])
         if found.is_finite():
             return found / samples
     return Ball("nan")
@@ -215,29 +226,28 @@ def _with_correct_entries(wrong: Sequence[Sequence[Any]], labels: Sequence[int])
     return columns
 
 
-def _balanced_columns(columns: Sequence[Sequence[Ball]], labels: Sequence[int]) -> list[list[Ball]]:
-    """Return columns of P − Y whose mean is exactly zero: shifted by their mean, and mixed with the class frequencies.
+def _balanced_columns(
+    columns: Sequence[Sequence[Ball]], labels: Sequence[Sequence[Ball]], correct: Sequence[int]
+) -> list[list[Ball]]:
+    """Return columns of P − Y whose mean is exactly zero: shifted by their mean, and mixed with the mean label.
 
-    The share of the frequencies is the least one under which no probability is negative, and a trifle more.
+    The share of the mean label is the least one under which no probability is negative, and a trifle more.
     """
     samples, classes = len(columns), len(columns[0])
     shift = [sum((c[i] for c in columns), Ball(0)) / samples for i in range(classes)]
-    frequency = [Ball(labels.count(i)) / samples for i in range(classes)]
+    frequency = [sum((y[i] for y in labels), Ball(0)) / samples for i in range(classes)]
     shifted = [[x - s for x, s in zip(column, shift, strict=True)] for column in columns]
     deficit = max(
-        highest(-x / frequency[i])
-        for c, label in zip(shifted, labels, strict=True)
+        highest(-(x + y[i]) / frequency[i])
+        for c, y, own in zip(shifted, labels, correct, strict=True)
         for i, x in enumerate(c)
-        if i != label
+        if i != own
     )
     share = Ball(max(0.0, deficit))
     share = share / (1 + share)
     return [
-        [
-            (1 - share) * x + share * (f - int(i == label))
-            for i, (x, f) in enumerate(zip(column, frequency, strict=True))
-        ]
-        for column, label in zip(shifted, labels, strict=True)
+        [(1 - share) * x + share * (f - y_i) for x, f, y_i in zip(column, frequency, y, strict=True)]
+        for column, y in zip(shifted, labels, strict=True)
     ]
 
 

@@ -15,7 +15,7 @@ import sympy as sp
 from numerics.balls import Ball, Undecided, evaluate_in_balls, function_in_balls
 from theory.expressions import Formula
 from theory.proof import Convex, Identity, Nonnegative, Stationary, Step, SumOfSquares, Vanishes
-from theory.symbols import LEAST
+from theory.symbols import BETWEEN, LEAST
 
 TRIES = 400
 """Random parameters drawn for a step, at most."""
@@ -151,6 +151,8 @@ def _draw(symbol: sp.Symbol, generator: Random) -> Any:
     if symbol.is_integer:
         least = LEAST.get(symbol, 1)
         return generator.randint(least, least + 2)
+    if symbol in BETWEEN:
+        return Ball(generator.uniform(*BETWEEN[symbol]))
     magnitude = Ball(10 ** generator.uniform(-1, 1))
     return magnitude if symbol.is_nonnegative else magnitude * generator.choice((-1, 1))
 

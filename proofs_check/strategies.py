@@ -23,6 +23,7 @@ from theory.problem import (
     PositivePerDimension,
     PositiveReal,
     PositiveReals,
+    RealBetween,
     RealMatrix,
     WholeNumber,
     Width,
@@ -35,6 +36,8 @@ BATCH_SIZE = 6
 LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
 DECADES_OF_OTHERS = (-1.0, 1.0)
+DECADES_OF_SHARES = (-3.0, -0.05)
+"""How far into an interval a number is drawn, from its lower end: never quite up to the upper one."""
 DECADES_APART = (-1.5, 1.5)
 """Decades by which the feature decay may differ from the weight decays of a deep network."""
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
@@ -187,7 +190,7 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
     sizes = draw(group_sizes(regime.cut))
     directions = sum(sizes)
     shared: dict[str, Any] = {}
-    free = []
+    free: dict[str, st.SearchStrategy[float]] = {}
     # What has one entry a dimension is drawn when the dimensions are known.
     for parameter in sorted(claim.problem.parameters, key=lambda p: isinstance(p.domain, PositivePerDimension)):
         match parameter.domain:
@@ -214,14 +217,16 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
             case WidthPair():
                 shared[parameter.name] = draw(width_pair(regime, sizes))
             case PositiveReal():
-                free.append(parameter.name)
+                free[parameter.name] = real_parameter(parameter.name)
+            case RealBetween() as domain:
+                free[parameter.name] = real_between(parameter.name, domain)
             case other:
                 raise NotImplementedError(f"no strategy for {type(other).__name__}")
     batch = []
     thresholds = claim.prediction.thresholds
     for threshold in thresholds or (claim.prediction.yardstick,):
         for ratio in draw(ratios(size, max(1, len(thresholds)))):
-            values = {**shared, **{name: draw(real_parameter(name)) for name in free}}
+            values = {**shared, **{name: draw(strategy) for name, strategy in free.items()}}
             if threshold is None:
                 batch.append(claim.problem.instance(**values))
                 continue
@@ -248,12 +253,21 @@ def directions_within(claim: Claim, threshold: Threshold, values: dict[str, Any]
     return int(evaluate(formula, stack_bindings([claim.problem.instance(**values)])).sum())
 
 
-def real_parameter(name: str) -> st.SearchStrategy[float]:
-    """Values of a real parameter, log-uniform over decades.
+def over_decades(name: str, low: float, high: float) -> st.SearchStrategy[float]:
+    """Values log-uniform over decades.
 
     The simplest value, which every run starts with, is one of its own for every name: at 1, or where two parameters are
     equal, a missing factor or power does not show.
     """
-    low, high = DECADES_OF_DECAY if name.endswith("decay") else DECADES_OF_OTHERS
     offset = Random(name).uniform(0, high - low)
     return st.floats(0, high - low, allow_nan=False).map(lambda e: 10.0 ** (low + (e + offset) % (high - low)))
+
+
+def real_parameter(name: str) -> st.SearchStrategy[float]:
+    """Values of a positive parameter."""
+    return over_decades(name, *(DECADES_OF_DECAY if name.endswith("decay") else DECADES_OF_OTHERS))
+
+
+def real_between(name: str, domain: RealBetween) -> st.SearchStrategy[float]:
+    """Values inside an interval, as many close to its lower end as far from it."""
+    return over_decades(name, *DECADES_OF_SHARES).map(lambda share: domain.low + share * (domain.high - domain.low))

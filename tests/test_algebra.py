@@ -4,7 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 import sympy as sp
+import torch
 
+from numerics.arrays import setting, stack_bindings
+from numerics.certificates import value_at
 from theory import symbols as sym
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
 from theory.claim import find
@@ -45,11 +48,11 @@ def test_a_wrong_product_is_noticed():
     assert (wrong.concrete(3) - AIBJ.concrete(3) ** 2).applyfunc(sp.expand) != sp.zeros(3)
 
 
-@pytest.mark.parametrize("claim_id", ["ce-balanced-etf", "ce-imbalanced-relu", "mse-imbalanced"])
+@pytest.mark.parametrize("claim_id", ["ce-balanced-etf", "ce-label-smoothing", "ce-imbalanced-relu", "mse-imbalanced"])
 def test_symbolic_loss_is_the_concrete_loss_of_all_samples(claim_id):
     """The loss at a structured point, one column a class, equals the loss of the full sample matrix."""
     problem = find(claim_id).problem
-    counts = (2, 2, 2) if claim_id == "ce-balanced-etf" else (3, 2, 1)
+    counts = (2, 2, 2) if claim_id in ("ce-balanced-etf", "ce-label-smoothing") else (3, 2, 1)
     multiplicity = sp.IndexedBase("n", positive=True)
     h = SymbolicMatrix.diag(K, x[k])
     centring = SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K) * (1 / K)
@@ -67,7 +70,31 @@ def test_symbolic_loss_is_the_concrete_loss_of_all_samples(claim_id):
     concrete = problem.loss(concrete_xp, concrete_v, problem.data(concrete_xp), Symbols())
     numbers = {x[1]: sp.Rational(3, 2), x[2]: sp.Rational(1, 3), x[3]: 2, a: sp.Rational(5, 4)}
     fixed = {sym.N: sum(counts), sym.weight_decay: sp.Rational(1, 10), sym.feature_decay: sp.Rational(1, 20)}
+    fixed[sym.smoothing] = sp.Rational(1, 7)
     assert abs(sp.N((symbolic - concrete).subs(numbers).subs(fixed), 30)) < sp.Float("1e-25")
+
+
+def test_smoothed_cross_entropy_is_the_one_against_the_smoothed_labels():
+    """In three namespaces: Σ_i log Σ_k e^(z_k) − ⟨y, z⟩ with y = (1 − α) e_y + (α/K) 1 written out, and the labels themselves."""
+    problem = find("ce-label-smoothing").problem
+    share, decays = sp.Rational(1, 7), sp.Rational(1, 10)
+    instance = problem.instance(class_counts=(2, 2), widths=2, weight_decay=0.1, feature_decay=0.1, smoothing=1 / 7)
+    w, h = sp.Matrix([[1, -2], [0, 3]]), sp.Matrix([[1, 0, 2, -1], [0, 1, 1, 1]])
+    z, y = w * h, sp.Matrix([[1, 1, 0, 0], [0, 0, 1, 1]]) * (1 - share) + sp.ones(2, 4) * share / 2
+    fitted = sum(sp.log(sp.exp(z[0, i]) + sp.exp(z[1, i])) - z[:, i].dot(y[:, i]) for i in range(4)) / 4
+    by_hand = sp.N(fitted + decays / 2 * (sum(a**2 for a in w) + sum(a**2 for a in h)), 40)
+    xp, p = ConcreteArrays(2, (0, 0, 1, 1)), {sym.N: 4, sym.smoothing: share}
+    p |= {sym.weight_decay: decays, sym.feature_decay: decays}
+    concrete = problem.loss(xp, SimpleNamespace(W=w, H=h), problem.data(xp), p)
+    assert abs(sp.N(concrete - by_hand, 30)) < sp.Float("1e-25")
+    assert problem.labels(xp, p) == y
+    point = SimpleNamespace(**{n: torch.tensor(a.tolist(), dtype=torch.float64) for n, a in (("W", w), ("H", h))})
+    balls = value_at(problem, instance, point)
+    assert float(balls) == pytest.approx(float(by_hand), rel=1e-15)
+    torch_xp, data = setting(problem, stack_bindings([instance]))
+    batch = SimpleNamespace(W=point.W[None], H=point.H[None])
+    (floating,) = problem.loss(torch_xp, batch, data, stack_bindings([instance])).tolist()
+    assert floating == pytest.approx(float(by_hand), rel=1e-14)
 
 
 def test_symbolic_vae_loss_is_the_concrete_loss():

@@ -9,8 +9,17 @@ from hypothesis import Phase, settings
 
 from numerics.adversary import random_point
 from numerics.arrays import points_of
-from numerics.balls import Ball, ball_bindings
-from numerics.certificates import Certificate, certify, predicted_value, problem_bounds, separable_bound, value_at
+from numerics.balls import Ball, BallMatrix, ball_bindings
+from numerics.certificates import (
+    MARGINS,
+    Certificate,
+    certify,
+    dual_bound_cross_entropy,
+    predicted_value,
+    problem_bounds,
+    separable_bound,
+    value_at,
+)
 from numerics.optimise import minimise
 from numerics.tolerances import CERTIFICATE_GAP
 from numerics.training import train
@@ -41,6 +50,71 @@ def test_dual_bound_meets_training_for_any_class_counts(fit, bias, counts):
 
 
 @pytest.mark.parametrize("counts", COUNTS)
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("smoothing", [1e-3, 0.3])
+def test_dual_bound_meets_training_under_smoothed_labels(smoothing, bias, counts):
+    problem = features_problem(CROSS_ENTROPY, ClassCounts(), Width(), with_bias=True, smoothed=True)
+    instance = problem.instance(
+        class_counts=counts,
+        widths=len(counts) + 1,
+        weight_decay=0.01,
+        feature_decay=0.0002,
+        bias=bias,
+        smoothing=smoothing,
+    )
+    solution = minimise(problem, [instance], starts=3)
+    (point,) = points_of(solution.best_point())
+    certificate = Certificate(
+        value_at(problem, instance, point), problem_bounds(problem, instance, point)["dual"], "dual"
+    )
+    assert 0 <= certificate.gap <= CERTIFICATE_GAP
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_dual_bound_holds_for_any_labels_that_are_probabilities(with_bias):
+    """Labels drawn at random, some entries zero, ties for the largest: the bound lies below the loss at every point."""
+    generator = torch.Generator().manual_seed(3)
+    classes, samples = 4, 9
+    shares = torch.randint(0, 4, (classes, samples), generator=generator)
+    shares[0] += (shares.sum(0) == 0).long()
+    totals = shares.sum(0)
+    labels = BallMatrix.of(
+        [[Ball(int(x)) / int(total) for x, total in zip(row, totals, strict=True)] for row in shares]
+    )
+    y = shares / totals
+    decay, met = 1e-3, []
+    bias = y.mean(1, keepdim=True).log() if with_bias else 0.0
+    for scale in (0.03, 0.1, 1.0, 3.0) * 5:
+        w, h = (scale * torch.randn(*s, generator=generator, dtype=torch.float64) for s in ((4, 3), (3, samples)))
+        z = w @ h + bias
+        fitted = torch.logsumexp(z, 0) - (y * z).sum(0)
+        loss = float(fitted.mean()) + decay**0.5 / 2 * float(w.square().sum() + h.square().sum())
+        lower = dual_bound_cross_entropy(z, labels, Ball(decay), with_bias)
+        met.append(lower.is_finite())
+        assert lower < loss or not lower.is_finite()
+    assert any(met) if with_bias else all(met)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 1e-6, 0.1])
+def test_small_probabilities_keep_their_accuracy_in_the_dual_bound(smoothing):
+    """One sample a class at margin 60: the entropy of wrong-class probabilities near e⁻⁶⁰ to all digits, by hand in balls."""
+    classes, margin = 3, 60
+    labels = BallMatrix.of(
+        [
+            [(1 - Ball(smoothing)) * int(i == j) + Ball(smoothing) / classes for j in range(classes)]
+            for i in range(classes)
+        ]
+    )
+    z = margin * torch.eye(classes, dtype=torch.float64)
+    wrong = 1 / (Ball(margin).exp() + classes - 1)
+    lower = dual_bound_cross_entropy(z, labels, Ball(1), with_bias=False)  # decays so large that any P is feasible
+    kept = Ball(1 - MARGINS[0])  # the label has the rest of P
+    wrong = kept * wrong + (1 - kept) * Ball(smoothing) / classes
+    by_hand = -(2 * wrong * wrong.log() + (1 - 2 * wrong) * (-2 * wrong).log1p())
+    assert float(lower / by_hand) == pytest.approx(1, rel=1e-13)
+
+
+@pytest.mark.parametrize("counts", COUNTS)
 def test_copositive_bound_meets_training(counts):
     claim = find("ce-imbalanced-relu")
     instance = claim.problem.instance(
@@ -52,13 +126,14 @@ def test_copositive_bound_meets_training(counts):
     assert 0 <= certificate.gap <= CERTIFICATE_GAP
 
 
-@pytest.mark.parametrize("claim_id", ["ce-balanced-etf", "ce-imbalanced-relu", "mse-imbalanced"])
+@pytest.mark.parametrize("claim_id", ["ce-balanced-etf", "ce-label-smoothing", "ce-imbalanced-relu", "mse-imbalanced"])
 @pytest.mark.parametrize("scale", [1e-3, 1e-2, 0.3, 3.0])
 def test_lower_bounds_stay_below_the_minimum_from_any_point(claim_id, scale):
     """A bound computed from a point that is far from optimal is loose, never wrong."""
     claim = find(claim_id)
-    counts = (4, 4, 4) if claim_id == "ce-balanced-etf" else (9, 4, 1)
-    instance = claim.problem.instance(class_counts=counts, weight_decay=0.01, feature_decay=0.01)
+    further = {"smoothing": 0.1} if claim_id == "ce-label-smoothing" else {}
+    counts = (4, 4, 4) if claim_id in ("ce-balanced-etf", "ce-label-smoothing") else (9, 4, 1)
+    instance = claim.problem.instance(class_counts=counts, weight_decay=0.01, feature_decay=0.01, **further)
     solution = minimise(claim.problem, [instance])
     minimum = predicted_value(claim, instance)
     generator = torch.Generator().manual_seed(7)

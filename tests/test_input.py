@@ -8,11 +8,18 @@ from theory.__main__ import main as theory_main
 from theory.arguments import parse_assignments
 from theory.claim import find
 from theory.entry import run
+from theory.problem import RealBetween
 
 GOOD = {
     "mse-imbalanced": {"class_counts": "3,2,1", "weight_decay": "0.1", "feature_decay": "0.1"},
     "ce-imbalanced-relu": {"class_counts": "3,2,1", "weight_decay": "0.1", "feature_decay": "0.1"},
     "ce-balanced-etf": {"class_counts": "2,2", "weight_decay": "0.1", "feature_decay": "0.1"},
+    "ce-label-smoothing": {
+        "class_counts": "2,2",
+        "weight_decay": "0.1",
+        "feature_decay": "0.1",
+        "smoothing": "0.1",
+    },
     "vae-learnable-variance": {"theta": "3,2,1"},
     "vae-fixed-variance": {"theta": "3,2,1", "sigma": "0.5,1"},
     "cvae": {"theta": "3,2,1", "regression": "1,0;0,1;2,-1"},
@@ -35,6 +42,11 @@ BAD = [
     ("ce-imbalanced-relu", "widths", "2"),
     ("ce-balanced-etf", "class_counts", "2,3"),
     ("ce-balanced-etf", "bias", "perhaps"),
+    ("ce-label-smoothing", "smoothing", "0"),
+    ("ce-label-smoothing", "smoothing", "1"),
+    ("ce-label-smoothing", "smoothing", "-0.1"),
+    ("ce-label-smoothing", "smoothing", "nan"),
+    ("ce-label-smoothing", "smoothing", "0.1,0.2"),
     ("vae-learnable-variance", "theta", "3,0"),
     ("vae-learnable-variance", "theta", "3,-1"),
     ("vae-learnable-variance", "latent_dim", "0"),
@@ -91,6 +103,20 @@ def test_python_values_of_the_wrong_kind(value):
 def test_one_sigma_for_each_latent_dimension(sigma, latent_dim):
     with pytest.raises(ValueError, match=f"sigma: .* 1 or {latent_dim} here"):
         find("vae-fixed-variance").problem.instance(theta="3,2,1", sigma=sigma, latent_dim=latent_dim)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 0), (1, 0), (float("nan"), 1)])
+def test_an_empty_interval_is_no_domain(low, high):
+    with pytest.raises(ValueError, match="no number lies strictly between"):
+        RealBetween(low, high)
+
+
+def test_an_interval_is_open_and_says_so():
+    domain = RealBetween(-1, 0.5)
+    assert [domain.canonical("share", v) for v in ("-0.999", 0, 0.25)] == [-0.999, 0.0, 0.25]
+    for value in (-1, 0.5, "1e999", True):
+        with pytest.raises(ValueError, match=r"share: .* strictly between -1 and 0\.5"):
+            domain.canonical("share", value)
 
 
 def test_missing_parameter():

@@ -77,15 +77,22 @@ EQUIVALENT = {
         (claim_id, f"bound {bound}", "drop last term of the sum over k"): LAST_ONE_ZERO
         for claim_id, bound in (
             ("ce-balanced-etf", "dual bound"),
+            ("ce-label-smoothing", "dual bound"),
             ("ce-imbalanced", "nuclear-norm form"),
             ("mse-deep-linear-balanced-bias", "centred product"),
         )
     },
-    (
-        "ce-balanced-etf",
-        "bound dual bound",
-        "Max to its argument -K + 1 + 1/(sqrt(lambda_H)*sqrt(lambda_W)*sqrt(n))",
-    ): f"{STILL_A_PROOF}; in one of its places it only lowers a nonnegative factor of the nuclear norm to zero when all collapses",
+    **{
+        (
+            claim_id,
+            "bound dual bound",
+            f"Max to its argument {argument}",
+        ): f"{STILL_A_PROOF}; in one of its places it only lowers a nonnegative factor of the nuclear norm to zero when all collapses"
+        for claim_id, argument in (
+            ("ce-balanced-etf", "-K + 1 + 1/(sqrt(lambda_H)*sqrt(lambda_W)*sqrt(n))"),
+            ("ce-label-smoothing", "-K + K/(K*sqrt(lambda_H)*sqrt(lambda_W)*sqrt(n) + alpha) + 1"),
+        )
+    },
     **{
         (claim_id, "bound minimum over the upper decoder", change): "the two cases meet at this value of a_k"
         for claim_id, change in (

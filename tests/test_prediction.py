@@ -21,6 +21,7 @@ EXAMPLES = {
     "ce-deep-linear": {"class_counts": (2, 2, 2), "depth": 2, "weight_decay": 0.01, "feature_decay": 0.01},
     "ce-imbalanced": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
     "ce-imbalanced-relu": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
+    "ce-label-smoothing": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "smoothing": 0.1},
     "hvae-fixed-variances": {
         "theta": (0.5, 4.0, 2.0, 1.0),
         "latent_dim": (3, 2),
@@ -62,6 +63,7 @@ EXAMPLES = {
         "feature_decay": 0.003,
     },
     "mse-imbalanced": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
+    "mse-imbalanced-relu": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
     "vae-fixed-variance": {
         "theta": (0.5, 2.0, 1.0),
         "sigma": (0.9, 0.3),

@@ -245,6 +245,10 @@ class SymbolicArrays:
         """Squared norm of each column, as a row."""
         return sp.simplify((a.T @ a).entry(sym.k, sym.k))
 
+    def column_inner(self, a: SymbolicMatrix, b: SymbolicMatrix) -> sp.Expr:
+        """Inner product of each column of ``a`` with that of ``b``, as a row."""
+        return sp.simplify((a.T @ b).entry(sym.k, sym.k))
+
     def mean_entry(self, column: sp.Expr) -> sp.Expr:
         return column
 
@@ -373,6 +377,9 @@ class ConcreteArrays:
 
     def column_squares(self, a: sp.Matrix) -> sp.Matrix:
         return sp.Matrix(1, a.cols, lambda _, b: sum(a[r, b] ** 2 for r in range(a.rows)))
+
+    def column_inner(self, a: sp.Matrix, b: sp.Matrix) -> sp.Matrix:
+        return sp.Matrix(1, a.cols, lambda _, c: a[:, c].dot(b[:, c]))
 
     def column_cross_entropy(self, z: sp.Matrix, y: sp.Matrix) -> sp.Matrix:
         return sp.Matrix(

@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy as sp
 
-from theory.symbols import LEAST
+from theory.symbols import BETWEEN, LEAST
 
 Bindings = Mapping[sp.Basic, Any]
 """Values for symbols (numbers) and for indexed symbols (sequences, first entry at index 1)."""
@@ -78,7 +78,7 @@ def to_numbers(value: Any) -> Any:
 def provably_nonnegative(expression: sp.Expr) -> bool:
     """Tell whether SymPy proves the expression ≥ 0 from the assumptions on its symbols; False means "no proof found".
 
-    Sizes are shifted by their smallest value first, so that K − 1 is seen to be positive.
+    Sizes are shifted by their smallest value first, so that K − 1 is seen to be positive; so is 1 − α of an α between 0 and 1.
     """
     shifted = _above_least(expression)
     return any(form(shifted).is_nonnegative for form in _FORMS) or _has_nonnegative_coefficients(shifted)
@@ -99,8 +99,10 @@ def provably_positive(expression: sp.Expr) -> bool:
 
 
 def _above_least(expression: sp.Expr) -> sp.Expr:
-    """Write each size as its smallest value plus a nonnegative integer."""
+    """Write each size as its smallest value plus a nonnegative integer, and what lies in an interval by a positive number."""
     shifts = {s: least + sp.Symbol(f"{s.name}_above", integer=True, nonnegative=True) for s, least in LEAST.items()}
+    for s, (low, high) in BETWEEN.items():
+        shifts[s] = low + (high - low) / (1 + sp.Symbol(f"{s.name}_below", positive=True))
     return sp.sympify(expression).subs(shifts)
 
 

@@ -91,6 +91,28 @@ class PositiveReal(Domain):
 
 
 @dataclass(frozen=True)
+class RealBetween(Domain):
+    """A real number strictly between ``low`` and ``high``. Raises ValueError when there is none."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"no number lies strictly between {self.low:g} and {self.high:g}")
+
+    @property
+    def says(self) -> str:
+        return f"a finite number strictly between {self.low:g} and {self.high:g}"
+
+    def canonical(self, name: str, value: Any) -> float:
+        number = _number(name, value, self.says)
+        if not self.low < number < self.high:
+            raise reject(name, value, self.says)
+        return number
+
+
+@dataclass(frozen=True)
 class PositiveReals(Domain):
     """A non-empty list of positive numbers, kept in descending order."""
 

@@ -65,11 +65,13 @@ def minimise_on_half_line(
     variable: sp.Symbol,
     lower: sp.Expr,
     exponential: bool = False,
+    fractions_in: sp.Symbol | None = None,
 ) -> ScalarMinimum:
     """Minimise a convex function over ``variable`` ≥ ``lower``.
 
-    With ``exponential`` the stationarity equation is solved for e^variable, which is where it is algebraic. The
-    minimiser of a convex function on a half line is the larger of the bound and the stationary point.
+    With ``exponential`` the stationarity equation is solved for e^variable, which is where it is algebraic; the solution is
+    written in partial fractions of the symbol ``fractions_in``. The minimiser of a convex function on a half line is the
+    larger of the bound and the stationary point.
     """
     if exponential:
         x = sp.Symbol("x", positive=True)
@@ -80,6 +82,7 @@ def minimise_on_half_line(
         )
         slope = sp.diff(function, variable)
         root = _only_root(name, sp.simplify(slope.subs(variable, sp.log(x))), x)
+        root = root if fractions_in is None else sp.apart(root, fractions_in)
         stationary = sp.log(root)
         point = sp.log(sp.Max(sp.simplify(sp.exp(lower)), root))
         record(

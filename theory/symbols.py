@@ -33,6 +33,8 @@ regression = sp.MatrixSymbol("B", D, condition_dim)
 
 weight_decay = positive("lambda_W")
 feature_decay = positive("lambda_H")
+smoothing = positive("alpha")
+"""Label smoothing: the share of each label that is spread over all classes."""
 beta = positive("beta")
 eta_dec = positive("eta_dec")
 eta_enc = positive("eta_enc")
@@ -54,3 +56,5 @@ j = sp.Symbol("j", integer=True, positive=True)
 
 LEAST = {K: 2, D: 1, d: 1, M: 1, R: 1}
 """Smallest value of each size, used when the sign of an expression such as K − 1 is proved."""
+BETWEEN = {smoothing: (0, 1)}
+"""Symbols that lie strictly between two numbers, used in the same way."""

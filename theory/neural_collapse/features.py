@@ -4,6 +4,8 @@ Variables are the features H (d × N), one linear classifier W (K × d) and opti
 cross-entropy, or ½‖z − e_y‖², the objective is
 
     L = (1/N) Σ_i ℓ(W h_i + b, y_i) + (λ_W/2) ‖W‖² + (λ_H/2) ‖H‖².
+
+With smoothed labels the cross-entropy is taken against (1 − α) e_y + (α/K) 1 in place of e_y.
 """
 
 from __future__ import annotations
@@ -16,7 +18,17 @@ import sympy as sp
 
 from theory import symbols as sym
 from theory.claim import Source
-from theory.problem import ClassCounts, Flag, Invariant, Parameter, PositiveReal, Problem, Variable, Width
+from theory.problem import (
+    ClassCounts,
+    Flag,
+    Invariant,
+    Parameter,
+    PositiveReal,
+    Problem,
+    RealBetween,
+    Variable,
+    Width,
+)
 
 DLN = Source(
     "Dang, Tran, Osher, Tran-The, Ho, Nguyen",
@@ -63,10 +75,19 @@ def centred_mean_logits(xp: Any, v: Any, data: Any, p: Any) -> Any:
 
 @dataclass(frozen=True)
 class FeaturesProblem(Problem):
-    """A problem of this family; ``fit`` names ℓ and ``nonnegative_features`` says whether H ≥ 0 is required."""
+    """A problem of this family.
+
+    ``fit`` names ℓ, ``nonnegative_features`` says whether H ≥ 0 is required, ``smoothed`` whether the labels are smoothed.
+    """
 
     fit: str = MSE
     nonnegative_features: bool = False
+    smoothed: bool = False
+
+    def labels(self, xp: Any, p: Any) -> Any:
+        """The labels the logits are fitted to: one-hot, or smoothed."""
+        y = self.data(xp).Y
+        return y - xp.scale(xp.centre(y), p[sym.smoothing]) if self.smoothed else y
 
 
 def features_problem(
@@ -75,14 +96,22 @@ def features_problem(
     width: Width,
     nonnegative_features: bool = False,
     with_bias: bool = False,
+    smoothed: bool = False,
 ) -> FeaturesProblem:
-    """Return the problem of the family with these settings."""
+    """Return the problem of the family with these settings; smoothed labels are for the cross-entropy alone."""
+    if smoothed and fit != CROSS_ENTROPY:
+        raise ValueError(f"labels are not smoothed under {fit}")
     sample_losses = {CROSS_ENTROPY: cross_entropy_losses, MSE: squared_losses}[fit]
 
     def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
-        fitted = xp.total(sample_losses(xp, logits(xp, v), data)) / p[sym.N]
+        z = logits(xp, v)
+        fitted = xp.total(sample_losses(xp, z, data))
+        if (
+            smoothed
+        ):  # the labels enter linearly: ⟨e_y − ((1 − α) e_y + (α/K) 1), z⟩ is α times the centred correct logit
+            fitted = fitted + p[sym.smoothing] * xp.total(xp.column_inner(xp.centre(z), data.Y))
         return (
-            fitted
+            fitted / p[sym.N]
             + p[sym.weight_decay] / 2 * xp.squared_norm(v.W)
             + p[sym.feature_decay] / 2 * xp.total(xp.column_squares(v.H))
         )
@@ -97,6 +126,7 @@ def features_problem(
             sym.n_k: counted,
             sym.weight_decay: values["weight_decay"],
             sym.feature_decay: values["feature_decay"],
+            **({sym.smoothing: values["smoothing"]} if smoothed else {}),
         }
 
     centring = {
@@ -132,6 +162,10 @@ def features_problem(
             unit=balance**-2,
         ),
     ]
+    if smoothed:
+        parameters.append(
+            Parameter("smoothing", RealBetween(0, 1), r"label smoothing $\alpha$, the share spread over all classes")
+        )
     if with_bias:
         parameters.append(
             Parameter("bias", Flag(), "whether the classifier has an unregularised bias $b$", default=False)
@@ -148,4 +182,5 @@ def features_problem(
         data=lambda xp: SimpleNamespace(Y=xp.labels()),
         fit=fit,
         nonnegative_features=nonnegative_features,
+        smoothed=smoothed,
     )
