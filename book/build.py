@@ -23,7 +23,7 @@ BOOK = Path(__file__).resolve().parent
 SOURCE = BOOK / "_build" / "source"
 HTML = BOOK / "_build" / "html"
 CACHE = BOOK / "_build" / ".jupyter_cache"
-STATIC_PAGES = ("how_the_checks_work", "what_the_verdicts_mean", "discrepancies", "add_a_claim")
+STATIC_PAGES = ("how_the_checks_work", "what_the_verdicts_mean", "discrepancies", "tutorial", "add_a_claim", "api")
 
 
 def write_source() -> None:
@@ -35,6 +35,7 @@ def write_source() -> None:
     for name in ("atlas.css", "favicon.svg"):
         shutil.copy(BOOK / "pages" / name, SOURCE / "static")
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", SOURCE / "static")
+    shutil.copytree(BOOK / "tutorial", SOURCE / "tutorial")
     for name in ("index", *STATIC_PAGES):
         (SOURCE / f"{name}.md").write_text(render.page(name), encoding="utf-8")
     for claim in registry().values():

@@ -17,6 +17,7 @@ from torch import Tensor
 from book.examples import SWEEP_POINTS, Crossing, Example, TrainedExample, noun, train_sweep
 from numerics.arrays import DTYPE
 from numerics.compare import run_chain
+from numerics.conjecture import observe
 from numerics.optimise import minimise
 from numerics.refutation import hold_against_published, status
 from numerics.tolerances import NEAR_CERTIFICATE_GAP, VALUE_GAP
@@ -116,6 +117,13 @@ def comparison_table(run: TrainedExample) -> HTML:
     return HTML(
         f'<p>The example: {parameters_in_words(run.example.instance.values)}</p><table class="atlas-table">{body}</table>'
     )
+
+
+def conjecture(run: TrainedExample) -> HTML:
+    """Return in words what the trained point of a claim without a formula looks like."""
+    example = run.example
+    found = observe(example.claim, example.instance, run.point, run.comparison.value, run.certificate)
+    return HTML("<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in found.lines()) + "</ul>")
 
 
 def symmetric_root(gram: Tensor) -> Tensor:

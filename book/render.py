@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import pkgutil
 import re
 import sys
 import unicodedata
@@ -15,7 +17,9 @@ from typing import Any
 import jinja2
 import sympy as sp
 
+import numerics
 import numerics.tolerances
+import theory
 import theory.problem
 from book.examples import noun, sliding
 from book.formulas import abbreviated, displayed
@@ -52,6 +56,7 @@ def page(template: str, **values: Any) -> str:
         noun,
         own_functions,
         parts_of_a_claim,
+        public_parts,
         references,
         sliding,
         stated,
@@ -189,11 +194,53 @@ def constants(module: Any) -> list[tuple[str, Any, str]]:
     return found
 
 
-def source_from(path: str, first: str) -> str:
-    """Return a file of the repository as a code block, from the line that starts with ``first`` on."""
+def source_from(path: str, first: str, until: str | None = None) -> str:
+    """Return a file of the repository as a code block, from the line that starts with ``first`` on, to the one before ``until``."""
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(first))
-    return "```python\n" + "\n".join(lines[start:]) + "\n```"
+    rest = lines[start:]
+    end = len(rest) if until is None else next(number for number, line in enumerate(rest) if line.startswith(until))
+    return "```python\n" + "\n".join(rest[:end]).rstrip() + "\n```"
+
+
+def public_parts() -> dict[str, tuple[str, list[tuple[str, str, list[tuple[str, str]]]]]]:
+    """Return each module of ``theory`` and ``numerics`` with its docstring and its public classes and functions: signature, docstring, methods.
+
+    The modules of claims are left out: their pages say more.
+    """
+    found = {}
+    for package in (theory, numerics):
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            module = importlib.import_module(info.name) if not info.name.endswith("__main__") else None
+            if module is None or info.ispkg or hasattr(module, "CLAIM"):
+                continue
+            parts = [
+                (written_signature(thing), prose(inspect.getdoc(thing) or ""), methods(thing))
+                for name, thing in vars(module).items()
+                if getattr(thing, "__module__", None) == info.name and not name.startswith("_") and callable(thing)
+            ]
+            found[info.name] = prose(inspect.getdoc(module) or ""), parts
+    return found
+
+
+def written_signature(thing: Any) -> str:
+    """Return the signature of a class or function as it would be written, without defaults that only say where they live."""
+    try:
+        signature = inspect.signature(thing)
+    except ValueError:
+        return thing.__name__
+    return re.sub(r" = <[^>]*>", " = …", f"{thing.__name__}{signature}").replace("'", "")
+
+
+def methods(thing: Any) -> list[tuple[str, str]]:
+    """Return the public methods of a class that say what they do: the call, and their docstring."""
+    if not inspect.isclass(thing):
+        return []
+    return [
+        (written_signature(method).replace("self, ", "").replace("(self)", "()"), prose(inspect.getdoc(method)))
+        for name, method in vars(thing).items()
+        if inspect.isfunction(method) and not name.startswith("_") and method.__doc__
+    ]
 
 
 def parts_of_a_claim() -> dict[str, list[type]]:

@@ -42,7 +42,9 @@ PAGES = (
     "how_the_checks_work.html",
     PHASES,
     "discrepancies.html",
+    "tutorial.html",
     "add_a_claim.html",
+    "api.html",
     *CLAIM_PAGES,
 )
 PATIENCE = 60
