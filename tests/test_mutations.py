@@ -79,6 +79,7 @@ EQUIVALENT = {
             ("ce-balanced-etf", "dual bound"),
             ("ce-imbalanced", "nuclear-norm form"),
             ("mse-deep-linear-balanced-bias", "centred product"),
+            ("mse-deep-linear-imbalanced-bias", "centred product"),
         )
     },
     (
