@@ -2,7 +2,8 @@
 
 Setting: minimise (1/2N) ‖W_M ⋯ W_1 H + b 1ᵀ − Y‖² + Σ_j (λ_j/2) ‖W_j‖² + (λ_H/2) ‖H‖² with class k of n_k samples, depth M,
 any widths d_1, …, d_M and any decays; the bias b is not regularised.
-The source treats imbalanced classes without a bias, and balanced ones with it; this is what the two have in common.
+Source: Dang et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), treats imbalanced classes without a bias and balanced
+ones with it; this claim says what becomes of the frame where both come together.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from theory.neural_collapse.deep_linear import (
 from theory.neural_collapse.features import DLN, MSE
 from theory.neural_collapse.lemmas import TURNING
 from theory.problem import ClassCounts, Problem
-from theory.proof import Identity, StepRecorder, StructuredPoint
+from theory.proof import Identity, StepRecorder, StructuredPoint, Vanishes
 from theory.secular import centred_spectrum
 from theory.symbols import K, M, N, R, decay_product, feature_decay, j, k, layer_decay, n_k, nu_k, positive
 
@@ -37,11 +38,14 @@ def best_bias(record: StepRecorder) -> sp.Expr:
     # One column for each class, in units of the square root of its size: there the mean over the samples is a projection.
     labels, root = SymbolicMatrix.diag(K, sp.sqrt(n_k[k])), sp.sqrt(n_k[k])
     mean = labels @ SymbolicMatrix(K, sp.Integer(0), ((root, root / N),))
-    gram = ((labels - mean) @ (labels - mean).T).entry().replace(sp.Sum, lambda *_: N)
+    gram = ((labels - mean) @ (labels - mean).T).entry()
     expected = (SymbolicMatrix.diag(K, n_k[k]) - SymbolicMatrix(K, sp.Integer(0), ((n_k[k], n_k[k] / N),))).entry()
-    says = r"The Gram matrix of the labels less their mean is $\mathrm{diag}(n) - n n^T/N$, since $\sum_k n_k = N$."
-    record(Identity("centred labels", says, gram, expected))
-    x, counts = positive("x"), sp.symbols("n_1:4", positive=True)
+    says = (
+        r"The Gram matrix of the labels less their mean is $\mathrm{diag}(n) - n n^T/N$, since the counts sum to $N$."
+    )
+    (total,) = gram.atoms(sp.Sum)
+    record(Vanishes("centred labels", says, gram - expected, N, total))
+    x, counts = sp.Symbol("nu", real=True), sp.symbols("n_1:4", positive=True)
     matrix = x * sp.eye(3) - sp.diag(*counts) + sp.Matrix(counts) * sp.Matrix([counts]) / sum(counts)
     secular = x / sum(counts) * sum(n * sp.prod([x - m for m in counts if m != n]) for n in counts)
     says = r"Its eigenvalues are zero and those $\nu$ with $\sum_k n_k \prod_{m \ne k} (\nu - n_m) = 0$ (three classes shown)."
