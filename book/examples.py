@@ -120,7 +120,7 @@ TELLING_DOMAINS = (WholeNumber, RealMatrix)
 def noun(claim: Claim) -> str:
     """Return what collapses in a claim's problem: a class or a direction."""
     counted = any(isinstance(parameter.domain, ClassCounts) for parameter in claim.problem.parameters)
-    return "class" if counted else "direction"
+    return "class" if counted and not claim.problem.spectral else "direction"
 
 
 @dataclass(frozen=True)

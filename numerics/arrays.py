@@ -81,6 +81,9 @@ class TorchArrays:
     def class_means(self, h: Tensor, y: Tensor) -> Tensor:
         return (h @ y.mT) / y.sum(-1)[..., None, :]
 
+    def entries(self, column: Tensor) -> Tensor:
+        return column[..., 0]
+
     def mean_entry(self, column: Tensor) -> Tensor:
         return column.mean((-2, -1))
 
@@ -108,6 +111,13 @@ class TorchArrays:
             means = w @ means
             grams.append(means.mT @ means)
         return torch.stack(grams, -3)
+
+    def label_axes(self, y: Float64[Tensor, "K N"]) -> tuple[Float64[Tensor, "K r"], Float64[Tensor, "N r"]]:
+        counts = y.sum(-1)
+        # Orthonormal vectors, one a class, span what is constant on classes; there the centred labels are square.
+        classes = y.mT / counts.sqrt()
+        left, _, right = torch.linalg.svd((y - counts[:, None] / y.shape[-1]) @ classes)
+        return left[:, :-1], classes @ right.mT[:, :-1]
 
     def layer_spectra(self, layers: Sequence[Tensor], y: Float64[Tensor, "K N"]) -> Float64[Tensor, "*b M K"]:
         return torch.stack([self.singular_values(w, y.shape[-2]) ** 2 for w in layers], -2)
@@ -192,8 +202,13 @@ def stack_bindings(instances: Sequence[Instance], device: torch.device | str = "
                 raise ValueError(f"{symbol}: instances trained together must share it")
             stacked[symbol] = torch.tensor(first, dtype=DTYPE, device=device)
         else:
-            stacked[symbol] = torch.tensor(values, dtype=DTYPE, device=device)
+            stacked[symbol] = torch.tensor(_in_doubles(values), dtype=DTYPE, device=device)
     return stacked
+
+
+def _in_doubles(value: Any) -> Any:
+    """Turn the exact numbers in nested sequences into doubles."""
+    return [_in_doubles(v) for v in value] if isinstance(value, Sequence) else float(value)
 
 
 def select(bindings: Mapping[sp.Basic, Any], keep: Tensor) -> dict[sp.Basic, Any]:

@@ -15,9 +15,10 @@ import flint
 import sympy as sp
 from torch import Tensor
 
-from theory.expressions import Formula, to_rational
+from theory.expressions import Formula, to_exact
 from theory.problem import Instance, Problem
 from theory.scalar import Shrinkage
+from theory.secular import SecularRoot
 from theory.symbols import n_k
 
 PRECISION = 192
@@ -33,8 +34,8 @@ class Undecided(ArithmeticError):
 
 def exact(value: float | int) -> Ball:
     """Return the number a user wrote as a ball: 0.01 is 1/100 and not its nearest binary fraction."""
-    rational = to_rational(value)
-    return Ball(flint.fmpq(int(rational.p), int(rational.q)))
+    number = to_exact(value)
+    return Ball(flint.fmpq(int(number.p), int(number.q)))
 
 
 def lowest(x: Ball) -> float:
@@ -62,14 +63,20 @@ def hull(balls: Iterable[Ball]) -> Ball:
 
 
 def ball_bindings(problem: Problem, instance: Instance) -> dict[sp.Basic, Any]:
-    """Return the bindings of an instance with every real number a ball and every size an integer."""
+    """Return the bindings of an instance with every real number a ball and every size an integer.
+
+    Exact numbers that ``bind`` computes from sizes are enclosed.
+    """
 
     def as_balls(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(as_balls(v) for v in value)
+        if isinstance(value, sp.Expr):
+            return _Walk({}, {}).value(value)
         return exact(value) if isinstance(value, float) else value
 
-    return dict(problem.bind({name: as_balls(value) for name, value in instance.values.items()}))
+    bound = problem.bind({name: as_balls(value) for name, value in instance.values.items()})
+    return {symbol: as_balls(value) for symbol, value in bound.items()}
 
 
 class BallMatrix:
@@ -259,6 +266,8 @@ class _Walk:
                 return reduce(lambda a, b: a * b, self._over(e), Ball(1))
             case Shrinkage():
                 return shrinkage(*map(self.value, e.args))
+            case SecularRoot():
+                return hull(self.value(end) for end in e.bracket(2 ** (PRECISION + 1)))
             case sp.KroneckerDelta():
                 return Ball(int(self.value(e.args[0]) == self.value(e.args[1])))
             case sp.Piecewise():

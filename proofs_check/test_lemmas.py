@@ -183,6 +183,17 @@ def projections(draw: Draw) -> None:
     no_less(float(slack.min()), 0.0, float(singular(a)[0]))
 
 
+def turning(draw: Draw) -> None:
+    rows, inner, columns = draw.size(), draw.size(), draw.size()
+    w, h, labels = draw.matrix(rows, inner), draw.matrix(inner, columns), draw.matrix(rows, columns)
+    left, right = draw.orthogonal(rows), draw.orthogonal(columns)
+    turned_w, turned_h, size = left @ w, h @ right.T, float((w**2).sum() * (h**2).sum() + (labels**2).sum())
+    for turned, factor in ((turned_w, w), (turned_h, h)):
+        same(float((turned**2).sum()), float((factor**2).sum()), float((factor**2).sum()))
+    fit, turned_fit = w @ h - labels, turned_w @ turned_h - left @ labels @ right.T
+    same(float((turned_fit**2).sum()), float((fit**2).sum()), size)
+
+
 CHECKS = {
     "variational form of the nuclear norm": nuclear_form,
     "variational form of the Schatten quasi-norm": schatten_forms,
@@ -193,6 +204,7 @@ CHECKS = {
     "Completing the square": completed_square,
     "Mirsky's inequality": mirsky,
     "a projection enlarges no singular value": projections,
+    "the Frobenius norm sees no rotation": turning,
 }
 
 

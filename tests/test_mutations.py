@@ -80,6 +80,7 @@ EQUIVALENT = {
             ("ce-label-smoothing", "dual bound"),
             ("ce-imbalanced", "nuclear-norm form"),
             ("mse-deep-linear-balanced-bias", "centred product"),
+            ("mse-deep-linear-imbalanced-bias", "centred product"),
         )
     },
     **{

@@ -62,6 +62,13 @@ EXAMPLES = {
         "weight_decay": 0.01,
         "feature_decay": 0.003,
     },
+    "mse-deep-linear-imbalanced-bias": {
+        "class_counts": (20, 5, 10, 10),
+        "depth": 2,
+        "widths": 3,
+        "weight_decay": 0.01,
+        "feature_decay": 0.003,
+    },
     "mse-imbalanced": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
     "mse-imbalanced-relu": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
     "vae-fixed-variance": {

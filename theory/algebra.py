@@ -150,6 +150,12 @@ class Layered:
     depth: sp.Expr
     entry: SymbolicMatrix | sp.Expr
 
+    def __matmul__(self, right: SymbolicMatrix) -> Layered:
+        return Layered(self.depth, self.entry @ right)
+
+    def __rmatmul__(self, left: SymbolicMatrix) -> Layered:
+        return Layered(self.depth, left @ self.entry)
+
 
 @dataclass(frozen=True)
 class SymbolicLayers:
@@ -189,15 +195,21 @@ class SymbolicArrays:
     The namespace a loss is written against; ``numerics.arrays.TorchArrays`` and ``ConcreteArrays`` offer the same names.
     Matrices support ``@``, ``+`` and ``-``. A *row* holds one number a column; here it is an expression in the index k.
     Scalars are only ever multiplied with scalars and rows. ``multiplicity`` is how many samples a column stands for.
+    ``label`` is the entry of the labels where they are written along their singular directions, one column for each.
     """
 
-    def __init__(self, size: sp.Expr, multiplicity: sp.Expr = sp.Integer(1)) -> None:
+    def __init__(self, size: sp.Expr, multiplicity: sp.Expr = sp.Integer(1), label: sp.Expr = sp.Integer(1)) -> None:
         self.size = size
         self.multiplicity = multiplicity
+        self.label = label
 
     def labels(self) -> SymbolicMatrix:
         """One-hot labels: column i is e_y for the class y of sample i."""
-        return SymbolicMatrix.identity(self.size)
+        return SymbolicMatrix.diag(self.size, self.label)
+
+    def label_axes(self, y: SymbolicMatrix) -> tuple[SymbolicMatrix, SymbolicMatrix]:
+        """Left and right singular vectors of the labels less their mean over the samples; here the coordinate axes."""
+        return SymbolicMatrix.identity(self.size), SymbolicMatrix.identity(self.size)
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> SymbolicMatrix:
         """Diagonal matrix of a list, or of its first ``count`` entries; symbolically all sizes are one."""
@@ -238,8 +250,8 @@ class SymbolicArrays:
         return (SymbolicMatrix.identity(a.size) - SymbolicMatrix.ones(a.size) * (1 / a.size)) @ a
 
     def class_means(self, h: SymbolicMatrix, y: SymbolicMatrix) -> SymbolicMatrix:
-        """Mean of the columns of ``h`` over the samples of each class."""
-        return h @ y.T
+        """Mean of the columns of ``h`` over the samples of each class: h yᵀ (y yᵀ)⁻¹."""
+        return h @ SymbolicMatrix.diag(y.size, 1 / y.diagonal)
 
     def column_squares(self, a: SymbolicMatrix) -> sp.Expr:
         """Squared norm of each column, as a row."""
@@ -248,6 +260,10 @@ class SymbolicArrays:
     def column_inner(self, a: SymbolicMatrix, b: SymbolicMatrix) -> sp.Expr:
         """Inner product of each column of ``a`` with that of ``b``, as a row."""
         return sp.simplify((a.T @ b).entry(sym.k, sym.k))
+
+    def entries(self, column: sp.Expr) -> sp.Expr:
+        """The entries of a column, as a row."""
+        return column
 
     def mean_entry(self, column: sp.Expr) -> sp.Expr:
         return column
@@ -276,7 +292,7 @@ class SymbolicArrays:
         return Layered(layers.depth, gram * (1 / layers.decays(sp.Integer(1), sym.layer)))
 
     def layer_spectra(self, layers: SymbolicLayers, y: SymbolicMatrix) -> Layered:
-        """Eigenvalues of W_l W_lᵀ in descending order; a projection has as many ones as its trace says."""
+        """The largest eigenvalues of W_l W_lᵀ, as many as ``y`` has rows; a projection has as many ones as its trace says."""
         size = layers.scale**2 / layers.decay[sym.layer]
         rank = sp.simplify(layers.frame.trace())
         whole = rank == layers.frame.size

@@ -19,11 +19,13 @@ from theory.starting import write_starting_file
 def predict(claim: Claim, instance: Instance) -> dict:
     """Return the prediction at concrete parameters, as ``predict --json`` prints it, in the order the user gave."""
     prediction = claim.prediction
+    ordered = 0 if claim.problem.spectral else 1
+    axes = {"matrix": 2 * ordered, "list": 1}
     value = None if prediction.value is None else to_numbers(evaluate_exactly(prediction.value, instance.bindings))
     invariants = {
         i.name: instance.in_user_order(
             to_numbers(evaluate_exactly(prediction.invariants[i.name], instance.bindings)),
-            2 if i.kind == "matrix" else 0,
+            axes.get(i.kind, 0),
         )
         for i in claim.problem.invariants
         if i.name in prediction.invariants
@@ -34,7 +36,7 @@ def predict(claim: Claim, instance: Instance) -> dict:
         "parameters": shown_parameters(claim, instance),
         "value": value,
         "invariants": invariants,
-        "collapsed": instance.in_user_order(collapsed) if prediction.thresholds else [],
+        "collapsed": instance.in_user_order(collapsed, ordered) if prediction.thresholds else [],
     }
 
 

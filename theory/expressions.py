@@ -29,8 +29,13 @@ class Formula:
         return Formula(expression, self.axes)
 
 
-def to_rational(value: float | int | Fraction | sp.Rational) -> sp.Rational:
-    """Return the number a user wrote, exactly: 0.01 becomes 1/100 and not its nearest binary fraction."""
+def to_exact(value: float | int | Fraction | sp.Expr) -> sp.Expr:
+    """Return the number a user wrote, exactly: 0.01 becomes 1/100 and not its nearest binary fraction.
+
+    Numbers that follow from those a user wrote may be given as SymPy has them.
+    """
+    if isinstance(value, sp.Expr):
+        return value
     return sp.Rational(repr(value)) if isinstance(value, float) else sp.Rational(value)
 
 
@@ -40,8 +45,8 @@ def evaluate_exactly(formula: Formula, bindings: Bindings) -> Any:
     Returns a SymPy number or truth value, or nested lists of them, one level for each axis.
     """
     sizes = {s: sp.Integer(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s.is_integer}
-    scalars = {s: to_rational(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s not in sizes}
-    lists = {s: [to_rational(x) for x in v] for s, v in bindings.items() if isinstance(s, sp.IndexedBase)}
+    scalars = {s: to_exact(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s not in sizes}
+    lists = {s: [to_exact(x) for x in v] for s, v in bindings.items() if isinstance(s, sp.IndexedBase)}
     lengths = [(index, int(sp.sympify(length).subs(sizes))) for index, length in formula.axes]
     if len(lengths) == 2 and _is_diagonal(formula):
         (row, rows), (column, columns) = lengths

@@ -340,7 +340,8 @@ class Invariant:
     """A quantity of a point that is the same at every global minimiser.
 
     ``measure(xp, v, data, p)`` computes it with the array namespace. ``kind`` says how it is compared: a "matrix" over
-    classes or directions on both axes (axes before them count layers), a "spectrum" in descending order, or a "scalar".
+    classes or directions on both axes (axes before them count layers), a "list" over classes, a "spectrum" in descending
+    order, or a "scalar".
     ``unit`` is the natural size of the quantity, used where the prediction is zero. One matrix of a problem
     ``shows_collapse``: its k-th diagonal entry is zero iff class or direction k has collapsed.
     """
@@ -400,7 +401,8 @@ class Problem:
     keep the all-ones vector do. ``partner``, if there is one, is the indexed symbol with which each of these is paired: it
     may tell apart what is tied. ``data_view`` names the parameters a data source is asked for: the "spectrum" of one sample,
     or the "conditional" one of a part of it given the rest. ``ramped(values)`` gives the parameters that training raises from
-    small values: those of a penalty under which doing nothing is a local minimum, whatever the data.
+    small values: those of a penalty under which doing nothing is a local minimum, whatever the data. Where ``spectral``,
+    directions and matrices run over singular directions that belong to no one entry of the sorted parameter.
     """
 
     parameters: tuple[Parameter, ...]
@@ -415,6 +417,7 @@ class Problem:
     partner: sp.IndexedBase | None = field(default=None, kw_only=True)
     data_view: str = field(default="spectrum", kw_only=True)
     ramped: Callable[[Mapping[str, Any]], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
+    spectral: bool = field(default=False, kw_only=True)
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name; raises ParameterError when there is none."""

@@ -22,6 +22,8 @@ n = sp.Symbol("n", integer=True, positive=True)
 """Samples per class when all classes are equal; an integer symbol, which keeps it apart from the label of n_k."""
 n_k = sp.IndexedBase("n", positive=True)
 """Samples of class k, in descending order."""
+nu_k = sp.IndexedBase("nu", positive=True)
+"""Effective class counts: the squared singular values of the centred labels, in descending order, K − 1 of them."""
 theta = sp.IndexedBase("theta", positive=True)
 """Singular values of the data, in descending order."""
 sigma = sp.IndexedBase("sigma", positive=True)

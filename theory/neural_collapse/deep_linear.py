@@ -53,6 +53,7 @@ from theory.proof import (
     Threshold,
 )
 from theory.scalar import DeepMinimum, minimise_deep_direction
+from theory.secular import centred_spectrum
 from theory.symbols import (
     K,
     M,
@@ -66,6 +67,7 @@ from theory.symbols import (
     layer_decay,
     layer_width,
     n_k,
+    nu_k,
     positive,
 )
 
@@ -94,7 +96,11 @@ def mean_product(xp: Any, v: Any, data: Any, p: Any) -> Any:
 
 
 def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) -> Problem:
-    """Return the problem with these settings, for depths from 1 to DEEPEST."""
+    """Return the problem with these settings, for depths from 1 to DEEPEST.
+
+    With a bias and unequal classes its directions are those of the centred labels, whose squared sizes are ``nu_k``.
+    """
+    spectral = with_bias and not counts.balanced
     sample_losses = {MSE: squared_losses}.get(fit, cross_entropy_losses)
 
     def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
@@ -118,11 +124,13 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
             layer_decay: values["weight_decay"],
             feature_decay: values["feature_decay"],
             decay_product: total,
+            **({nu_k: centred_spectrum(counted)} if spectral else {}),
             **{layer_width[i]: side for i, side in enumerate(sides, start=1)},
         }
 
     # The natural size of all singular values: those of a network that fits the largest class, balanced over the factors.
-    size = (decay_product * n_k[1]) ** (1 / (2 * (M + 1)))
+    tied = nu_k if spectral else n_k
+    size = (decay_product * tied[1]) ** (1 / (2 * (M + 1)))
     spread = sp.sqrt(K)
     variables = [
         Variable(
@@ -151,12 +159,13 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
         ),
         variables=tuple(variables),
         loss=loss,
-        invariants=_invariants(size) + (_BIAS if with_bias else ()),
+        invariants=_along_label_axes(size) if spectral else _invariants(size) + (_BIAS if with_bias else ()),
         sorted_parameter="class_counts",
-        tied=n_k,
+        tied=tied,
         bind=bind,
         data=lambda xp: SimpleNamespace(Y=xp.labels()),
-        centred=with_bias,
+        centred=with_bias and not spectral,
+        spectral=spectral,
         # From two layers on zero is a local minimum: moving one factor alone changes no logit.
         ramped=lambda values: (layer_decay, feature_decay) if values["depth"] > 1 else (),
     )
@@ -199,13 +208,65 @@ def _invariants(size: sp.Expr) -> tuple[Invariant, ...]:
             unit=size**2 / layer_decay[layer],
         ),
         Invariant("mean_product", r"class means of $W_M \cdots W_1 H$", mean_product),
+        _scatter(size),
+    )
+
+
+def _scatter(size: sp.Expr) -> Invariant:
+    return Invariant(
+        "within_class_scatter",
+        r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
+        lambda xp, v, data, p: xp.total(xp.column_squares(v.H - mean_features(xp, v, data) @ data.Y)),
+        kind="scalar",
+        unit=size**2 / feature_decay,
+    )
+
+
+def _along_label_axes(size: sp.Expr) -> tuple[Invariant, ...]:
+    """The invariants along the singular vectors U, V of the centred labels; those in V are constant on every class."""
+    i = sp.Symbol("i", integer=True, positive=True)
+
+    def from_top(xp: Any, v: Any, data: Any, p: Any) -> Any:
+        left, _ = xp.label_axes(data.Y)
+        return xp.transpose(left) @ xp.top_grams(layers(v)) @ left
+
+    def features(xp: Any, v: Any, data: Any) -> Any:
+        return v.H @ xp.label_axes(data.Y)[1]
+
+    def turned_product(xp: Any, v: Any, data: Any, p: Any) -> Any:
+        left, right = xp.label_axes(data.Y)
+        return xp.transpose(left) @ product(xp, v) @ right
+
+    return (
         Invariant(
-            "within_class_scatter",
-            r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
-            lambda xp, v, data, p: xp.total(xp.column_squares(v.H - mean_features(xp, v, data) @ data.Y)),
-            kind="scalar",
+            "feature_gram",
+            r"$V^T H^T H V$",
+            lambda xp, v, data, p: xp.transpose(features(xp, v, data)) @ features(xp, v, data),
             unit=size**2 / feature_decay,
+            shows_collapse=True,
         ),
+        Invariant(
+            "classifier_grams",
+            r"$U^T P_l P_l^T U$ with $P_l = W_M \cdots W_l$, for each layer $l$",
+            from_top,
+            unit=size ** (2 * (M - layer + 1)) / sp.Product(layer_decay[i], (i, layer, M)),
+        ),
+        Invariant(
+            "feature_grams",
+            r"$B_l^T B_l$ with $B_l = W_l \cdots W_1 H V$, for each layer $l$",
+            lambda xp, v, data, p: xp.bottom_grams(layers(v), features(xp, v, data)),
+            unit=size ** (2 * layer + 2) / (feature_decay * sp.Product(layer_decay[i], (i, 1, layer))),
+        ),
+        Invariant(
+            "layer_spectra",
+            "eigenvalues of $W_l W_l^T$, for each layer $l$",
+            lambda xp, v, data, p: xp.layer_spectra(layers(v), xp.transpose(xp.label_axes(data.Y)[0])),
+            kind="spectrum",
+            unit=size**2 / layer_decay[layer],
+        ),
+        Invariant("turned_product", r"$U^T W_M \cdots W_1 H V$", turned_product),
+        _scatter(size),
+        Invariant("bias", "$b$", lambda xp, v, data, p: xp.entries(v.b), kind="list", unit=1 / K),
     )
 
 
@@ -243,18 +304,33 @@ def record_balanced_factors(record: StepRecorder) -> None:
     )
 
 
+def record_best_bias(record: StepRecorder) -> None:
+    """Record why the best bias is the mean residual."""
+    average = sp.Symbol("c", real=True)
+    others = sp.symbols("y_1:4", real=True)
+    mean = sum(others) / 3
+    record(
+        SumOfSquares(
+            "the best bias",
+            "The mean is the best constant: what any other one costs more is a square (three samples, one output shown).",
+            sum((sample - average) ** 2 for sample in others) - sum((sample - mean) ** 2 for sample in others),
+            ((sp.Integer(3), mean - average),),
+        )
+    )
+
+
 class DeepDirections:
     """The derivation that the claims on deep linear MSE share: one direction at every depth, layers, statistics and chain.
 
     ``record`` collects the steps. ``best`` is the minimiser of one direction, in the class count ``count`` and the singular
-    value ``q``.
+    value ``q``. ``counts`` are the class counts of the directions, the squared singular values of the labels.
     """
 
     count, q = positive("n"), positive("q")
 
-    def __init__(self) -> None:
+    def __init__(self, counts: sp.IndexedBase = n_k) -> None:
         steps, self.best = self._one_direction()
-        self.record = StepRecorder(steps)
+        self.record, self.counts = StepRecorder(steps), counts
 
     @classmethod
     @cache
@@ -270,9 +346,13 @@ class DeepDirections:
         alive = sp.sqrt(samples) * self.best.factor.subs(self.count, samples)
         return sp.Piecewise((alive, ALIVE[index] > 0), (sp.Integer(0), True))
 
-    def threshold(self, kept: sp.Expr) -> Threshold:
-        ratio = self.best.ratio.subs(self.count, n_k[k])
-        return Threshold(ratio, k, K, tuned="feature_decay", within_rank=k <= kept, jump=M > 1)
+    def objective(self, value: sp.Expr) -> sp.Expr:
+        """Return the objective of direction k, in its singular value."""
+        return self.best.function.subs({self.q: value, self.count: self.counts[k]})
+
+    def threshold(self, kept: sp.Expr, directions: sp.Expr = K) -> Threshold:
+        ratio = self.best.ratio.subs(self.count, self.counts[k])
+        return Threshold(ratio, k, directions, tuned="feature_decay", within_rank=k <= kept, jump=M > 1)
 
     def chain(
         self,
@@ -284,13 +364,14 @@ class DeepDirections:
         s: sp.IndexedBase,
     ) -> Proof:
         """Return the proof: after the ``first`` bounds the scalar problems in the singular values ``s``, and their minima."""
-        summand = self.best.function.subs(self.count, n_k[k])
+        size = sp.sqrt(self.counts[k])
         bounds = (
             *first,
             Bound(
                 "sum over singular values",
-                sp.Sum(summand.subs(self.q, s[k]), (k, 1, directions)),
-                r"$\|Z - Y\|^2$ is at least the sum of the squared differences of singular values; those of $Y$ are $\sqrt{n_k}$.",
+                sp.Sum(self.objective(s[k]), (k, 1, directions)),
+                r"$\|Z - Y\|^2$ is at least the sum of the squared differences of singular values; those of the labels are "
+                f"${sp.latex(size)}$.",
                 (MIRSKY.name,),
             ),
             Bound(
@@ -301,25 +382,73 @@ class DeepDirections:
             ),
         )
         piece = Piece(
-            convex=self.best.quadratic.subs(self.count, n_k[k]),
+            convex=self.best.quadratic.subs(self.count, self.counts[k]),
             concave=self.best.penalty,
             lower=sp.Integer(0),
-            upper=sp.sqrt(n_k[k]),
+            upper=size,
         )
         separable = Separable((piece,), self.q, k, directions, free=k <= R, reading=s[k])
         return Proof(tuple(self.record.steps), (SCHATTEN, MIRSKY, *lemmas), statistics, bounds, separable)
 
+    def centred_chain(self, value: sp.Expr, lemmas: tuple[Lemma, ...] = ()) -> Proof:
+        """Return the proof with a bias: it leaves the residual centred over the samples, and K − 1 directions of the labels."""
+        residual, s = sp.Symbol("rho", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
+        centred, sc = sp.Symbol("rho_c", nonnegative=True), sp.IndexedBase("tau", nonnegative=True)
+
+        def over_samples(xp: Any, a: Any) -> Any:
+            """Subtract from each row the mean of its entries."""
+            return xp.transpose(xp.centre(xp.transpose(a)))
+
+        statistics = (
+            Statistic(
+                residual,
+                r"$\|Z + b 1^T - Y\|^2$, $Z = W_M \cdots W_1 H$",
+                lambda xp, v, data, p: xp.squared_norm(logits(xp, v) - data.Y),
+            ),
+            Statistic(
+                centred,
+                r"$\|(Z - Y)(I - J/N)\|^2$",
+                lambda xp, v, data, p: xp.squared_norm(over_samples(xp, product(xp, v) - data.Y)),
+            ),
+            Statistic(
+                s, "singular values of $Z$", lambda xp, v, data, p: xp.singular_values(product(xp, v), data.Y.shape[-2])
+            ),
+            Statistic(
+                sc,
+                "singular values of $Z (I - J/N)$",
+                lambda xp, v, data, p: xp.singular_values(over_samples(xp, product(xp, v)), data.Y.shape[-2]),
+            ),
+        )
+        penalties = sp.Sum(self.best.penalty.subs(self.q, s[k]), (k, 1, K))
+        penalties_centred = sp.Sum(self.best.penalty.subs(self.q, sc[k]), (k, 1, K))
+        first = (
+            schatten_form(residual / (2 * N) + penalties),
+            Bound(
+                "best bias",
+                centred / (2 * N) + penalties,
+                "The best bias makes the rows of the residual sum to zero.",
+                ("the best bias",),
+            ),
+            Bound(
+                "centred product",
+                centred / (2 * N) + penalties_centred,
+                "Centring the samples is a projection, which enlarges no singular value.",
+                (PROJECTION.name,),
+            ),
+        )
+        return self.chain(K - 1, value, first, (PROJECTION, *lemmas), statistics, sc)
+
     def named(self) -> dict[str, sp.Expr]:
         """Return the results that statements refer to."""
-        n_of_k = {self.count: n_k[k]}
+        of_k = {self.count: self.counts[k]}
         mu = decay_product ** (1 / (M + 1)) * sym.positive("q_k") ** (2 / (M + 1))
         return {
-            "singular_value": sp.sqrt(n_k[k]) * self.best.factor.subs(n_of_k),
+            "singular_value": sp.sqrt(self.counts[k]) * self.best.factor.subs(of_k),
             "critical_count": self.best.critical,
             "jump": self.best.jump,
             "fold": self.best.fold,
             "share": mu,
-            "objective": self.best.function.subs(n_of_k),
+            "objective": self.best.function.subs(of_k),
         }
 
 
@@ -340,7 +469,7 @@ def derive_orthogonal_frame(problem: Problem) -> Derivation:
     q_k = sp.IndexedBase("q", positive=True)
     v = balanced_layers(q_k[k], SymbolicMatrix.identity(K), n_k[k])
     point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {q_k: deep.minimum(n_k[k], k)})
-    summed = sum_over(deep.best.function.subs({deep.q: q_k[k], deep.count: n_k[k]}), k, K)
+    summed = sum_over(deep.objective(q_k[k]), k, K)
     deep.record(
         Identity(
             "reduction",
@@ -393,17 +522,7 @@ def derive_simplex_frame(problem: Problem) -> Derivation:
             total.subs(R, kept - 1),
         )
     )
-    average = sp.Symbol("c", real=True)
-    others = sp.symbols("y_1:4", real=True)
-    mean = sum(others) / 3
-    deep.record(
-        SumOfSquares(
-            "the best bias",
-            "The mean is the best constant: what any other one costs more is a square (three samples, one output shown).",
-            sum((sample - average) ** 2 for sample in others) - sum((sample - mean) ** 2 for sample in others),
-            ((sp.Integer(3), mean - average),),
-        )
-    )
+    record_best_bias(deep.record)
     at_kept = point.predict(sp.Integer(0), deep.threshold(R + 1), named=deep.named())
 
     def widened(formula: Formula, kind: str) -> Formula:
@@ -423,49 +542,4 @@ def derive_simplex_frame(problem: Problem) -> Derivation:
     }
     prediction = dataclasses.replace(at_kept, value=Formula(value), invariants=invariants, branches=branches)
 
-    residual, s = sp.Symbol("rho", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
-    centred, sc = sp.Symbol("rho_c", nonnegative=True), sp.IndexedBase("tau", nonnegative=True)
-
-    def over_samples(xp: Any, a: Any) -> Any:
-        """Subtract from each row the mean of its entries."""
-        return xp.transpose(xp.centre(xp.transpose(a)))
-
-    statistics = (
-        Statistic(
-            residual,
-            r"$\|Z + b 1^T - Y\|^2$, $Z = W_M \cdots W_1 H$",
-            lambda xp, v, data, p: xp.squared_norm(logits(xp, v) - data.Y),
-        ),
-        Statistic(
-            centred,
-            r"$\|(Z - Y)(I - J/N)\|^2$",
-            lambda xp, v, data, p: xp.squared_norm(over_samples(xp, product(xp, v) - data.Y)),
-        ),
-        Statistic(
-            s, "singular values of $Z$", lambda xp, v, data, p: xp.singular_values(product(xp, v), data.Y.shape[-2])
-        ),
-        Statistic(
-            sc,
-            "singular values of $Z (I - J/N)$",
-            lambda xp, v, data, p: xp.singular_values(over_samples(xp, product(xp, v)), data.Y.shape[-2]),
-        ),
-    )
-    penalties = sp.Sum(deep.best.penalty.subs(deep.q, s[k]), (k, 1, K))
-    penalties_centred = sp.Sum(deep.best.penalty.subs(deep.q, sc[k]), (k, 1, K))
-    first = (
-        schatten_form(residual / (2 * N) + penalties),
-        Bound(
-            "best bias",
-            centred / (2 * N) + penalties,
-            "The best bias makes the rows of the residual sum to zero.",
-            ("the best bias",),
-        ),
-        Bound(
-            "centred product",
-            centred / (2 * N) + penalties_centred,
-            "Centring the samples is a projection, which enlarges no singular value.",
-            (PROJECTION.name,),
-        ),
-    )
-    proof = deep.chain(K - 1, value, first, (PROJECTION,), statistics, sc)
-    return Derivation(proof, prediction)
+    return Derivation(deep.centred_chain(value), prediction)

@@ -37,3 +37,9 @@ PROJECTION = Lemma(
     r"$\sigma_i(AP) \le \sigma_i(A)$ for every orthogonal projection $P$.",
     "Horn, Johnson, Topics in Matrix Analysis, Theorem 3.3.16",
 )
+TURNING = Lemma(
+    "the Frobenius norm sees no rotation",
+    r"$\|U A V^T\|_F = \|A\|_F$ for orthogonal $U$, $V$: with $U W_M$ for $W_M$ and $H V^T$ for $H$ the product $Z$ turns to "
+    r"$U Z V^T$, and no decay term changes.",
+    "Horn, Johnson, Matrix Analysis, Section 5.6",
+)

@@ -1,0 +1,120 @@
+"""MSE, a deep linear network with a last-layer bias, any class counts: the frame of the centred labels in every layer.
+
+Setting: minimise (1/2N) ‖W_M ⋯ W_1 H + b 1ᵀ − Y‖² + Σ_j (λ_j/2) ‖W_j‖² + (λ_H/2) ‖H‖² with class k of n_k samples, depth M,
+any widths d_1, …, d_M and any decays; the bias b is not regularised.
+Source: Dang et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), treats imbalanced classes without a bias and balanced
+ones with it; this claim says what becomes of the frame where both come together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+
+import sympy as sp
+
+from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, sum_over
+from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Formula
+from theory.neural_collapse.deep_linear import (
+    DeepDirections,
+    balanced_layers,
+    deep_linear_problem,
+    record_best_bias,
+)
+from theory.neural_collapse.features import DLN, MSE
+from theory.neural_collapse.lemmas import TURNING
+from theory.problem import ClassCounts, Problem
+from theory.proof import Identity, StepRecorder, StructuredPoint, Vanishes
+from theory.secular import centred_spectrum
+from theory.symbols import K, M, N, R, decay_product, feature_decay, j, k, layer_decay, n_k, nu_k, positive
+
+SMALL_COUNTS = (2, 1, 1)
+
+
+def best_bias(record: StepRecorder) -> sp.Expr:
+    """Return the mean of the labels over the samples, and record what is left of the labels without it."""
+    record_best_bias(record)
+    # One column for each class, in units of the square root of its size: there the mean over the samples is a projection.
+    labels, root = SymbolicMatrix.diag(K, sp.sqrt(n_k[k])), sp.sqrt(n_k[k])
+    mean = labels @ SymbolicMatrix(K, sp.Integer(0), ((root, root / N),))
+    gram = ((labels - mean) @ (labels - mean).T).entry()
+    expected = (SymbolicMatrix.diag(K, n_k[k]) - SymbolicMatrix(K, sp.Integer(0), ((n_k[k], n_k[k] / N),))).entry()
+    says = (
+        r"The Gram matrix of the labels less their mean is $\mathrm{diag}(n) - n n^T/N$, since the counts sum to $N$."
+    )
+    (total,) = gram.atoms(sp.Sum)
+    record(Vanishes("centred labels", says, gram - expected, N, total))
+    x, counts = sp.Symbol("nu", real=True), sp.symbols("n_1:4", positive=True)
+    matrix = x * sp.eye(3) - sp.diag(*counts) + sp.Matrix(counts) * sp.Matrix([counts]) / sum(counts)
+    secular = x / sum(counts) * sum(n * sp.prod([x - m for m in counts if m != n]) for n in counts)
+    says = r"Its eigenvalues are zero and those $\nu$ with $\sum_k n_k \prod_{m \ne k} (\nu - n_m) = 0$ (three classes shown)."
+    record(Identity("effective class counts", says, matrix.det(), secular))
+    return sp.simplify(mean.entry(k, j) / sp.sqrt(n_k[j]))
+
+
+def record_small_case(record: StepRecorder, problem: Problem, deep: DeepDirections, bias: sp.Expr) -> None:
+    """Put the point into the loss in the coordinates of classes and samples: three classes, two layers, all entries exact."""
+    xp = ConcreteArrays(len(SMALL_COUNTS), tuple(c for c, n in enumerate(SMALL_COUNTS) for _ in range(n)))
+    total = sum(SMALL_COUNTS)
+    y = problem.data(xp).Y
+    centred = y - y * sp.ones(total, total) / total
+    left = [vector.normalized() for value, _, (vector,) in (centred * centred.T).eigenvects() if value != 0]
+    left.sort(key=lambda u: -(u.T * centred * centred.T * u)[0])
+    u, q = sp.Matrix.hstack(*left), [positive(f"q_{i}") for i in range(1, len(SMALL_COUNTS))]
+    sizes = centred_spectrum(SMALL_COUNTS)
+    right = sp.diag(*(1 / sp.sqrt(size) for size in sizes)) * u.T * centred
+    decays = (layer_decay[1], layer_decay[2], feature_decay)
+    share = [sp.prod(decays) ** sp.Rational(1, 3) * x ** sp.Rational(2, 3) for x in q]
+    lower, upper, h = (sp.diag(*(sp.sqrt(mu / decay) for mu in share)) for decay in decays)
+    b = sp.Matrix([bias.subs({n_k[k]: n, N: total}) for n in SMALL_COUNTS])
+    v = SimpleNamespace(layers=(lower, u * upper), H=h * right, b=b)
+    found = problem.loss(xp, v, problem.data(xp), Symbols({N: total}))
+    here = {M: 2, N: total, decay_product: sp.prod(decays)}
+    expected = sum(deep.objective(x).subs(nu_k[k], size).subs(here) for x, size in zip(q, sizes, strict=True))
+    says = (
+        f"The same in the coordinates of classes and samples, for classes of ${SMALL_COUNTS}$ samples and two layers."
+    )
+    record(Identity("reduction, three classes", says, found, expected))
+
+
+def derive(problem: Problem) -> Derivation:
+    deep = DeepDirections(nu_k)
+    bias = best_bias(deep.record)
+    q_k = sp.IndexedBase("q", positive=True)
+    # With its best bias the fit sees the centred labels; written along their singular vectors these are a diagonal.
+    v = balanced_layers(q_k[k], SymbolicMatrix.identity(K - 1), sp.Integer(1))
+    xp = SymbolicArrays(K - 1, label=sp.sqrt(nu_k[k]))
+    point = StructuredPoint(problem, xp, v, {q_k: deep.minimum(nu_k[k], k)})
+    summed = sum_over(deep.objective(q_k[k]), k, K - 1)
+    says = "With all layers along the singular vectors of the centred labels the loss is the sum of the one-direction objectives."
+    deep.record(Identity("reduction", says, point.loss(), summed))
+    record_small_case(deep.record, problem, deep, bias)
+    v.b = bias
+    found = point.predict(summed, deep.threshold(R, K - 1), named={**deep.named(), "bias": bias})
+    of_classes = {"bias": Formula(bias, ((k, K),))}
+    prediction = dataclasses.replace(
+        found, invariants={**found.invariants, **of_classes}, branches={**found.branches, **of_classes}
+    )
+    return Derivation(deep.centred_chain(prediction.value.expression, (TURNING,)), prediction)
+
+
+CLAIM = Claim(
+    id="mse-deep-linear-imbalanced-bias",
+    title="MSE, deep linear network with bias, imbalanced classes: the frame of the centred labels in every layer",
+    source=DLN,
+    verdict=Verdict.HOLDS,
+    statement=(
+        "At every global minimiser $b_k = {bias}$, features equal their class mean (NC1), and the product $Z = W_M \\cdots W_1 H$ "
+        "and all layers share the singular directions $U$, $V$ of the centred labels $Y (I - J/N)$: not one for each class, but "
+        "$K - 1$ that mix the classes. Direction $k$ has an effective class count $\\nu_k$, an eigenvalue of "
+        "$\\mathrm{{diag}}(n) - n n^T/N$: a count $n_k$ once less often than it occurs, or the one root of $\\sum_k n_k/(\\nu - n_k)$ "
+        "between two neighbouring counts. Its singular value $q_k$ minimises ${objective}$ over $q \\ge 0$, and "
+        "$\\lambda_j \\sigma^2 = {share}$ for the singular value $\\sigma$ of every layer there. It collapses to zero iff $\\nu_k < "
+        "{critical_count}$ (for $M = 1$ read $0^0 = 1$); for $M \\ge 2$ it jumps there, from $q_k = {jump}\\sqrt{{\\nu_k}}$, and both "
+        "are global. With a smallest width $R < K - 1$ the $R$ largest survive, up to a rotation within a group of equal ones. For "
+        "equal classes all $\\nu_k$ are $n$, and this is a simplex ETF."
+    ),
+    problem=deep_linear_problem(MSE, ClassCounts(), with_bias=True),
+    derive=derive,
+)
