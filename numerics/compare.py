@@ -28,7 +28,7 @@ from numerics.tolerances import (
 )
 from theory.claim import Claim
 from theory.expressions import Formula
-from theory.problem import Instance
+from theory.problem import KINDS, Instance
 from theory.proof import ALIVE, Threshold
 from theory.symbols import R
 
@@ -122,7 +122,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     for invariant in claim.problem.invariants:
         if invariant.name not in prediction.invariants:
             continue
-        axes = {"matrix": 2, "list": 1, "spectrum": 1, "scalar": 0}[invariant.kind]
+        axes = KINDS[invariant.kind]
         layers = prediction.invariants[invariant.name].axes
         unit = evaluator.evaluate(Formula(invariant.unit, layers[: len(layers) - axes]))
         published = evaluator.evaluate(prediction.invariants[invariant.name])

@@ -16,11 +16,8 @@ from numerics.optimise import require_memory
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
-from theory.problem import Instance
+from theory.problem import KINDS, Instance
 from theory.sources import located
-
-SHAPES = {"matrix": 2, "spectrum": 1, "scalar": 0}
-"""Axes of each kind of invariant, after the batch and the layers."""
 
 
 def require_well_posed(claim: Claim, instance: Instance) -> None:
@@ -45,12 +42,12 @@ def require_well_posed(claim: Claim, instance: Instance) -> None:
         raise ParameterError(f"{claim.id}: loss: is {float(value[0])} at a random point, and has to be finite")
     for invariant in problem.invariants:
         measured = _evaluated(f"{claim.id}: invariant {invariant.name}", invariant.measure, given, point)
-        if invariant.kind not in SHAPES:
+        if invariant.kind not in KINDS:
             raise ParameterError(
-                f"{claim.id}: invariant {invariant.name}: kind {invariant.kind!r} is not one of {', '.join(SHAPES)}"
+                f"{claim.id}: invariant {invariant.name}: kind {invariant.kind!r} is not one of {', '.join(KINDS)}"
             )
         shape = tuple(measured.shape[1:])
-        if len(shape) < SHAPES[invariant.kind] or (invariant.kind == "matrix" and shape[-1] != shape[-2]):
+        if len(shape) < KINDS[invariant.kind] or (invariant.kind == "matrix" and shape[-1] != shape[-2]):
             raise ParameterError(
                 f"{claim.id}: invariant {invariant.name}: has shape {shape}, and is no {invariant.kind}"
             )

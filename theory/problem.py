@@ -335,6 +335,10 @@ class Variable:
     exists: Callable[[Mapping[str, Any]], bool] = lambda values: True
 
 
+KINDS = {"matrix": 2, "list": 1, "spectrum": 1, "scalar": 0}
+"""Axes of each kind of invariant, after those that count layers."""
+
+
 @dataclass(frozen=True)
 class Invariant:
     """A quantity of a point that is the same at every global minimiser.
