@@ -28,6 +28,7 @@ from theory.problem import (
     ClassCounts,
     Domain,
     Flag,
+    GreaterThan,
     Instance,
     Invariant,
     PositivePerDimension,
@@ -81,6 +82,11 @@ def _(domain: RealMatrix, values: Mapping[str, Any]) -> tuple[tuple[float, ...],
 @example_value.register
 def _(domain: PositiveReal, values: Mapping[str, Any]) -> float:
     return 0.05
+
+
+@example_value.register
+def _(domain: GreaterThan, values: Mapping[str, Any]) -> float:
+    return 2 * values[domain.other]
 
 
 @example_value.register

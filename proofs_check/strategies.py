@@ -19,6 +19,7 @@ from theory.expressions import Formula
 from theory.problem import (
     ClassCounts,
     Flag,
+    GreaterThan,
     Instance,
     PositivePerDimension,
     PositiveReal,
@@ -35,6 +36,8 @@ BATCH_SIZE = 6
 LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
 DECADES_OF_OTHERS = (-1.0, 1.0)
+DECADES_ABOVE = (-1.0, 2.0)
+"""Decades of the share by which a number exceeds the one it must exceed."""
 DECADES_APART = (-1.5, 1.5)
 """Decades by which the feature decay may differ from the weight decays of a deep network."""
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
@@ -187,7 +190,7 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
     sizes = draw(group_sizes(regime.cut))
     directions = sum(sizes)
     shared: dict[str, Any] = {}
-    free = []
+    free, above = [], {}
     # What has one entry a dimension is drawn when the dimensions are known.
     for parameter in sorted(claim.problem.parameters, key=lambda p: isinstance(p.domain, PositivePerDimension)):
         match parameter.domain:
@@ -215,6 +218,8 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 shared[parameter.name] = draw(width_pair(regime, sizes))
             case PositiveReal():
                 free.append(parameter.name)
+            case GreaterThan() as domain:
+                above[parameter.name] = domain.other
             case other:
                 raise NotImplementedError(f"no strategy for {type(other).__name__}")
     batch = []
@@ -222,6 +227,8 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
     for threshold in thresholds or (claim.prediction.yardstick,):
         for ratio in draw(ratios(size, max(1, len(thresholds)))):
             values = {**shared, **{name: draw(real_parameter(name)) for name in free}}
+            for name, other in above.items():
+                values[name] = values[other] * (1 + draw(real_parameter(name, DECADES_ABOVE)))
             if threshold is None:
                 batch.append(claim.problem.instance(**values))
                 continue
@@ -248,12 +255,12 @@ def directions_within(claim: Claim, threshold: Threshold, values: dict[str, Any]
     return int(evaluate(formula, stack_bindings([claim.problem.instance(**values)])).sum())
 
 
-def real_parameter(name: str) -> st.SearchStrategy[float]:
+def real_parameter(name: str, decades: tuple[float, float] | None = None) -> st.SearchStrategy[float]:
     """Values of a real parameter, log-uniform over decades.
 
     The simplest value, which every run starts with, is one of its own for every name: at 1, or where two parameters are
     equal, a missing factor or power does not show.
     """
-    low, high = DECADES_OF_DECAY if name.endswith("decay") else DECADES_OF_OTHERS
+    low, high = decades or (DECADES_OF_DECAY if name.endswith("decay") else DECADES_OF_OTHERS)
     offset = Random(name).uniform(0, high - low)
     return st.floats(0, high - low, allow_nan=False).map(lambda e: 10.0 ** (low + (e + offset) % (high - low)))

@@ -91,6 +91,29 @@ class PositiveReal(Domain):
 
 
 @dataclass(frozen=True)
+class GreaterThan(Domain):
+    """A real number above the parameter ``other``, up to LARGEST; ``because`` tells what happens at and below it."""
+
+    other: str
+    because: str
+
+    @property
+    def says(self) -> str:
+        return f"a finite number above {self.other}, from {SMALLEST:g} to {LARGEST:g} ({self.because})"
+
+    def canonical(self, name: str, value: Any) -> float:
+        number = _number(name, value, self.says)
+        if not SMALLEST <= number <= LARGEST:
+            raise reject(name, value, self.says)
+        return number
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> float:
+        if not value > values[self.other]:
+            raise reject(name, value, f"{self.says}: above {values[self.other]:g} here")
+        return value
+
+
+@dataclass(frozen=True)
 class PositiveReals(Domain):
     """A non-empty list of positive numbers, kept in descending order."""
 
