@@ -136,13 +136,19 @@ def variables(
     )
 
 
-def _whitened(v: Any, data: Any) -> Any:
+def whitened(v: Any, data: Any) -> Any:
     return v.W_1 @ data.root
 
 
 def top_gram(xp: Any, v: Any) -> Any:
     """U_2 U_2ᵀ."""
     return v.U_2 @ xp.transpose(v.U_2)
+
+
+def log_det_code(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    """log det(W_1 C W_1ᵀ + S_1 S_1ᵀ)."""
+    code = xp.beside(whitened(v, data), v.S_1)
+    return xp.logdet_of_gram(xp.cross(code, code)) / 2
 
 
 TOP_DECODER_SPECTRUM = Invariant(
@@ -152,6 +158,23 @@ TOP_DECODER_SPECTRUM = Invariant(
     kind="spectrum",
     unit=KAPPA**2,
 )
+TOP_DIVERGENCE = Invariant(
+    "top_divergence",
+    r"$2\,\mathrm{E\,KL}(q(z_2|z_1) \,\|\, p(z_2))$: zero iff the posterior of $z_2$ is the prior in every direction",
+    lambda xp, v, data, p: shared.twice_kl(xp, v.W_2 @ xp.beside(whitened(v, data), v.S_1), v.S_2, p),
+    kind="scalar",
+)
+CODE_MISMATCH = Invariant(
+    "code_mismatch",
+    r"$\mathrm{tr}(A/\eta_{dec}^2) - \log\det(A/\eta_{dec}^2) - d_1$ with $A = W_1 C W_1^T + \Sigma_1$: zero iff "
+    r"$A = \eta_{dec}^2 I$",
+    lambda xp, v, data, p: (
+        xp.squared_norm(xp.beside(whitened(v, data), v.S_1)) / p[eta_dec] ** 2
+        + xp.rows(v.S_1) * (xp.log(p[eta_dec] ** 2) - 1)
+        - log_det_code(xp, v, data, p)
+    ),
+    kind="scalar",
+)
 TOP_DECODER = Statistic(
     sp.IndexedBase("y", nonnegative=True),
     "eigenvalues of $U_2 U_2^T$",
@@ -160,7 +183,7 @@ TOP_DECODER = Statistic(
 
 
 def _encoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    return xp.transpose(_whitened(v, data)) @ _whitened(v, data)
+    return xp.transpose(whitened(v, data)) @ whitened(v, data)
 
 
 def _decoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
@@ -168,7 +191,7 @@ def _decoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
 
 
 def _transported(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    seen = xp.transpose(_whitened(v, data)) @ v.U_2
+    seen = xp.transpose(whitened(v, data)) @ v.U_2
     return seen @ xp.transpose(seen)
 
 
@@ -228,7 +251,7 @@ def explained_code(noise: Callable[..., Any], symbol: sp.Symbol, covariance: str
 
     def measure(xp: Any, v: Any, data: Any, p: Any) -> Any:
         kappa_squared = p[beta_2] * p[eta_dec] ** 2 / (p[beta_1] * p[eta_enc] ** 2)
-        return resolvent(xp, xp.beside(_whitened(v, data), noise(xp, v, p)), top_gram(xp, v), kappa_squared)
+        return resolvent(xp, xp.beside(whitened(v, data), noise(xp, v, p)), top_gram(xp, v), kappa_squared)
 
     return Statistic(
         symbol,
@@ -236,6 +259,34 @@ def explained_code(noise: Callable[..., Any], symbol: sp.Symbol, covariance: str
         r"$\kappa^2 = \beta_2\eta_{dec}^2/(\beta_1\eta_{enc}^2)$",
         measure,
     )
+
+
+def _seen(xp: Any, v: Any, data: Any) -> Any:
+    """A root of G = C^{1/2} W_1ᵀ Σ_1⁻¹ W_1 C^{1/2}: the whitened encoder in units of the noise."""
+    return xp.solve(v.S_1, whitened(v, data))
+
+
+def _explained_by_seen(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    seen = _seen(xp, v, data)
+    return resolvent(xp, data.root, xp.transpose(seen) @ seen, 1.0)
+
+
+OF_LEARNABLE_LEVELS = (
+    Statistic(
+        sp.Symbol("f", nonnegative=True),
+        r"$\mathrm{tr}(C (I + G)^{-1})$ with $G = C^{1/2} W_1^T \Sigma_1^{-1} W_1 C^{1/2}$",
+        _explained_by_seen,
+    ),
+    Statistic(
+        sp.IndexedBase("g", nonnegative=True),
+        "eigenvalues of $G$",
+        lambda xp, v, data, p: xp.singular_values(_seen(xp, v, data), data.root.shape[-1]) ** 2,
+    ),
+    explained_code(lambda xp, v, p: v.S_1, sp.Symbol("c", nonnegative=True), r"\Sigma_1"),
+    Statistic(sp.Symbol("alpha", real=True), r"$\log\det A$", log_det_code),
+    TOP_DECODER,
+)
+"""The statistics of a hierarchy with learnable Σ_1 and Σ_2."""
 
 
 STATEMENT = (
@@ -524,7 +575,7 @@ class Hierarchy(Levels):
             Statistic(
                 x,
                 "eigenvalues of $C^{1/2} W_1^T W_1 C^{1/2}$",
-                lambda xp, v, data, p: xp.singular_values(_whitened(v, data), data.root.shape[-1]) ** 2,
+                lambda xp, v, data, p: xp.singular_values(whitened(v, data), data.root.shape[-1]) ** 2,
             ),
             TOP_DECODER,
         )
@@ -594,3 +645,91 @@ class Hierarchy(Levels):
             Piece(base + sp.Piecewise((on, k <= d_2), (off, True)), sp.Max(floor, meeting)),
         )
         return Separable(pieces, self.ell, k, d_1, free=sp.true, reading=sp.log(a_k))
+
+
+class LearnableLevels(Levels):
+    """Learnable Σ_1 and Σ_2: with m = a/Σ_1 a direction costs something of the data, in m, and something of the code, in a and ω²."""
+
+    def __init__(self, problem: Problem) -> None:
+        lower, variance = positive("Sigma_1"), positive("Sigma")
+        super().__init__(problem, variance, lambda y: beta_2 * sp.log(1 + y / KAPPA**2), lower=lower)
+        self.m = positive("m")
+        self.of_data = self.data_cost.subs(lower, self.a / self.m) + beta_1 * sp.log(self.m)
+        self.of_code = self.code_cost(self.a, self.y) - beta_1 * (1 + sp.log(self.a / eta_dec**2))
+        self.left = (beta_2 - beta_1) * sp.log(1 + self.y / KAPPA**2)
+        self.gain = OF_LEARNABLE_LEVELS[1].symbol
+        self.of_direction = self.of_data.subs({self.m: 1 + self.gain[k], self.std: theta[k]})
+
+    def minimise(self) -> None:
+        """Minimise the cost of the code over a, and that of the data over m ≥ 1."""
+        record, whole = self.record, self.data_cost + self.code_cost(self.a, self.y) + self.idle
+        says = r"With $m = a/\Sigma_1$ the data and the code have their own costs."
+        record(
+            Identity("the costs fall apart", says, whole.subs(self.lower, self.a / self.m), self.of_data + self.of_code)
+        )
+        self.code_best = stationary_point(record, "the code variance", self.of_code, self.a)
+        says = r"At that variance of the code only the decoder of $z_2$ is left, $y = \omega^2$."
+        record(Identity("what is left of the code", says, self.of_code.subs(self.a, self.code_best), self.left))
+        excess = self.left.subs(beta_2, beta_1 + positive("delta"))
+        record(
+            Nonnegative(
+                "the upper level costs",
+                r"With $\beta_2 = \beta_1 + \delta$ it is zero at $y = 0$ and positive elsewhere.",
+                excess,
+            )
+        )
+        in_log = self.of_data.subs(self.m, sp.exp(self.ell))
+        self.best = minimise_on_half_line(record, "the log of m", in_log, self.ell, sp.Integer(0), exponential=True)
+        self.ratio = threshold_ratio(record, "the data deviation", self.best, self.std) ** 2
+
+    def at(self, gain: sp.Expr, size: sp.Expr) -> dict[str, sp.Expr]:
+        """Return the entries of the best diagonal variables at m = 1 + ``gain`` and ω² = κ²(e^``size`` − 1).
+
+        Of the roots of covariances the squares are returned.
+        """
+        square = KAPPA**2 * (sp.exp(size) - 1)
+        code = sp.simplify(self.code_best.subs(self.y, square))
+        here = {self.lower: code / (1 + gain), self.code: sp.sqrt(code) * sp.sqrt(gain / (1 + gain))}
+        here |= {self.w: sp.sqrt(square), self.a: code, self.std: theta[k]}
+        best = {"U_1": self.u_best, "W_1": self.code / self.std, "S_1": self.lower}
+        best |= {"U_2": self.w, "W_2": self.v_best, "S_2": self.variance_best}
+        return {name: sp.simplify(entry.subs(here, simultaneous=True)) for name, entry in best.items()}
+
+    def follow(self) -> None:
+        """Record the loss along the curve of these points, and what it comes to where β_2 does not exceed β_1."""
+        size = sp.IndexedBase("s", nonnegative=True)
+        point = StructuredPoint(self.problem, self.xp, self.diagonals(**self.at(self.gain[k], size[k])), {})
+        rise, drop, delta = (beta_2 - beta_1) * size[k], positive("c"), positive("delta")
+        says = "The loss along a curve: the best variables at $\\omega_k^2 = \\kappa^2(e^{s_k} - 1)$, $s_k \\ge 0$."
+        self.record(
+            Identity("along the curve", says, point.loss(), sum_over(self.of_direction, k, D) + sum_over(rise, k, D))
+        )
+        says = "At $\\beta_1 = \\beta_2$ the loss is the same all along it: $z_2$ is arbitrary."
+        self.record(Vanishes("equal weights", says, rise, beta_2, beta_1))
+        says = "At $\\beta_1 = \\beta_2 + \\delta$ one direction takes it down by any $c > 0$, with $s_k = c/\\delta$: no lower bound."
+        fallen = rise.subs(beta_1, beta_2 + delta).subs(size[k], drop / delta)
+        self.record(Identity("a larger lower weight", says, fallen, -drop))
+
+    def predict(self) -> Prediction:
+        """Derive all steps and return the prediction for β_1 < β_2: the start of the curve, with the best m for the data."""
+        self.reduce()
+        self.minimise()
+        self.follow()
+        alive = sp.simplify(sp.exp(self.best.point).subs(self.std, theta[k]) - 1)
+        entries = self.at(self.gain[k], sp.Integer(0))
+        best = {self.gain: sp.Piecewise((alive, k <= d_1), (0, True))}
+        ratio = self.ratio.subs(self.std, theta[k])
+        named = {
+            "encoder": sp.simplify((theta[k] * entries["W_1"]) ** 2),
+            "decoder": sp.simplify(entries["U_1"] ** 2),
+            "variance": entries["S_1"],
+            "critical": sp.simplify(theta[k] ** 2 / ratio),
+            "code": self.code_best.subs(self.y, 0),
+            "code_for_top": self.code_best,
+            "left": self.left,
+        }
+        return StructuredPoint(self.problem, self.xp, self.diagonals(**entries), best).predict(
+            sum_over(self.of_direction, k, D),
+            Threshold(ratio, k, D, tuned="eta_dec", within_rank=k <= d_1),
+            named={name: result.subs(self.gain[k], alive) for name, result in named.items()},
+        )
