@@ -6,6 +6,7 @@ it has an instance exactly on it, one close to it, one on either side, and furth
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -37,7 +38,8 @@ LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
 DECADES_OF_OTHERS = (-1.0, 1.0)
 DECADES_ABOVE = (-1.0, 2.0)
-"""Decades of the share by which a number exceeds the one it must exceed."""
+"""Decades of the share by which a number exceeds the one it must exceed; below a threshold fewer of them, but one: there the loss is
+small beside its terms, and what these lose by rounding grows with the number."""
 DECADES_APART = (-1.5, 1.5)
 """Decades by which the feature decay may differ from the weight decays of a deep network."""
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
@@ -228,7 +230,9 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
         for ratio in draw(ratios(size, max(1, len(thresholds)))):
             values = {**shared, **{name: draw(real_parameter(name)) for name in free}}
             for name, other in above.items():
-                values[name] = values[other] * (1 + draw(real_parameter(name, DECADES_ABOVE)))
+                low, high = DECADES_ABOVE
+                decades = (low, max(low + 1, high + math.log10(min(1.0, ratio))))
+                values[name] = values[other] * (1 + draw(real_parameter(name, decades)))
             if threshold is None:
                 batch.append(claim.problem.instance(**values))
                 continue

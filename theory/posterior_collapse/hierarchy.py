@@ -56,13 +56,11 @@ def hierarchical_loss(xp: Any, v: Any, data: Any, p: Any, noise: Any, top_noise:
     """
     encoded = v.W_1 @ data.root
     code = xp.beside(encoded, noise)  # a root of Cov(z_1)
-    width = xp.rows(noise)
     reconstruction = shared.misfit(xp, data.root, v.U_1 @ encoded, v.U_1, noise)
     surprise = (
-        width * xp.log(p[eta_dec] ** 2)
-        - xp.logdet_of_gram(noise)
-        - width
-        + shared.misfit(xp, code, (v.U_2 @ v.W_2) @ code, v.U_2, top_noise) / p[eta_dec] ** 2
+        shared.misfit(xp, code, (v.U_2 @ v.W_2) @ code, v.U_2, top_noise) / p[eta_dec] ** 2
+        - xp.rows(noise)
+        - xp.logdet_of_gram(xp.scale(noise, 1 / p[eta_dec]))
     )
     return (
         reconstruction / p[eta_dec] ** 2

@@ -110,7 +110,7 @@ CLAIM = Claim(
         "with the principal axes of the data, $d_1$ largest first: direction $k$ has the squared decoder singular value ${decoder}$, "
         "the squared whitened encoder singular value ${encoder}$ and the posterior variance ${variance}$. It is collapsed, too, iff "
         "$\\theta_k^2 \\le {critical}$, or $k > d_1$. Where $d_1$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
-        "within the group.\n\\nWith the best code for an eigenvalue $y$ of $U_2 U_2^T$, of variance ${code_for_top}$, the loss exceeds its "
+        "within the group.\n\nWith the best code for an eigenvalue $y$ of $U_2 U_2^T$, of variance ${code_for_top}$, the loss exceeds its "
         "value at $U_2 = 0$ by ${left}$, $\\kappa^2 = \\beta_2\\eta_{{dec}}^2/(\\beta_1\\eta_{{enc}}^2)$. So for $\\beta_1 = \\beta_2$ every "
         "$U_2$ attains the minimum, with $z_2$ used or not; and for $\\beta_1 > \\beta_2$ there is none: the loss is unbounded below."
     ),
