@@ -27,6 +27,7 @@ from theory.problem import (
     ClassCounts,
     Domain,
     Flag,
+    GreaterThan,
     Instance,
     Invariant,
     PositivePerDimension,
@@ -86,6 +87,11 @@ def _(domain: PositiveReal, values: Mapping[str, Any]) -> float:
 @example_value.register
 def _(domain: RealBetween, values: Mapping[str, Any]) -> float:
     return shown(domain.low + (domain.high - domain.low) / 10)
+
+
+@example_value.register
+def _(domain: GreaterThan, values: Mapping[str, Any]) -> float:
+    return 2 * values[domain.other]
 
 
 @example_value.register

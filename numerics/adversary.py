@@ -26,7 +26,7 @@ from numerics.tolerances import LINK
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
-from theory.problem import Instance, PositiveReal, Problem
+from theory.problem import GreaterThan, Instance, PositiveReal, Problem
 from theory.symbols import j, k
 
 STEPS = 80
@@ -61,15 +61,28 @@ class _Moving:
     def __init__(self, problem: Problem, instances: Sequence[Instance]) -> None:
         self.problem, self.instances = problem, instances
         self.names = [p.name for p in problem.parameters if isinstance(p.domain, PositiveReal)]
-        self.shifts = {name: torch.zeros(len(instances), dtype=DTYPE, requires_grad=True) for name in self.names}
+        self.above = {p.name: p.domain.other for p in problem.parameters if isinstance(p.domain, GreaterThan)}
+        moving = [*self.names, *self.above]
+        self.shifts = {name: torch.zeros(len(instances), dtype=DTYPE, requires_grad=True) for name in moving}
         self.start = stack_bindings(instances)
+
+    def _displaced(self) -> dict[str, Float64[Tensor, " B"]]:
+        """Return what moves. Of a number above another one the excess is displaced, relative to the other, which moves first."""
+        given = {
+            name: torch.tensor([i.values[name] for i in self.instances], dtype=DTYPE)
+            for name in (*self.shifts, *self.above.values())
+        }
+        values = {name: given[name] * self.shifts[name].exp() for name in self.names}
+        for name, other in self.above.items():
+            level = values.get(other, given[other])
+            excess = (given[name] / given[other] - 1) * self.shifts[name].exp()
+            next_above = torch.nextafter(level.detach(), torch.full_like(level, torch.inf))
+            values[name] = torch.maximum(level * (1 + excess), next_above)
+        return values
 
     def bindings(self) -> dict[Any, Any]:
         """Return the bindings at the displaced parameters, differentiable in the displacements."""
-        values = dict(self.instances[0].values)
-        for name in self.names:
-            given = torch.tensor([i.values[name] for i in self.instances], dtype=DTYPE)
-            values[name] = given * self.shifts[name].exp()
+        values = {**self.instances[0].values, **self._displaced()}
         bindings = dict(self.start)
         for symbol, value in self.problem.bind(values).items():
             if isinstance(value, Tensor):
@@ -81,11 +94,9 @@ class _Moving:
 
     def moved(self) -> list[Instance]:
         """Return the instances at the displaced parameters."""
-        factors = {name: shift.detach().exp().tolist() for name, shift in self.shifts.items()}
+        displaced = {name: values.tolist() for name, values in self._displaced().items()}
         return [
-            self.problem.instance(
-                **{**instance.values, **{name: instance.values[name] * f[i] for name, f in factors.items()}}
-            )
+            self.problem.instance(**{**instance.values, **{name: v[i] for name, v in displaced.items()}})
             for i, instance in enumerate(self.instances)
         ]
 
@@ -109,7 +120,7 @@ def descend(
     }
     groups = [{"params": [leaf], "lr": RATE * float(leaf.detach().abs().mean())} for leaf in leaves.values()]
     moving = _Moving(claim.problem, instances)
-    if parameters_move and moving.names:
+    if parameters_move and moving.shifts:
         groups.append({"params": list(moving.shifts.values()), "lr": RATE})
     chain = Chain(claim, instances)
     optimiser = torch.optim.Adam(groups)

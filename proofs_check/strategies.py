@@ -6,6 +6,7 @@ it has an instance exactly on it, one close to it, one on either side, and furth
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -19,6 +20,7 @@ from theory.expressions import Formula
 from theory.problem import (
     ClassCounts,
     Flag,
+    GreaterThan,
     Instance,
     PositivePerDimension,
     PositiveReal,
@@ -38,6 +40,11 @@ DECADES_OF_DECAY = (-5.0, 0.0)
 DECADES_OF_OTHERS = (-1.0, 1.0)
 DECADES_OF_SHARES = (-3.0, -0.05)
 """How far into an interval a number is drawn, from its lower end: never quite up to the upper one."""
+DECADES_ABOVE = (-1.0, 2.0)
+"""Decades of the share by which a number exceeds the one it must exceed; below a threshold fewer of them, but one: there the loss is
+small beside its terms, and what these lose by rounding grows with the number."""
+APART_WITHOUT_THRESHOLD = 0.3
+"""Factor between the positive numbers of instances of one batch where no threshold is claimed."""
 DECADES_APART = (-1.5, 1.5)
 """Decades by which the feature decay may differ from the weight decays of a deep network."""
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
@@ -191,6 +198,7 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
     directions = sum(sizes)
     shared: dict[str, Any] = {}
     free: dict[str, st.SearchStrategy[float]] = {}
+    above: dict[str, str] = {}
     # What has one entry a dimension is drawn when the dimensions are known.
     for parameter in sorted(claim.problem.parameters, key=lambda p: isinstance(p.domain, PositivePerDimension)):
         match parameter.domain:
@@ -220,14 +228,23 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 free[parameter.name] = real_parameter(parameter.name)
             case RealBetween() as domain:
                 free[parameter.name] = real_between(parameter.name, domain)
+            case GreaterThan() as domain:
+                above[parameter.name] = domain.other
             case other:
                 raise NotImplementedError(f"no strategy for {type(other).__name__}")
     batch = []
     thresholds = claim.prediction.thresholds
     for threshold in thresholds or (claim.prediction.yardstick,):
-        for ratio in draw(ratios(size, max(1, len(thresholds)))):
+        for position, ratio in enumerate(draw(ratios(size, max(1, len(thresholds))))):
             values = {**shared, **{name: draw(strategy) for name, strategy in free.items()}}
+            for name, other in above.items():
+                low, high = DECADES_ABOVE
+                decades = (low, max(low + 1, high + math.log10(min(1.0, ratio))))
+                values[name] = values[other] * (1 + draw(over_decades(name, *decades)))
             if threshold is None:
+                # The simplest draw is the same for all of them, and there is no ratio to tell them apart.
+                for name in (p.name for p in claim.problem.parameters if isinstance(p.domain, PositiveReal)):
+                    values[name] *= APART_WITHOUT_THRESHOLD**position
                 batch.append(claim.problem.instance(**values))
                 continue
             direction = draw(st.integers(1, directions_within(claim, threshold, values)))

@@ -278,8 +278,10 @@ WEIGHTS = ("beta1", "beta2")
 HIERARCHIES = [
     claim.id
     for claim in registry().values()
-    if set(WEIGHTS) <= {parameter.name for parameter in claim.problem.parameters}
+    if set(WEIGHTS)
+    <= {parameter.name for parameter in claim.problem.parameters if isinstance(parameter.domain, PositiveReal)}
 ]
+"""The claims where either weight may be the larger one."""
 STEPS = (0.2, 1.0, 5.0)
 EXAMPLES = {PositiveReals: (2.0, 1.2), PositivePerDimension: (0.8,), PositiveReal: 0.8}
 

@@ -1,13 +1,15 @@
 """The adversary breaks what is false by little, and says how to find it again."""
 
 import dataclasses
+import itertools
+import math
 
 import hypothesis
 import pytest
 import sympy as sp
 from hypothesis import Phase, settings
 
-from numerics.adversary import Violation, attack
+from numerics.adversary import FARTHEST, Violation, _Moving, attack
 from numerics.commands import main
 from proofs_check.strategies import REGIMES, batches
 from theory.claim import Derivation, find, registry
@@ -46,6 +48,18 @@ def test_a_raised_value_is_broken_by_training():
     found = attack(false, [instance], steps=1).violation
     assert found.what == "a trained point lies below the claimed minimum"
     assert 0 < found.excess < 1e-11
+
+
+def test_what_must_exceed_another_parameter_does_so_wherever_both_move():
+    """A gap of one rounding and wide ones, each parameter moved as far as it may: every instance is valid."""
+    problem = find("hvae-learnable-variances").problem
+    instances = [problem.instance(theta=(2.0, 1.0), beta1=0.3, beta2=b) for b in (math.nextafter(0.3, 1), 0.4, 30.0)]
+    moving = _Moving(problem, instances)
+    assert [i.values["beta2"] for i in moving.moved()] == pytest.approx([i.values["beta2"] for i in instances])
+    for below, above in itertools.product((-FARTHEST, FARTHEST), repeat=2):
+        for name, far in (("beta1", below), ("beta2", above)):
+            moving.shifts[name].data.fill_(far)
+        assert all(instance.values["beta2"] > instance.values["beta1"] for instance in moving.moved())
 
 
 def test_commands_are_written_as_they_are_read(capsys):

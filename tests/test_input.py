@@ -24,6 +24,7 @@ GOOD = {
     "vae-fixed-variance": {"theta": "3,2,1", "sigma": "0.5,1"},
     "cvae": {"theta": "3,2,1", "regression": "1,0;0,1;2,-1"},
     "hvae-learnable-top-variance": {"theta": "3,2,1"},
+    "hvae-learnable-variances": {"theta": "3,2,1", "beta1": "0.5", "beta2": "0.6"},
 }
 BAD = [
     ("mse-imbalanced", "weight_decay", "-1"),
@@ -63,6 +64,11 @@ BAD = [
     ("hvae-learnable-top-variance", "latent_dim", "2,0"),
     ("hvae-learnable-top-variance", "latent_dim", "4,1"),
     ("hvae-learnable-top-variance", "sigma1", "0"),
+    ("hvae-learnable-variances", "beta2", "0.5"),
+    ("hvae-learnable-variances", "beta2", "0.4"),
+    ("hvae-learnable-variances", "beta2", "0"),
+    ("hvae-learnable-variances", "beta2", "inf"),
+    ("hvae-learnable-variances", "sigma1", "1"),
 ]
 
 
@@ -97,6 +103,17 @@ def test_good_input_is_accepted():
 def test_python_values_of_the_wrong_kind(value):
     with pytest.raises(ValueError, match="class_counts"):
         find("mse-imbalanced").problem.instance(class_counts=value, weight_decay=0.1, feature_decay=0.1)
+
+
+def test_a_value_must_exceed_the_other_even_where_that_is_the_default():
+    problem = find("hvae-learnable-variances").problem
+    with pytest.raises(
+        ValueError, match=r"beta2: '1.0' is not allowed; .* above beta1, .* unbounded below\): above 1 here"
+    ):
+        problem.instance(theta="3,2", beta2=1.0)
+    with pytest.raises(ValueError, match=r"beta2: '2.5' is not allowed; .* above 3 here"):
+        problem.instance(theta="3,2", beta1=3.0, beta2=2.5)
+    assert problem.instance(theta="3,2", beta1=3.0).values["beta2"] == 6.0
 
 
 @pytest.mark.parametrize(("sigma", "latent_dim"), [("0.5,1", 3), ("0.5,1,2", 2)])

@@ -38,7 +38,17 @@ ZERO_FACTOR = (
     "direction k is zero or lies beyond the latent dimension"
 )
 
+ZERO_EXCESS = (
+    "the changed denominator divides a/Σ_1 − 1, by which the variance of the code exceeds that given x, and that vanishes wherever "
+    "the change shows: where direction k is zero or lies beyond d_1"
+)
+
 EQUIVALENT = {
+    **{
+        ("hvae-learnable-variances", f"invariant {name}", change): ZERO_EXCESS
+        for name in ("decoder_gram", "encoder_gram", "decoded_noise")
+        for change in ("Max to its argument theta[k]**2/(beta_1*eta_dec**2)", "constant 0 to 1")
+    },
     **{
         (claim_id, "invariant encoder_gram", change): ZERO_FACTOR
         for claim_id, variance in (("vae-learnable-variance", "theta[k]**2"), ("cvae", "theta[k]"))

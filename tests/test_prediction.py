@@ -41,6 +41,14 @@ EXAMPLES = {
         "eta_enc": 1.3,
         "sigma1": 0.6,
     },
+    "hvae-learnable-variances": {
+        "theta": (0.5, 4.0, 2.0, 1.0),
+        "latent_dim": (3, 2),
+        "beta1": 0.7,
+        "beta2": 0.8,
+        "eta_dec": 0.9,
+        "eta_enc": 1.3,
+    },
     "mse-deep-linear-balanced": {
         "class_counts": (6, 6, 6),
         "depth": 3,

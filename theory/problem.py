@@ -92,14 +92,14 @@ class PositiveReal(Domain):
 
 @dataclass(frozen=True)
 class RealBetween(Domain):
-    """A real number strictly between ``low`` and ``high``. Raises ValueError when there is none."""
+    """A real number strictly between ``low`` and ``high``. Raises ParameterError where there is none."""
 
     low: float
     high: float
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
-            raise ValueError(f"no number lies strictly between {self.low:g} and {self.high:g}")
+            raise ParameterError(f"domain: {self.says} is empty")
 
     @property
     def says(self) -> str:
@@ -110,6 +110,29 @@ class RealBetween(Domain):
         if not self.low < number < self.high:
             raise reject(name, value, self.says)
         return number
+
+
+@dataclass(frozen=True)
+class GreaterThan(Domain):
+    """A real number above the parameter ``other``, up to LARGEST; ``because`` tells what happens at and below it."""
+
+    other: str
+    because: str
+
+    @property
+    def says(self) -> str:
+        return f"a finite number above {self.other}, from {SMALLEST:g} to {LARGEST:g} ({self.because})"
+
+    def canonical(self, name: str, value: Any) -> float:
+        number = _number(name, value, self.says)
+        if not SMALLEST <= number <= LARGEST:
+            raise reject(name, value, self.says)
+        return number
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> float:
+        if not value > values[self.other]:
+            raise reject(name, value, f"{self.says}: above {values[self.other]:g} here")
+        return value
 
 
 @dataclass(frozen=True)

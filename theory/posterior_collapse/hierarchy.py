@@ -1,5 +1,6 @@
 """What the claims on two-level hierarchies x → z_1 → z_2 share: the loss, one direction of it, and the chain to its minimum.
 
+The covariance of z_1 given x is σ_1² I in all that follows the class ``Levels``; up to there it may be learnable.
 In direction k let a = λ² + σ_1² be the variance of the code, with λ a singular value of the whitened encoder W_1 C^{1/2}, and ω one
 of U_2. Once U_1 and the posterior of z_2 are minimised out, a direction of the loss costs, up to a constant,
 
@@ -48,20 +49,18 @@ KAPPA = sp.sqrt(beta_2) * eta_dec / (sp.sqrt(beta_1) * eta_enc)
 """κ: what ω has to be compared with."""
 
 
-def hierarchical_loss(xp: Any, v: Any, data: Any, p: Any, top_noise: Any) -> Any:
+def hierarchical_loss(xp: Any, v: Any, data: Any, p: Any, noise: Any, top_noise: Any) -> Any:
     """E‖x − U_1 z_1‖²/η_dec² + 2β_1 E[log q(z_1|x) − log p(z_1|z_2)] + 2β_2 E KL(q(z_2|z_1) ‖ p(z_2)), in closed form.
 
-    data.root is the square root of Cov(x), ``top_noise`` a root of Σ_2.
+    data.root is the square root of Cov(x), ``noise`` a root of Σ_1 and ``top_noise`` one of Σ_2.
     """
-    noise = xp.scale(xp.eye(d_1), p[sigma_1])
     encoded = v.W_1 @ data.root
     code = xp.beside(encoded, noise)  # a root of Cov(z_1)
-    width = xp.rows(noise)
     reconstruction = shared.misfit(xp, data.root, v.U_1 @ encoded, v.U_1, noise)
     surprise = (
-        width * xp.log(p[eta_dec] ** 2 / p[sigma_1] ** 2)
-        - width
-        + shared.misfit(xp, code, (v.U_2 @ v.W_2) @ code, v.U_2, top_noise) / p[eta_dec] ** 2
+        shared.misfit(xp, code, (v.U_2 @ v.W_2) @ code, v.U_2, top_noise) / p[eta_dec] ** 2
+        - xp.rows(noise)
+        - xp.logdet_of_gram(xp.scale(noise, 1 / p[eta_dec]))
     )
     return (
         reconstruction / p[eta_dec] ** 2
@@ -70,8 +69,17 @@ def hierarchical_loss(xp: Any, v: Any, data: Any, p: Any, top_noise: Any) -> Any
     )
 
 
-def parameters(*further: Parameter) -> tuple[Parameter, ...]:
-    """Return the parameters of a hierarchy, ``further`` ones last."""
+def given_noise(xp: Any, p: Any) -> Any:
+    """Return the root σ_1 I of a given Σ_1."""
+    return xp.scale(xp.eye(d_1), p[sigma_1])
+
+
+GIVEN_NOISE = Parameter("sigma1", PositiveReal(), r"standard deviation $\sigma_1$ of $z_1$ given $x$", default=1.0)
+TOP_WEIGHT = Parameter("beta2", PositiveReal(), r"weight $\beta_2$ of the divergence of $z_2$", default=1.0)
+
+
+def parameters(*further: Parameter, top_weight: Parameter = TOP_WEIGHT) -> tuple[Parameter, ...]:
+    """Return the parameters of a hierarchy, ``further`` ones last; ``top_weight`` is β_2."""
 
     def same(values: dict[str, Any]) -> tuple[int, int]:
         return (len(values["theta"]),) * 2
@@ -80,16 +88,16 @@ def parameters(*further: Parameter) -> tuple[Parameter, ...]:
         shared.deviations_parameter(),
         Parameter("latent_dim", WidthPair(), "latent dimensions $d_1, d_2$ of $z_1$ and $z_2$", default=same),
         Parameter("beta1", PositiveReal(), r"weight $\beta_1$ of the divergence of $z_1$", default=1.0),
-        Parameter("beta2", PositiveReal(), r"weight $\beta_2$ of the divergence of $z_2$", default=1.0),
+        top_weight,
         Parameter("eta_dec", PositiveReal(), r"noise $\eta_{dec}$ of both decoders", default=1.0),
         Parameter("eta_enc", PositiveReal(), r"prior scale $\eta_{enc}$ of $z_2$", default=1.0),
-        Parameter("sigma1", PositiveReal(), r"standard deviation $\sigma_1$ of $z_1$ given $x$", default=1.0),
         *further,
     )
 
 
 def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
-    """Return the bindings that both hierarchies have."""
+    """Return the bindings that every hierarchy has, and σ_1 where it is given."""
+    noise = {sigma_1: values["sigma1"]} if "sigma1" in values else {}
     return {
         D: len(values["theta"]),
         d_1: values["latent_dim"][0],
@@ -99,7 +107,7 @@ def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
         beta_2: values["beta2"],
         eta_dec: values["eta_dec"],
         eta_enc: values["eta_enc"],
-        sigma_1: values["sigma1"],
+        **noise,
     }
 
 
@@ -126,12 +134,54 @@ def variables(
     )
 
 
-def _whitened(v: Any, data: Any) -> Any:
+def whitened(v: Any, data: Any) -> Any:
     return v.W_1 @ data.root
 
 
+def top_gram(xp: Any, v: Any) -> Any:
+    """U_2 U_2ᵀ."""
+    return v.U_2 @ xp.transpose(v.U_2)
+
+
+def log_det_code(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    """log det(W_1 C W_1ᵀ + S_1 S_1ᵀ)."""
+    code = xp.beside(whitened(v, data), v.S_1)
+    return xp.logdet_of_gram(xp.cross(code, code)) / 2
+
+
+TOP_DECODER_SPECTRUM = Invariant(
+    "top_decoder_spectrum",
+    "eigenvalues of $U_2 U_2^T$",
+    lambda xp, v, data, p: xp.singular_values(v.U_2, xp.rows(data.root)) ** 2,
+    kind="spectrum",
+    unit=KAPPA**2,
+)
+TOP_DIVERGENCE = Invariant(
+    "top_divergence",
+    r"$2\,\mathrm{E\,KL}(q(z_2|z_1) \,\|\, p(z_2))$: zero iff the posterior of $z_2$ is the prior in every direction",
+    lambda xp, v, data, p: shared.twice_kl(xp, v.W_2 @ xp.beside(whitened(v, data), v.S_1), v.S_2, p),
+    kind="scalar",
+)
+CODE_MISMATCH = Invariant(
+    "code_mismatch",
+    r"$\mathrm{tr}(A/\eta_{dec}^2) - \log\det(A/\eta_{dec}^2) - d_1$ with $A = W_1 C W_1^T + \Sigma_1$: zero iff "
+    r"$A = \eta_{dec}^2 I$",
+    lambda xp, v, data, p: (
+        xp.squared_norm(xp.beside(whitened(v, data), v.S_1)) / p[eta_dec] ** 2
+        + xp.rows(v.S_1) * (xp.log(p[eta_dec] ** 2) - 1)
+        - log_det_code(xp, v, data, p)
+    ),
+    kind="scalar",
+)
+TOP_DECODER = Statistic(
+    sp.IndexedBase("y", nonnegative=True),
+    "eigenvalues of $U_2 U_2^T$",
+    lambda xp, v, data, p: xp.singular_values(v.U_2, data.root.shape[-1]) ** 2,
+)
+
+
 def _encoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    return xp.transpose(_whitened(v, data)) @ _whitened(v, data)
+    return xp.transpose(whitened(v, data)) @ whitened(v, data)
 
 
 def _decoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
@@ -139,7 +189,7 @@ def _decoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
 
 
 def _transported(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    seen = xp.transpose(_whitened(v, data)) @ v.U_2
+    seen = xp.transpose(whitened(v, data)) @ v.U_2
     return seen @ xp.transpose(seen)
 
 
@@ -161,29 +211,23 @@ INVARIANTS = (
         _transported,
         unit=sigma_1**2 * KAPPA**2,
     ),
-    Invariant(
-        "top_decoder_spectrum",
-        "eigenvalues of $U_2 U_2^T$",
-        lambda xp, v, data, p: xp.singular_values(v.U_2, xp.rows(data.root)) ** 2,
-        kind="spectrum",
-        unit=KAPPA**2,
-    ),
+    TOP_DECODER_SPECTRUM,
 )
 
 
 def hierarchy(
     loss: Callable[..., Any],
-    further_parameters: tuple[Parameter, ...],
+    parameters: tuple[Parameter, ...],
     variables: tuple[Variable, ...],
-    further_invariants: tuple[Invariant, ...],
-    binding: Callable[[dict[str, Any]], dict[sp.Basic, Any]],
+    invariants: tuple[Invariant, ...],
+    binding: Callable[[dict[str, Any]], dict[sp.Basic, Any]] = bind,
 ) -> Problem:
-    """Return the problem of a hierarchy with what its model of z_2 adds."""
+    """Return the problem of a hierarchy."""
     return Problem(
-        parameters=parameters(*further_parameters),
+        parameters=parameters,
         variables=variables,
         loss=loss,
-        invariants=(*INVARIANTS, *further_invariants),
+        invariants=invariants,
         sorted_parameter="theta",
         tied=theta,
         bind=binding,
@@ -191,19 +235,56 @@ def hierarchy(
     )
 
 
-def _resolvent(xp: Any, root: Any, gram: Any, shift: Any) -> Any:
+def resolvent(xp: Any, root: Any, gram: Any, shift: Any) -> Any:
     """tr(rootᵀ (gram + shift I)⁻¹ root)."""
     return xp.inner(root, xp.solve(gram + xp.scale(xp.identity(gram), shift), root))
 
 
 def _explained_data(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    return _resolvent(xp, data.root, _encoder_gram(xp, v, data, p), p[sigma_1] ** 2)
+    return resolvent(xp, data.root, _encoder_gram(xp, v, data, p), p[sigma_1] ** 2)
 
 
-def _explained_code(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    code = xp.beside(_whitened(v, data), xp.scale(xp.eye(d_1), p[sigma_1]))
-    kappa_squared = p[beta_2] * p[eta_dec] ** 2 / (p[beta_1] * p[eta_enc] ** 2)
-    return _resolvent(xp, code, v.U_2 @ xp.transpose(v.U_2), kappa_squared)
+def explained_code(noise: Callable[..., Any], symbol: sp.Symbol, covariance: str) -> Statistic:
+    """Return what z_2 leaves of the code A = W_1 C W_1ᵀ + Σ_1; ``noise(xp, v, p)`` is a root of Σ_1, ``covariance`` writes it."""
+
+    def measure(xp: Any, v: Any, data: Any, p: Any) -> Any:
+        kappa_squared = p[beta_2] * p[eta_dec] ** 2 / (p[beta_1] * p[eta_enc] ** 2)
+        return resolvent(xp, xp.beside(whitened(v, data), noise(xp, v, p)), top_gram(xp, v), kappa_squared)
+
+    return Statistic(
+        symbol,
+        rf"$\mathrm{{tr}}(A (U_2 U_2^T + \kappa^2 I)^{{-1}})$ with $A = W_1 C W_1^T + {covariance}$ and "
+        r"$\kappa^2 = \beta_2\eta_{dec}^2/(\beta_1\eta_{enc}^2)$",
+        measure,
+    )
+
+
+def _seen(xp: Any, v: Any, data: Any) -> Any:
+    """A root of G = C^{1/2} W_1ᵀ Σ_1⁻¹ W_1 C^{1/2}: the whitened encoder in units of the noise."""
+    return xp.solve(v.S_1, whitened(v, data))
+
+
+def _explained_by_seen(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    seen = _seen(xp, v, data)
+    return resolvent(xp, data.root, xp.transpose(seen) @ seen, 1.0)
+
+
+OF_LEARNABLE_LEVELS = (
+    Statistic(
+        sp.Symbol("f", nonnegative=True),
+        r"$\mathrm{tr}(C (I + G)^{-1})$ with $G = C^{1/2} W_1^T \Sigma_1^{-1} W_1 C^{1/2}$",
+        _explained_by_seen,
+    ),
+    Statistic(
+        sp.IndexedBase("g", nonnegative=True),
+        "eigenvalues of $G$",
+        lambda xp, v, data, p: xp.singular_values(_seen(xp, v, data), data.root.shape[-1]) ** 2,
+    ),
+    explained_code(lambda xp, v, p: v.S_1, sp.Symbol("c", nonnegative=True), r"\Sigma_1"),
+    Statistic(sp.Symbol("alpha", real=True), r"$\log\det A$", log_det_code),
+    TOP_DECODER,
+)
+"""The statistics of a hierarchy with learnable Σ_1 and Σ_2."""
 
 
 STATEMENT = (
@@ -223,73 +304,70 @@ ORBITS = (
 )
 
 
-class Hierarchy:
-    """The derivation of a hierarchy, up to what its model of z_2 says.
+class Levels:
+    """One direction of a hierarchy, minimised over everything but the variance a of the code, ω² and what is left of Σ_1.
 
-    ``variance``: Σ_2 of a direction, a symbol where it is learnable. ``penalty(y)``: what ω² = y costs besides the code, zero at
-    y = 0. ``own(width)``: what ``width`` directions of z_2 cost whatever the variables are. ``top_noise(variance)``: further
-    variables at diagonal points.
+    ``lower`` and ``variance``: Σ_1 and Σ_2 of a direction, symbols where they are learnable. ``penalty(y)``: what ω² = y costs
+    besides the code, zero at y = 0. ``own``: what a direction of z_2 costs whatever the variables are.
     """
 
     def __init__(
         self,
         problem: Problem,
         variance: sp.Expr,
-        learnable: bool,
         penalty: Callable[[sp.Expr], sp.Expr],
-        own: sp.Expr,
-        posterior: Lemma,
-        keeps_prior: sp.Basic = sp.true,
+        own: sp.Expr = sp.Integer(0),
+        lower: sp.Expr = sigma_1**2,
     ) -> None:
-        self.problem, self.learnable, self.penalty, self.own, self.posterior = (
-            problem,
-            learnable,
-            penalty,
-            own,
-            posterior,
-        )
-        self.keeps_prior = keeps_prior
+        self.problem, self.penalty, self.own, self.lower = problem, penalty, own, lower
         self.record, self.xp = StepRecorder(), SymbolicArrays(D)
         self.std, self.code, self.w, self.variance = positive("theta"), positive("lambda"), positive("omega"), variance
         self.u, self.v = sp.symbols("u v", real=True)
         self.a, self.y = positive("a"), sp.Symbol("y", nonnegative=True)
         self.ell, self.b = sp.symbols("ell b", real=True)
-        self.idle = -beta_1 * (1 + sp.log(sigma_1**2 / eta_dec**2))
+        self.idle = -beta_1 * (1 + sp.log(lower / eta_dec**2))
         surprise = ((1 - self.w * self.v) ** 2 * self.a + self.w**2 * variance) / eta_dec**2 - 1
         divergence = (self.v**2 * self.a + variance) / eta_enc**2 - 1 + sp.log(eta_enc**2) - sp.log(variance)
         self.direction = (
-            ((self.std - self.u * self.code) ** 2 + sigma_1**2 * self.u**2) / eta_dec**2
-            + beta_1 * (sp.log(eta_dec**2 / sigma_1**2) + surprise)
+            ((self.std - self.u * self.code) ** 2 + lower * self.u**2) / eta_dec**2
+            + beta_1 * (sp.log(eta_dec**2 / lower) + surprise)
             + beta_2 * divergence
         )
-        self.data_cost = self.std**2 * sigma_1**2 / (self.a * eta_dec**2)
+        self.data_cost = self.std**2 * lower / (self.a * eta_dec**2)
 
     def code_cost(self, a: sp.Expr, y: sp.Expr) -> sp.Expr:
         """What the code of a direction costs: its surprise under the prior that z_2 makes, and the price of that prior."""
         return beta_1 * KAPPA**2 * a / ((y + KAPPA**2) * eta_dec**2) + self.penalty(y)
 
-    def _diagonals(self, entries: dict[str, sp.Expr], variance: sp.Expr) -> SimpleNamespace:
-        if self.learnable:
-            entries = {**entries, "S_2": sp.sqrt(variance)}
-        return SimpleNamespace(**{name: SymbolicMatrix.diag(D, entry) for name, entry in entries.items()})
+    @property
+    def learnable(self) -> dict[str, sp.Symbol]:
+        """The roots of covariances among the variables, with the variance of a direction."""
+        return {name: s for name, s in (("S_1", self.lower), ("S_2", self.variance)) if s.is_Symbol}
+
+    def diagonals(self, **entries: sp.Expr) -> SimpleNamespace:
+        """Return diagonal variables; of the roots of covariances the square is given."""
+        rooted = {name: sp.sqrt(e) if name in self.learnable else e for name, e in entries.items()}
+        return SimpleNamespace(**{name: SymbolicMatrix.diag(D, entry) for name, entry in rooted.items()})
 
     def reduce(self) -> None:
         """Record the reduction to one direction, and minimise it over everything but a and ω²."""
         record, a = self.record, self.a
         at = {s: sp.IndexedBase(f"{s.name}_dir", positive=True)[k] for s in (self.code, self.w)}
         at |= {s: sp.IndexedBase(f"{s.name}_dir", real=True)[k] for s in (self.u, self.v)}
-        if self.learnable:
-            at[self.variance] = sp.IndexedBase("Sigma_dir", positive=True)[k]
-        v = self._diagonals(
-            {"U_1": at[self.u], "W_1": at[self.code] / theta[k], "U_2": at[self.w], "W_2": at[self.v]},
-            at.get(self.variance, self.variance),
+        at |= {s: sp.IndexedBase(f"{s.name}_dir", positive=True)[k] for s in self.learnable.values()}
+        v = self.diagonals(
+            U_1=at[self.u],
+            W_1=at[self.code] / theta[k],
+            U_2=at[self.w],
+            W_2=at[self.v],
+            **{name: at[s] for name, s in self.learnable.items()},
         )
-        variance_of_code = self.code**2 + sigma_1**2
+        variance_of_code = self.code**2 + self.lower
         record(
             Identity(
                 "reduction",
                 r"With all matrices diagonal and $d_1 = d_2 = D$ the loss is the sum of one-direction objectives; "
-                r"$a = \lambda^2 + \sigma_1^2$.",
+                rf"$a = \lambda^2 + {sp.latex(self.lower)}$.",
                 StructuredPoint(self.problem, self.xp, v, {}).loss(),
                 sum_over(self.direction.subs(a, variance_of_code).subs({**at, self.std: theta[k]}), k, D),
             )
@@ -298,17 +376,33 @@ class Hierarchy:
         self.v_best = stationary_point(record, "the encoder of the code", self.direction, self.v)
         best = {self.u: self.u_best, self.v: self.v_best}
         reduced, own = self.direction.subs(best), self.own
-        if self.learnable:
+        if "S_2" in self.learnable:
             self.variance_best = stationary_point(record, "the variance of the top code", reduced, self.variance)
             reduced = reduced.subs(self.variance, self.variance_best)
         record(
             Identity(
                 "the two sizes",
-                r"Only $a = \lambda^2 + \sigma_1^2$ and $\omega^2$ are left.",
+                rf"Only $a = \lambda^2 + {sp.latex(self.lower)}$ and $\omega^2$ are left.",
                 reduced.subs(a, variance_of_code),
                 (self.data_cost + self.code_cost(a, self.w**2)).subs(a, variance_of_code) + self.idle + own,
             )
         )
+
+
+class Hierarchy(Levels):
+    """The derivation of a hierarchy with given Σ_1 = σ_1² I, up to what its model of z_2 says."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        variance: sp.Expr,
+        penalty: Callable[[sp.Expr], sp.Expr],
+        own: sp.Expr,
+        posterior: Lemma,
+        keeps_prior: sp.Basic = sp.true,
+    ) -> None:
+        super().__init__(problem, variance, penalty, own)
+        self.posterior, self.keeps_prior = posterior, keeps_prior
 
     def minimise(self) -> None:
         """Derive the minimiser of a direction over ω² ≥ 0 and a ≥ σ_1², with the sign of every derivative at the faces."""
@@ -416,12 +510,10 @@ class Hierarchy:
             return expression.subs(self.code**2 + floor, a[k]).subs(sizes)
 
         best = {"U_1": self.u_best, "W_1": self.code / self.std, "U_2": self.w, "W_2": self.v_best}
-        variance = self.variance_best if self.learnable else self.variance
+        if "S_2" in self.learnable:
+            best["S_2"] = self.variance_best
         point = StructuredPoint(
-            self.problem,
-            self.xp,
-            self._diagonals({name: entry(e) for name, e in best.items()}, entry(variance)),
-            unknowns,
+            self.problem, self.xp, self.diagonals(**{name: entry(e) for name, e in best.items()}), unknowns
         )
         everywhere = sp.Piecewise((code, self.both_levels), (code_alone, k <= d_1), (floor, True))
         within = {
@@ -469,7 +561,7 @@ class Hierarchy:
         self.reduce()
         self.minimise()
         prediction = self.predict()
-        x, y = sp.IndexedBase("x", nonnegative=True), sp.IndexedBase("y", nonnegative=True)
+        x, y = sp.IndexedBase("x", nonnegative=True), TOP_DECODER.symbol
         fit, code_fit = sp.symbols("f g", nonnegative=True)
         statistics = (
             Statistic(
@@ -477,22 +569,13 @@ class Hierarchy:
                 r"$\mathrm{tr}(C (C^{1/2} W_1^T W_1 C^{1/2} + \sigma_1^2 I)^{-1})$",
                 _explained_data,
             ),
-            Statistic(
-                code_fit,
-                r"$\mathrm{tr}(A (U_2 U_2^T + \kappa^2 I)^{-1})$ with $A = W_1 C W_1^T + \sigma_1^2 I$ and "
-                r"$\kappa^2 = \beta_2\eta_{dec}^2/(\beta_1\eta_{enc}^2)$",
-                _explained_code,
-            ),
+            explained_code(lambda xp, v, p: given_noise(xp, p), code_fit, r"\sigma_1^2 I"),
             Statistic(
                 x,
                 "eigenvalues of $C^{1/2} W_1^T W_1 C^{1/2}$",
-                lambda xp, v, data, p: xp.singular_values(_whitened(v, data), data.root.shape[-1]) ** 2,
+                lambda xp, v, data, p: xp.singular_values(whitened(v, data), data.root.shape[-1]) ** 2,
             ),
-            Statistic(
-                y,
-                "eigenvalues of $U_2 U_2^T$",
-                lambda xp, v, data, p: xp.singular_values(v.U_2, data.root.shape[-1]) ** 2,
-            ),
+            TOP_DECODER,
         )
         a_k = x[k] + sigma_1**2
         constant = d_1 * self.idle + d_2 * self.own
@@ -560,3 +643,91 @@ class Hierarchy:
             Piece(base + sp.Piecewise((on, k <= d_2), (off, True)), sp.Max(floor, meeting)),
         )
         return Separable(pieces, self.ell, k, d_1, free=sp.true, reading=sp.log(a_k))
+
+
+class LearnableLevels(Levels):
+    """Learnable Σ_1 and Σ_2: with m = a/Σ_1 a direction costs something of the data, in m, and something of the code, in a and ω²."""
+
+    def __init__(self, problem: Problem) -> None:
+        lower, variance = positive("Sigma_1"), positive("Sigma")
+        super().__init__(problem, variance, lambda y: beta_2 * sp.log(1 + y / KAPPA**2), lower=lower)
+        self.m = positive("m")
+        self.of_data = self.data_cost.subs(lower, self.a / self.m) + beta_1 * sp.log(self.m)
+        self.of_code = self.code_cost(self.a, self.y) - beta_1 * (1 + sp.log(self.a / eta_dec**2))
+        self.left = (beta_2 - beta_1) * sp.log(1 + self.y / KAPPA**2)
+        self.gain = OF_LEARNABLE_LEVELS[1].symbol
+        self.of_direction = self.of_data.subs({self.m: 1 + self.gain[k], self.std: theta[k]})
+
+    def minimise(self) -> None:
+        """Minimise the cost of the code over a, and that of the data over m ≥ 1."""
+        record, whole = self.record, self.data_cost + self.code_cost(self.a, self.y) + self.idle
+        says = r"With $m = a/\Sigma_1$ the data and the code have their own costs."
+        record(
+            Identity("the costs fall apart", says, whole.subs(self.lower, self.a / self.m), self.of_data + self.of_code)
+        )
+        self.code_best = stationary_point(record, "the code variance", self.of_code, self.a)
+        says = r"At that variance of the code only the decoder of $z_2$ is left, $y = \omega^2$."
+        record(Identity("what is left of the code", says, self.of_code.subs(self.a, self.code_best), self.left))
+        excess = self.left.subs(beta_2, beta_1 + positive("delta"))
+        record(
+            Nonnegative(
+                "the upper level costs",
+                r"With $\beta_2 = \beta_1 + \delta$ it is zero at $y = 0$ and positive elsewhere.",
+                excess,
+            )
+        )
+        in_log = self.of_data.subs(self.m, sp.exp(self.ell))
+        self.best = minimise_on_half_line(record, "the log of m", in_log, self.ell, sp.Integer(0), exponential=True)
+        self.ratio = threshold_ratio(record, "the data deviation", self.best, self.std) ** 2
+
+    def at(self, gain: sp.Expr, size: sp.Expr) -> dict[str, sp.Expr]:
+        """Return the entries of the best diagonal variables at m = 1 + ``gain`` and ω² = κ²(e^``size`` − 1).
+
+        Of the roots of covariances the squares are returned.
+        """
+        square = KAPPA**2 * (sp.exp(size) - 1)
+        code = sp.simplify(self.code_best.subs(self.y, square))
+        here = {self.lower: code / (1 + gain), self.code: sp.sqrt(code) * sp.sqrt(gain / (1 + gain))}
+        here |= {self.w: sp.sqrt(square), self.a: code, self.std: theta[k]}
+        best = {"U_1": self.u_best, "W_1": self.code / self.std, "S_1": self.lower}
+        best |= {"U_2": self.w, "W_2": self.v_best, "S_2": self.variance_best}
+        return {name: sp.simplify(entry.subs(here, simultaneous=True)) for name, entry in best.items()}
+
+    def follow(self) -> None:
+        """Record the loss along the curve of these points, and what it comes to where β_2 does not exceed β_1."""
+        size = sp.IndexedBase("s", nonnegative=True)
+        point = StructuredPoint(self.problem, self.xp, self.diagonals(**self.at(self.gain[k], size[k])), {})
+        rise, drop, delta = (beta_2 - beta_1) * size[k], positive("c"), positive("delta")
+        says = "The loss along a curve: the best variables at $\\omega_k^2 = \\kappa^2(e^{s_k} - 1)$, $s_k \\ge 0$."
+        self.record(
+            Identity("along the curve", says, point.loss(), sum_over(self.of_direction, k, D) + sum_over(rise, k, D))
+        )
+        says = "At $\\beta_1 = \\beta_2$ the loss is the same all along it: $z_2$ is arbitrary."
+        self.record(Vanishes("equal weights", says, rise, beta_2, beta_1))
+        says = "At $\\beta_1 = \\beta_2 + \\delta$ one direction takes it down by any $c > 0$, with $s_k = c/\\delta$: no lower bound."
+        fallen = rise.subs(beta_1, beta_2 + delta).subs(size[k], drop / delta)
+        self.record(Identity("a larger lower weight", says, fallen, -drop))
+
+    def predict(self) -> Prediction:
+        """Derive all steps and return the prediction for β_1 < β_2: the start of the curve, with the best m for the data."""
+        self.reduce()
+        self.minimise()
+        self.follow()
+        alive = sp.simplify(sp.exp(self.best.point).subs(self.std, theta[k]) - 1)
+        entries = self.at(self.gain[k], sp.Integer(0))
+        best = {self.gain: sp.Piecewise((alive, k <= d_1), (0, True))}
+        ratio = self.ratio.subs(self.std, theta[k])
+        named = {
+            "encoder": sp.simplify((theta[k] * entries["W_1"]) ** 2),
+            "decoder": sp.simplify(entries["U_1"] ** 2),
+            "variance": entries["S_1"],
+            "critical": sp.simplify(theta[k] ** 2 / ratio),
+            "code": self.code_best.subs(self.y, 0),
+            "code_for_top": self.code_best,
+            "left": self.left,
+        }
+        return StructuredPoint(self.problem, self.xp, self.diagonals(**entries), best).predict(
+            sum_over(self.of_direction, k, D),
+            Threshold(ratio, k, D, tuned="eta_dec", within_rank=k <= d_1),
+            named={name: result.subs(self.gain[k], alive) for name, result in named.items()},
+        )

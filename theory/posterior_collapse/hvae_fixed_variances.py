@@ -15,6 +15,8 @@ import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
 from theory.posterior_collapse.hierarchy import (
+    GIVEN_NOISE,
+    INVARIANTS,
     KAPPA,
     ORBITS,
     STATEMENT,
@@ -23,8 +25,10 @@ from theory.posterior_collapse.hierarchy import (
     beta_2,
     bind,
     d_2,
+    given_noise,
     hierarchical_loss,
     hierarchy,
+    parameters,
     sigma_1,
     variables,
 )
@@ -37,19 +41,20 @@ sigma_2 = positive("sigma_2")
 
 def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
     """The hierarchy's loss with Σ_2 = σ_2² I."""
-    return hierarchical_loss(xp, v, data, p, xp.scale(xp.eye(d_2), p[sigma_2]))
+    return hierarchical_loss(xp, v, data, p, given_noise(xp, p), xp.scale(xp.eye(d_2), p[sigma_2]))
 
 
 PROBLEM = hierarchy(
     loss,
-    further_parameters=(
+    parameters=parameters(
+        GIVEN_NOISE,
         Parameter("sigma2", PositiveReal(), r"standard deviation $\sigma_2$ of $z_2$ given $z_1$", default=1.0),
     ),
     variables=variables(
         alive_code=lambda deviation: (sigma_1**2 * deviation**2 / (beta_1 * KAPPA * sigma_2)) ** sp.Rational(2, 3),
         alive_top=lambda code: sp.sqrt(KAPPA * sp.sqrt(code) / sigma_2),
     ),
-    further_invariants=(),
+    invariants=INVARIANTS,
     binding=lambda values: {**bind(values), sigma_2: values["sigma2"]},
 )
 
@@ -58,7 +63,6 @@ def derive(problem: Problem) -> Derivation:
     return Hierarchy(
         problem,
         variance=sigma_2**2,
-        learnable=False,
         penalty=lambda y: beta_1 * sigma_2**2 * y / eta_dec**2,
         own=beta_2 * (sigma_2**2 / eta_enc**2 - 1 + sp.log(eta_enc**2 / sigma_2**2)),
         posterior=RIDGE,

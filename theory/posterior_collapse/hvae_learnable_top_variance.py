@@ -15,15 +15,18 @@ import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
 from theory.posterior_collapse.hierarchy import (
+    GIVEN_NOISE,
+    INVARIANTS,
     KAPPA,
     ORBITS,
     STATEMENT,
     Hierarchy,
     beta_2,
-    bind,
     d_2,
+    given_noise,
     hierarchical_loss,
     hierarchy,
+    parameters,
     sigma_1,
     variables,
 )
@@ -34,12 +37,12 @@ from theory.symbols import eta_dec, eta_enc, positive
 
 def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
     """The hierarchy's loss with Σ_2 = S_2 S_2ᵀ."""
-    return hierarchical_loss(xp, v, data, p, v.S_2)
+    return hierarchical_loss(xp, v, data, p, given_noise(xp, p), v.S_2)
 
 
 PROBLEM = hierarchy(
     loss,
-    further_parameters=(),
+    parameters=parameters(GIVEN_NOISE),
     variables=(
         *variables(
             alive_code=lambda deviation: sigma_1**2 * deviation**2 / (beta_2 * eta_dec**2),
@@ -47,7 +50,8 @@ PROBLEM = hierarchy(
         ),
         Variable("S_2", (d_2, d_2), eta_enc),
     ),
-    further_invariants=(
+    invariants=(
+        *INVARIANTS,
         Invariant(
             "top_variance_deficit",
             r"$\mathrm{tr}(\eta_{enc}^2 I - \Sigma_2)$: zero iff every posterior variance of $z_2$ is the prior's",
@@ -56,7 +60,6 @@ PROBLEM = hierarchy(
             unit=eta_enc**2,
         ),
     ),
-    binding=bind,
 )
 
 
@@ -64,7 +67,6 @@ def derive(problem: Problem) -> Derivation:
     return Hierarchy(
         problem,
         variance=positive("Sigma"),
-        learnable=True,
         penalty=lambda y: beta_2 * sp.log((y + KAPPA**2) / KAPPA**2),
         own=sp.Integer(0),
         posterior=GAUSSIAN_POSTERIOR,

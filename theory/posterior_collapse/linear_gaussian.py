@@ -92,12 +92,10 @@ def misfit(xp: Any, output: Any, decoded: Any, decoder: Any, noise: Any) -> Any:
 
 def twice_kl(xp: Any, encoded: Any, noise: Any, p: Any) -> Any:
     """2 E KL of the posterior, with a mean of covariance root ``encoded`` and covariance noise noiseᵀ, from the prior."""
-    latents = xp.rows(noise)
     return (
         (xp.squared_norm(encoded) + xp.squared_norm(noise)) / p[eta_enc] ** 2
-        - latents
-        + latents * xp.log(p[eta_enc] ** 2)
-        - xp.logdet_of_gram(noise)
+        - xp.rows(noise)
+        - xp.logdet_of_gram(xp.scale(noise, 1 / p[eta_enc]))  # in one: two logarithms that cancel would leave rounding
     )
 
 
@@ -107,12 +105,20 @@ def negative_elbo(xp: Any, output: Any, decoded: Any, encoded: Any, decoder: Any
 
 
 def gram_invariants(
-    decoder: str, encoder: str, noise: Callable[[Any, Any], Any], variance: sp.Expr, tells: str
+    decoder: str,
+    encoder: str,
+    noise: Callable[[Any, Any], Any],
+    variance: sp.Expr,
+    tells: str,
+    covariance: str = r"\Sigma",
+    prior: sp.Expr = eta_enc,
+    weight: sp.Expr = beta,
 ) -> tuple[Invariant, ...]:
     """Return the three matrices that fix decoder, whitened encoder and decoded noise up to rotations of the latent space.
 
     ``decoder`` and ``encoder`` name the variables, ``noise(v, data)`` is a root of Σ, ``variance`` the largest variance of
-    the data, and ``tells`` names the matrix that shows the collapse.
+    the data, and ``tells`` names the matrix that shows the collapse. ``covariance`` writes Σ, ``prior`` is the scale of the
+    code's prior and ``weight`` that of its divergence.
     """
 
     def decoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
@@ -132,17 +138,17 @@ def gram_invariants(
             "decoder_gram",
             f"${u} {u}^T$",
             decoder_gram,
-            unit=variance / eta_enc**2,
+            unit=variance / prior**2,
             shows_collapse=tells == "decoder_gram",
         ),
         Invariant(
             "encoder_gram",
             f"$C^{{1/2}} {w}^T {w} C^{{1/2}}$, the whitened encoder",
             encoder_gram,
-            unit=eta_enc**2,
+            unit=prior**2,
             shows_collapse=tells == "encoder_gram",
         ),
-        Invariant("decoded_noise", rf"${u} \Sigma {u}^T$", decoded_noise, unit=beta * eta_dec**2),
+        Invariant("decoded_noise", rf"${u} {covariance} {u}^T$", decoded_noise, unit=weight * eta_dec**2),
     )
 
 
