@@ -10,17 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import hypothesis
 import sympy as sp
 import torch
-from hypothesis import HealthCheck, Phase, settings
 from torch import Tensor
 
 from numerics.arrays import evaluate
 from numerics.compare import Chain, Measured, compare, measure_starts
 from numerics.tolerances import INVARIANT, VALUE_GAP
 from proofs_check.examine import Examination, examine
-from proofs_check.strategies import REGIMES, batches
+from proofs_check.strategies import REGIMES, batches, drawn
 from theory.claim import Claim
 from theory.problem import Instance
 from theory.symbols import D, K, M, N
@@ -37,28 +35,10 @@ SHOWN = 6
 
 def diagnose(claim: Claim, seed: int = 0) -> str:
     """Train a few small batches and return the answer as lines of text."""
-    examined = sorted((examine(claim, batch, "cpu", seed) for batch in _drawn(claim, seed)), key=_size)
+    wide = batches(claim, REGIMES[-1], BATCH_SIZE)
+    examined = sorted((examine(claim, batch, "cpu", seed) for batch in drawn(wide, BATCHES, seed)), key=_size)
     lines = [*_first_link(claim, examined), *_against_training(claim, examined)]
     return "\n".join(lines) if lines else "the batches drawn to look closer show nothing wrong"
-
-
-def _drawn(claim: Claim, seed: int) -> list[tuple[Instance, ...]]:
-    found: list[tuple[Instance, ...]] = []
-
-    @settings(
-        max_examples=BATCHES,
-        phases=[Phase.generate],
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @hypothesis.seed(seed)
-    @hypothesis.given(batches(claim, REGIMES[-1], BATCH_SIZE))
-    def collect(batch: tuple[Instance, ...]) -> None:
-        found.append(batch)
-
-    collect()
-    return found
 
 
 def _size(examination: Examination) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+import hypothesis
 from hypothesis import strategies as st
 
 from numerics.arrays import evaluate, stack_bindings
@@ -61,6 +62,26 @@ OTHER = (-1.0, 1.0)
 def powers_of_ten(low: float, high: float) -> st.SearchStrategy[float]:
     """Log-uniform numbers."""
     return st.floats(low, high, allow_nan=False).map(lambda e: 10.0**e)
+
+
+def drawn(strategy: st.SearchStrategy[Any], number: int, seed: int) -> list[Any]:
+    """Return the first few draws of a strategy, the simplest first; the same seed gives the same."""
+    found: list[Any] = []
+
+    @hypothesis.settings(
+        max_examples=number,
+        phases=[hypothesis.Phase.generate],
+        deadline=None,
+        database=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.seed(seed)
+    @hypothesis.given(strategy)
+    def collect(example: Any) -> None:
+        found.append(example)
+
+    collect()
+    return found
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-
-import hypothesis
 
 import numerics.commands
 from numerics.adversary import Attack, attack, shrunk
 from proofs_check.report import Ledger
-from proofs_check.strategies import REGIMES, Regime, batches
+from proofs_check.strategies import REGIMES, Regime, batches, drawn
 from theory.claim import Claim
-from theory.problem import Instance
 
 BUDGET = {"quick": (1, 1, 60), "ci": (1, 1, 100), "thorough": (3, 20, 600)}
 """Regimes, batches attacked in each, and descent steps on each link, by profile."""
@@ -22,17 +20,10 @@ ATTACKS_ON_A_FALSE_CLAIM = 12
 def attacks(claim: Claim, ledger: Ledger, regimes: Sequence[Regime], number: int, steps: int) -> list[Attack]:
     """Attack batches drawn from the claim's domain, until one of them breaks it."""
     found: list[Attack] = []
-
-    for regime in regimes:
-
-        @hypothesis.seed(ledger.seed + 1)
-        @hypothesis.settings(max_examples=number, phases=[hypothesis.Phase.generate])
-        @hypothesis.given(batches(claim, regime, INSTANCES))
-        def one(batch: tuple[Instance, ...]) -> None:
-            if not found or found[-1].violation is None:
-                found.append(attack(claim, batch, steps, seed=ledger.seed % 1000))
-
-        one()
+    for batch in itertools.chain(*(drawn(batches(claim, r, INSTANCES), number, ledger.seed + 1) for r in regimes)):
+        found.append(attack(claim, batch, steps, seed=ledger.seed % 1000))
+        if found[-1].violation is not None:
+            break
     ledger.attacked(sum(a.starts for a in found), min(a.margin for a in found))
     return found
 

@@ -4,13 +4,11 @@ import itertools
 import os
 from collections import Counter
 
-import hypothesis
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 
 from proofs_check.examine import examine, judge
 from proofs_check.mutation import UNEVALUABLE, Evidence, Mutant, mutants, refutation_mutants
-from proofs_check.strategies import REGIMES, Regime, batches
+from proofs_check.strategies import REGIMES, batches, drawn
 from proofs_check.test_refuted import HOLDS, MARGINS, REFUTED, departures
 from theory.claim import Claim, registry
 from theory.problem import Instance
@@ -129,30 +127,10 @@ def entries(claim: Claim, batch: tuple[Instance, ...]) -> int:
     return sum(int((rows * columns).subs(sizes)) for rows, columns in shapes)
 
 
-def drawn_in(claim: Claim, regime: Regime) -> list[tuple[Instance, ...]]:
-    """Draw a few small batches in a regime, as the checks do."""
-    small = batches(claim, regime, BATCH_SIZE).filter(lambda batch: entries(claim, batch) <= LARGEST_POINT)
-    found: list[tuple[Instance, ...]] = []
-
-    @settings(
-        max_examples=BATCHES,
-        phases=[Phase.generate],
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @hypothesis.seed(1)
-    @hypothesis.given(small)
-    def collect(batch) -> None:
-        found.append(batch)
-
-    collect()
-    return found
-
-
-def drawn(claim: Claim) -> list[tuple[Instance, ...]]:
-    """Draw batches in every regime: first one of each, then the next of each."""
-    in_turn = itertools.zip_longest(*(drawn_in(claim, regime) for regime in REGIMES))
+def evidence(claim: Claim) -> list[tuple[Instance, ...]]:
+    """Draw a few small batches in every regime, as the checks do: first one of each, then the next of each."""
+    small = {r: batches(claim, r, BATCH_SIZE).filter(lambda b: entries(claim, b) <= LARGEST_POINT) for r in REGIMES}
+    in_turn = itertools.zip_longest(*(drawn(strategy, BATCHES, seed=1) for strategy in small.values()))
     return [batch for of_all in in_turn for batch in of_all if batch is not None]
 
 
@@ -170,18 +148,18 @@ IS_REFUTED = {claim.id: claim for claim in registry().values() if claim.refutati
 def test_mutants_are_killed(claim, record_property):
     tried = list(mutants(claim, None if os.environ.get(ALL_MUTANTS) else LARGEST_SAMPLE))
     survivors = tried
-    evidence: list[Evidence] = []
-    for batch in drawn(claim):  # trained only as long as there is anybody left to judge
+    trained: list[Evidence] = []
+    for batch in evidence(claim):  # trained only as long as there is anybody left to judge
         examination = examine(claim, batch, "cpu")
         assert judge(claim, examination).all_failures() == [], "the evidence fails the claim itself"
-        evidence.append(Evidence(claim, examination))
-        survivors = [m for m in survivors if evidence[-1].first_failure(m) is None]
+        trained.append(Evidence(claim, examination))
+        survivors = [m for m in survivors if trained[-1].first_failure(m) is None]
         if not unexplained(survivors):
             break
-    left = [m for m in unexplained(survivors) if not (m.of_bound and any(e.attack(m) for e in evidence))]
+    left = [m for m in unexplained(survivors) if not (m.of_bound and any(e.attack(m) for e in trained))]
     record_property("mutants", len(tried))
     record_property("survivors", len(survivors))
-    print(f"{claim.id}: {len(tried)} mutants, {len(survivors)} survive, {len(evidence)} batches trained")
+    print(f"{claim.id}: {len(tried)} mutants, {len(survivors)} survive, {len(trained)} batches trained")
     assert not left, "\n".join(map(str, left))
     assert len(survivors) <= (1 - LEAST_KILLED) * len(tried)
 

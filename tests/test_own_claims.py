@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 import torch
 
+from book import examples, figures, render
 from numerics.commands import main as numerics_main
 from numerics.conjecture import nearest_frame
 from numerics.wellposed import require_well_posed
@@ -143,6 +144,17 @@ def test_a_claim_without_a_formula_is_trained_and_described(own, capsys):
     assert theory_main(["show", "squared-mse"]) == 0
     with pytest.raises(ParameterError, match="no certificate applies"):
         numerics_main(["certify", "squared-mse", *words, "--starts", "2"])
+
+
+def test_the_book_has_a_page_for_it(own):
+    own(QUESTION)
+    claim = find("squared-mse")
+    assert render.family(claim) == "Claims of your own"
+    page = render.page("claim", claim=claim)
+    assert "Nothing is claimed" in page
+    assert "## Derivation" not in page
+    shown = figures.conjecture(examples.train_example("squared-mse")).data
+    assert "<li>class means of H: rank" in shown
 
 
 MISTAKES = {

@@ -84,10 +84,7 @@ class PositiveReal(Domain):
     says: str = f"a finite number above 0, from {SMALLEST:g} to {LARGEST:g}"
 
     def canonical(self, name: str, value: Any) -> float:
-        number = _number(name, value, self.says)
-        if not SMALLEST <= number <= LARGEST:
-            raise reject(name, value, self.says)
-        return number
+        return _positive_number(name, value, self.says)
 
 
 @dataclass(frozen=True)
@@ -124,10 +121,7 @@ class GreaterThan(Domain):
         return f"a finite number above {self.other}, from {SMALLEST:g} to {LARGEST:g} ({self.because})"
 
     def canonical(self, name: str, value: Any) -> float:
-        number = _number(name, value, self.says)
-        if not SMALLEST <= number <= LARGEST:
-            raise reject(name, value, self.says)
-        return number
+        return _positive_number(name, value, self.says)
 
     def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> float:
         if not value > values[self.other]:
@@ -143,6 +137,13 @@ class PositiveReals(Domain):
 
     def canonical(self, name: str, value: Any) -> tuple[float, ...]:
         return _positive_numbers(name, value, self.says)
+
+
+def _positive_number(name: str, value: Any, allowed: str) -> float:
+    number = _number(name, value, allowed)
+    if not SMALLEST <= number <= LARGEST:
+        raise reject(name, value, allowed)
+    return number
 
 
 def _positive_numbers(name: str, value: Any, allowed: str) -> tuple[float, ...]:
