@@ -130,6 +130,8 @@ def _conjecture(claim: Claim, instance: Instance, training: Training, as_json: b
 def _attack(claim: Claim, instance: Instance, options: argparse.Namespace) -> int:
     """Attack a claim at these parameters; a violation is a failed check."""
     steps = _whole_number("steps", options.steps, least=1)
+    if claim.derive is None:
+        raise ParameterError(f"claim: {claim.id!r} is not allowed; it claims nothing that could be broken")
     found = attack(claim, [instance], steps, options.starts, options.seed, parameters_move=False)
     result = {
         "id": claim.id,

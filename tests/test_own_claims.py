@@ -142,6 +142,8 @@ def test_a_claim_without_a_formula_is_trained_and_described(own, capsys):
     assert "it is a general orthogonal frame" in printed
     assert numerics_main(["train", "squared-mse", *words, "--starts", "2"]) == 0
     assert theory_main(["show", "squared-mse"]) == 0
+    with pytest.raises(ParameterError, match="claims nothing that could be broken"):
+        numerics_main(["attack", "squared-mse", *words])
     with pytest.raises(ParameterError, match="no certificate applies"):
         numerics_main(["certify", "squared-mse", *words, "--starts", "2"])
 

@@ -90,15 +90,14 @@ def _show(claim: Claim, as_json: bool) -> int:
         print(
             f"\nalive where this exceeds 1{f' ({threshold.telling})' if threshold.telling else ''}\n  {threshold.ratio}"
         )
-    print("\nsteps")
-    for step in proof.steps:
-        print(f"  {step.name}: {step.says}")
-    print("\nlemmas")
-    for lemma in proof.lemmas:
-        print(f"  {lemma.name}: {lemma.says} ({lemma.source})")
-    print("\nchain, from the loss down")
-    for bound in proof.bounds:
-        print(f"  ≥ {bound.name}: {bound.expression}\n      {bound.because}")
+    sections = {
+        "steps": [f"{step.name}: {step.says}" for step in proof.steps],
+        "lemmas": [f"{lemma.name}: {lemma.says} ({lemma.source})" for lemma in proof.lemmas],
+        "chain, from the loss down": [f"≥ {b.name}: {b.expression}\n      {b.because}" for b in proof.bounds],
+    }
+    for heading, lines in sections.items():
+        if lines:
+            print("\n  ".join([f"\n{heading}", *lines]))
     return DONE
 
 
