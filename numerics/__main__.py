@@ -1,4 +1,4 @@
-"""``python -m numerics train | certify ID name=value …  [--starts 8] [--seed 0] [--device auto] [--json]``"""
+"""``python -m numerics train | certify | conjecture | attack ID name=value …  [--starts 8] [--seed 0] [--device auto] [--json]``"""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from theory.entry import run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from numerics.commands import main as commands  # loaded under run, so that Ctrl-C is clean meanwhile
+    # Loaded under run, so that Ctrl-C is clean meanwhile.
+    import torch
 
+    from numerics.commands import main as commands
+
+    # Tensors here are small: a second thread waits more than it works, above all where something else runs.
+    torch.set_num_threads(1)
     return commands(arguments)
 
 
