@@ -20,7 +20,10 @@ import sympy as sp
 import numerics
 import numerics.tolerances
 import theory
+import theory.neural_collapse.lemmas
+import theory.posterior_collapse.linear_gaussian
 import theory.problem
+import theory.symbols
 from book.examples import noun, sliding
 from book.formulas import abbreviated, displayed
 from book.verdicts import cells, verdict_tables
@@ -53,6 +56,7 @@ def page(template: str, **values: Any) -> str:
         crossed,
         entry_name,
         expressed,
+        known_lemmas,
         noun,
         own_functions,
         parts_of_a_claim,
@@ -62,7 +66,7 @@ def page(template: str, **values: Any) -> str:
         stated,
     )
     environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
-    environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances}
+    environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances, "symbols": theory.symbols}
     environment.globals |= {"discrepancies": list(REFERENCE_CODE.values())}
     return environment.get_template(f"{template}.md").render(**values)
 
@@ -223,6 +227,12 @@ def public_parts() -> dict[str, tuple[str, list[tuple[str, str, list[tuple[str, 
     return found
 
 
+def known_lemmas() -> dict[str, list[tuple[str, Lemma]]]:
+    """Return the lemmas that proofs may rest on, by the module they are imported from: the name there, and the lemma."""
+    modules = (theory.neural_collapse.lemmas, theory.posterior_collapse.linear_gaussian)
+    return {m.__name__: [(name, x) for name, x in vars(m).items() if isinstance(x, Lemma)] for m in modules}
+
+
 def written_signature(thing: Any) -> str:
     """Return the signature of a class or function as it would be written, without defaults that only say where they live."""
     try:
@@ -237,9 +247,9 @@ def methods(thing: Any) -> list[tuple[str, str]]:
     if not inspect.isclass(thing):
         return []
     return [
-        (written_signature(method).replace("self, ", "").replace("(self)", "()"), prose(inspect.getdoc(method)))
+        (written_signature(method).replace("self, ", "").replace("(self)", "()"), prose(inspect.getdoc(method) or ""))
         for name, method in vars(thing).items()
-        if inspect.isfunction(method) and not name.startswith("_") and method.__doc__
+        if inspect.isfunction(method) and not name.startswith("_")
     ]
 
 

@@ -149,11 +149,14 @@ def nearest_frame(gram: Float64[Tensor, "m m"]) -> tuple[str, float]:
     identity = torch.eye(size, dtype=DTYPE)
     simplex = (size * identity - 1) / (size - 1)  # unit vectors with cosines −1/(m − 1)
     mean = gram.diagonal().mean()
+    between = (gram.sum() - gram.trace()) / (size * (size - 1))
     candidates = {
         "an orthogonal frame": mean * identity,
         "a simplex ETF": mean * simplex,
         "a general orthogonal frame": torch.diag(gram.diagonal()),
+        "one vector for all": mean * torch.ones_like(gram),
         "a simplex with unequal lengths": torch.outer(lengths, lengths) * simplex,
+        "vectors of equal norms and angles": mean * identity + between * (1 - identity),
     }
     distances = {name: float((gram - frame).norm() / gram.norm()) for name, frame in candidates.items()}
     best = min(distances.values())

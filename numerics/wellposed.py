@@ -51,9 +51,29 @@ def require_well_posed(claim: Claim, instance: Instance) -> None:
             raise ParameterError(
                 f"{claim.id}: invariant {invariant.name}: has shape {shape}, and is no {invariant.kind}"
             )
+    _require_one_count(claim, instance)
     for statistic in claim.proof.statistics:
         _evaluated(f"{claim.id}: statistic {statistic.symbol}", statistic.measure, given, point)
     _require_bound(claim, bindings)
+
+
+def _require_one_count(claim: Claim, instance: Instance) -> None:
+    """Raise ParameterError where the directions of a threshold, of the separable bound and of what is tied are not the same ones.
+
+    Index k means the same direction in all three.
+    """
+    sizes = {s: v for s, v in instance.bindings.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}
+    tied = len(instance.bindings[claim.problem.tied])
+    counts = {f"threshold {t.telling or 'of the claim'}": t.count for t in claim.prediction.thresholds}
+    if claim.proof.separable is not None:
+        counts["separable bound"] = claim.proof.separable.count
+    for name, count in counts.items():
+        number = int(sp.sympify(count).subs(sizes))
+        if number > tied or (name.startswith("threshold") and number < tied):
+            raise ParameterError(
+                f"{claim.id}: {name}: has {number} directions where {claim.problem.tied}, which is tied, has {tied}; direction k "
+                "has to be the same one in thresholds, in the separable bound and on the diagonal of the matrix that shows_collapse"
+            )
 
 
 def _require_bound(claim: Claim, bindings: dict[sp.Basic, Any]) -> None:

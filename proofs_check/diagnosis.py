@@ -20,6 +20,7 @@ from numerics.tolerances import INVARIANT, VALUE_GAP
 from proofs_check.examine import Examination, examine
 from proofs_check.strategies import REGIMES, batches, drawn
 from theory.claim import Claim
+from theory.errors import CheckFailed
 from theory.problem import Instance
 from theory.symbols import D, K, M, N
 
@@ -34,7 +35,11 @@ SHOWN = 6
 
 
 def diagnose(claim: Claim, seed: int = 0) -> str:
-    """Train a few small batches and return the answer as lines of text."""
+    """Train a few small batches and return the answer as lines of text; a step that fails is an answer already."""
+    try:
+        claim.proof.check()
+    except CheckFailed as error:
+        return str(error)
     wide = batches(claim, REGIMES[-1], BATCH_SIZE)
     examined = sorted((examine(claim, batch, "cpu", seed) for batch in drawn(wide, BATCHES, seed)), key=_size)
     lines = [*_first_link(claim, examined), *_against_training(claim, examined)]

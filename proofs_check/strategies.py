@@ -51,6 +51,8 @@ DECADES_APART = (-1.5, 1.5)
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
 LARGEST_COUNT = 100
 DEPTHS = (2, 3, 1, 4, 6, 8, 5, 7)
+LARGEST_DEEP = 24
+"""Most layers times classes that are drawn: training time grows with both, and the deepest networks are drawn with few classes."""
 BALANCED_COUNTS = (3, 1, 2, 5, 10)
 ALIVE = (0.3, 3.0)
 """Decades above its threshold that one class or direction is drawn at; the others lie up to four decades further off, where
@@ -236,9 +238,8 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
             case Width() as domain:
                 shared[parameter.name] = draw(width(domain, regime, sizes))
             case WholeNumber() as domain:
-                shared[parameter.name] = draw(
-                    st.sampled_from(DEPTHS).filter(lambda m, d=domain: d.least <= m <= d.most)
-                )
+                most = min(domain.most, max(domain.least, LARGEST_DEEP // directions))
+                shared[parameter.name] = draw(st.sampled_from([m for m in DEPTHS if domain.least <= m <= most]))
             case Widths() as domain:
                 shared[parameter.name] = draw(widths(regime, sizes, shared[domain.depth]))
             case Flag():

@@ -61,6 +61,10 @@ def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime,
         for ratio, expected in ((1 - APART, True), (1 + APART, False)):
             tuned = {**values, threshold.tuned: tuned_to(claim, threshold, values, direction, ratio)}
             instance = claim.problem.instance(**tuned)
-            assert zero_is_optimal(claim, instance, direction) == expected, instance.values
+            zero = zero_is_optimal(claim, instance, direction)
+            assert zero == expected, (
+                f"direction {direction} is {'' if zero else 'not '}optimal at zero, and the threshold's ratio there is {ratio}: "
+                f"{dict(instance.values)}"
+            )
 
     decided()
