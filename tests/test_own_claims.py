@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sympy as sp
@@ -18,6 +19,7 @@ from proofs_check.diagnosis import diagnose, recognised
 from theory import sources
 from theory.__main__ import main as theory_main
 from theory.claim import add_files, find, places, registry
+from theory.commands import predict
 from theory.entry import run
 from theory.errors import ParameterError
 from theory.starting import starting_file
@@ -233,6 +235,34 @@ def test_a_formula_with_a_symbol_that_nothing_binds_is_named(own, started):
     claim = find("my-setting")
     with pytest.raises(ParameterError, match="bound nuclear-norm form: c has no value"):
         require_well_posed(claim, claim.problem.instance(**AT))
+
+
+def test_directions_that_do_not_match_are_named(own, started, capsys):
+    own(
+        in_its_place(
+            started,
+            "Threshold(ratio.subs(count, n_k[k]), k, K, tuned",
+            "Threshold(ratio.subs(count, n_k[1]), k, 1, tuned",
+        )
+    )
+    claim = find("my-setting")
+    instance = claim.problem.instance(**AT)
+    with pytest.raises(ParameterError, match="threshold of the claim: has 1 directions where n, which is tied, has 3"):
+        require_well_posed(claim, instance)
+    with pytest.raises(ParameterError, match="collapsed: has 1 entries, and class_counts has 3"):
+        predict(claim, instance)
+
+
+def test_an_installed_package_offers_its_claims(own, monkeypatch):
+    path = own(QUESTION)
+    claim = find("squared-mse")
+    monkeypatch.setenv(sources.FILES, "")
+    offered = SimpleNamespace(value="a_package.squared:CLAIM", load=lambda: claim)
+    monkeypatch.setattr(sources, "entry_points", lambda group: [offered] if group == sources.PACKAGES else [])
+    places.cache_clear()
+    assert places()["squared-mse"] == ("a_package.squared:CLAIM", claim)
+    with pytest.raises(ParameterError, match=r"the id 'squared-mse' is taken, by a_package.squared:CLAIM"):
+        (add_files([path]), registry())
 
 
 def test_a_bound_above_the_loss_is_the_first_link_to_fail(own, started):

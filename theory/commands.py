@@ -11,6 +11,7 @@ import sympy as sp
 from theory.arguments import claims_option, parse_assignments, print_json, shown_parameters
 from theory.claim import Claim, add_files, find, registry
 from theory.entry import DONE
+from theory.errors import ParameterError
 from theory.expressions import evaluate_exactly, to_numbers
 from theory.problem import REQUIRED, Instance
 from theory.starting import write_starting_file
@@ -31,6 +32,11 @@ def predict(claim: Claim, instance: Instance) -> dict:
         if i.name in prediction.invariants
     }
     collapsed = to_numbers(evaluate_exactly(prediction.collapsed, instance.bindings))
+    if ordered and prediction.thresholds and len(collapsed) != len(instance.order):
+        name = claim.problem.sorted_parameter
+        raise ParameterError(
+            f"{claim.id}: collapsed: has {len(collapsed)} entries, and {name} has {len(instance.order)}"
+        )
     return {
         "id": claim.id,
         "parameters": shown_parameters(claim, instance),
