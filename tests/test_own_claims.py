@@ -305,8 +305,10 @@ def test_frames_are_named(size):
         "an orthogonal frame": 3 * torch.eye(size, dtype=torch.float64),
         "a general orthogonal frame": lengths.diag(),
         "a simplex ETF": 0.5 * simplex,
+        "one vector for all": torch.ones(size, size, dtype=torch.float64),
         "a simplex with unequal lengths": torch.outer(lengths, lengths) * simplex,
     }
     for name, gram in frames.items():
         assert nearest_frame(gram) == (name, pytest.approx(0.0, abs=1e-12))
-    assert nearest_frame(torch.ones(size, size, dtype=torch.float64))[1] > 0.1
+    lopsided = torch.outer(lengths, lengths) + torch.diag(lengths**4)
+    assert nearest_frame(lopsided)[1] > 0.1
