@@ -99,6 +99,7 @@ def test_every_claim_can_be_started_from(claim_id, own):
     names = [[p.name for p in find(name).problem.parameters] for name in ("my-setting", claim_id)]
     assert names[0] == names[1]
     assert places()["my-setting"][0] == str(path)
+    assert 'id="next-setting"' in starting_file("next-setting", find("my-setting"), "next_setting.py")
 
 
 def test_a_started_file_passes_all_checks(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from importlib import import_module
 from pathlib import Path
 
 from theory.claim import ID, Claim, places, registry
@@ -33,15 +34,13 @@ So far this is {like} under another name. Change one thing at a time, and look a
 def starting_file(claim_id: str, like: Claim, file: str) -> str:
     """Return the text of a file with the claim ``like`` under a new id.
 
-    Raises ParameterError for an id that is no name or is taken, and for a claim that has no file of its own.
+    Raises ParameterError for an id that is no name or is taken.
     """
     if not ID.fullmatch(claim_id):
         raise reject("id", claim_id, "lower-case words and numbers joined by hyphens, such as my-setting")
     if claim_id in registry():
         raise reject("id", claim_id, "a name that no claim has yet")
-    place, _ = places()[like.id]
-    module = inspect.getmodule(like.derive) if place.endswith(".py") else __import__(place, fromlist=["CLAIM"])
-    text = inspect.getsource(module)
+    text = _source(places()[like.id][0])
     tree = ast.parse(text)
     docstring = ast.get_docstring(tree) or ""
     body = text.splitlines()[tree.body[0].end_lineno :]
@@ -53,6 +52,12 @@ def starting_file(claim_id: str, like: Claim, file: str) -> str:
         lines.append(line.replace(f'id="{like.id}"', f'id="{claim_id}"'))
     rest = docstring.partition("\n\n")[2]
     return HEAD.format(id=claim_id, like=like.id, file=file, rest=f"{rest}\n" if rest else "") + "\n".join(lines) + "\n"
+
+
+def _source(place: str) -> str:
+    """Return the text of the file or module that a claim comes from."""
+    path = Path(place)
+    return path.read_text("utf-8") if path.is_file() else inspect.getsource(import_module(place.partition(":")[0]))
 
 
 def write_starting_file(claim_id: str, like: Claim, folder: Path) -> Path:
