@@ -233,13 +233,26 @@ def known_lemmas() -> dict[str, list[tuple[str, Lemma]]]:
     return {m.__name__: [(name, x) for name, x in vars(m).items() if isinstance(x, Lemma)] for m in modules}
 
 
+class Shortened:
+    """Stands for a default that is not worth its room."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
 def written_signature(thing: Any) -> str:
-    """Return the signature of a class or function as it would be written, without defaults that only say where they live."""
+    """Return the signature of a class or function, defaults shortened but for numbers, words and the like."""
     try:
         signature = inspect.signature(thing)
     except ValueError:
         return thing.__name__
-    return re.sub(r" = <[^>]*>", " = …", f"{thing.__name__}{signature}").replace("'", "")
+    short = [
+        p
+        if p.default is p.empty or p.default is None or isinstance(p.default, int | float | str | sp.Number)
+        else p.replace(default=Shortened())
+        for p in signature.parameters.values()
+    ]
+    return f"{thing.__name__}{signature.replace(parameters=short)}".replace("'", "")
 
 
 def methods(thing: Any) -> list[tuple[str, str]]:
