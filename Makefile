@@ -15,7 +15,7 @@ test: lint
 	$(BIN)/python -m pytest tests --dist worksteal
 	$(BIN)/python -m pytest proofs_check --hypothesis-profile ci
 	$(MAKE) --no-print-directory book
-	$(BIN)/python -m pytest book --dist loadgroup
+	$(BIN)/python -m pytest book
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -61,8 +61,6 @@ CHROMIUM_OPTIONS = (
     "--no-sandbox",
     "--disable-dev-shm-usage",
     "--window-size=1360,1000",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
@@ -161,8 +159,7 @@ class OpenPage:
         return self.ask(script, figure)
 
 
-# All tests of a page go to one process, which opens it once.
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in PAGES])
+@pytest.fixture(scope="module", params=PAGES)
 def page(request: pytest.FixtureRequest, browser: WebDriver, address: str) -> OpenPage:
     """Open a page once for all its tests; its formulas are set and its figures drawn."""
     browser.get("about:blank")

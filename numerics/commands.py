@@ -131,7 +131,7 @@ def _attack(claim: Claim, instance: Instance, options: argparse.Namespace) -> in
     """Attack a claim at these parameters; a violation is a failed check."""
     steps = _whole_number("steps", options.steps, least=1)
     if claim.derive is None:
-        raise ParameterError(f"claim: {claim.id!r} is not allowed; it claims nothing that could be broken")
+        raise ParameterError(f"claim: {claim.id!r} claims nothing that could be broken; attack takes claims with a derivation")
     found = attack(claim, [instance], steps, options.starts, options.seed, parameters_move=False)
     result = {
         "id": claim.id,
@@ -210,7 +210,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         certificate = training.certificates[0]
         if certificate is None:
-            raise ParameterError(f"claim: {claim.id!r} is not allowed; no certificate applies to its problem yet")
+            raise ParameterError(
+                f"claim: {claim.id!r} has no lower bound to certify with; certify takes problems from features_problem, and "
+                "claims whose proof has a Separable"
+            )
         failures = certificate.failures(predicted_value(claim, instance), comparison.near_threshold)
         result = {
             "id": claim.id,

@@ -1,0 +1,20 @@
+"""How the browser tests are handed out: all of a page to one process, which opens it once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+
+class ByPage(LoadScopeScheduling):
+    """Takes the page from the brackets of a test's name."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("[")[2] or nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByPage(config, log)
