@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
+from functools import cache, reduce
 from types import SimpleNamespace
 from typing import Any
 
@@ -247,6 +247,7 @@ class Evaluator:
         self.fixed = dict(bindings)
         self.bindings = self.fixed
         self.sizes = {s: sp.Integer(v) for s, v in bindings.items() if isinstance(v, int)}
+        self.lengths: dict[Any, int] = {}
         tensors = [v for v in bindings.values() if isinstance(v, Tensor)]
         self.device = tensors[0].device if tensors else torch.device("cpu")
         self.batch = max(
@@ -263,10 +264,15 @@ class Evaluator:
         self.passing = {}
         self._varying_symbols = {s.label if isinstance(s, sp.IndexedBase) else s for s in varying}
         self._varying_bases = {s for s in varying if isinstance(s, sp.IndexedBase)}
-        scope = tuple((index, 1, int(sp.sympify(length).subs(self.sizes))) for index, length in formula.axes)
+        scope = tuple((index, 1, self._length(length)) for index, length in formula.axes)
         result = self._walk(sp.sympify(formula.expression), scope)
         batch = max([self.batch, *(v.shape[0] for v in varying.values())])
         return result.expand(batch, *(last for _, _, last in scope))
+
+    def _length(self, axis: Any) -> int:
+        if axis not in self.lengths:
+            self.lengths[axis] = int(sp.sympify(axis).subs(self.sizes))
+        return self.lengths[axis]
 
     def _walk(self, e: sp.Basic, scope: Scope) -> Tensor:
         memory = self.passing if self._is_varying(e) else self.kept
@@ -377,7 +383,7 @@ class Evaluator:
             name = index
             if index in [i for i, _, _ in scope]:
                 name = sp.Symbol(f"{index.name}_inner{len(inner)}", integer=True, positive=True)
-                body = body.subs(index, name)
+                body = _renamed(body, index, name)
             ends = [self._walk(end, tuple(inner)) for end in (first, last)]
             lowest, highest = int(ends[0].min()), int(ends[1].max())
             if any(end.numel() > 1 for end in ends):
@@ -393,6 +399,12 @@ class Evaluator:
         for _ in added:
             values = reduce_axis(values, -1)
         return values
+
+
+@cache
+def _renamed(body: sp.Basic, index: sp.Symbol, name: sp.Symbol) -> sp.Basic:
+    """Rename an index; kept, as formulas are evaluated again and again and SymPy's substitution is slow."""
+    return body.subs(index, name)
 
 
 def shrinkage(depth: Tensor, kappa: Tensor) -> Tensor:

@@ -131,7 +131,9 @@ def _attack(claim: Claim, instance: Instance, options: argparse.Namespace) -> in
     """Attack a claim at these parameters; a violation is a failed check."""
     steps = _whole_number("steps", options.steps, least=1)
     if claim.derive is None:
-        raise ParameterError(f"claim: {claim.id!r} claims nothing that could be broken; attack takes claims with a derivation")
+        raise ParameterError(
+            f"claim: {claim.id!r} claims nothing that could be broken; attack takes claims with a derivation"
+        )
     found = attack(claim, [instance], steps, options.starts, options.seed, parameters_move=False)
     result = {
         "id": claim.id,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from numerics.arrays import DTYPE, Evaluator, evaluate, setting, stack_bindings
+from numerics.arrays import DTYPE, Evaluator, setting, stack_bindings
 from numerics.invariants import measure
 from numerics.optimise import Ending, Solution
 from numerics.tolerances import (
@@ -61,19 +61,27 @@ class Measured:
     """The invariants of every start, measured once: ``starts[s]`` for the s-th start, ``best`` for the best of each instance.
 
     ``reached[s]`` tells which instances' lowest value the s-th start reached, [I]. Where a direction may jump to zero, zero
-    counts as one more start.
+    counts as one more start. ``evaluator`` is that of the instances; it keeps what predictions judged on the same starts share.
     """
 
-    bindings: dict
+    evaluator: Evaluator
     best: dict[str, Tensor]
     starts: tuple[dict[str, Tensor], ...]
     reached: tuple[Tensor, ...]
+    limited: dict[int, Evaluator] = field(default_factory=dict)
+
+    def at_rank(self, rank: int, directions: Tensor) -> Evaluator:
+        """Return the evaluator of the instances with so many of the ``directions`` [I, K] alive, 0 for none."""
+        if rank not in self.limited:
+            alive = torch.full_like(directions, rank > 0, dtype=DTYPE)
+            self.limited[rank] = Evaluator({**self.evaluator.fixed, R: max(rank, 1), ALIVE: alive})
+        return self.limited[rank]
 
 
 def measure_starts(claim: Claim, solution: Solution) -> Measured:
     """Measure the invariants of all starts of a solution; where a direction may jump to zero, of all factors zero as well."""
     instances = list(solution.instances)
-    bindings = stack_bindings(instances, solution.values.device)
+    evaluator = Evaluator(stack_bindings(instances, solution.values.device))
     lowest = solution.best_value()[:, None]
     reached = (solution.values - lowest <= SAME_MINIMUM * lowest.abs()) & (solution.endings == Ending.CONVERGED)
     points = [
@@ -82,16 +90,16 @@ def measure_starts(claim: Claim, solution: Solution) -> Measured:
     ]
     reached = list(reached.unbind(1))
     best = solution.best_point()
-    if any(evaluate(Formula(threshold.jump), bindings).bool().any() for threshold in claim.prediction.thresholds):
-        xp, data = setting(claim.problem, bindings)
+    if any(evaluator.evaluate(Formula(t.jump)).bool().any() for t in claim.prediction.thresholds):
+        xp, data = setting(claim.problem, evaluator.fixed)
         # Where zero is as good training may find it or not; the bias is as good with it as it was.
         points.append(
             SimpleNamespace(**{name: a if name == "b" else torch.zeros_like(a) for name, a in vars(best).items()})
         )
-        at_zero = claim.problem.loss(xp, points[-1], data, bindings)
+        at_zero = claim.problem.loss(xp, points[-1], data, evaluator.fixed)
         reached.append((at_zero - lowest[:, 0]).abs() <= SAME_MINIMUM * lowest[:, 0].abs())
     return Measured(
-        bindings,
+        evaluator,
         measure(claim, instances, best),
         tuple(measure(claim, instances, point) for point in points),
         tuple(reached),
@@ -107,16 +115,15 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     with the branch it is on.
     """
     measured = measured or measure_starts(claim, solution)
-    bindings, prediction = measured.bindings, claim.prediction
+    evaluator, prediction = measured.evaluator, claim.prediction
     values = solution.best_value().tolist()
-    predicted = values if prediction.value is None else evaluate(prediction.value, bindings).tolist()
-    crossings = [_Crossing(claim, threshold, bindings) for threshold in prediction.thresholds]
+    predicted = values if prediction.value is None else evaluator.evaluate(prediction.value).tolist()
+    crossings = [_Crossing(claim, threshold, evaluator) for threshold in prediction.thresholds]
     collapse_failures = [f for crossing in crossings for f in [crossing.failures(measured.best)]]
     near = torch.zeros(len(values), dtype=torch.bool, device=solution.values.device)
     for crossing in crossings:
         if not crossing.jump:
             near = near | crossing.near.any(1)
-    evaluator = Evaluator(bindings)
     deviations: dict[str, list[float]] = {}
     distances: dict[str, list[float]] = {}
     for invariant in claim.problem.invariants:
@@ -133,7 +140,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
         ):
             expected = published
             if prediction.branches and crossings[0].jump:
-                expected = _at_jump(claim, invariant.name, published, run, evaluator, crossings[0])
+                expected = _at_jump(claim, invariant.name, published, run, measured, crossings[0])
             further = _norms(run[invariant.name] - expected, axes)
             size = torch.maximum(size, _norms(expected, axes))
             kept = reached.reshape(-1, *[1] * (distance.ndim - 1))
@@ -165,7 +172,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
 
 
 def _at_jump(
-    claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], evaluator: Evaluator, crossing: _Crossing
+    claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], measured: Measured, crossing: _Crossing
 ) -> Tensor:
     """Return the predicted invariant, which for instances on a jump is that of the branches the run is on."""
     on_jump = crossing.near.any(1)
@@ -175,13 +182,12 @@ def _at_jump(
         return torch.where(chosen.reshape(-1, *[1] * (published.ndim - 1)), branch, published)
 
     if not claim.problem.centred:
-        return put_in(evaluator.evaluate(formula, {ALIVE: alive.to(DTYPE)}), on_jump)
+        return put_in(measured.evaluator.evaluate(formula, {ALIVE: alive.to(DTYPE)}), on_jump)
     # The directions of centred classes are alike: with r of them alive the minimiser is that of rank r, a simplex of r + 1.
     ranks = (alive.sum(1) - 1).clamp(min=0)
     for rank in ranks[on_jump].unique().tolist():
-        either = torch.full_like(alive, rank > 0, dtype=DTYPE)
-        limited = evaluate(formula, {**evaluator.fixed, R: max(rank, 1), ALIVE: either})
-        published = put_in(limited, on_jump & (ranks == rank))
+        limited = measured.at_rank(rank, alive)
+        published = put_in(limited.evaluate(formula), on_jump & (ranks == rank))
     return published
 
 
@@ -197,19 +203,19 @@ def _worst(batch: Tensor) -> list[float]:
 class _Crossing:
     """A threshold at a batch of instances: which directions lie near it, and which are alive; tensors [B, directions]."""
 
-    def __init__(self, claim: Claim, threshold: Threshold, bindings: dict) -> None:
+    def __init__(self, claim: Claim, threshold: Threshold, evaluator: Evaluator) -> None:
         axes = ((threshold.index, threshold.count),)
         self.claim, self.threshold = claim, threshold
         self.telling = threshold.telling or claim.problem.telling
-        ratio = evaluate(Formula(threshold.ratio, axes), bindings)
-        within = evaluate(Formula(threshold.within_rank, axes), bindings).bool()
+        ratio = evaluator.evaluate(Formula(threshold.ratio, axes))
+        within = evaluator.evaluate(Formula(threshold.within_rank, axes)).bool()
         invariant = next(i for i in claim.problem.invariants if i.name == self.telling)
-        self.unit = evaluate(Formula(invariant.unit), bindings)[:, None]
-        self.jump = bool(evaluate(Formula(threshold.jump), bindings)[0])
+        self.unit = evaluator.evaluate(Formula(invariant.unit))[:, None]
+        self.jump = bool(evaluator.evaluate(Formula(threshold.jump))[0])
         self.near = (ratio.log().abs() < (JUMP_BAND if self.jump else THRESHOLD_BAND)) & within
         self.exactly_on = ((ratio - 1).abs() <= ON_THRESHOLD) & self.near
-        self.collapsed = evaluate(threshold.collapsed, bindings).bool()
-        predicted = evaluate(claim.prediction.invariants[self.telling], bindings)
+        self.collapsed = evaluator.evaluate(threshold.collapsed).bool()
+        predicted = evaluator.evaluate(claim.prediction.invariants[self.telling])
         self.predicted = self._sizes(predicted)
 
     def _sizes(self, telling: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from numerics.arrays import evaluate
 from numerics.compare import Chain, Measured, compare, measure_starts
 from numerics.tolerances import INVARIANT, VALUE_GAP
 from proofs_check.examine import Examination, examine
@@ -135,14 +134,14 @@ def _row(numbers: Tensor) -> str:
 
 
 def _values(claim: Claim, examination: Examination, measured: Measured) -> _Samples:
-    predicted = evaluate(claim.prediction.value, measured.bindings)
+    predicted = measured.evaluator.evaluate(claim.prediction.value)
     return _Samples(examination.solution.best_value(), predicted, _factors(claim, examination, 1))
 
 
 def _entries(claim: Claim, name: str, examination: Examination, measured: Measured) -> _Samples:
     """The entries of an invariant that stand for one class or direction each: of a matrix those on the diagonal."""
     invariant = next(i for i in claim.problem.invariants if i.name == name)
-    predicted = evaluate(claim.prediction.invariants[name], measured.bindings)
+    predicted = measured.evaluator.evaluate(claim.prediction.invariants[name])
     trained = measured.best[name]
     if invariant.kind == "matrix":
         trained, predicted = (a.diagonal(dim1=-2, dim2=-1) for a in (trained, predicted))
