@@ -22,7 +22,8 @@ from numerics.optimise import Ending, minimise
 from numerics.tolerances import SAME_MINIMUM
 from theory.claim import find
 from theory.expressions import Formula
-from theory.posterior_collapse.hierarchy import LearnableLevels, beta_1, beta_2
+from theory.posterior_collapse.hierarchy import beta_1, beta_2
+from theory.posterior_collapse.levels import LearnableLevels
 from theory.problem import Instance
 from theory.symbols import D, k
 

@@ -18,9 +18,6 @@ from theory.posterior_collapse.hierarchy import (
     GIVEN_NOISE,
     INVARIANTS,
     KAPPA,
-    ORBITS,
-    STATEMENT,
-    Hierarchy,
     beta_1,
     beta_2,
     bind,
@@ -32,6 +29,7 @@ from theory.posterior_collapse.hierarchy import (
     sigma_1,
     variables,
 )
+from theory.posterior_collapse.levels import ORBITS, STATEMENT, Hierarchy
 from theory.posterior_collapse.linear_gaussian import RIDGE, VAE
 from theory.problem import Parameter, PositiveReal, Problem
 from theory.symbols import eta_dec, eta_enc, positive

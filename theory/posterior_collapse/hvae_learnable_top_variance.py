@@ -18,9 +18,6 @@ from theory.posterior_collapse.hierarchy import (
     GIVEN_NOISE,
     INVARIANTS,
     KAPPA,
-    ORBITS,
-    STATEMENT,
-    Hierarchy,
     beta_2,
     d_2,
     given_noise,
@@ -30,6 +27,7 @@ from theory.posterior_collapse.hierarchy import (
     sigma_1,
     variables,
 )
+from theory.posterior_collapse.levels import ORBITS, STATEMENT, Hierarchy
 from theory.posterior_collapse.linear_gaussian import GAUSSIAN_POSTERIOR, VAE
 from theory.problem import Invariant, Problem, Variable
 from theory.symbols import eta_dec, eta_enc, positive

@@ -17,6 +17,7 @@ from theory.algebra import sum_over
 from theory.claim import Claim, Derivation, Verdict
 from theory.posterior_collapse import hierarchy as two
 from theory.posterior_collapse.hierarchy import KAPPA, beta_1, d_1, d_2
+from theory.posterior_collapse.levels import LearnableLevels
 from theory.posterior_collapse.linear_gaussian import GAUSSIAN_POSTERIOR, RIDGE, TRACE_INEQUALITY, VAE, gram_invariants
 from theory.problem import GreaterThan, Parameter, Problem, Variable
 from theory.proof import Bound, Piece, Proof, Separable
@@ -55,7 +56,7 @@ PROBLEM = two.hierarchy(
 
 
 def derive(problem: Problem) -> Derivation:
-    levels = two.LearnableLevels(problem)
+    levels = LearnableLevels(problem)
     prediction = levels.predict()
     fit, gain, code_fit, log_det, y = (statistic.symbol for statistic in two.OF_LEARNABLE_LEVELS)
     data = fit / eta_dec**2 + beta_1 * sp.Sum(sp.log(1 + gain[k]), (k, 1, D))
