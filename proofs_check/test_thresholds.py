@@ -21,7 +21,8 @@ from theory.problem import Instance
 
 APART = 1e-6
 """Relative distance of the two instances from the threshold."""
-EXAMPLES = 2
+EXAMPLES = {"quick": 1, "ci": 2, "thorough": 6}
+"""Instances in each regime, by profile."""
 STARTS = 4
 CLOSED = 1e-12
 """Certificate gap at zero, just below a threshold: a thousand times less than what living is worth at distance APART² above."""
@@ -51,7 +52,7 @@ def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime,
     (threshold,) = thresholds
 
     @hypothesis.seed(ledger.seed)
-    @hypothesis.settings(max_examples=EXAMPLES)
+    @hypothesis.settings(max_examples=EXAMPLES[ledger.profile])
     @hypothesis.given(batches(claim, regime, 1), st.integers(1, 8))
     def decided(batch: tuple[Instance, ...], direction: int) -> None:
         values = dict(batch[0].values)
