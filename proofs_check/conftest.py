@@ -13,7 +13,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 from numerics.optimise import choose_device
 from proofs_check.report import Ledger, write_table
 from theory.claim import add_files, find, registry
-from theory.errors import ParameterError
+from theory.errors import CheckFailed, ParameterError
 
 BATCHES = {"quick": 1, "ci": 2, "thorough": 60}
 """Batches drawn for each claim in each of its regimes."""
@@ -96,8 +96,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
-    """Attach to the report of a test, where it ran, what it found on its claim."""
+    """Attach to the report of a test, where it ran, what it found on its claim; of what a claim gets wrong only the words."""
     report = (yield).get_result()
+    if call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed | ParameterError):
+        report.longrepr = str(call.excinfo.value)
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     claim = parameters.get("claim") or parameters.get("refuted")
     if claim is not None and (call.when == "call" or report.failed):

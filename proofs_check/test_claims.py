@@ -9,6 +9,7 @@ from numerics.probing import contradictions
 from proofs_check.report import Ledger
 from proofs_check.strategies import REGIMES, batches
 from theory.claim import Claim
+from theory.errors import CheckFailed
 from theory.problem import Instance
 
 
@@ -17,7 +18,8 @@ def test_derived(claim: Claim, ledger: Ledger) -> None:
     claim.proof.check()
     separable = claim.proof.separable
     steps = (*claim.proof.steps, *(() if separable is None else separable.steps()))
-    assert list(contradictions(steps, ledger.seed)) == []
+    if contradicted := list(contradictions(steps, ledger.seed)):
+        raise CheckFailed("; ".join(map(str, contradicted)))
     known = {i.name for i in claim.problem.invariants}
     if claim.prediction.value is None:
         assert set(claim.prediction.invariants) <= known
@@ -35,7 +37,10 @@ def test_compared(claim: Claim, aspect: str, ledger: Ledger) -> None:
         @hypothesis.seed(ledger.seed)
         @hypothesis.given(batches(claim, regime))
         def no_failure(batch: tuple[Instance, ...]) -> None:
-            failures = ledger.judged(claim, batch).failures[aspect]
-            assert not failures, "\n".join([*failures, "", ledger.diagnosis(claim)])
+            if failures := ledger.judged(claim, batch).failures[aspect]:
+                raise CheckFailed("\n".join(failures))
 
-        no_failure()
+        try:
+            no_failure()
+        except CheckFailed as error:  # looked at more closely out here, as Hypothesis does not draw while it draws
+            raise CheckFailed(f"{error}\n\n{ledger.diagnosis(claim)}") from None

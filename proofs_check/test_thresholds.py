@@ -17,6 +17,7 @@ from numerics.optimise import minimise
 from proofs_check.report import Ledger
 from proofs_check.strategies import REGIMES, Regime, batches, directions_within
 from theory.claim import Claim
+from theory.errors import CheckFailed
 from theory.problem import Instance
 
 APART = 1e-6
@@ -63,9 +64,10 @@ def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime,
             tuned = {**values, threshold.tuned: tuned_to(claim, threshold, values, direction, ratio)}
             instance = claim.problem.instance(**tuned)
             zero = zero_is_optimal(claim, instance, direction)
-            assert zero == expected, (
-                f"direction {direction} is {'' if zero else 'not '}optimal at zero, and the threshold's ratio there is {ratio}: "
-                f"{dict(instance.values)}"
-            )
+            if zero != expected:
+                raise CheckFailed(
+                    f"direction {direction} is {'' if zero else 'not '}optimal at zero, and the threshold's ratio there is "
+                    f"{ratio}: {dict(instance.values)}"
+                )
 
     decided()

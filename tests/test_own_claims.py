@@ -102,25 +102,36 @@ def test_every_claim_can_be_started_from(claim_id, own):
     assert 'id="next-setting"' in starting_file("next-setting", find("my-setting"), "next_setting.py")
 
 
+def user_runs(*words, folder):
+    """Run a module as a user does, in a process of its own."""
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", *words], env=here, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
 def test_a_started_file_passes_all_checks(tmp_path):
     """The whole way: new, show, the checks, with nothing edited but the new file."""
-    here = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-m", "theory", "new", "my-setting", "--like", "mse-imbalanced", "--out", str(tmp_path)]
-    subprocess.run(words, check=True, env=here, cwd=tmp_path, capture_output=True)
-    checks = [
-        "-m",
-        "pytest",
-        "proofs_check",
-        "--claims",
-        str(tmp_path / "my_setting.py"),
-        "-k",
-        "my-setting",
-        "-n",
-        "0",
-    ]
-    done = subprocess.run([sys.executable, *checks], env=here, cwd=ROOT, capture_output=True, text=True, check=False)
+    new = ("theory", "new", "my-setting", "--like", "mse-imbalanced", "--out", str(tmp_path))
+    assert user_runs(*new, folder=tmp_path).returncode == 0
+    checks = ("pytest", "proofs_check", "--claims", str(tmp_path / "my_setting.py"), "-k", "my-setting", "-n", "0")
+    done = user_runs(*checks, folder=ROOT)
     assert done.returncode == 0, done.stdout
     assert "my-setting  HOLDS" in done.stdout
+
+
+def test_the_checks_tell_the_author_what_is_wrong(tmp_path, started):
+    """In the run's own output, with no traceback through the suite."""
+    path = tmp_path / "my_setting.py"
+    path.write_text(with_a_wrong_factor(started), encoding="utf-8")
+    checks = ("pytest", "proofs_check", "--claims", str(path), "-k", "my-setting and trained", "-n", "0")
+    done = user_runs(*checks, folder=ROOT)
+    assert done.returncode == 1
+    assert "trained value" in done.stdout
+    assert "value differs: trained / predicted = 1/(K - 1)" in done.stdout
+    assert "my-setting  HOLDS" in done.stdout
+    assert "FAILED" in done.stdout
+    assert "Error" not in done.stdout
 
 
 def test_a_file_is_not_overwritten_and_a_folder_not_invented(tmp_path, capsys):
@@ -273,11 +284,14 @@ def test_a_bound_above_the_loss_is_the_first_link_to_fail(own, started):
     assert "above 'loss'" in said
 
 
+def with_a_wrong_factor(started):
+    """Return the starting file with a predicted value that is K − 1 times too large."""
+    value = "        {}sum_over(per_class, k, K),\n        threshold,"
+    return in_its_place(started, value.format(""), value.format("(K - 1) * "))
+
+
 def test_a_missing_factor_is_recognised_with_both_sides_shown(own, started):
-    text = in_its_place(
-        started, "        sum_over(per_class, k, K),\n        threshold,", "        PREDICTED,\n        threshold,"
-    )
-    own(in_its_place(text, "PREDICTED", "(K - 1) * sum_over(per_class, k, K)"))
+    own(with_a_wrong_factor(started))
     said = diagnose(find("my-setting"))
     assert "value differs: trained / predicted = 1/(K - 1)" in said
     assert "mean_gram agrees" in said
