@@ -26,7 +26,7 @@ from numerics.tolerances import LINK
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
-from theory.problem import GreaterThan, Instance, PositiveReal, Problem
+from theory.problem import GreaterThan, Instance, PositiveReal, PositiveReals, Problem, RealBetween
 from theory.symbols import j, k
 
 STEPS = 80
@@ -56,33 +56,49 @@ def random_point(
 
 
 class _Moving:
-    """The positive numbers among the parameters of some instances, as logarithmic displacements that can be descended on."""
+    """The real numbers among the parameters of some instances, with displacements that can be descended on.
+
+    Positive numbers, and each entry of a sorted list of them, are multiplied; so are the odds of a number between two limits,
+    and the relative excess of one above another parameter.
+    """
+
+    MOVED = (PositiveReal, PositiveReals, RealBetween, GreaterThan)
 
     def __init__(self, problem: Problem, instances: Sequence[Instance]) -> None:
         self.problem, self.instances = problem, instances
-        self.names = [p.name for p in problem.parameters if isinstance(p.domain, PositiveReal)]
-        self.above = {p.name: p.domain.other for p in problem.parameters if isinstance(p.domain, GreaterThan)}
-        moving = [*self.names, *self.above]
-        self.shifts = {name: torch.zeros(len(instances), dtype=DTYPE, requires_grad=True) for name in moving}
+        moved = {p.name: p.domain for p in problem.parameters if isinstance(p.domain, self.MOVED)}
+        # What a number has to exceed moves before it.
+        self.domains = dict(sorted(moved.items(), key=lambda item: isinstance(item[1], GreaterThan)))
+        needed = {*self.domains, *(d.other for d in moved.values() if isinstance(d, GreaterThan))}
+        self.given = {name: torch.tensor([i.values[name] for i in instances], dtype=DTYPE) for name in needed}
+        self.shifts = {name: torch.zeros_like(self.given[name], requires_grad=True) for name in self.domains}
         self.start = stack_bindings(instances)
 
-    def _displaced(self) -> dict[str, Float64[Tensor, " B"]]:
-        """Return what moves. Of a number above another one the excess is displaced, relative to the other, which moves first."""
-        given = {
-            name: torch.tensor([i.values[name] for i in self.instances], dtype=DTYPE)
-            for name in (*self.shifts, *self.above.values())
-        }
-        values = {name: given[name] * self.shifts[name].exp() for name in self.names}
-        for name, other in self.above.items():
-            level = values.get(other, given[other])
-            excess = (given[name] / given[other] - 1) * self.shifts[name].exp()
-            next_above = torch.nextafter(level.detach(), torch.full_like(level, torch.inf))
-            values[name] = torch.maximum(level * (1 + excess), next_above)
+    def _displaced(self) -> dict[str, Float64[Tensor, " B"] | Float64[Tensor, "B n"]]:
+        """Return what moves, within its domain."""
+        values: dict[str, Tensor] = {}
+        for name, domain in self.domains.items():
+            given, factor = self.given[name], self.shifts[name].exp()
+            match domain:
+                case RealBetween(low=low, high=high):
+                    odds = (given - low) / (high - given) * factor
+                    between = low + (high - low) * odds / (1 + odds)
+                    values[name] = between.clamp(math.nextafter(low, high), math.nextafter(high, low))
+                case GreaterThan(other=other):
+                    level = values.get(other, self.given[other])
+                    excess = (given / self.given[other] - 1) * factor
+                    next_above = torch.nextafter(level.detach(), torch.full_like(level, torch.inf))
+                    values[name] = torch.maximum(level * (1 + excess), next_above)
+                case PositiveReals():
+                    values[name] = (given * factor).sort(descending=True).values
+                case _:
+                    values[name] = given * factor
         return values
 
     def bindings(self) -> dict[Any, Any]:
         """Return the bindings at the displaced parameters, differentiable in the displacements."""
-        values = {**self.instances[0].values, **self._displaced()}
+        displaced = {name: tuple(v.unbind(1)) if v.ndim > 1 else v for name, v in self._displaced().items()}
+        values = {**self.instances[0].values, **displaced}
         bindings = dict(self.start)
         for symbol, value in self.problem.bind(values).items():
             if isinstance(value, Tensor):

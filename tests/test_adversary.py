@@ -6,6 +6,7 @@ import math
 
 import pytest
 import sympy as sp
+import torch
 
 from numerics.adversary import FARTHEST, Violation, _Moving, attack
 from numerics.commands import main
@@ -53,6 +54,38 @@ def test_what_must_exceed_another_parameter_does_so_wherever_both_move():
         for name, far in (("beta1", below), ("beta2", above)):
             moving.shifts[name].data.fill_(far)
         assert all(instance.values["beta2"] > instance.values["beta1"] for instance in moving.moved())
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "values", "moving_name", "inside"),
+    [
+        (
+            "ce-label-smoothing",
+            [{"class_counts": (1, 1), "weight_decay": 0.1, "feature_decay": 0.1, "smoothing": s} for s in (1e-9, 0.5)],
+            "smoothing",
+            lambda smoothing: 0 < smoothing < 1,
+        ),
+        (
+            "vae-learnable-variance",
+            [{"theta": (2.0, 2.0, 1.0)}, {"theta": (3.0, 0.1, 0.1)}],
+            "theta",
+            lambda theta: theta[0] >= theta[1] >= theta[2] > 0,
+        ),
+    ],
+)
+def test_what_moves_stays_in_its_domain(claim_id, values, moving_name, inside):
+    problem = find(claim_id).problem
+    instances = [problem.instance(**v) for v in values]
+    moving = _Moving(problem, instances)
+    shift = moving.shifts[moving_name]
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        shift.data.copy_(FARTHEST * torch.empty_like(shift).uniform_(-1, 1, generator=generator))
+        moved = [instance.values[moving_name] for instance in moving.moved()]
+        assert all(map(inside, moved))
+        assert all(m != v[moving_name] for m, v in zip(moved, values, strict=True))
+    (bound,) = (v for s, v in moving.bindings().items() if str(s) in ("alpha", "theta"))
+    assert torch.autograd.grad(bound.sum(), shift)[0].abs().min() > 0
 
 
 def test_commands_are_written_as_they_are_read(capsys):
