@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -16,8 +18,14 @@ from numerics.optimise import require_memory
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
-from theory.problem import KINDS, Instance
+from theory.problem import KINDS, Instance, Invariant, RealBetween
 from theory.sources import located
+from theory.symbols import BETWEEN
+
+SAME = 1e-12
+"""Relative distance, by rounding, of numbers that are the same."""
+FARTHEST_UNIT = 1e6
+"""How many times its size at a random point, a point of natural size, the unit of an invariant may be."""
 
 
 def require_well_posed(claim: Claim, instance: Instance) -> None:
@@ -40,6 +48,8 @@ def require_well_posed(claim: Claim, instance: Instance) -> None:
         raise ParameterError(f"{claim.id}: loss: gives {shape} at a point, and has to give one number")
     if not bool(value.isfinite().all()):
         raise ParameterError(f"{claim.id}: loss: is {float(value[0])} at a random point, and has to be finite")
+    _require_ends(claim, instance)
+    _require_ties(claim, instance)
     for invariant in problem.invariants:
         measured = _evaluated(f"{claim.id}: invariant {invariant.name}", invariant.measure, given, point)
         if invariant.kind not in KINDS:
@@ -51,10 +61,74 @@ def require_well_posed(claim: Claim, instance: Instance) -> None:
             raise ParameterError(
                 f"{claim.id}: invariant {invariant.name}: has shape {shape}, and is no {invariant.kind}"
             )
+        _require_sight(claim, invariant, measured, bindings)
     _require_one_count(claim, instance)
+    found = {}
     for statistic in claim.proof.statistics:
-        _evaluated(f"{claim.id}: statistic {statistic.symbol}", statistic.measure, given, point)
+        name = f"{claim.id}: statistic {statistic.symbol}"
+        measured = _evaluated(name, statistic.measure, given, point)
+        if measured.shape == value.shape and bool(((measured - value).abs() <= SAME * value.abs()).all()):
+            raise ParameterError(f"{name}: is the loss itself, and a chain from the loss to itself says nothing")
+        found[statistic.symbol] = measured
     _require_bound(claim, bindings)
+    if claim.proof.separable is not None:
+        _require_range(claim, {**bindings, **found})
+
+
+def _require_ends(claim: Claim, instance: Instance) -> None:
+    """Raise ParameterError where a parameter may take values that its symbol, by what is assumed of it, may not."""
+    for parameter in claim.problem.parameters:
+        domain = parameter.domain
+        if not isinstance(domain, RealBetween):
+            continue
+        for end in (math.nextafter(domain.low, domain.high), math.nextafter(domain.high, domain.low)):
+            for symbol, value in claim.problem.bind({**instance.values, parameter.name: end}).items():
+                low, high = BETWEEN.get(symbol, (0 if getattr(symbol, "is_positive", False) else -math.inf, math.inf))
+                if isinstance(value, float) and not low < value < high:
+                    raise ParameterError(
+                        f"{claim.id}: {parameter.name}: may be {end:g} ({domain.says}), and {symbol} is assumed to lie strictly "
+                        f"between {low} and {high}"
+                    )
+
+
+def _require_ties(claim: Claim, instance: Instance) -> None:
+    """Raise ParameterError where directions count as alike whose entries in the sorted list differ."""
+    problem = claim.problem
+    tied, listed = instance.bindings[problem.tied], instance.values[problem.sorted_parameter]
+    if problem.spectral or len(tied) != len(listed):
+        return
+    for i, j in itertools.combinations(range(len(tied)), 2):
+        if tied[i] == tied[j] and listed[i] != listed[j]:
+            raise ParameterError(
+                f"{claim.id}: {problem.tied}, which is tied, is the same for directions {i + 1} and {j + 1}, and "
+                f"{problem.sorted_parameter} is not: what tells them apart would not be compared"
+            )
+
+
+def _require_sight(claim: Claim, invariant: Invariant, measured: Tensor, bindings: dict[sp.Basic, Any]) -> None:
+    """Raise ParameterError for an invariant that is the same at two random points, or negligible in its own unit."""
+    name = f"{claim.id}: invariant {invariant.name}"
+    if bool((measured[0] == measured[1]).all()):
+        raise ParameterError(f"{name}: is the same at two random points, so that it tells nothing")
+    formula = claim.prediction.invariants.get(invariant.name)
+    if formula is None:
+        return
+    unit = evaluate(Formula(invariant.unit, formula.axes[: len(formula.axes) - KINDS[invariant.kind]]), bindings)
+    size, unit = (float(batch.reshape(2, -1).norm(dim=1).min()) for batch in (measured, unit))
+    if not size * FARTHEST_UNIT >= unit:
+        raise ParameterError(f"{name}: is {size:.1e} at a random point, negligible in its unit, {unit:.1e}")
+
+
+def _require_range(claim: Claim, known: dict[sp.Basic, Any]) -> None:
+    """Raise ParameterError where the separable bound, read at a random point, lies before the first of its pieces."""
+    separable = claim.proof.separable
+    before = separable.reading - separable.pieces[0].lower
+    least = evaluate(Formula(before, ((separable.index, separable.count),)), known).min()
+    if not bool(least >= -SAME):
+        raise ParameterError(
+            f"{claim.id}: separable bound: {separable.variable} is {float(-least):.3g} below the lower end of its first piece "
+            "at a random point"
+        )
 
 
 def _require_one_count(claim: Claim, instance: Instance) -> None:

@@ -7,6 +7,7 @@ it has an instance exactly on it, one close to it, one on either side, and furth
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -39,8 +40,8 @@ BATCH_SIZE = 6
 LARGEST_K = 8
 DECADES_OF_DECAY = (-5.0, 0.0)
 DECADES_OF_OTHERS = (-1.0, 1.0)
-DECADES_OF_SHARES = (-3.0, -0.05)
-"""How far into an interval a number is drawn, from its lower end: never quite up to the upper one."""
+DECADES_OF_ODDS = (-3.0, 2.0)
+"""Where between two limits a number is drawn: decades of its distance from the lower one over that from the upper one."""
 DECADES_ABOVE = (-1.0, 2.0)
 """Decades of the share by which a number exceeds the one it must exceed; below a threshold fewer of them, but one: there the loss is
 small beside its terms, and what these lose by rounding grows with the number."""
@@ -91,35 +92,40 @@ class Regime:
     """A part of a claim's domain that every run visits.
 
     ``narrow`` widths lie below the number of classes or directions, as far as the claim allows. ``cut``: the width cuts
-    through a group of equal ones. ``flag`` is the value of every truth value.
+    through a group of equal ones. ``flag`` is the value of the first truth value; further ones are drawn. ``directions``,
+    ``samples`` and ``depth`` are those of the simplest draw, which every run starts with, different numbers in every regime: where two
+    sizes are equal, or one is the same everywhere, a confusion of the two or a wrong power does not show.
     """
 
     name: str
     narrow: bool
     cut: bool
     flag: bool
+    directions: int
+    samples: int
+    depth: int
 
 
 REGIMES = (
-    Regime("narrow", narrow=True, cut=False, flag=True),
-    Regime("cut", narrow=True, cut=True, flag=False),
-    Regime("wide", narrow=False, cut=False, flag=True),
+    Regime("narrow", narrow=True, cut=False, flag=True, directions=3, samples=5, depth=2),
+    Regime("cut", narrow=True, cut=True, flag=False, directions=4, samples=2, depth=3),
+    Regime("wide", narrow=False, cut=False, flag=True, directions=5, samples=3, depth=1),
 )
 
 
-def number_of_directions() -> st.SearchStrategy[int]:
-    """Numbers of classes or directions from 2 to LARGEST_K; the simplest is 3, where all regimes differ."""
-    return st.sampled_from((3, 2, *range(4, LARGEST_K + 1)))
+def one_of_these(simplest: int, options: Iterable[int]) -> st.SearchStrategy[int]:
+    """One of the options, the given one first where it is among them."""
+    return st.sampled_from(sorted(options, key=lambda option: option != simplest))
 
 
 @st.composite
-def group_sizes(draw: st.DrawFn, cut: bool) -> list[int]:
-    """Split the directions into groups of equal ones, largest first; with ``cut`` a group has several members."""
-    total = draw(number_of_directions())
-    sizes = [draw(st.integers(2, total))] if cut else []
+def group_sizes(draw: st.DrawFn, regime: Regime) -> list[int]:
+    """Split from 2 to LARGEST_K directions into groups of equal ones; where one is to be cut it has several members."""
+    total = draw(one_of_these(regime.directions, range(2, LARGEST_K + 1)))
+    sizes = [draw(st.integers(2, total))] if regime.cut else []
     while sum(sizes) < total:
         sizes.append(draw(st.integers(1, min(2, total - sum(sizes)))))
-    return draw(st.permutations(sizes)) if cut else sizes
+    return draw(st.permutations(sizes)) if regime.cut else sizes
 
 
 @st.composite
@@ -217,7 +223,7 @@ def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
 @st.composite
 def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
     """Draw a batch of instances of a claim in one regime, ``size`` of them for each threshold."""
-    sizes = draw(group_sizes(regime.cut))
+    sizes = draw(group_sizes(regime))
     directions = sum(sizes)
     shared: dict[str, Any] = {}
     free: dict[str, st.SearchStrategy[float]] = {}
@@ -230,7 +236,7 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
             case RealMatrix():
                 shared[parameter.name] = draw(real_matrix(directions))
             case ClassCounts(balanced=True):
-                shared[parameter.name] = (draw(st.sampled_from(BALANCED_COUNTS)),) * directions
+                shared[parameter.name] = (draw(one_of_these(regime.samples, BALANCED_COUNTS)),) * directions
             case ClassCounts():
                 shared[parameter.name] = draw(class_counts(sizes))
             case PositiveReals():
@@ -239,11 +245,14 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 shared[parameter.name] = draw(width(domain, regime, sizes))
             case WholeNumber() as domain:
                 most = min(domain.most, max(domain.least, LARGEST_DEEP // directions))
-                shared[parameter.name] = draw(st.sampled_from([m for m in DEPTHS if domain.least <= m <= most]))
+                shared[parameter.name] = draw(
+                    one_of_these(regime.depth, [m for m in DEPTHS if domain.least <= m <= most])
+                )
             case Widths() as domain:
                 shared[parameter.name] = draw(widths(regime, sizes, shared[domain.depth]))
             case Flag():
-                shared[parameter.name] = regime.flag
+                flags = any(isinstance(value, bool) for value in shared.values())
+                shared[parameter.name] = draw(st.booleans()) if flags else regime.flag
             case WidthPair():
                 shared[parameter.name] = draw(width_pair(regime, sizes))
             case PositiveReal():
@@ -308,5 +317,9 @@ def real_parameter(name: str) -> st.SearchStrategy[float]:
 
 
 def real_between(name: str, domain: RealBetween) -> st.SearchStrategy[float]:
-    """Values inside an interval, as many close to its lower end as far from it."""
-    return over_decades(name, *DECADES_OF_SHARES).map(lambda share: domain.low + share * (domain.high - domain.low))
+    """Values inside an interval, some close to either end."""
+
+    def inside(odds: float) -> float:
+        return domain.low + odds / (1 + odds) * (domain.high - domain.low)
+
+    return over_decades(name, *DECADES_OF_ODDS).map(inside)

@@ -8,7 +8,7 @@ import pytest
 from numerics.probing import contradictions
 from proofs_check.report import Ledger
 from proofs_check.strategies import REGIMES, batches
-from theory.claim import Claim
+from theory.claim import Claim, Verdict
 from theory.errors import CheckFailed
 from theory.problem import Instance
 
@@ -17,9 +17,12 @@ def test_derived(claim: Claim, ledger: Ledger) -> None:
     """The derivation goes through; each of its steps holds when checked again on its own, and in balls at random numbers."""
     claim.proof.check()
     separable = claim.proof.separable
-    steps = (*claim.proof.steps, *(() if separable is None else separable.steps()))
+    steps = (*claim.proof.steps, *(() if separable is None else (*separable.steps(), *separable.ending())))
     if contradicted := list(contradictions(steps, ledger.seed)):
         raise CheckFailed("; ".join(map(str, contradicted)))
+    claim.rendered_statement()
+    if claim.verdict is Verdict.HOLDS and not (claim.proof.bounds and claim.prediction.invariants):
+        raise CheckFailed(f"{claim.id}: HOLDS takes a chain of bounds, and at least one invariant that is predicted")
     known = {i.name for i in claim.problem.invariants}
     if claim.prediction.value is None:
         assert set(claim.prediction.invariants) <= known

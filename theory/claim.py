@@ -77,6 +77,8 @@ class Claim:
             raise reject("id", self.id, "lower-case words and numbers joined by hyphens, such as my-setting")
         if self.derive is None and self.verdict is not Verdict.OPEN:
             raise reject("verdict", self.verdict, f"{Verdict.OPEN} for a claim without a derivation")
+        if (self.verdict is Verdict.REFUTED) != (self.refutation is not None):
+            raise reject("verdict", self.verdict, f"{Verdict.REFUTED} for a claim with a refutation, and for no other")
 
     @cached_property
     def derivation(self) -> Derivation:
@@ -102,8 +104,15 @@ class Claim:
         return self.derivation.prediction
 
     def rendered_statement(self) -> str:
-        """Return the statement with every formula filled in from the derivation."""
-        return self.statement.format(**{name: sp.latex(e) for name, e in self.prediction.named.items()})
+        """Return the statement with every formula filled in from the derivation.
+
+        Raises ParameterError for a name that the derivation did not give.
+        """
+        named = {name: sp.latex(e) for name, e in self.prediction.named.items()}
+        try:
+            return self.statement.format(**named)
+        except KeyError as error:
+            raise ParameterError(f"{self.id}: statement: {error} is not named; named are {', '.join(named)}") from None
 
 
 def _own() -> Iterator[tuple[str, Claim]]:

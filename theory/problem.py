@@ -431,6 +431,7 @@ class Problem:
     or the "conditional" one of a part of it given the rest. ``ramped(values)`` gives the parameters that training raises from
     small values: those of a penalty under which doing nothing is a local minimum, whatever the data. Where ``spectral``,
     directions and matrices run over singular directions that belong to no one entry of the sorted parameter.
+    Raises ParameterError where a second list has a domain that is kept in order.
     """
 
     parameters: tuple[Parameter, ...]
@@ -446,6 +447,14 @@ class Problem:
     data_view: str = field(default="spectrum", kw_only=True)
     ramped: Callable[[Mapping[str, Any]], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
     spectral: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for parameter in self.parameters:
+            if isinstance(parameter.domain, ClassCounts | PositiveReals) and parameter.name != self.sorted_parameter:
+                raise ParameterError(
+                    f"{parameter.name}: its domain {type(parameter.domain).__name__} is for the list that is sorted, which is "
+                    f"{self.sorted_parameter}"
+                )
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name; raises ParameterError when there is none."""

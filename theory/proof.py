@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -225,6 +226,14 @@ class Separable:
         """Return what the pieces rest on, as steps."""
         return tuple(step for piece in self.pieces for step in piece.steps(self.variable))
 
+    def ending(self) -> tuple[Step, ...]:
+        """Return what says that nothing lower lies beyond the last upper end, where there is one, as steps."""
+        last, beyond = self.pieces[-1], sp.Symbol("t", nonnegative=True)
+        if last.upper == sp.oo:
+            return ()
+        slope = sp.diff(last.function, self.variable).subs(self.variable, last.upper + beyond)
+        return (Nonnegative("separable", "Beyond its upper end the last piece rises.", sp.simplify(slope)),)
+
     def total(self) -> sp.Expr:
         """Return the sum with the reading put in."""
         *others, last = self.pieces
@@ -238,6 +247,12 @@ class Separable:
         """Raise StepFailed unless the pieces are sound and the bound is their sum."""
         for piece in self.pieces:
             piece.check(self.variable)
+        for piece, following in itertools.pairwise(self.pieces):
+            # An empty piece, whose ends cross, is followed from its lower end on.
+            if following.lower not in (piece.upper, sp.Max(piece.lower, piece.upper)):
+                raise StepFailed(f"separable: nothing is said between {piece.upper} and {following.lower}")
+        for step in self.ending():
+            step.check()
         Identity("separable", "The last bound but one is separable.", bound, self.total()).check()
 
 
