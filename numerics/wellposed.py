@@ -18,7 +18,7 @@ from numerics.optimise import require_memory
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
-from theory.problem import KINDS, Instance, Invariant, RealBetween
+from theory.problem import KINDS, Instance, RealBetween
 from theory.sources import located
 from theory.symbols import BETWEEN
 
@@ -61,7 +61,6 @@ def require_well_posed(claim: Claim, instance: Instance) -> None:
             raise ParameterError(
                 f"{claim.id}: invariant {invariant.name}: has shape {shape}, and is no {invariant.kind}"
             )
-        _require_sight(claim, invariant, measured, bindings)
     _require_one_count(claim, instance)
     found = {}
     for statistic in claim.proof.statistics:
@@ -105,18 +104,26 @@ def _require_ties(claim: Claim, instance: Instance) -> None:
             )
 
 
-def _require_sight(claim: Claim, invariant: Invariant, measured: Tensor, bindings: dict[sp.Basic, Any]) -> None:
-    """Raise ParameterError for an invariant that is the same at two random points, or negligible in its own unit."""
-    name = f"{claim.id}: invariant {invariant.name}"
-    if bool((measured[0] == measured[1]).all()):
-        raise ParameterError(f"{name}: is the same at two random points, so that it tells nothing")
-    formula = claim.prediction.invariants.get(invariant.name)
-    if formula is None:
-        return
-    unit = evaluate(Formula(invariant.unit, formula.axes[: len(formula.axes) - KINDS[invariant.kind]]), bindings)
-    size, unit = (float(batch.reshape(2, -1).norm(dim=1).min()) for batch in (measured, unit))
-    if not size * FARTHEST_UNIT >= unit:
-        raise ParameterError(f"{name}: is {size:.1e} at a random point, negligible in its unit, {unit:.1e}")
+def require_sight(claim: Claim, instance: Instance) -> None:
+    """Raise ParameterError for an invariant that is the same at two random points, or negligible in its own unit.
+
+    The instance has to be a telling one: with one sample a class nothing is scattered.
+    """
+    instances = [instance, instance]
+    bindings = stack_bindings(instances)
+    xp, data = setting(claim.problem, bindings)
+    point = random_point(claim, instances, 1.0, torch.Generator().manual_seed(0))
+    for invariant in claim.problem.invariants:
+        name, measured = f"{claim.id}: invariant {invariant.name}", invariant.measure(xp, point, data, bindings)
+        if bool((measured[0] == measured[1]).all()):
+            raise ParameterError(f"{name}: is the same at two random points, so that it tells nothing")
+        formula = claim.prediction.invariants.get(invariant.name)
+        if formula is None:
+            continue
+        unit = evaluate(Formula(invariant.unit, formula.axes[: len(formula.axes) - KINDS[invariant.kind]]), bindings)
+        size, unit = (float(batch.reshape(2, -1).norm(dim=1).min()) for batch in (measured, unit))
+        if not size * FARTHEST_UNIT >= unit:
+            raise ParameterError(f"{name}: is {size:.1e} at a random point, negligible in its unit, {unit:.1e}")
 
 
 def _require_range(claim: Claim, known: dict[sp.Basic, Any]) -> None:

@@ -18,7 +18,7 @@ from numerics.arrays import points_of
 from numerics.conjecture import observe
 from numerics.optimise import choose_device
 from numerics.tolerances import VALUE_GAP
-from numerics.wellposed import require_well_posed
+from numerics.wellposed import require_sight, require_well_posed
 from proofs_check.diagnosis import diagnose
 from proofs_check.examine import Examination, Judgement, examine, judge
 from theory.claim import Claim
@@ -122,6 +122,7 @@ class Ledger:
         name = (claim.id, *(tuple(sorted(instance.values.items())) for instance in batch))
         if claim.id not in self._well_posed:
             require_well_posed(claim, batch[0])
+            require_sight(claim, batch[0])
             self._well_posed.add(claim.id)
         if name not in self._seen:
             examination = examine(claim, batch, self.device, seed=self.seed)

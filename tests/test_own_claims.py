@@ -1,5 +1,6 @@
 """Claims from files: starting files, claims without a formula, and what is said of typical mistakes."""
 
+import functools
 import os
 import re
 import subprocess
@@ -14,14 +15,14 @@ import torch
 from book import examples, figures, render
 from numerics.commands import main as numerics_main
 from numerics.conjecture import nearest_frame
-from numerics.wellposed import require_well_posed
+from numerics.wellposed import require_sight, require_well_posed
 from proofs_check.diagnosis import diagnose, recognised
 from theory import sources
 from theory.__main__ import main as theory_main
 from theory.claim import add_files, find, places, registry
 from theory.commands import predict
 from theory.entry import run
-from theory.errors import ParameterError
+from theory.errors import CheckFailed, ParameterError
 from theory.starting import starting_file
 from theory.symbols import K, N, positive, weight_decay
 
@@ -196,6 +197,39 @@ def test_what_cannot_be_evaluated_is_said_in_one_line(old, new, said, own):
     assert "\n" not in str(caught.value)
 
 
+SOFT = {
+    "a domain beyond what its symbol allows": (
+        ('"weight_decay", PositiveReal()', '"weight_decay", RealBetween(-1, 1)'),
+        ("PositiveReal, Problem", "PositiveReal, Problem, RealBetween"),
+        r"weight_decay: may be -1 .*, and lambda_W is assumed to lie strictly between 0 and inf",
+    ),
+    "directions tied that differ": (
+        ("n_k: counts", "n_k: counts, layer_decay: (1.0,) * len(counts)"),
+        ("tied=n_k", "tied=layer_decay"),
+        ("feature_decay, n_k", "feature_decay, layer_decay, n_k"),
+        r"lambda, which is tied, is the same for directions 1 and 2, and class_counts is not",
+    ),
+    "an invariant that sees nothing": (
+        (
+            "invariants=()",
+            'invariants=(Invariant("gram", "nothing", lambda xp, v, data, p: 0 * v.W @ xp.transpose(v.W)),)',
+        ),
+        ("import ClassCounts", "import ClassCounts, Invariant"),
+        r"invariant gram: is the same at two random points",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", SOFT.values(), ids=SOFT)
+def test_what_would_hide_a_mistake_is_said_in_one_line(mistake, own):
+    *changes, said = mistake
+    own(functools.reduce(lambda text, change: in_its_place(text, *change), changes, QUESTION))
+    claim = find("squared-mse")
+    instance = claim.problem.instance(**AT)
+    with pytest.raises(ParameterError, match=said):
+        (require_well_posed(claim, instance), require_sight(claim, instance))
+
+
 UNREADABLE = {
     "syntax": ("CLAIM = Claim(", "CLAIM = = Claim(", r"line 36: SyntaxError"),
     "no claim": ("CLAIM = Claim(", "THING = Claim(", r"defines no claim; it has to end in CLAIM"),
@@ -203,6 +237,12 @@ UNREADABLE = {
     "bad id": ('id="squared-mse"', 'id="Squared MSE"', r"id: 'Squared MSE' is not allowed"),
     "empty domain": ("ClassCounts(), ", "WholeNumber(5, 3), ", r"line 23: domain: an integer from 5 to 3 is empty"),
     "verdict without a proof": ("Verdict.OPEN", "Verdict.HOLDS", r"verdict: 'HOLDS' is not allowed"),
+    "refuted by nothing": ("Verdict.OPEN", "Verdict.REFUTED", r"verdict: 'REFUTED' is not allowed"),
+    "a second sorted list": (
+        '"weight_decay", PositiveReal()',
+        '"weight_decay", ClassCounts()',
+        r"weight_decay: its domain ClassCounts is for the list that is sorted, which is class_counts",
+    ),
     "misspelt import": (
         "import Claim, Source",
         "import Clam, Source",
@@ -247,6 +287,43 @@ def test_a_formula_with_a_symbol_that_nothing_binds_is_named(own, started):
     claim = find("my-setting")
     with pytest.raises(ParameterError, match="bound nuclear-norm form: c has no value"):
         require_well_posed(claim, claim.problem.instance(**AT))
+
+
+WHOLE = "(Piece(summand, sp.Integer(0)),)"
+ONE = "sp.Integer(1)"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "said"),
+    [
+        (f"(Piece(summand, sp.Integer(0), {ONE}), Piece(summand, 2 * {ONE}))", "nothing is said between 1 and 2"),
+        ("(Piece(summand, sp.Integer(0), sp.sqrt(n_k[k]) / 2),)", "Beyond its upper end the last piece rises"),
+    ],
+)
+def test_pieces_that_leave_something_out_are_rejected(own, started, pieces, said):
+    own(in_its_place(started, WHOLE, pieces))
+    with pytest.raises(CheckFailed, match=said):
+        find("my-setting").proof.check()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("xp.squared_norm(v.W @ v.H - data.Y)", "problem.loss(xp, v, data, p)", "statistic R: is the loss itself"),
+        ("reading=s[k]", "reading=s[k] - 100", "below the lower end of its first piece at a random point"),
+    ],
+)
+def test_a_chain_that_says_nothing_is_rejected(own, started, old, new, said):
+    own(in_its_place(started, old, new))
+    claim = find("my-setting")
+    with pytest.raises(ParameterError, match=said):
+        require_well_posed(claim, claim.problem.instance(**AT))
+
+
+def test_a_statement_names_what_the_derivation_named(own, started):
+    own(in_its_place(started, "{singular_value}", "{size}"))
+    with pytest.raises(ParameterError, match="my-setting: statement: 'size' is not named; named are singular_value, "):
+        find("my-setting").rendered_statement()
 
 
 def test_directions_that_do_not_match_are_named(own, started, capsys):
