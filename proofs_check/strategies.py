@@ -113,6 +113,10 @@ REGIMES = (
 )
 
 
+LARGE = Regime("large", narrow=False, cut=False, flag=True, directions=24, samples=7, depth=1)
+"""More directions than are ever trained."""
+
+
 def one_of_these(simplest: int, options: Iterable[int]) -> st.SearchStrategy[int]:
     """One of the options, the given one first where it is among them."""
     return st.sampled_from(sorted(options, key=lambda option: option != simplest))
@@ -120,8 +124,8 @@ def one_of_these(simplest: int, options: Iterable[int]) -> st.SearchStrategy[int
 
 @st.composite
 def group_sizes(draw: st.DrawFn, regime: Regime) -> list[int]:
-    """Split from 2 to LARGEST_K directions into groups of equal ones; where one is to be cut it has several members."""
-    total = draw(one_of_these(regime.directions, range(2, LARGEST_K + 1)))
+    """Split from 2 to LARGEST_K directions, or as many as the regime says, into groups of equal ones; a cut one has several members."""
+    total = draw(one_of_these(regime.directions, {*range(2, LARGEST_K + 1), regime.directions}))
     sizes = [draw(st.integers(2, total))] if regime.cut else []
     while sum(sizes) < total:
         sizes.append(draw(st.integers(1, min(2, total - sum(sizes)))))
@@ -131,7 +135,8 @@ def group_sizes(draw: st.DrawFn, regime: Regime) -> list[int]:
 @st.composite
 def class_counts(draw: st.DrawFn, sizes: list[int]) -> tuple[int, ...]:
     """Class counts with the given ties, ones among them, and ratios up to LARGEST_COUNT."""
-    levels = draw(st.lists(st.sampled_from(LEVELS), min_size=len(sizes), max_size=len(sizes), unique=True))
+    known = LEVELS if len(sizes) <= len(LEVELS) else range(1, 2 * len(sizes))
+    levels = draw(st.lists(st.sampled_from(known), min_size=len(sizes), max_size=len(sizes), unique=True))
     ordered = sorted(levels, reverse=True)
     if sizes[0] == 1 and draw(st.booleans()):
         ordered[0] = LARGEST_COUNT
