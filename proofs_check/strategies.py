@@ -113,8 +113,8 @@ REGIMES = (
 )
 
 
-LARGE = Regime("large", narrow=False, cut=False, flag=True, directions=24, samples=7, depth=1)
-"""More directions than are ever trained."""
+LARGE = Regime("large", narrow=False, cut=False, flag=True, directions=12, samples=10, depth=1)
+"""More directions than are drawn otherwise."""
 
 
 def one_of_these(simplest: int, options: Iterable[int]) -> st.SearchStrategy[int]:
@@ -210,6 +210,10 @@ def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int,
     smaller = narrow.flatmap(lambda d_1: st.tuples(st.just(d_1), st.integers(1, d_1 + 2)))
     both = st.tuples(narrow, narrow).map(lambda pair: (max(pair), min(pair)))
     return st.one_of(smaller, both, st.tuples(st.just(directions), narrow))
+
+
+ALIVE_IN_A_BATCH = 3
+"""Position in a batch of an instance that is drawn well above its threshold."""
 
 
 def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hypothesis
 import pytest
 
-from numerics.balls import ball_bindings, evaluate_in_balls, highest
-from numerics.certificates import separable_bound
+from numerics.balls import ball_bindings, highest
+from numerics.certificates import predicted_value, separable_bound
 from numerics.probing import contradictions
 from numerics.tolerances import CERTIFICATE_GAP
+from numerics.training import train
 from proofs_check.report import Ledger
-from proofs_check.strategies import LARGE, REGIMES, batches, drawn
+from proofs_check.strategies import ALIVE_IN_A_BATCH, LARGE, REGIMES, batches, drawn
 from theory.claim import Claim, Verdict
 from theory.errors import CheckFailed
-from theory.neural_collapse.features import FeaturesProblem
 from theory.problem import Instance
 
 
@@ -54,15 +54,22 @@ def test_compared(claim: Claim, aspect: str, ledger: Ledger) -> None:
 
 
 def test_value_with_many_directions(claim: Claim, ledger: Ledger) -> None:
-    """With more directions than are trained the predicted value is still the least of the separable bound, in balls."""
-    separable, value = claim.proof.separable, claim.prediction.value
-    if separable is None:
-        assert isinstance(claim.problem, FeaturesProblem) or claim.verdict is Verdict.OPEN  # certified by its dual
-        return
+    """With more directions than are drawn otherwise the predicted value is still the certified minimum, in balls.
+
+    That is the least of the separable bound, and without one what a single start and its dual enclose.
+    """
+    separable = claim.proof.separable
     (batch,) = drawn(batches(claim, LARGE), 1, ledger.seed)
+    if separable is None:
+        alive = batch[ALIVE_IN_A_BATCH]
+        (certificate,) = train(claim, [alive], 1, ledger.seed % 1000, ledger.device).certificates
+        found = certificate.failures(predicted_value(claim, alive), near_threshold=False) if certificate else []
+        if found:
+            raise CheckFailed(f"{'; '.join(found)}: {dict(alive.values)}")
+        return
     for instance in batch:
-        bindings = ball_bindings(claim.problem, instance)
-        predicted, least = evaluate_in_balls(value, bindings), separable_bound(separable, bindings)
+        predicted, bindings = predicted_value(claim, instance), ball_bindings(claim.problem, instance)
+        least = separable_bound(separable, bindings)
         if predicted < least or not highest((predicted - least) / abs(predicted)) <= CERTIFICATE_GAP:
             raise CheckFailed(
                 f"predicted value {float(predicted):.12g}, least value of the separable bound {float(least):.12g}: "
