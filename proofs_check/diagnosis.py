@@ -40,7 +40,7 @@ def diagnose(claim: Claim, seed: int = 0) -> str:
         claim.proof.check()
     except CheckFailed as error:
         return str(error)
-    wide = batches(claim, dataclasses.replace(REGIMES[-1], directions=3, depth=2), BATCH_SIZE)
+    wide = batches(claim, dataclasses.replace(REGIMES[-1], directions=3), BATCH_SIZE)
     examined = sorted((examine(claim, batch, "cpu", seed) for batch in drawn(wide, BATCHES, seed)), key=_size)
     lines = [*_first_link(claim, examined), *_against_training(claim, examined)]
     return "\n".join(lines) if lines else "the batches drawn to look closer show nothing wrong"

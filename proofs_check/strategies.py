@@ -107,9 +107,9 @@ class Regime:
 
 
 REGIMES = (
-    Regime("narrow", narrow=True, cut=False, flag=True, directions=3, samples=5, depth=2),
+    Regime("narrow", narrow=True, cut=False, flag=True, directions=3, samples=5, depth=1),
     Regime("cut", narrow=True, cut=True, flag=False, directions=4, samples=2, depth=3),
-    Regime("wide", narrow=False, cut=False, flag=True, directions=5, samples=3, depth=1),
+    Regime("wide", narrow=False, cut=False, flag=True, directions=5, samples=3, depth=2),
 )
 
 
