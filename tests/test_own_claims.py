@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ from numerics.wellposed import require_sight, require_well_posed
 from proofs_check.diagnosis import diagnose, recognised
 from theory import sources
 from theory.__main__ import main as theory_main
-from theory.claim import add_files, find, places, registry
+from theory.claim import Verdict, add_files, find, places, registry
 from theory.commands import predict
 from theory.entry import run
 from theory.errors import CheckFailed, ParameterError
@@ -261,6 +262,11 @@ def test_a_file_that_gives_no_claim_ends_in_one_line(old, new, said, own, capsys
     assert output.out == ""
     assert len(output.err.splitlines()) == 1
     assert re.search(said, output.err)
+
+
+def test_a_refuted_claim_cannot_be_said_to_hold():
+    with pytest.raises(ParameterError, match="verdict: 'HOLDS' is not allowed"):
+        replace(find("ce-deep-linear"), verdict=Verdict.HOLDS)
 
 
 @pytest.fixture
