@@ -10,6 +10,7 @@ from numerics.certificates import predicted_value, separable_bound
 from numerics.probing import contradictions
 from numerics.tolerances import CERTIFICATE_GAP
 from numerics.training import train
+from proofs_check.examine import NO_CERTIFICATE
 from proofs_check.report import Ledger
 from proofs_check.strategies import ALIVE_IN_A_BATCH, LARGE, REGIMES, batches, drawn
 from theory.claim import Claim, Verdict
@@ -63,7 +64,10 @@ def test_value_with_many_directions(claim: Claim, ledger: Ledger) -> None:
     if separable is None or claim.prediction.value is None:
         alive = batch[ALIVE_IN_A_BATCH]
         (certificate,) = train(claim, [alive], 1, ledger.seed % 1000, ledger.device).certificates
-        found = certificate.failures(predicted_value(claim, alive), near_threshold=False) if certificate else []
+        if certificate is not None:
+            found = certificate.failures(predicted_value(claim, alive), near_threshold=False)
+        else:
+            found = [] if claim.verdict is Verdict.OPEN else [NO_CERTIFICATE]
         if found:
             raise CheckFailed(f"{'; '.join(found)}: {dict(alive.values)}")
         return
