@@ -31,6 +31,14 @@ NEGLIGIBLE_DECREASE = 1e-14
 """A run has converged when its quadratic model promises less than this share of the loss: ten roundings of it."""
 POLISHING_STEPS = 6
 """Newton steps taken after that while they still halve the gradient: they cost little and sharpen the invariants."""
+POLISHING_IN_VAIN = 2
+"""Of these, steps in a row that may fail to halve the least gradient so far; where an inexact step overshoots a flat direction
+the next one mends it."""
+WAVERING = 1e-12
+"""Share of the loss by which a polishing step may raise it: there a rise is rounding of its terms, and the gradient decides."""
+FORCING = (1e-2, 0.1)
+"""Share to which a Newton step reduces the gradient of the quadratic model, least and largest. Close to rounding a more exact
+step takes several times as many curvatures, and what it adds along flat directions is noise."""
 START_SCALE = 0.5
 """Standard deviation of the random starts, in units of each variable."""
 PATIENCE = 2
@@ -421,6 +429,10 @@ class _Search:
         self.endings = torch.zeros(len(x), dtype=torch.int64, device=x.device)
         self.iterations = torch.zeros_like(self.endings)
         self.polished = torch.zeros_like(self.endings)
+        self.in_vain = torch.zeros_like(self.endings)
+        # While a run is polished, the point with the least residual, its value and that residual.
+        self.kept, self.kept_value = x.clone(), self.f.clone()
+        self.least = torch.full_like(self.f, torch.inf)
 
     def run(self, watch: _Watch) -> None:
         """Iterate until every run has ended or the budget is spent; a run left over counts as stalled."""
@@ -467,7 +479,7 @@ class _Search:
         residual = projected.norm(dim=1)
         first = torch.where(self.first_gradient[members].isnan(), residual, self.first_gradient[members])
         # Inner accuracy follows the gradient, so that convergence is superlinear (Dembo, Eisenstat, Steihaug 1982).
-        forcing = (residual / first).sqrt().clamp(max=0.1)
+        forcing = (residual / first).sqrt().clamp(*FORCING)
         step, promised = _steihaug(curvature, free_slope, ~held, self.radius[members], forcing, max_cg_steps)
         if self.any_bounded:
             step = torch.where(self.bounded, (at + step).clamp(min=0), at + step) - at
@@ -484,20 +496,27 @@ class _Search:
         radius = torch.where(agreement > 0.75, grown, radius)
         radius = torch.where(agreement < 0.25, torch.minimum(radius, length) / 4, radius)
 
-        self.x[members] = torch.where(accepted[:, None], at + step, at)
-        self.f[members] = torch.where(accepted, torch.minimum(trial, value + noise), value)
-        polishing = accepted & (promised <= NEGLIGIBLE_DECREASE * value.abs())
-        better = residual < 0.5 * self.residual[members]
-        polished = torch.where(polishing, self.polished[members] + 1, 0)
-        done = polishing & ((polished > POLISHING_STEPS) | ((polished > 1) & ~better))
-        done |= residual == 0
-        self.residual[members] = residual
+        negligible = promised.abs() <= NEGLIGIBLE_DECREASE * value.abs()
+        accepted |= negligible & (trial - value <= WAVERING * value.abs())
+        polished = torch.where(negligible, self.polished[members] + 1, 0)
+        improved = (polished == 1) | (residual < 0.5 * self.least[members])
+        in_vain = torch.where(improved, 0, self.in_vain[members] + 1)
+        best = negligible & improved
+        self.kept[members] = torch.where(best[:, None], at, self.kept[members])
+        self.kept_value[members] = torch.where(best, value, self.kept_value[members])
+        self.least[members] = torch.where(best, residual, self.least[members])
+        settled = negligible & (~accepted | (polished > POLISHING_STEPS) | (in_vain >= POLISHING_IN_VAIN))
+        moved = torch.where(accepted[:, None], at + step, at)
+        self.x[members] = torch.where(settled[:, None], self.kept[members], moved)
+        self.f[members] = torch.where(settled, self.kept_value[members], torch.where(accepted, trial, value))
+        self.residual[members] = torch.where(settled, self.least[members], residual)
         self.first_gradient[members] = first
         self.radius[members] = radius
         self.polished[members] = polished
+        self.in_vain[members] = in_vain
         self.iterations[members] += 1
         stuck = radius < 1e-14 * (1 + at.norm(dim=1))
-        done |= stuck & ((residual <= FLAT * first) | (promised <= NEGLIGIBLE_DECREASE * value.abs()))
+        done = settled | (residual == 0) | (stuck & ((residual <= FLAT * first) | negligible))
         lost = ~value.isfinite() | ~residual.isfinite()
         ending = torch.where(done, int(Ending.CONVERGED), torch.where(stuck, int(Ending.STALLED), int(Ending.RUNNING)))
         self.endings[members] = torch.where(lost, int(Ending.DIVERGED), ending)
