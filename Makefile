@@ -12,8 +12,7 @@ proofs: $(READY)
 	$(BIN)/python -m pytest proofs_check
 
 test: lint
-	$(BIN)/python -m pytest tests --dist worksteal
-	$(BIN)/python -m pytest proofs_check --hypothesis-profile ci
+	$(BIN)/python -m pytest tests proofs_check --hypothesis-profile ci
 	$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest book
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import plotly
@@ -16,7 +18,7 @@ import yaml
 
 from book import render
 from theory.arguments import claims_option
-from theory.claim import add_files, registry
+from theory.claim import add_files, find, registry
 from theory.entry import run
 
 BOOK = Path(__file__).resolve().parent
@@ -38,10 +40,17 @@ def write_source() -> None:
     shutil.copytree(BOOK / "tutorial", SOURCE / "tutorial")
     for name in ("index", *STATIC_PAGES):
         (SOURCE / f"{name}.md").write_text(render.page(name), encoding="utf-8")
-    for claim in registry().values():
-        print(f"deriving {claim.id}", flush=True)
-        (SOURCE / "claims" / f"{claim.id}.md").write_text(render.page("claim", claim=claim), encoding="utf-8")
+    # Forked, so that all know the files with claims that were given.
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
+        list(pool.map(write_claim, registry()))
     (SOURCE / "_toc.yml").write_text(yaml.safe_dump(contents(), sort_keys=False), encoding="utf-8")
+
+
+def write_claim(claim_id: str) -> None:
+    """Write the page of a claim, which derives it."""
+    print(f"deriving {claim_id}", flush=True)
+    page = render.page("claim", claim=find(claim_id))
+    (SOURCE / "claims" / f"{claim_id}.md").write_text(page, encoding="utf-8")
 
 
 def contents() -> dict:

@@ -5,40 +5,77 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import ExecutionResult, single_nb_execution
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from myst_nb.core.read import read_myst_markdown_notebook
+from nbformat.v4 import new_code_cell
 
 TIMEOUT = 300
 """Seconds that one cell may take."""
+CLEAR = "%reset -f"
+Ran = tuple[Path, ExecutionResult]
 
 
-def run_page(path: Path) -> ExecutionResult:
-    """Run the cells of a page in a kernel of its own."""
+def run_page(path: Path, kernel: AsyncKernelManager | None = None) -> Ran:
+    """Run the cells of a page, in a kernel of its own or in a given one, whose variables are cleared first."""
     notebook = read_myst_markdown_notebook(path.read_text(encoding="utf-8"), path=path)
-    return single_nb_execution(notebook, cwd=str(path.parent), timeout=TIMEOUT, allow_errors=False)
+    notebook.cells.insert(0, new_code_cell(CLEAR))
+    result = single_nb_execution(notebook, cwd=str(path.parent), timeout=TIMEOUT, allow_errors=False, km=kernel)
+    del notebook.cells[0]
+    if result.err is None:
+        print(f"ran {path.name} in {result.time:.1f} s", flush=True)
+    return path, result
+
+
+def run_in_turn(waiting: SimpleQueue[Path]) -> list[Ran]:
+    """Run waiting pages in one kernel: its imports and derivations serve them all."""
+    kernel = AsyncKernelManager()
+    try:
+        return [run_page(path, kernel) for path in taken_from(waiting)]
+    finally:
+        run_sync(kernel.shutdown_kernel)(now=True)
+
+
+def taken_from(waiting: SimpleQueue[Path]) -> Iterator[Path]:
+    while True:
+        try:
+            yield waiting.get_nowait()
+        except Empty:
+            return
 
 
 def main(source: str, cache: str) -> int:
-    """Run all pages with code and keep what they show; nothing of an earlier run is used again."""
+    """Run all pages with code and keep what they show; nothing of an earlier run is used again.
+
+    The pages of claims come from one template, import the same and share a kernel; any other page has its own.
+    """
     shutil.rmtree(cache, ignore_errors=True)
     kept = get_cache(cache)
     pages = [path for path in sorted(Path(source).rglob("*.md")) if "{code-cell}" in path.read_text(encoding="utf-8")]
-    failed = 0
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for path, result in zip(pages, pool.map(run_page, pages), strict=True):
-            if result.err is not None:
-                print(f"{path}: {result.exc_string}", file=sys.stderr)
-                failed += 1
-                continue
-            print(f"ran {path.name} in {result.time:.1f} s", flush=True)
-            bundle = CacheBundleIn(result.nb, str(path), data={"execution_seconds": result.time})
-            kept.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-    return min(failed, 1)
+    workers = os.cpu_count() or 1
+    alike: SimpleQueue[Path] = SimpleQueue()
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        alone = [pool.submit(run_page, path) for path in pages if path.parent.name != "claims"]
+        for path in pages:
+            if path.parent.name == "claims":
+                alike.put(path)
+        together = [pool.submit(run_in_turn, alike) for _ in range(workers)]
+    results = [*(future.result() for future in alone), *(ran for future in together for ran in future.result())]
+    for path, result in results:
+        if result.err is not None:
+            print(f"{path}: {result.exc_string}", file=sys.stderr)
+            continue
+        bundle = CacheBundleIn(result.nb, str(path), data={"execution_seconds": result.time})
+        kept.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    return int(any(result.err is not None for _, result in results))
 
 
 if __name__ == "__main__":

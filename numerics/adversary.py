@@ -245,18 +245,19 @@ def _attempts(
     parameters_move: bool,
 ) -> Iterator[tuple[float, Violation | None]]:
     """Yield the least slack of each attempt, and the violation where there is one: every link, then the value."""
-    if claim.refutation is None:
-        for link in range(len(claim.proof.bounds)):
-            for _ in range(starts):
-                which = torch.full((len(instances),), link)
-                yield _at_link(claim, link, *descend(claim, instances, which, generator, steps, parameters_move))
+    size, links = len(instances), len(claim.proof.bounds) if claim.refutation is None else 0
+    if links:
+        which = torch.arange(links).repeat_interleave(size * starts)
+        everywhere = list(instances) * (links * starts)
+        moved, point = descend(claim, everywhere, which, generator, steps, parameters_move)
+        for first in range(0, len(moved), size):
+            part = slice(first, first + size)
+            yield _at_link(claim, moved[part], SimpleNamespace(**{name: a[part] for name, a in vars(point).items()}))
     for start in range(starts):
         yield _at_value(claim, instances, seed + start)
 
 
-def _at_link(
-    claim: Claim, link: int, instances: Sequence[Instance], point: SimpleNamespace
-) -> tuple[float, Violation | None]:
+def _at_link(claim: Claim, instances: Sequence[Instance], point: SimpleNamespace) -> tuple[float, Violation | None]:
     run = Chain(claim, instances).run(point)
     slack = run.margins().nan_to_num(-math.inf)  # of every link: descending on one may break another
     least = float(slack.min())

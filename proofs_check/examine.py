@@ -47,8 +47,9 @@ def examine(claim: Claim, batch: Sequence[Instance], device: str, seed: int = 0)
 
 @dataclass
 class Judgement:
-    """Failures by aspect, and the comparisons behind them."""
+    """Failures by aspect, and the examination and the comparisons behind them."""
 
+    examination: Examination
     comparisons: list[Comparison]
     failures: dict[str, list[str]] = field(default_factory=lambda: {"chained": [], "trained": [], "certified": []})
 
@@ -58,7 +59,7 @@ class Judgement:
 
 def judge(claim: Claim, examination: Examination) -> Judgement:
     """Judge a trained batch against a claim; nothing is trained again, so mutants are judged on the same evidence."""
-    judgement = Judgement(compare(claim, examination.solution))
+    judgement = Judgement(examination, compare(claim, examination.solution))
     failures = judgement.failures
     for comparison, certificate in zip(judgement.comparisons, examination.certificates, strict=True):
         where = dict(comparison.instance.values)

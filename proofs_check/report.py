@@ -61,7 +61,7 @@ class Row:
     conjectures: list[list[str]] = field(default_factory=list)
 
     def add(self, found: dict) -> None:
-        """Add the figures of one batch, as ``figures`` and ``Ledger.attacked`` give them."""
+        """Add the figures of one batch, or of an attack: its starts, and the least relative slack, negative where something broke."""
         for name in {"instances", "starts", "starts_reached", "attacks"} & found.keys():
             setattr(self, name, getattr(self, name) + found[name])
         for name in {"value_gap", "deviation", "certificate_gap"} & found.keys():
@@ -110,7 +110,7 @@ class Ledger:
     profile: str
     seed: int
     rows: dict[str, Row] = field(default_factory=dict)
-    fresh: list[dict] = field(default_factory=list)
+    fresh: dict[str, list[dict]] = field(default_factory=dict)
     _seen: dict[tuple, Judgement] = field(default_factory=dict)
     _well_posed: set[str] = field(default_factory=set)
     _diagnoses: dict[str, str] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class Ledger:
         if name not in self._seen:
             examination = examine(claim, batch, self.device, seed=self.seed)
             self._seen[name] = judge(claim, examination)
-            self.fresh.append(figures(claim, examination, self._seen[name]))
+            self.enter(claim, figures(claim, examination, self._seen[name]))
         return self._seen[name]
 
     def diagnosis(self, claim: Claim) -> str:
@@ -136,14 +136,13 @@ class Ledger:
             self._diagnoses[claim.id] = diagnose(claim)
         return self._diagnoses[claim.id]
 
-    def attacked(self, starts: int, least_slack: float) -> None:
-        """Enter what an adversary tried, and how close it came: the least relative slack, negative where something broke."""
-        self.fresh.append({"attacks": starts, "least_slack": least_slack})
+    def enter(self, claim: Claim, found: dict) -> None:
+        """Enter what was found on a claim, by the names of a row's figures."""
+        self.fresh.setdefault(claim.id, []).append(found)
 
-    def take_fresh(self) -> list[dict]:
-        """Return what was found since the last call."""
-        fresh, self.fresh = self.fresh, []
-        return fresh
+    def take_fresh(self, claim_id: str) -> list[dict]:
+        """Return what was found on a claim since the last call."""
+        return self.fresh.pop(claim_id, [])
 
     def note(self, claim: Claim, found: list[dict], passed: bool, seconds: float) -> None:
         """Enter the outcome of one test into the row of its claim."""

@@ -26,7 +26,7 @@ def attacks(claim: Claim, ledger: Ledger, regimes: Sequence[Regime], number: int
         found.append(attack(claim, batch, steps, seed=ledger.seed % 1000))
         if found[-1].violation is not None:
             break
-    ledger.attacked(sum(a.starts for a in found), min(a.margin for a in found))
+    ledger.enter(claim, {"attacks": sum(a.starts for a in found), "least_slack": min(a.margin for a in found)})
     return found
 
 

@@ -55,7 +55,8 @@ def trained(
     found = hold_against_published(claim, instances, solution.best_point())
     lowest = [c.lower for c in found]
     reached = sum(int((v <= low * (1 + VALUE_GAP)).sum()) for v, low in zip(solution.values, lowest, strict=True))
-    ledger.fresh.append(
+    ledger.enter(
+        claim,
         {
             "instances": len(instances),
             "starts": solution.values.numel(),
@@ -63,7 +64,7 @@ def trained(
             "value_gap": 0.0,
             "deviation": 0.0,
             "certificate_gap": 0.0,
-        }
+        },
     )
     return found
 

@@ -120,8 +120,8 @@ def test_interruption_is_clean(delay):
     words = [
         "train",
         "mse-imbalanced",
-        "class_counts=" + ",".join(["300"] * 60),
-        "widths=60",
+        "class_counts=" + ",".join(["100"] * 40),
+        "widths=40",
         "weight_decay=1e-6",
         "feature_decay=1e-6",
     ]

@@ -3,23 +3,26 @@
 import itertools
 import os
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
-import pytest
+from hypothesis import strategies as st
 
-from proofs_check.examine import examine, judge
+from proofs_check.examine import Judgement, examine, judge
 from proofs_check.mutation import UNEVALUABLE, Evidence, Mutant, mutants, refutation_mutants
+from proofs_check.plugin import BATCHES
+from proofs_check.report import Ledger
 from proofs_check.strategies import REGIMES, batches, drawn
 from proofs_check.test_refuted import HOLDS, MARGINS, REFUTED, departures
-from theory.claim import Claim, registry
+from theory.claim import Claim
 from theory.problem import Instance
 
-BATCHES = 3
+FURTHER_BATCHES = 3
 BATCH_SIZE = 8
-"""Instances of a batch for each threshold, more than the checks train: they cost little more together, and a changed
+"""Instances of a further batch for each threshold, more than the checks train: they cost little more together, and a changed
 exponent shows only on one side of a threshold and of 1."""
 LEAST_KILLED = 0.95
 LARGEST_POINT = 150
-"""Entries of all variables of an instance: training time grows with them, and a wrong formula shows on small ones as well."""
+"""Entries of all variables of an instance of a further batch: training time grows with them, and a wrong formula shows on small ones as well."""
 LARGEST_SAMPLE = 12
 """Mutants of each target (value, invariant, threshold, bound) in an ordinary run, about."""
 ALL_MUTANTS = "COLLAPSE_ATLAS_ALL_MUTANTS"
@@ -137,11 +140,20 @@ def entries(claim: Claim, batch: tuple[Instance, ...]) -> int:
     return sum(int((rows * columns).subs(sizes)) for rows, columns in shapes)
 
 
-def evidence(claim: Claim) -> list[tuple[Instance, ...]]:
-    """Draw a few small batches in every regime, as the checks do: first one of each, then the next of each."""
-    small = {r: batches(claim, r, BATCH_SIZE).filter(lambda b: entries(claim, b) <= LARGEST_POINT) for r in REGIMES}
-    in_turn = itertools.zip_longest(*(drawn(strategy, BATCHES, seed=1) for strategy in small.values()))
-    return [batch for of_all in in_turn for batch in of_all if batch is not None]
+def in_turn(strategies: Sequence[st.SearchStrategy], number: int, seed: int) -> Iterator[tuple[Instance, ...]]:
+    """Yield so many batches of each strategy: first one of each, then the next of each."""
+    of_all = itertools.zip_longest(*(drawn(strategy, number, seed) for strategy in strategies))
+    return (batch for batch in itertools.chain.from_iterable(of_all) if batch is not None)
+
+
+def evidence(claim: Claim, ledger: Ledger) -> Iterator[Judgement]:
+    """Yield the batches that the checks train in this run, judged; then further small ones, trained here."""
+    of_checks = [batches(claim, regime) for regime in REGIMES]
+    for batch in in_turn(of_checks, BATCHES[ledger.profile], ledger.seed):
+        yield ledger.judged(claim, batch)
+    small = [batches(claim, r, BATCH_SIZE).filter(lambda b: entries(claim, b) <= LARGEST_POINT) for r in REGIMES]
+    for batch in in_turn(small, FURTHER_BATCHES, seed=1):
+        yield judge(claim, examine(claim, batch, "cpu"))
 
 
 def unexplained(survivors: list[Mutant]) -> list[Mutant]:
@@ -150,19 +162,13 @@ def unexplained(survivors: list[Mutant]) -> list[Mutant]:
     return [m for m in survivors if counted[m.name] > 1 or m.name not in EQUIVALENT]
 
 
-NOT_REFUTED = {claim.id: claim for claim in registry().values() if claim.refutation is None}
-IS_REFUTED = {claim.id: claim for claim in registry().values() if claim.refutation is not None}
-
-
-@pytest.mark.parametrize("claim", NOT_REFUTED.values(), ids=NOT_REFUTED)
-def test_mutants_are_killed(claim, record_property):
+def test_mutants_are_killed(claim, ledger, record_property):
     tried = list(mutants(claim, None if os.environ.get(ALL_MUTANTS) else LARGEST_SAMPLE))
     survivors = tried
     trained: list[Evidence] = []
-    for batch in evidence(claim):  # trained only as long as there is anybody left to judge
-        examination = examine(claim, batch, "cpu")
-        assert judge(claim, examination).all_failures() == [], "the evidence fails the claim itself"
-        trained.append(Evidence(claim, examination))
+    for judgement in evidence(claim, ledger):  # trained only as long as there is anybody left to judge
+        assert judgement.all_failures() == [], "the evidence fails the claim itself"
+        trained.append(Evidence(claim, judgement.examination))
         survivors = [m for m in survivors if trained[-1].first_failure(m) is None]
         if not unexplained(survivors):
             break
@@ -183,9 +189,8 @@ def departs(claim: Claim) -> bool:
         return True
 
 
-@pytest.mark.parametrize("claim", IS_REFUTED.values(), ids=IS_REFUTED)
-def test_mutants_of_a_refutation_are_killed(claim):
-    assert not departs(claim)
-    tried = list(refutation_mutants(claim, None if os.environ.get(ALL_MUTANTS) else LARGEST_SAMPLE))
-    print(f"{claim.id}: {len(tried)} mutants")
+def test_mutants_of_a_refutation_are_killed(refuted):
+    assert not departs(refuted)
+    tried = list(refutation_mutants(refuted, None if os.environ.get(ALL_MUTANTS) else LARGEST_SAMPLE))
+    print(f"{refuted.id}: {len(tried)} mutants")
     assert [name for name, mutant in tried if not departs(mutant)] == []

@@ -1,4 +1,7 @@
-"""Options, Hypothesis profiles and the closing table of the theorem checks."""
+"""Options, Hypothesis profiles and the closing table of the theorem checks, and who of several processes runs what.
+
+Unit tests that take a claim run in the process that checks it, on what is derived and trained there already.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from theory.errors import CheckFailed, ParameterError
 BATCHES = {"quick": 1, "ci": 2, "thorough": 60}
 """Batches drawn for each claim in each of its regimes."""
 FIXED_SEED = 20230301
+HERE = Path(__file__).parent
 
 _shared = {
     "deadline": None,
@@ -88,8 +92,9 @@ def ledger(request: pytest.FixtureRequest) -> Ledger:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
     for name, refuted in (("claim", False), ("refuted", True)):
-        if name in metafunc.fixturenames:
+        if name in metafunc.fixturenames and name not in own:
             chosen = {c.id: c for c in registry().values() if (c.refutation is not None) == refuted}
             metafunc.parametrize(name, list(chosen.values()), ids=list(chosen), scope="session")
 
@@ -102,8 +107,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
         report.longrepr = str(call.excinfo.value)
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     claim = parameters.get("claim") or parameters.get("refuted")
-    if claim is not None and (call.when == "call" or report.failed):
-        report.found = [claim.id, item.config.stash[Ledger.key].take_fresh(), call.duration]
+    if claim is not None and item.path.parent == HERE and (call.when == "call" or report.failed):
+        report.found = [claim.id, item.config.stash[Ledger.key].take_fresh(claim.id), call.duration]
 
 
 class Bookkeeper:
