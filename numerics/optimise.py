@@ -56,6 +56,8 @@ RAMP = (1e-3, 1e-2, 1e-1)
 """Shares of a ramped penalty that training starts under, before the whole of it."""
 EXPLORING = 25
 """Iterations, and steps of CG in each, for points that only have to lie in the right basin."""
+TINY = 1e-300
+"""Stands for zero in a denominator."""
 MAX_ROUNDS = 30
 MAX_ITERATIONS = 600
 MAX_CG_STEPS = 250
@@ -480,7 +482,7 @@ class _Search:
         first = torch.where(self.first_gradient[members].isnan(), residual, self.first_gradient[members])
         # Inner accuracy follows the gradient, so that convergence is superlinear (Dembo, Eisenstat, Steihaug 1982).
         forcing = (residual / first).sqrt().clamp(*FORCING)
-        step, promised = _steihaug(curvature, free_slope, ~held, self.radius[members], forcing, max_cg_steps)
+        step, promised = _steihaug(curvature, free_slope, held, self.radius[members], forcing, max_cg_steps)
         if self.any_bounded:
             step = torch.where(self.bounded, (at + step).clamp(min=0), at + step) - at
             promised = -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))
@@ -526,40 +528,46 @@ class _Search:
 def _steihaug(
     curvature: Callable[[Tensor], Tensor],
     slope: Float64[Tensor, "B n"],
-    free: Bool[Tensor, "B n"],
+    held: Bool[Tensor, "B n"],
     radius: Float64[Tensor, " B"],
     forcing: Float64[Tensor, " B"],
     max_steps: int,
 ) -> tuple[Float64[Tensor, "B n"], Float64[Tensor, " B"]]:
-    """Minimise slope·s + ½ s·H s over ‖s‖ ≤ radius on the free entries, by conjugate gradients.
+    """Minimise slope·s + ½ s·H s over ‖s‖ ≤ radius on the entries that are not held, by conjugate gradients.
 
     Stops when the gradient of the quadratic has fallen to ``forcing`` times its start.
 
     Returns the steps and the decrease the quadratic promises. Negative curvature and the radius end a run at the boundary.
     """
-    step = torch.zeros_like(slope)
-    model = torch.zeros_like(radius)
-    remainder = slope.clone()
-    direction = -remainder
-    size = remainder.square().sum(1)
-    start_size = size.clone()
-    tolerance = forcing
+    step, promised = torch.zeros_like(slope), torch.zeros_like(radius)
+    remainder, direction = slope, -slope
+    size = slope.square().sum(1)
+    enough, within = forcing.square() * size, radius.square()
     active = size > 0
     for _ in range(min(max_steps, slope.shape[1] + 5)):
         if not bool(active.any()):
             break
-        bent = torch.where(free, curvature(direction), 0.0)
+        bent = curvature(direction).masked_fill(held, 0.0)
         quadratic = (direction * bent).sum(1)
-        dd, sd, ss = direction.square().sum(1), (step * direction).sum(1), step.square().sum(1)
-        reach = (-sd + torch.sqrt((sd.square() + dd * (radius.square() - ss)).clamp(min=0))) / dd.clamp(min=1e-300)
-        newton = size / torch.where(quadratic > 0, quadratic, 1.0)
-        outward = (quadratic <= 0) | (newton >= reach)
-        alpha = torch.where(active, torch.where(outward, reach, newton), 0.0)
-        model = model + alpha * (remainder * direction).sum(1) + 0.5 * alpha.square() * quadratic
-        step = step + alpha[:, None] * direction
-        remainder = remainder + alpha[:, None] * bent
+        alpha = torch.where(active, size / torch.where(quadratic > 0, quadratic, 1.0), 0.0)
+        ahead = torch.addcmul(step, alpha[:, None], direction)
+        outward = active & ((quadratic <= 0) | (ahead.square().sum(1) >= within))
+        if bool(outward.any()):
+            alpha = torch.where(outward, _reach(step, direction, within), alpha)
+            ahead = torch.addcmul(step, alpha[:, None], direction)
+        # The slope along the direction is minus the size of the remainder.
+        promised, step = promised + alpha * (size - 0.5 * alpha * quadratic), ahead
+        remainder = torch.addcmul(remainder, alpha[:, None], bent)
         new_size = remainder.square().sum(1)
-        active = active & ~outward & (new_size > tolerance.square() * start_size)
-        direction = -remainder + (new_size / size.clamp(min=1e-300))[:, None] * direction
+        active = active & ~outward & (new_size > enough)
+        direction = torch.addcmul(-remainder, (new_size / size.clamp(min=TINY))[:, None], direction)
         size = new_size
-    return step, -model
+    return step, promised
+
+
+def _reach(
+    step: Float64[Tensor, "B n"], direction: Float64[Tensor, "B n"], within: Float64[Tensor, " B"]
+) -> Float64[Tensor, " B"]:
+    """Return how far a step goes on along a direction until its square has grown to that of the radius."""
+    dd, sd, ss = direction.square().sum(1), (step * direction).sum(1), step.square().sum(1)
+    return (-sd + torch.sqrt((sd.square() + dd * (within - ss)).clamp(min=0))) / dd.clamp(min=TINY)
