@@ -14,6 +14,8 @@ from theory.claim import find
 from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Problem, Variable
 
 REFERENCE_SECONDS = 2.0
+FLOOR = 1e-10
+"""Residual in units of the variables, which are of order 1: a thousand roundings of terms a hundred times larger."""
 
 
 def test_reference_configuration_is_trained_fast_and_exactly():
@@ -37,6 +39,16 @@ def test_relu_reference_configuration():
     (comparison,) = compare(claim, minimise(claim.problem, [instance]))
     assert comparison.failures == ()
     assert comparison.value == pytest.approx(0.069270307659830, abs=1e-13)
+
+
+def test_a_run_ends_at_the_floor_of_rounding():
+    """Where the value can fall no further the gradient still does, and the run ends where it is least."""
+    claim = find("hvae-learnable-top-variance")
+    values = {"theta": (1.3, 1.3, 0.8, 0.8), "latent_dim": (4, 8), "beta1": 0.4, "beta2": 0.02, "sigma1": 0.4}
+    solution = minimise(claim.problem, [claim.problem.instance(**values, eta_dec=0.7, eta_enc=0.2)], starts=3)
+    (comparison,) = compare(claim, solution)
+    assert comparison.failures == ()
+    assert solution.residuals.max() <= FLOOR
 
 
 def test_same_seed_same_result_and_other_seed_other_starts():
