@@ -22,7 +22,8 @@ from theory.claim import registry
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 if CHROMIUM is None or DRIVER is None:
-    # The book can be read on machines that have no browser to drive; .ci/run installs one, so there nothing is left out.
+    # A machine without a browser can still build and read the book, so its users are told in one line; .ci/run installs one
+    # and leaves nothing out.
     pytest.skip(
         "browser tests were left out; they need Chromium: apt-get install chromium chromium-driver",
         allow_module_level=True,

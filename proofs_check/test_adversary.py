@@ -31,6 +31,7 @@ def attacks(claim: Claim, ledger: Ledger, regimes: Sequence[Regime], number: int
 
 
 def test_withstands_the_adversary(claim: Claim, ledger: Ledger) -> None:
+    """A violation is raised as CheckFailed, with a smaller one and the command that finds it."""
     regimes, number, steps = BUDGET[ledger.profile]
     broken = attacks(claim, ledger, REGIMES[-regimes:], number, steps)[-1].violation
     if broken is not None:

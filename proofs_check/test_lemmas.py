@@ -216,6 +216,8 @@ def test_every_lemma_that_a_proof_rests_on_is_tested(claim_id: str) -> None:
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_lemma(name: str, ledger: Ledger) -> None:
+    """Each entry of CHECKS asserts its lemma on what it draws."""
+
     @hypothesis.seed(ledger.seed)
     @hypothesis.settings(max_examples=EXAMPLES)
     @hypothesis.given(st.integers(0, 2**32))
