@@ -137,7 +137,11 @@ def own_functions(claim: Claim) -> list[tuple[str, str]]:
     """
     prediction = claim.prediction
     values = [] if prediction.value is None else [prediction.value.expression]
-    results = [*values, *prediction.named.values(), *(f.expression for f in prediction.invariants.values())]
+    results = [
+        *values,
+        *(r.expression for r in prediction.named.values()),
+        *(f.expression for f in prediction.invariants.values()),
+    ]
     kinds = {
         type(f) for e in results for f in sp.sympify(e).atoms(sp.Function) if type(f).__module__.startswith("theory.")
     }

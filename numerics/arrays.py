@@ -20,6 +20,7 @@ from theory.symbols import n_k
 DTYPE = torch.float64
 ROUNDED_AWAY = 1e-14
 """Singular values below this share of the largest are rounding."""
+COMPARISONS = {sp.Gt: torch.gt, sp.Ge: torch.ge, sp.Lt: torch.lt, sp.Le: torch.le, sp.Eq: torch.eq, sp.Ne: torch.ne}
 SHRINKAGE_HALVINGS = 60
 """Halvings of a bracket of length 1: down to neighbouring numbers."""
 
@@ -162,6 +163,20 @@ class TorchArrays:
         values = torch.linalg.svdvals(a)[..., :count]
         values = torch.where(values > ROUNDED_AWAY * values[..., :1], values, 0.0)
         return torch.nn.functional.pad(values, (0, count - values.shape[-1]))
+
+    def smallest_first(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
+        """Singular values in ascending order, as many as ``count``; where there are fewer, infinity in the places that are left."""
+        values = torch.linalg.svdvals(a).flip(-1)[..., :count]
+        return torch.nn.functional.pad(values, (0, count - values.shape[-1]), value=torch.inf)
+
+    def divergences(self, mean: Tensor, noise: Tensor) -> Float64[Tensor, "*b n"]:
+        """Eigenvalues of A + B − I − log B in descending order, for A = mean meanᵀ and B = noise noiseᵀ.
+
+        Twice the divergence of N(m, B) from N(0, I) in each direction, with A the second moment of m: zero iff A is zero and B one there.
+        """
+        axes, sizes, _ = torch.linalg.svd(noise)
+        own = (axes * (sizes.square() - 1 - 2 * sizes.log())[..., None, :]) @ axes.mT
+        return torch.linalg.eigvalsh(mean @ mean.mT + own).flip(-1)
 
     def inner(self, a: Tensor, b: Tensor) -> Tensor:
         return (a * b).sum((-2, -1))
@@ -344,8 +359,7 @@ class Evaluator:
             case sp.Not():
                 return 1 - walk(e.args[0])
             case sp.core.relational.Relational():
-                compare = {sp.Gt: torch.gt, sp.Ge: torch.ge, sp.Lt: torch.lt, sp.Le: torch.le}[type(e)]
-                return compare(walk(e.lhs), walk(e.rhs)).to(DTYPE)
+                return COMPARISONS[type(e)](walk(e.lhs), walk(e.rhs)).to(DTYPE)
             case sp.logic.boolalg.BooleanTrue():
                 return self._tensor(1.0, axes)
             case sp.logic.boolalg.BooleanFalse():

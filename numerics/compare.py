@@ -12,6 +12,7 @@ from torch import Tensor
 
 from numerics.arrays import DTYPE, Evaluator, setting, stack_bindings
 from numerics.invariants import measure
+from numerics.named_results import Judge, Readings, Run, read
 from numerics.optimise import Ending, Solution
 from numerics.tolerances import (
     BELOW,
@@ -35,12 +36,18 @@ from theory.symbols import R
 
 @dataclass(frozen=True)
 class Comparison:
-    """One instance: trained and predicted value, relative gap, relative deviation of each invariant, and the failures."""
+    """One instance: trained and predicted value, relative gap, the failures, and relative deviations.
+
+    ``deviations`` are those of the invariants, ``named`` those of the results that the statement names. ``divergences``: level →
+    twice the divergence of each latent direction at the best point, in nats, descending.
+    """
 
     instance: Instance
     value: float
     predicted: float
     deviations: dict[str, float]
+    named: dict[str, float]
+    divergences: dict[str, list[float]]
     ending: Ending
     near_threshold: bool
     failures: tuple[str, ...]
@@ -61,13 +68,15 @@ class Measured:
     """The invariants of every start, measured once: ``starts[s]`` for the s-th start, ``best`` for the best of each instance.
 
     ``reached[s]`` tells which instances' lowest value the s-th start reached, [I]. Where a direction may jump to zero, zero
-    counts as one more start. ``evaluator`` is that of the instances; it keeps what predictions judged on the same starts share.
+    counts as one more start. ``readings`` are what the best point of each instance, then each start, says of the named results.
+    ``evaluator`` is that of the instances; it keeps what predictions judged on the same starts share.
     """
 
     evaluator: Evaluator
     best: dict[str, Tensor]
     starts: tuple[dict[str, Tensor], ...]
     reached: tuple[Tensor, ...]
+    readings: tuple[Readings, ...]
     limited: dict[int, Evaluator] = field(default_factory=dict)
 
     def at_rank(self, rank: int, directions: Tensor) -> Evaluator:
@@ -98,12 +107,12 @@ def measure_starts(claim: Claim, solution: Solution) -> Measured:
         )
         at_zero = claim.problem.loss(xp, points[-1], data, evaluator.fixed)
         reached.append((at_zero - lowest[:, 0]).abs() <= SAME_MINIMUM * lowest[:, 0].abs())
-    return Measured(
-        evaluator,
-        measure(claim, instances, best),
-        tuple(measure(claim, instances, point) for point in points),
-        tuple(reached),
-    )
+    of_best, *of_starts = (measure(claim, instances, point) for point in (best, *points))
+    readings = [
+        read(claim, evaluator, point, found)
+        for point, found in zip((best, *points), (of_best, *of_starts), strict=True)
+    ]
+    return Measured(evaluator, of_best, tuple(of_starts), tuple(reached), tuple(readings))
 
 
 def compare(claim: Claim, solution: Solution, measured: Measured | None = None) -> list[Comparison]:
@@ -147,6 +156,17 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
             distance = torch.where(kept, torch.maximum(distance, further), distance)
         deviations[invariant.name] = _worst(distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit))
         distances[invariant.name] = _worst(distance / torch.maximum(size, unit))
+    judge = Judge(claim, evaluator, [c.near for c in crossings], [c.jump for c in crossings])
+    runs = [
+        Run(readings, reached, tuple(crossing.trained_alive(invariants) for crossing in crossings))
+        for readings, reached, invariants in zip(
+            measured.readings,
+            (torch.ones_like(near), *measured.reached),
+            (measured.best, *measured.starts),
+            strict=True,
+        )
+    ]
+    named, named_failures = judge.deviations(runs), judge.failures(runs)
     results = []
     for number, (instance, ending, is_near) in enumerate(
         zip(solution.instances, solution.best_ending(), near.tolist(), strict=True)
@@ -166,8 +186,25 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
             for name, d in judged.items()
             if not d[number] <= allowed
         ]
-        found = {name: d[number] for name, d in deviations.items()}
-        results.append(Comparison(instance, values[number], predicted[number], found, ending, is_near, tuple(failures)))
+        failures += [
+            f"{name}, which the statement names, deviates from what is measured by {d[number]:.1e}"
+            for name, d in named.items()
+            if not d[number] <= INVARIANT
+        ]
+        failures += named_failures[number]
+        results.append(
+            Comparison(
+                instance,
+                values[number],
+                predicted[number],
+                {name: d[number] for name, d in deviations.items()},
+                {name: d[number] for name, d in named.items()},
+                {level: d[number].tolist() for level, d in measured.readings[0].divergences.items()},
+                ending,
+                is_near,
+                tuple(failures),
+            )
+        )
     return results
 
 
@@ -225,10 +262,14 @@ class _Crossing:
     def _zero(self, sizes: Tensor) -> Tensor:
         return INVARIANT * torch.maximum(sizes.max(1, keepdim=True).values, INVARIANT * self.unit)
 
+    def trained_alive(self, run: dict[str, Tensor]) -> Tensor:
+        """The directions that are alive in a run."""
+        sizes = self._sizes(run[self.telling])
+        return sizes > self._zero(sizes)
+
     def alive_in(self, run: dict[str, Tensor]) -> Tensor:
         """The directions predicted to be alive; near a jump, those that are alive in the run."""
-        sizes = self._sizes(run[self.telling])
-        return torch.where(self.near & self.jump, sizes > self._zero(sizes), ~self.collapsed)
+        return torch.where(self.near & self.jump, self.trained_alive(run), ~self.collapsed)
 
     def failures(self, measured: dict[str, Tensor]) -> list[list[str]]:
         """What is wrong with the predicted collapse of each instance.

@@ -53,3 +53,8 @@ ROUNDED = 1e-14
 CONTRADICTION = 1e-2
 """A formula that is off by more than this, relative, at a trained and certified optimum is refuted there: a thousand times what
 INVARIANT allows to training."""
+
+NO_DIVERGENCE = 1e-6
+"""Twice the divergence of a latent direction from its prior, in nats, that counts as none. It is of second order in the distance of a
+trained point from the prior, which INVARIANT bounds; a direction outside THRESHOLD_BAND has at least a thousand times as much, and so
+has a given variance one per cent off the prior's."""

@@ -7,7 +7,7 @@ it has an instance exactly on it, one close to it, one on either side, and furth
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -24,6 +24,7 @@ from theory.problem import (
     Flag,
     GreaterThan,
     Instance,
+    Parameter,
     PositivePerDimension,
     PositiveReal,
     PositiveReals,
@@ -42,11 +43,15 @@ DECADES_OF_DECAY = (-5.0, 0.0)
 DECADES_OF_OTHERS = (-1.0, 1.0)
 DECADES_OF_ODDS = (-3.0, 2.0)
 """Where between two limits a number is drawn: decades of its distance from the lower one over that from the upper one."""
-DECADES_ABOVE = (-1.0, 2.0)
+DECADES_ABOVE = (-2.0, 2.0)
 """Decades of the share by which a number exceeds the one it must exceed; below a threshold fewer of them, but one: there the loss is
 small beside its terms, and what these lose by rounding grows with the number."""
 APART_WITHOUT_THRESHOLD = 0.3
 """Factor between the positive numbers of instances of one batch where no threshold is claimed."""
+MEETING = (1, 5, 3, 2)
+"""Positions in a batch, one batch for each threshold, of instances in which parameters that may meet do: first equal, then close."""
+CLOSE = (0.01, 0.1)
+"""Relative distance of two parameters that are close."""
 DECADES_APART = (-1.5, 1.5)
 """Decades by which the feature decay may differ from the weight decays of a deep network."""
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
@@ -91,7 +96,8 @@ def drawn(strategy: st.SearchStrategy[Any], number: int, seed: int) -> list[Any]
 class Regime:
     """A part of a claim's domain that every run visits.
 
-    ``narrow`` widths lie below the number of classes or directions, as far as the claim allows. ``cut``: the width cuts
+    ``narrow`` widths lie below the number of classes or directions, as far as the claim allows; with one direction, or the two
+    classes that there are at least, they are all one. ``cut``: the width cuts
     through a group of equal ones. ``flag`` is the value of the first truth value; further ones are drawn. ``directions``,
     ``samples`` and ``depth`` are those of the simplest draw, which every run starts with, different numbers in every regime: where two
     sizes are equal, or one is the same everywhere, a confusion of the two or a wrong power does not show.
@@ -107,6 +113,7 @@ class Regime:
 
 
 REGIMES = (
+    Regime("least", narrow=True, cut=False, flag=False, directions=1, samples=4, depth=4),
     Regime("narrow", narrow=True, cut=False, flag=True, directions=3, samples=5, depth=1),
     Regime("cut", narrow=True, cut=True, flag=False, directions=4, samples=2, depth=3),
     Regime("wide", narrow=False, cut=False, flag=True, directions=5, samples=3, depth=2),
@@ -123,8 +130,13 @@ def one_of_these(simplest: int, options: Iterable[int]) -> st.SearchStrategy[int
 
 
 @st.composite
-def group_sizes(draw: st.DrawFn, regime: Regime) -> list[int]:
-    """Split from 2 to LARGEST_K directions, or as many as the regime says, into groups of equal ones; a cut one has several members."""
+def group_sizes(draw: st.DrawFn, regime: Regime, least: int) -> list[int]:
+    """Split from 2 to LARGEST_K directions, or as many as the regime says, into groups of equal ones; a cut one has several members.
+
+    ``least`` is how many there are at least; the regime of one direction draws no more.
+    """
+    if regime.directions == 1:
+        return [1] * least
     total = draw(one_of_these(regime.directions, {*range(2, LARGEST_K + 1), regime.directions}))
     sizes = [draw(st.integers(2, total))] if regime.cut else []
     while sum(sizes) < total:
@@ -178,6 +190,8 @@ def width(domain: Width, regime: Regime, sizes: list[int]) -> st.SearchStrategy[
         position = next(i for i, size in enumerate(sizes) if size > 1)
         before = sum(sizes[:position])
         first, last = before + 1, before + sizes[position] - 1
+    elif regime.directions == 1:
+        first = last = 1
     elif regime.narrow:
         first, last = max(1, directions - 3), directions - 1
     else:
@@ -187,7 +201,9 @@ def width(domain: Width, regime: Regime, sizes: list[int]) -> st.SearchStrategy[
 
 @st.composite
 def widths(draw: st.DrawFn, regime: Regime, sizes: list[int], depth: int) -> tuple[int, ...]:
-    """Unequal widths of the layers, the smallest of them as the regime says."""
+    """Unequal widths of the layers, the smallest of them as the regime says; in the regime of one direction all are one."""
+    if regime.directions == 1:
+        return (1,) * depth
     narrowest = draw(width(Width(), regime, sizes))
     others = draw(st.lists(st.integers(0, 3), min_size=depth - 1, max_size=depth - 1))
     return tuple(draw(st.permutations([narrowest, *(narrowest + more for more in others)])))
@@ -205,6 +221,8 @@ def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int,
     """
     directions = sum(sizes)
     narrow = width(Width(), regime, sizes)
+    if regime.directions == 1:
+        return st.just((1, 1))
     if not (regime.cut or regime.narrow):
         return st.tuples(st.just(directions), upper_width(2 * directions))
     smaller = narrow.flatmap(lambda d_1: st.tuples(st.just(d_1), st.integers(1, d_1 + 2)))
@@ -229,10 +247,36 @@ def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
 
 
+def is_counted(claim: Claim) -> bool:
+    """Tell whether the sorted parameter counts the samples of classes, of which there are two at least."""
+    return isinstance(claim.problem.parameter(claim.problem.sorted_parameter).domain, ClassCounts)
+
+
+def meetings(claim: Claim) -> Iterator[tuple[Parameter, bool]]:
+    """Yield each parameter that may meet another, first with both equal, then close; those that no threshold tunes come first."""
+    tuned = {threshold.tuned for threshold in claim.prediction.thresholds}
+    meeting = sorted((p for p in claim.problem.parameters if p.meets is not None), key=lambda p: p.name in tuned)
+    for equal in (True, False):
+        yield from ((parameter, equal) for parameter in meeting)
+
+
+def meeting_places(claim: Claim, thresholds: int) -> dict[tuple[int, int], tuple[Parameter, bool]]:
+    """Return which instance, by the number of its threshold and its position, has which parameters meet."""
+    places = ((threshold, position) for position in MEETING for threshold in range(thresholds))
+    return dict(zip(places, meetings(claim), strict=False))
+
+
+@st.composite
+def met(draw: st.DrawFn, other: Any, equal: bool) -> float:
+    """A value equal or close to another one, of a list to its largest entry."""
+    value = max(other) if isinstance(other, tuple) else other
+    return value if equal else value * (1 + draw(st.sampled_from((1, -1))) * draw(st.floats(*CLOSE)))
+
+
 @st.composite
 def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
     """Draw a batch of instances of a claim in one regime, ``size`` of them for each threshold."""
-    sizes = draw(group_sizes(regime))
+    sizes = draw(group_sizes(regime, 2 if is_counted(claim) else 1))
     directions = sum(sizes)
     shared: dict[str, Any] = {}
     free: dict[str, st.SearchStrategy[float]] = {}
@@ -274,13 +318,18 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 raise NotImplementedError(f"no strategy for {type(other).__name__}")
     batch = []
     thresholds = claim.prediction.thresholds
-    for threshold in thresholds or (claim.prediction.yardstick,):
+    places = meeting_places(claim, len(thresholds))
+    for of_threshold, threshold in enumerate(thresholds or (claim.prediction.yardstick,)):
         for position, ratio in enumerate(draw(ratios(size, max(1, len(thresholds))))):
             values = {**shared, **{name: draw(strategy) for name, strategy in free.items()}}
             for name, other in above.items():
                 low, high = DECADES_ABOVE
                 decades = (low, max(low + 1, high + math.log10(min(1.0, ratio))))
                 values[name] = values[other] * (1 + draw(over_decades(name, *decades)))
+            meeting, equal = places.get((of_threshold, position), (None, False))
+            pinned = None if meeting is None else meeting.name
+            if meeting is not None:
+                values[pinned] = draw(met(values[meeting.meets], equal))
             if threshold is None:
                 # The simplest draw is the same for all of them, and there is no ratio to tell them apart.
                 for name in (p.name for p in claim.problem.parameters if isinstance(p.domain, PositiveReal)):
@@ -290,9 +339,12 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
             direction = draw(st.integers(1, directions_within(claim, threshold, values)))
             # Where there are more thresholds the direction lies on either side of the others, and not too far off.
             for other in thresholds:
-                if other is not threshold:
+                if other is not threshold and other.tuned != pinned:
                     nearest = min(direction, directions_within(claim, other, values))
                     values[other.tuned] = tuned_to(claim, other, values, nearest, draw(powers_of_ten(*OTHER)))
+            if threshold.tuned == pinned:
+                batch.append(claim.problem.instance(**values))
+                continue
             values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)
             if threshold.tuned.endswith("decay") and isinstance(shared.get("weight_decay"), tuple):
                 # Decays of many layers within a few decades of one another, whatever the ratio asks of their product.

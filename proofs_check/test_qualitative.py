@@ -102,7 +102,7 @@ def test_a_stronger_correlation_leaves_a_smaller_residual(about: str) -> None:
     assert equal(residual, tau * (1 - rho**2))
     assert provably_positive(-sp.diff(residual, rho))
     left = positive("theta")
-    decoder = alive_branch(find(about).prediction.named["decoder"]).subs(theta[k], left)
+    decoder = alive_branch(find(about).prediction.named["decoder"].expression).subs(theta[k], left)
     assert provably_positive(sp.diff(decoder, left))
 
 
@@ -170,15 +170,15 @@ def test_less_noise_is_derived_to_collapse_less(about: str, noise: sp.Symbol) ->
     """The threshold rises with the noise, and the encoder of a direction that is alive shrinks."""
     named, threshold = find(about).prediction.named, find(about).prediction.threshold
     at = {theta[k]: positive("theta"), sigma[k]: positive("sigma")}
-    assert provably_positive(sp.diff(named["critical"].subs(at), noise))
+    assert provably_positive(sp.diff(named["critical"].expression.subs(at), noise))
     assert provably_positive(-sp.diff(threshold.ratio.subs(at), noise))
-    assert provably_positive(-sp.diff(alive_branch(named["encoder"]).subs(at), noise))
+    assert provably_positive(-sp.diff(alive_branch(named["encoder"].expression).subs(at), noise))
 
 
 @pytest.mark.parametrize("noise", [beta, eta_dec], ids=str)
 @of_claim("vae-learnable-variance", "cvae")
 def test_less_noise_is_derived_to_enlarge_the_decoder(about: str, noise: sp.Symbol) -> None:
-    decoder = alive_branch(find(about).prediction.named["decoder"]).subs(theta[k], positive("theta"))
+    decoder = alive_branch(find(about).prediction.named["decoder"].expression).subs(theta[k], positive("theta"))
     assert provably_positive(-sp.diff(decoder, noise))
 
 
@@ -186,8 +186,8 @@ def test_less_noise_is_derived_to_enlarge_the_decoder(about: str, noise: sp.Symb
 def test_with_given_variance_the_decoder_is_largest_half_way_to_the_threshold(about: str) -> None:
     """There less noise need not enlarge the decoder: ω² rises up to half the critical √β η_dec and falls beyond it."""
     at = {theta[k]: positive("theta"), sigma[k]: positive("sigma")}
-    decoder = alive_branch(find(about).prediction.named["decoder"]).subs(at)
-    critical = find(about).prediction.named["critical"].subs(at)
+    decoder = alive_branch(find(about).prediction.named["decoder"].expression).subs(at)
+    critical = find(about).prediction.named["critical"].expression.subs(at)
     (turning,) = sp.solve(sp.diff(decoder, eta_dec), eta_dec)
     (collapse,) = sp.solve(critical - at[theta[k]], eta_dec)
     assert equal(turning, collapse / 2)

@@ -70,7 +70,7 @@ def test_the_code_errs_on_both_sides_of_the_threshold(code: ReferenceCode) -> No
 @pytest.mark.parametrize("code", [CVAE_THRESHOLD], ids=[CVAE_THRESHOLD.claim_id])
 def test_the_two_thresholds_are_one_only_where_the_scale_is_one(code: ReferenceCode) -> None:
     of_code = code.formula.expression.rhs
-    of_claim = code.claim.prediction.named["critical"]
+    of_claim = code.claim.prediction.named["critical"].expression
     assert sp.solve(of_code - of_claim, beta) == [eta_dec**-2]
 
 
@@ -93,7 +93,7 @@ def test_the_margin_depends_on_both_decays_alike(code: ReferenceCode) -> None:
 
 @pytest.mark.parametrize("code", [CROSS_ENTROPY_MARGIN], ids=[CROSS_ENTROPY_MARGIN.claim_id])
 def test_the_margins_agree_at_one_ratio_of_the_decays(code: ReferenceCode) -> None:
-    margin = code.claim.prediction.named["margin"]
+    margin = code.claim.prediction.named["margin"].expression
     (inside,) = margin.atoms(sp.Max)
     (beyond,) = [sp.log(a) for a in inside.args if not a.is_number]
     difference = sp.exp(code.formula.expression) - sp.exp(beyond)

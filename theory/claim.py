@@ -108,7 +108,7 @@ class Claim:
 
         Raises ParameterError for a name that the derivation did not give.
         """
-        named = {name: sp.latex(e) for name, e in self.prediction.named.items()}
+        named = {name: sp.latex(result.expression) for name, result in self.prediction.named.items()}
         try:
             return self.statement.format(**named)
         except KeyError as error:

@@ -335,12 +335,17 @@ REQUIRED = object()
 
 @dataclass(frozen=True)
 class Parameter:
-    """A named parameter with its domain, what it means, and its default (a value or a function of the others)."""
+    """A named parameter with its domain, what it means, and its default (a value or a function of the others).
+
+    ``meets`` names a parameter to which this one may be equal, or close, where the claim says something of its own there: a
+    posterior that equals its prior, two weights that agree. Instances are drawn with both equal, and a few per cent apart.
+    """
 
     name: str
     domain: Domain
     means: str
     default: Any = REQUIRED
+    meets: str | None = None
 
 
 @dataclass(frozen=True)

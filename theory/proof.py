@@ -13,9 +13,10 @@ import sympy as sp
 
 from theory import symbols as sym
 from theory.algebra import Layered, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
-from theory.errors import CheckFailed
+from theory.errors import CheckFailed, ParameterError
 from theory.expressions import Formula, equal, provably_nonnegative, provably_positive
 from theory.problem import Problem
+from theory.results import Level, Result
 
 
 class StepFailed(CheckFailed):
@@ -287,6 +288,7 @@ class Proof:
 class Threshold:
     """Direction k is alive iff ``ratio`` > 1 and ``within_rank`` holds; moving the parameter named ``tuned`` crosses it.
 
+    ``of`` says what it is a threshold of: the classes, or the latent variable whose directions live or not.
     ``telling`` names the invariant whose k-th diagonal entry (k-th value of a spectrum) is zero iff direction k has
     collapsed; without it, the one of the problem that shows the collapse. Where ``jump``, a condition on the parameters, holds the minimiser does not
     shrink to zero on the way to the threshold: there both it and zero are global.
@@ -297,6 +299,7 @@ class Threshold:
     count: sp.Expr
     tuned: str
     within_rank: sp.Basic = sp.true
+    of: str = "classes"
     telling: str | None = None
     jump: sp.Basic = sp.false
 
@@ -346,11 +349,11 @@ class StructuredPoint:
         return expression
 
     def predict(
-        self, value: sp.Expr, *thresholds: Threshold, named: dict[str, sp.Expr], keeps_prior: sp.Basic = sp.true
+        self, value: sp.Expr, *thresholds: Threshold, named: dict[str, Result], levels: tuple[Level, ...] = ()
     ) -> Prediction:
         """Return the prediction: the given value, and the problem's own invariants measured at this point.
 
-        The first threshold says which classes or directions collapse. Unknowns may be written in ``ALIVE[k]``.
+        The first threshold, or level where there is one, says what has collapsed. Unknowns may be written in ``ALIVE[k]``.
         """
         invariants = {}
         for invariant in self.problem.invariants:
@@ -368,7 +371,7 @@ class StructuredPoint:
                 name: f.replace_expression(substitute_indexed(f.expression, ALIVE, alive))
                 for name, f in branches.items()
             }
-        return Prediction(Formula(value), invariants, thresholds, named, branches, keeps_prior)
+        return Prediction(Formula(value), invariants, thresholds, named, branches, levels)
 
 
 def _as_formula(measured: Any, size: sp.Expr) -> Formula:
@@ -388,33 +391,50 @@ class Prediction:
     """What a derivation arrives at, all as SymPy expressions.
 
     ``value``: the minimum of the loss. ``invariants``: name → formula, under the names of the problem's invariants.
-    ``thresholds``: which classes or directions collapse; the first one is the claim's own. ``named``: further results the
-    statement refers to. ``branches``: the invariants at a jump, where ``ALIVE[k]`` says on which of the two global
-    minimisers direction k is.
+    ``thresholds``: which classes or directions live; the first one is the claim's own. ``named``: further results the
+    statement refers to, each with what it is held against. ``branches``: the invariants at a jump, where ``ALIVE[k]`` says on
+    which of the two global minimisers direction k is. ``levels``: the latent variables of a VAE, with what has collapsed in each.
     ``value`` is None, and ``invariants`` are only some, where there is no closed form; ``yardstick`` then says how far a
-    class is from collapse, for drawing alone. ``keeps_prior``: the further condition under which a zero direction k has
-    collapsed, its posterior equal to the prior.
+    class is from collapse, for drawing alone.
+    Raises ParameterError for a named result without anything to hold it against.
     """
 
     value: Formula | None
     invariants: dict[str, Formula]
     thresholds: tuple[Threshold, ...]
-    named: dict[str, sp.Expr] = field(default_factory=dict)
+    named: dict[str, Result] = field(default_factory=dict)
     branches: dict[str, Formula] = field(default_factory=dict)
-
-    keeps_prior: sp.Basic = sp.true
+    levels: tuple[Level, ...] = ()
     yardstick: Threshold | None = None
+
+    def __post_init__(self) -> None:
+        for name, result in self.named.items():
+            if not isinstance(result, Result):
+                kinds = ", ".join(kind.__name__ for kind in Result.__subclasses__())
+                raise ParameterError(
+                    f"named: {name} is a formula and nothing to hold it against; wrap it in one of {kinds} (theory.results)"
+                )
 
     @property
     def threshold(self) -> Threshold:
         return self.thresholds[0]
 
     @property
+    def zeros(self) -> dict[str, Formula]:
+        """Which classes or directions are zero, by what each threshold is one of."""
+        return {threshold.of: threshold.collapsed for threshold in self.thresholds}
+
+    @property
     def collapsed(self) -> Formula:
-        if not self.thresholds:
-            return Formula(sp.false, ())
-        zero = self.threshold.collapsed
-        return zero.replace_expression(sp.And(zero.expression, self.keeps_prior))
+        """What has collapsed in the first level, or at the first threshold."""
+        return next(iter(self.collapses.values()), Formula(sp.false))
+
+    @property
+    def collapses(self) -> dict[str, Formula]:
+        """What has collapsed: the directions of each level, or what is zero where the claim is on no latent variable."""
+        if not self.levels:
+            return self.zeros
+        return {level.name: Formula(level.collapsed, ((level.index, level.count),)) for level in self.levels}
 
 
 class StepRecorder:

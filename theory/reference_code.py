@@ -100,7 +100,7 @@ CROSS_ENTROPY_MARGIN = ReferenceCode(
         ),
         ((k, K),),
     ),
-    derived=lambda prediction: Formula(prediction.named["margin"], ((k, K),)),
+    derived=lambda prediction: Formula(prediction.named["margin"].expression, ((k, K),)),
     invariant="mean_logits",
     read=lambda xp, z, p: (p[K] * xp.diagonal_of(z) - xp.column_sums(z)) / (p[K] - 1),
     settings=tuple(
@@ -124,7 +124,7 @@ DEEP_MSE_BRANCH = ReferenceCode(
         sp.sqrt(n_k[k]) * Shrinkage(M, N * decay_product ** (1 / (M + 1)) * n_k[k] ** (-M / (M + 1))), ((k, K),)
     ),
     derived=lambda prediction: Formula(
-        sp.Piecewise((prediction.named["singular_value"], prediction.threshold.alive), (0, True)), ((k, K),)
+        sp.Piecewise((prediction.named["singular_value"].expression, prediction.threshold.alive), (0, True)), ((k, K),)
     ),
     invariant="mean_product",
     read=lambda xp, z, p: p[n_k] ** 0.5 * xp.diagonal_of(z),

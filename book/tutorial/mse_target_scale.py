@@ -15,6 +15,7 @@ from theory.neural_collapse.features import mean_features
 from theory.neural_collapse.lemmas import MIRSKY, NUCLEAR_NORM
 from theory.problem import ClassCounts, Invariant, Parameter, PositiveReal, Problem, Variable, Width
 from theory.proof import Bound, Identity, Piece, Proof, Separable, Statistic, StepRecorder, StructuredPoint, Threshold
+from theory.results import Decides, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, d, feature_decay, k, n_k, positive, weight_decay
 
@@ -35,6 +36,10 @@ def bind(values):
 
 def mean_gram(xp, v, data, p):
     return xp.transpose(mean_features(xp, v, data)) @ mean_features(xp, v, data)
+
+
+def singular_values(reading):
+    return reading.xp.singular_values(reading.v.W @ reading.v.H, reading.p[K])
 
 
 PROBLEM = Problem(
@@ -78,7 +83,11 @@ def derive(problem):
     summed = sum_over(direction.subs({q: q_k[k], count: n_k[k]}), k, K)
     record(Identity("reduction", "Along the axes of the classes the loss is a sum over classes.", point.loss(), summed))
     threshold = Threshold(ratio.subs(count, n_k[k]), k, K, tuned="feature_decay", within_rank=k <= d)
-    named = {"singular_value": size.subs(count, n_k[k]), "critical_count": sp.simplify(count / ratio)}
+    # What the statement may name, each with what it is held against at trained points.
+    named = {
+        "singular_value": Measured(size.subs(count, n_k[k]), singular_values, ((k, K),), where=k <= d, unit=scale),
+        "critical_count": Decides(sp.simplify(count / ratio), lambda critical: n_k[k] / critical),
+    }
     prediction = point.predict(summed, threshold, named=named)
 
     # The chain: each bound lies below the one before it, at every point, and says what that rests on.

@@ -39,6 +39,7 @@ from theory.proof import (
     Threshold,
 )
 from theory.refutation import Family, Refutation
+from theory.results import Shown
 from theory.symbols import K, M, N, decay_product, feature_decay, k, layer_decay, positive
 
 t = positive("t")
@@ -138,9 +139,8 @@ def derive(problem: Problem) -> Derivation:
     # No threshold is claimed; by this ratio instances are drawn from far below to far above total collapse: what zero costs,
     # over the decay terms of a simplex of margin 3.
     yardstick = Threshold((_LARGEST_MARGIN / 3) ** p, k, K, tuned="feature_decay")
-    return Derivation(
-        proof, Prediction(None, {}, (), named={"published": PUBLISHED, "pairs": PAIRS}, yardstick=yardstick)
-    )
+    named = {"published": Shown(PUBLISHED, "the published structure"), "pairs": Shown(PAIRS, "pairs")}
+    return Derivation(proof, Prediction(None, {}, (), named=named, yardstick=yardstick))
 
 
 def _record_smaller_cross_entropy(record: StepRecorder) -> None:

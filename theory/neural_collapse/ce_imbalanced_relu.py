@@ -14,7 +14,7 @@ import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
-from theory.neural_collapse.features import CEI, CROSS_ENTROPY, features_problem, mean_features, mean_logits
+from theory.neural_collapse.features import CEI, CROSS_ENTROPY, features_problem, margins, mean_features, mean_logits
 from theory.neural_collapse.lemmas import GIBBS
 from theory.neural_collapse.softmax import entropy, record_tangent_steps, wrong_probability
 from theory.problem import ClassCounts, Problem, Width
@@ -30,6 +30,7 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
+from theory.results import Decides, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, feature_decay, j, k, n_k, positive, weight_decay
 
@@ -73,9 +74,14 @@ def derive(problem: Problem) -> Derivation:
         sum_over(per_class, k, K),
         Threshold(ratio.subs(count, n_k[k]), k, K, tuned="feature_decay"),
         named={
-            "margin": at_best,
-            "mean_norm": u_best.subs(here).subs(t_k[k], at_best),
-            "critical_count": sp.simplify(count / ratio),
+            "margin": Measured(at_best, margins, ((k, K),)),
+            "mean_norm": Measured(
+                u_best.subs(here).subs(t_k[k], at_best),
+                lambda reading: reading.diagonal("mean_gram"),
+                ((k, K),),
+                unit=sp.sqrt(weight_decay / feature_decay),
+            ),
+            "critical_count": Decides(sp.simplify(count / ratio), lambda critical: n_k[k] / critical),
         },
     )
 

@@ -52,6 +52,7 @@ from theory.proof import (
     SumOfSquares,
     Threshold,
 )
+from theory.results import Decides, Measured, Minimised, Reading, Result
 from theory.scalar import DeepMinimum, minimise_deep_direction
 from theory.secular import centred_spectrum
 from theory.symbols import (
@@ -438,17 +439,49 @@ class DeepDirections:
         )
         return self.chain(K - 1, value, first, (PROJECTION, *lemmas), statistics, sc)
 
-    def named(self) -> dict[str, sp.Expr]:
-        """Return the results that statements refer to."""
-        of_k = {self.count: self.counts[k]}
-        mu = decay_product ** (1 / (M + 1)) * sym.positive("q_k") ** (2 / (M + 1))
+    def named(self, directions: sp.Expr = K) -> dict[str, Result]:
+        """Return the results that statements refer to, for so many directions."""
+        of_k, axes, size = {self.count: self.counts[k]}, ((k, directions),), sp.sqrt(self.counts[k])
+        q_k = sp.IndexedBase("q", nonnegative=True)
+
+        def first(row: Any, reading: Reading) -> Any:
+            """The entries of the directions; without one for the ones there is one less than classes."""
+            return row[..., : int(directions.subs(K, reading.p[K]))]
+
+        def shares(reading: Reading) -> Any:
+            """λ_l σ² for the singular values σ of each layer."""
+            return first(reading.invariants["layer_spectra"], reading) * reading.p[layer_decay][..., None]
+
+        def singular_values(reading: Reading) -> Any:
+            return first(reading.xp.singular_values(product(reading.xp, reading.v), reading.p[K]), reading)
+
+        def relative(reading: Reading) -> Any:
+            return singular_values(reading) / first(reading.p[self.counts], reading) ** 0.5
+
         return {
-            "singular_value": sp.sqrt(self.counts[k]) * self.best.factor.subs(of_k),
-            "critical_count": self.best.critical,
-            "jump": self.best.jump,
-            "fold": self.best.fold,
-            "share": mu,
-            "objective": self.best.function.subs(of_k),
+            "singular_value": Measured(
+                size * self.best.factor.subs(of_k),
+                singular_values,
+                axes,
+                where=sp.And(k <= R, self.best.ratio.subs(of_k) > 1),
+                unit=size,
+            ),
+            "critical_count": Decides(self.best.critical.subs(of_k), lambda critical: self.counts[k] / critical),
+            "jump": Measured(
+                self.best.jump,
+                relative,
+                axes,
+                where=k <= R,
+                at_threshold=True,
+            ),
+            "share": Measured(
+                decay_product ** (1 / (M + 1)) * q_k[k] ** (2 / (M + 1)),
+                shares,
+                ((layer, M), *axes),
+                unit=(decay_product * self.counts[1]) ** (1 / (M + 1)),
+                given={q_k: singular_values},
+            ),
+            "objective": Minimised(self.best.function.subs(of_k), self.q, singular_values, axes, where=k <= R),
         }
 
 
@@ -523,7 +556,7 @@ def derive_simplex_frame(problem: Problem) -> Derivation:
         )
     )
     record_best_bias(deep.record)
-    at_kept = point.predict(sp.Integer(0), deep.threshold(R + 1), named=deep.named())
+    at_kept = point.predict(sp.Integer(0), deep.threshold(R + 1), named=deep.named(K - 1))
 
     def widened(formula: Formula, kind: str) -> Formula:
         """Put the kept classes in the first R + 1 of K places, with zeros in all others."""

@@ -29,6 +29,7 @@ from theory.problem import (
     Variable,
     Width,
 )
+from theory.results import Reading
 
 DLN = Source(
     "Dang, Tran, Osher, Tran-The, Ho, Nguyen",
@@ -71,6 +72,19 @@ def mean_logits(xp: Any, v: Any, data: Any, p: Any) -> Any:
 def centred_mean_logits(xp: Any, v: Any, data: Any, p: Any) -> Any:
     """Class means of the logits up to the shift that leaves the cross-entropy unchanged."""
     return xp.centre(mean_logits(xp, v, data, p))
+
+
+def margins(reading: Reading) -> Any:
+    """By how much the correct logit of each class exceeds the mean of the others."""
+    z = reading.invariants["mean_logits"]
+    correct, every = reading.xp.diagonal_of(z), reading.xp.column_sums(z)
+    classes = reading.p[sym.K]
+    return (classes * correct - every) / (classes - 1)
+
+
+def class_singular_values(reading: Reading) -> Any:
+    """The singular value of each class: √n_k times the diagonal of the mean logits."""
+    return reading.diagonal("mean_logits") * reading.p[sym.n_k] ** 0.5
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from theory.neural_collapse.features import DLN, MSE
 from theory.neural_collapse.lemmas import TURNING
 from theory.problem import ClassCounts, Problem
 from theory.proof import Identity, StepRecorder, StructuredPoint, Vanishes
+from theory.results import Measured
 from theory.secular import centred_spectrum
 from theory.symbols import K, M, N, R, decay_product, feature_decay, j, k, layer_decay, n_k, nu_k, positive
 
@@ -91,7 +92,8 @@ def derive(problem: Problem) -> Derivation:
     deep.record(Identity("reduction", says, point.loss(), summed))
     record_small_case(deep.record, problem, deep, bias)
     v.b = bias
-    found = point.predict(summed, deep.threshold(R, K - 1), named={**deep.named(), "bias": bias})
+    of_bias = Measured(bias, lambda reading: reading.invariants["bias"], ((k, K),), unit=1 / K)
+    found = point.predict(summed, deep.threshold(R, K - 1), named={**deep.named(K - 1), "bias": of_bias})
     of_classes = {"bias": Formula(bias, ((k, K),))}
     prediction = dataclasses.replace(
         found, invariants={**found.invariants, **of_classes}, branches={**found.branches, **of_classes}

@@ -12,10 +12,11 @@ import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
-from theory.neural_collapse.features import DLN, MSE, features_problem
+from theory.neural_collapse.features import DLN, MSE, class_singular_values, features_problem
 from theory.neural_collapse.lemmas import MIRSKY, NUCLEAR_NORM
 from theory.problem import ClassCounts, Problem, Width
 from theory.proof import Bound, Identity, Piece, Proof, Separable, Statistic, StepRecorder, StructuredPoint, Threshold
+from theory.results import Decides, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, d, feature_decay, k, n_k, positive, weight_decay
 
@@ -55,9 +56,17 @@ def derive(problem: Problem) -> Derivation:
         sum_over(per_class, k, K),
         threshold,
         named={
-            "singular_value": best.point.subs(count, n_k[k]),
-            "critical_count": sp.simplify(count / ratio),
-            "classifier_norm": u_best.subs(q, best.point.subs(count, n_k[k])),
+            "singular_value": Measured(
+                best.point.subs(count, n_k[k]), class_singular_values, ((k, K),), where=k <= d, unit=sp.sqrt(n_k[1])
+            ),
+            "critical_count": Decides(sp.simplify(count / ratio), lambda critical: n_k[k] / critical),
+            "classifier_norm": Measured(
+                u_best.subs(q, best.point.subs(count, n_k[k])),
+                lambda reading: reading.diagonal("classifier_gram"),
+                ((k, K),),
+                where=k <= d,
+                unit=sp.sqrt(feature_decay / weight_decay),
+            ),
         },
     )
 

@@ -12,7 +12,7 @@ import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols
 from theory.claim import Derivation
-from theory.neural_collapse.features import FeaturesProblem, logits
+from theory.neural_collapse.features import FeaturesProblem, logits, margins
 from theory.neural_collapse.lemmas import GIBBS, NORM_DUALITY, NUCLEAR_NORM
 from theory.neural_collapse.softmax import entropy, record_tangent_steps, wrong_probability
 from theory.proof import (
@@ -26,6 +26,7 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
+from theory.results import Decides, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, feature_decay, j, k, n, positive, smoothing, weight_decay
 
@@ -58,7 +59,16 @@ def derive_etf(problem: FeaturesProblem, record: StepRecorder) -> Derivation:
     prediction = StructuredPoint(problem, xp, v, {t: best.point}, balanced).predict(
         in_margin,
         Threshold(ratio, k, K, tuned="feature_decay"),
-        named={"margin": best.point, "classifier_norm": ((1 - 1 / K) * u_best).subs(t, best.point), "ratio": ratio},
+        named={
+            "margin": Measured(best.point, margins, ((k, K),)),
+            "classifier_norm": Measured(
+                ((1 - 1 / K) * u_best).subs(t, best.point),
+                lambda reading: reading.diagonal("classifier_gram"),
+                ((k, K),),
+                unit=sp.sqrt(feature_decay / weight_decay),
+            ),
+            "ratio": Decides(ratio, lambda ratio: ratio),
+        },
     )
 
     # The chain: the tangent of the cross-entropy at the predicted probabilities, which is feasible for the dual.

@@ -13,6 +13,7 @@ from theory.problem import Invariant, Parameter, PositiveReal, Problem, Variable
 from theory.proof import (
     Statistic,
 )
+from theory.results import Level
 from theory.symbols import D, eta_dec, eta_enc, j, k, positive, theta
 
 d_1 = sp.Symbol("d_1", integer=True, positive=True)
@@ -48,8 +49,12 @@ def given_noise(xp: Any, p: Any) -> Any:
     return xp.scale(xp.eye(d_1), p[sigma_1])
 
 
-GIVEN_NOISE = Parameter("sigma1", PositiveReal(), r"standard deviation $\sigma_1$ of $z_1$ given $x$", default=1.0)
-TOP_WEIGHT = Parameter("beta2", PositiveReal(), r"weight $\beta_2$ of the divergence of $z_2$", default=1.0)
+GIVEN_NOISE = Parameter(
+    "sigma1", PositiveReal(), r"standard deviation $\sigma_1$ of $z_1$ given $x$", default=1.0, meets="eta_dec"
+)
+TOP_WEIGHT = Parameter(
+    "beta2", PositiveReal(), r"weight $\beta_2$ of the divergence of $z_2$", default=1.0, meets="beta1"
+)
 
 
 def parameters(*further: Parameter, top_weight: Parameter = TOP_WEIGHT) -> tuple[Parameter, ...]:
@@ -110,6 +115,32 @@ def variables(
 
 def whitened(v: Any, data: Any) -> Any:
     return v.W_1 @ data.root
+
+
+def latent_levels(
+    zero_top: sp.Basic,
+    zero_code: sp.Basic,
+    noise: Callable[[Any, Any, Any], Any],
+    top_noise: Callable[[Any, Any, Any], Any],
+    top_keeps_prior: sp.Basic = sp.true,
+    code_keeps_prior: sp.Basic = sp.true,
+) -> tuple[Level, Level]:
+    """Return the levels z_2 and z_1; ``noise(xp, v, p)`` is a root of Σ_1 and ``top_noise`` one of Σ_2.
+
+    The prior of z_1 is N(U_2 z_2, η_dec² I). Its posterior equals that for all x and z_2 only where U_2 adds nothing to it, so that
+    the divergence is taken with x and z_2 drawn apart.
+    """
+
+    def code(xp: Any, v: Any, data: Any, p: Any) -> Any:
+        return v.W_2 @ xp.beside(whitened(v, data), noise(xp, v, p))
+
+    def apart(xp: Any, v: Any, data: Any, p: Any) -> Any:
+        return xp.beside(whitened(v, data), xp.scale(v.U_2, p[eta_enc]))
+
+    return (
+        shared.level("z_2", zero_top, d_2, code, lambda xp, v, data, p: top_noise(xp, v, p), eta_enc, top_keeps_prior),
+        shared.level("z_1", zero_code, d_1, apart, lambda xp, v, data, p: noise(xp, v, p), eta_dec, code_keeps_prior),
+    )
 
 
 def top_gram(xp: Any, v: Any) -> Any:

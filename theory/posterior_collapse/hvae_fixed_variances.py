@@ -37,16 +37,27 @@ from theory.symbols import eta_dec, eta_enc, positive
 sigma_2 = positive("sigma_2")
 
 
+def top_noise(xp: Any, v: Any, p: Any) -> Any:
+    """The root σ_2 I of Σ_2."""
+    return xp.scale(xp.eye(d_2), p[sigma_2])
+
+
 def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
     """The hierarchy's loss with Σ_2 = σ_2² I."""
-    return hierarchical_loss(xp, v, data, p, given_noise(xp, p), xp.scale(xp.eye(d_2), p[sigma_2]))
+    return hierarchical_loss(xp, v, data, p, given_noise(xp, p), top_noise(xp, v, p))
 
 
 PROBLEM = hierarchy(
     loss,
     parameters=parameters(
         GIVEN_NOISE,
-        Parameter("sigma2", PositiveReal(), r"standard deviation $\sigma_2$ of $z_2$ given $z_1$", default=1.0),
+        Parameter(
+            "sigma2",
+            PositiveReal(),
+            r"standard deviation $\sigma_2$ of $z_2$ given $z_1$",
+            default=1.0,
+            meets="eta_enc",
+        ),
     ),
     variables=variables(
         alive_code=lambda deviation: (sigma_1**2 * deviation**2 / (beta_1 * KAPPA * sigma_2)) ** sp.Rational(2, 3),
@@ -64,6 +75,7 @@ def derive(problem: Problem) -> Derivation:
         penalty=lambda y: beta_1 * sigma_2**2 * y / eta_dec**2,
         own=beta_2 * (sigma_2**2 / eta_enc**2 - 1 + sp.log(eta_enc**2 / sigma_2**2)),
         posterior=RIDGE,
+        top_noise=top_noise,
         keeps_prior=sp.Eq(sigma_2, eta_enc),
     ).derive()
 

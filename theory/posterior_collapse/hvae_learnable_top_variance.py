@@ -68,6 +68,7 @@ def derive(problem: Problem) -> Derivation:
         penalty=lambda y: beta_2 * sp.log((y + KAPPA**2) / KAPPA**2),
         own=sp.Integer(0),
         posterior=GAUSSIAN_POSTERIOR,
+        top_noise=lambda xp, v, p: v.S_2,
     ).derive()
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import sympy as sp
 
@@ -30,6 +31,7 @@ from theory.posterior_collapse.hierarchy import (
     explained_code,
     explained_data,
     given_noise,
+    latent_levels,
     sigma_1,
     transported,
     whitened,
@@ -51,6 +53,7 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
+from theory.results import Decides, Measured, Reading, Result, Shown
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, eta_dec, eta_enc, j, k, positive, theta
 
@@ -157,7 +160,10 @@ class Levels:
 
 
 class Hierarchy(Levels):
-    """The derivation of a hierarchy with given Σ_1 = σ_1² I, up to what its model of z_2 says."""
+    """The derivation of a hierarchy with given Σ_1 = σ_1² I, up to what its model of z_2 says.
+
+    ``top_noise(xp, v, p)`` is a root of Σ_2, and ``keeps_prior`` the condition under which z_2 keeps to its prior where ω is zero.
+    """
 
     def __init__(
         self,
@@ -166,10 +172,11 @@ class Hierarchy(Levels):
         penalty: Callable[[sp.Expr], sp.Expr],
         own: sp.Expr,
         posterior: Lemma,
+        top_noise: Callable[[Any, Any, Any], Any],
         keeps_prior: sp.Basic = sp.true,
     ) -> None:
         super().__init__(problem, variance, penalty, own)
-        self.posterior, self.keeps_prior = posterior, keeps_prior
+        self.posterior, self.top_noise, self.keeps_prior = posterior, top_noise, keeps_prior
 
     def minimise(self) -> None:
         """Derive the minimiser of a direction over ω² ≥ 0 and a ≥ σ_1², with the sign of every derivative at the faces."""
@@ -294,24 +301,31 @@ class Hierarchy(Levels):
             + d_2 * self.own
         )
         top_ratio = sp.Max(*(sp.simplify(c / self.code_critical) for c in (floor, on)))
-        code_ratio = sp.Piecewise(
-            (sp.Max(*(sp.simplify(c / floor) for c in (off, on))), k <= d_2), (sp.simplify(off / floor), True)
+        code_ratio = sp.Max(*(sp.simplify(c / floor) for c in (off, on)))
+        top_lives = Threshold(
+            top_ratio, k, D, tuned="beta2", within_rank=self.both_levels, of="z_2", telling="top_decoder_spectrum"
+        )
+        code_lives = Threshold(
+            sp.Piecewise((code_ratio, k <= d_2), (sp.simplify(off / floor), True)),
+            k,
+            D,
+            tuned="theta",
+            within_rank=k <= d_1,
+            of="z_1",
         )
         prediction = point.predict(
             value,
-            Threshold(top_ratio, k, D, tuned="beta2", within_rank=self.both_levels, telling="top_decoder_spectrum"),
-            Threshold(code_ratio, k, D, tuned="theta", within_rank=k <= d_1),
-            named={
-                "code_with_top": on,
-                "code_without_top": off,
-                "critical_code": self.code_critical,
-                "encoder": excess["encoder"],
-                "encoder_alone": excess["encoder_alone"],
-                "top": excess["top"],
-                "code_ratio": code_ratio.args[0][0],
-                "top_ratio": top_ratio,
-            },
-            keeps_prior=self.keeps_prior,
+            top_lives,
+            code_lives,
+            named=self._named(off, on, excess, code_ratio, top_ratio),
+            levels=latent_levels(
+                sp.Not(top_lives.alive),
+                sp.And(sp.Not(code_lives.alive), sp.Not(top_lives.alive)),
+                lambda xp, v, p: given_noise(xp, p),
+                self.top_noise,
+                self.keeps_prior,
+                sp.Eq(sigma_1, eta_dec),
+            ),
         )
         # Both sizes are positive only where ``on`` is the code: above its floor, and above the critical value.
         both = {
@@ -322,6 +336,39 @@ class Hierarchy(Levels):
         invariants = dict(prediction.invariants)
         invariants["transported_top_gram"] = invariants["transported_top_gram"].replace_expression(seen)
         return dataclasses.replace(prediction, invariants=invariants)
+
+    def _named(
+        self, off: sp.Expr, on: sp.Expr, excess: dict[str, sp.Expr], code_ratio: sp.Expr, top_ratio: sp.Expr
+    ) -> dict[str, Result]:
+        """Return what the statement names; ``off`` and ``on`` are the variance of the code without z_2 and with it."""
+        both, alone = self.both_levels, sp.And(k > d_2, k <= d_1)
+        code_lives, top_lives = sp.And(both, code_ratio > 1), top_ratio > 1
+        code = sp.IndexedBase("a", nonnegative=True)
+
+        def codes(reading: Reading) -> Any:
+            return reading.diagonal("encoder_gram") + reading.p[sigma_1][..., None] ** 2
+
+        def of_code(formula: sp.Expr, where: sp.Basic) -> Measured:
+            return Measured(formula, codes, ((k, D),), where, unit=sigma_1**2)
+
+        return {
+            "code_with_top": of_code(on, sp.And(code_lives, top_lives)),
+            "code_without_top": of_code(off, sp.And(code_lives, sp.Not(top_lives))),
+            "critical_code": Decides(
+                self.code_critical, lambda critical: code[k] / critical, where=both, given={code: codes}
+            ),
+            "encoder": shared.of_encoder(excess["encoder"], sigma_1, both),
+            "encoder_alone": shared.of_encoder(excess["encoder_alone"], sigma_1, alone),
+            "top": Measured(
+                excess["top"],
+                lambda reading: reading.invariants["top_decoder_spectrum"],
+                ((k, D),),
+                both,
+                unit=KAPPA**2,
+            ),
+            "code_ratio": Decides(code_ratio, lambda ratio: ratio, threshold=1, where=both),
+            "top_ratio": Decides(top_ratio, lambda ratio: ratio),
+        }
 
     def derive(self) -> Derivation:
         """Return proof and prediction."""
@@ -484,17 +531,42 @@ class LearnableLevels(Levels):
         entries = self.at(self.gain[k], sp.Integer(0))
         best = {self.gain: sp.Piecewise((alive, k <= d_1), (0, True))}
         ratio = self.ratio.subs(self.std, theta[k])
+        encoder, decoder, variance = (
+            e.subs(self.gain[k], alive)
+            for e in (
+                sp.simplify((theta[k] * entries["W_1"]) ** 2),
+                sp.simplify(entries["U_1"] ** 2),
+                entries["S_1"],
+            )
+        )
+        threshold = Threshold(ratio, k, D, tuned="eta_dec", within_rank=k <= d_1, of="z_1")
         named = {
-            "encoder": sp.simplify((theta[k] * entries["W_1"]) ** 2),
-            "decoder": sp.simplify(entries["U_1"] ** 2),
-            "variance": entries["S_1"],
-            "critical": sp.simplify(theta[k] ** 2 / ratio),
-            "code": self.code_best.subs(self.y, 0),
-            "code_for_top": self.code_best,
-            "left": self.left,
+            "encoder": shared.of_encoder(encoder, eta_dec, k <= d_1),
+            "decoder": shared.of_decoder(decoder, theta[k] ** 2, eta_dec, k <= d_1),
+            "variance": Measured(
+                variance,
+                lambda reading: reading.xp.smallest_first(reading.v.S_1, reading.p[D]) ** 2,
+                ((k, D),),
+                k <= d_1,
+                unit=eta_dec**2,
+            ),
+            "critical": Decides(sp.simplify(theta[k] ** 2 / ratio), lambda critical: theta[k] ** 2 / critical),
+            "code": Measured(
+                self.code_best.subs(self.y, 0),
+                lambda reading: (
+                    reading.xp.singular_values(
+                        reading.xp.beside(whitened(reading.v, reading.data), reading.v.S_1), reading.p[d_1]
+                    )
+                    ** 2
+                ),
+                ((k, d_1),),
+                unit=eta_dec**2,
+            ),
+            "code_for_top": Shown(self.code_best, "the code variance is stationary"),
+            "left": Shown(self.left, "what is left of the code"),
         }
+        code, top = (lambda xp, v, p: v.S_1), (lambda xp, v, p: v.S_2)
+        of_top, of_code = latent_levels(sp.true, sp.Not(threshold.alive), code, top)
         return StructuredPoint(self.problem, self.xp, self.diagonals(**entries), best).predict(
-            sum_over(self.of_direction, k, D),
-            Threshold(ratio, k, D, tuned="eta_dec", within_rank=k <= d_1),
-            named={name: result.subs(self.gain[k], alive) for name, result in named.items()},
+            sum_over(self.of_direction, k, D), threshold, named=named, levels=(of_code, of_top)
         )

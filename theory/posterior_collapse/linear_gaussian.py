@@ -23,6 +23,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
+from theory.results import Decides, Level, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, k, positive, theta
 
@@ -55,12 +56,15 @@ RIDGE = Lemma(
 )
 
 
-def noise_parameters() -> tuple[Parameter, ...]:
-    """Return the parameters that every linear VAE has besides its data and its latent dimension."""
+def noise_parameters(prior_meets: str | None = None) -> tuple[Parameter, ...]:
+    """Return the parameters that every linear VAE has besides its data and its latent dimension.
+
+    ``prior_meets`` names the parameter with given posterior deviations, where there is one.
+    """
     return (
         Parameter("beta", PositiveReal(), r"KL weight $\beta$", default=1.0),
         Parameter("eta_dec", PositiveReal(), r"decoder noise $\eta_{dec}$", default=1.0),
-        Parameter("eta_enc", PositiveReal(), r"prior scale $\eta_{enc}$", default=1.0),
+        Parameter("eta_enc", PositiveReal(), r"prior scale $\eta_{enc}$", default=1.0, meets=prior_meets),
     )
 
 
@@ -97,6 +101,27 @@ def twice_kl(xp: Any, encoded: Any, noise: Any, p: Any) -> Any:
         - xp.rows(noise)
         - xp.logdet_of_gram(xp.scale(noise, 1 / p[eta_enc]))  # in one: two logarithms that cancel would leave rounding
     )
+
+
+def level(
+    name: str,
+    zero: sp.Basic,
+    latent: sp.Expr,
+    means: Callable[[Any, Any, Any, Any], Any],
+    noise: Callable[[Any, Any, Any, Any], Any],
+    prior: sp.Expr = eta_enc,
+    keeps_prior: sp.Basic = sp.true,
+) -> Level:
+    """Return the level of a latent variable with ``latent`` directions, whose prior is N(0, prior² I).
+
+    ``means(xp, v, data, p)`` is a root of the covariance of its posterior mean, and ``noise(xp, v, data, p)`` one of its posterior
+    covariance. ``zero`` and ``keeps_prior`` say which directions have collapsed.
+    """
+
+    def divergences(xp: Any, v: Any, data: Any, p: Any) -> Any:
+        return xp.divergences(*(xp.scale(root(xp, v, data, p), 1 / p[prior]) for root in (means, noise)))
+
+    return Level(name, zero, keeps_prior, D, latent, divergences)
 
 
 def negative_elbo(xp: Any, output: Any, decoded: Any, encoded: Any, decoder: Any, noise: Any, p: Any) -> Any:
@@ -150,6 +175,22 @@ def gram_invariants(
         ),
         Invariant("decoded_noise", rf"${u} {covariance} {u}^T$", decoded_noise, unit=weight * eta_dec**2),
     )
+
+
+def of_decoder(formula: sp.Expr, variance: sp.Expr, prior: sp.Expr = eta_enc, within: sp.Basic = k <= d) -> Measured:
+    """Return the squared decoder singular value of direction k, held against the diagonal of the decoder's Gram matrix."""
+    return Measured(
+        formula,
+        lambda reading: reading.diagonal("decoder_gram"),
+        ((k, D),),
+        within,
+        unit=(variance / prior**2).subs(k, 1),
+    )
+
+
+def of_encoder(formula: sp.Expr, prior: sp.Expr = eta_enc, within: sp.Basic = k <= d) -> Measured:
+    """Return the squared whitened encoder singular value of direction k, held against the diagonal of its Gram matrix."""
+    return Measured(formula, lambda reading: reading.diagonal("encoder_gram"), ((k, D),), within, unit=prior**2)
 
 
 def variance_deficit() -> Invariant:
@@ -258,10 +299,15 @@ class LearnableVariance:
         )
         self.ratio = threshold_ratio(record, "the data variance", self.best, std) ** 2
 
+    def means(self, xp: Any, v: Any, data: Any, p: Any) -> Any:
+        """The whitened encoder: a root of the covariance of the posterior mean."""
+        return getattr(v, self.encoder) @ data.root
+
     def predict(self, others: Callable[[sp.Expr, sp.Expr], dict[str, sp.Expr]]) -> Prediction:
         """Return the prediction; ``others(ω, v)`` gives the diagonals of further variables at the minimiser."""
         here = {self.std: self.deviation}
         m_alive = sp.exp(self.best.point).subs(here)
+        threshold = Threshold(sp.simplify(self.ratio.subs(here)), k, D, tuned="beta", within_rank=k <= d, of="z")
         m_k = sp.IndexedBase("m", positive=True)
         w_of_m = sp.sqrt((m_k[k] - self.floor) / eta_enc**2)
         back = {self.w: w_of_m, **here}
@@ -276,14 +322,20 @@ class LearnableVariance:
         alive = {m_k[k]: m_alive}
         return point.predict(
             sum_over(self.in_m.subs({self.m: m_k[k], **here}), k, D),
-            Threshold(sp.simplify(self.ratio.subs(here)), k, D, tuned="beta", within_rank=k <= d),
+            threshold,
             named={
-                "marginal": m_alive,
-                "decoder": sp.simplify(w_of_m**2).subs(alive),
-                "encoder": sp.simplify((self.deviation * self.v_best.subs(back)) ** 2).subs(alive),
-                "variance": variance_of_m.subs(alive),
-                "critical": self.floor,
+                "decoder": of_decoder(sp.simplify(w_of_m**2).subs(alive), self.deviation**2),
+                "encoder": of_encoder(sp.simplify((self.deviation * self.v_best.subs(back)) ** 2).subs(alive)),
+                "variance": Measured(
+                    variance_of_m.subs(alive),
+                    lambda reading: reading.xp.smallest_first(reading.v.S, reading.p[D]) ** 2,
+                    ((k, D),),
+                    where=k <= d,
+                    unit=eta_enc**2,
+                ),
+                "critical": Decides(self.floor, lambda critical: self.deviation**2 / critical),
             },
+            levels=(level("z", sp.Not(threshold.alive), d, self.means, lambda xp, v, data, p: v.S),),
         )
 
     def chain(self, value: sp.Expr, output: str) -> tuple[tuple[Statistic, ...], tuple[Bound, ...], Separable]:

@@ -29,6 +29,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
+from theory.results import Decides
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, j, k, positive, sigma, theta
 
@@ -57,7 +58,7 @@ PROBLEM = Problem(
             "sigma", PositivePerDimension(), r"posterior standard deviations $\sigma_i$ of the latent directions"
         ),
         shared.latent_dim_parameter(default_dimension),
-        *shared.noise_parameters(),
+        *shared.noise_parameters(prior_meets="sigma"),
     ),
     # Latent direction i is measured in its own noise, whatever the prior's scale.
     variables=(Variable("U", (D, d), theta[k] / sigma[j]), Variable("W", (d, D), sigma[k] / theta[j])),
@@ -120,16 +121,28 @@ def derive(problem: Problem) -> Derivation:
         {x_k: sp.Piecewise((x_alive, k <= d), (0, True))},
     )
     fixed_kl = sp.Sum(own_kl.subs(scale, sigma[j]), (j, 1, d))
+    threshold = Threshold(ratio, k, D, tuned="beta", within_rank=k <= d, of="z")
     per_direction = in_size.subs({size: x_k[k], **here})
     prediction = point.predict(
         sum_over(per_direction, k, D) + fixed_kl,
-        Threshold(ratio, k, D, tuned="beta", within_rank=k <= d),
+        threshold,
         named={
-            "decoder": x_alive,
-            "encoder": sp.Max(0, sp.simplify(((std * v_best) ** 2).subs(w, sp.sqrt(best.stationary))).subs(here)),
-            "critical": sp.simplify(theta[k] / sp.sqrt(ratio)),
+            "decoder": shared.of_decoder(x_alive, theta[k] ** 2),
+            "encoder": shared.of_encoder(
+                sp.Max(0, sp.simplify(((std * v_best) ** 2).subs(w, sp.sqrt(best.stationary))).subs(here))
+            ),
+            "critical": Decides(sp.simplify(theta[k] / sp.sqrt(ratio)), lambda critical: theta[k] / critical),
         },
-        keeps_prior=sp.Eq(sigma[k], eta_enc),
+        levels=(
+            shared.level(
+                "z",
+                sp.Not(threshold.alive),
+                d,
+                lambda xp, v, data, p: v.W @ data.root,
+                lambda xp, v, data, p: data.S,
+                keeps_prior=sp.Eq(sigma[k], eta_enc),
+            ),
+        ),
     )
 
     s = sp.IndexedBase("mu", nonnegative=True)

@@ -1,0 +1,117 @@
+"""Results that a statement names: a formula, and what at a trained point it is held against, so that it cannot mean something else."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+
+from theory.symbols import k
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A point as a named result reads it.
+
+    ``xp`` is the array namespace, ``v`` the variables, ``data`` the given arrays and ``p`` the parameters, as a loss has them;
+    ``invariants`` are those of the problem, measured there: where equal classes or directions may be rotated into one another,
+    at the representative that the claim writes down.
+    """
+
+    xp: Any
+    v: Any
+    data: Any
+    p: Mapping[sp.Basic, Any]
+    invariants: Mapping[str, Any]
+
+    def diagonal(self, name: str) -> Any:
+        """Return the diagonal of an invariant that is a matrix, one entry a class or direction."""
+        return self.xp.diagonal_of(self.invariants[name])
+
+
+Read = Callable[[Reading], Any]
+"""What measures a quantity at a point: a number, or a row with one number for each index."""
+Axes = tuple[tuple[sp.Symbol, sp.Expr], ...]
+
+
+@dataclass(frozen=True)
+class Result(ABC):
+    """A formula under a name that a statement may use. Each kind says what the formula is held against."""
+
+    expression: sp.Expr
+
+
+@dataclass(frozen=True)
+class Measured(Result):
+    """``expression`` is what ``read`` measures at every global minimiser, for each index for which ``where`` holds.
+
+    ``axes`` are (index, length), none for a number. ``unit`` is the natural size, used where the formula is zero. ``given`` maps
+    symbols of the expression to what is measured for them. ``at_threshold``: the formula speaks of the directions that lie on
+    the first threshold, on the side where they live.
+    """
+
+    read: Read
+    axes: Axes = ()
+    where: sp.Basic = sp.true
+    unit: sp.Expr = sp.Integer(1)
+    given: Mapping[sp.Basic, Read] = field(default_factory=dict)
+    at_threshold: bool = False
+
+
+@dataclass(frozen=True)
+class Decides(Result):
+    """Direction k lives iff ``ratio(expression)`` > 1, within the rank limit: a way of writing a threshold.
+
+    ``threshold`` is the position of that threshold among those of the prediction. It is compared where ``where`` holds.
+    ``given`` maps symbols of the ratio to what is measured for them.
+    """
+
+    ratio: Callable[[sp.Expr], sp.Expr]
+    threshold: int = 0
+    where: sp.Basic = sp.true
+    given: Mapping[sp.Basic, Read] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Minimised(Result):
+    """What ``read`` measures at a global minimiser minimises ``expression`` over ``variable`` ≥ 0, for each index where ``where`` holds."""
+
+    variable: sp.Symbol
+    read: Read
+    axes: Axes
+    where: sp.Basic = sp.true
+
+
+@dataclass(frozen=True)
+class Shown(Result):
+    """``expression`` stands in the step of that name, or is that formula of the refutation: a fact about more than the minimisers."""
+
+    by: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """The latent directions of one level, and which of them have collapsed: their posterior is the prior for every input.
+
+    ``name`` is the latent variable. ``count`` directions of the data are paired with latent directions of which there are
+    ``latent``. Where direction k is ``zero`` nothing is encoded in it; it has collapsed where in addition its posterior ``keeps_prior``. Both are
+    conditions in k; the latter holds for latent directions beyond those of the data, too.
+    ``divergences(xp, v, data, p)`` measures twice the expected divergence of each latent direction from its prior, in nats, in
+    descending order: zero iff it has collapsed.
+    """
+
+    name: str
+    zero: sp.Basic
+    keeps_prior: sp.Basic
+    count: sp.Expr
+    latent: sp.Expr
+    divergences: Callable[..., Any]
+    index: sp.Symbol = k
+
+    @property
+    def collapsed(self) -> sp.Basic:
+        """The condition under which direction k of the data has no latent direction or one that has collapsed."""
+        return sp.And(self.zero, self.keeps_prior)
