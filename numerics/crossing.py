@@ -12,8 +12,8 @@ from theory.claim import Claim
 from theory.expressions import Formula
 from theory.proof import Threshold
 
-DECADES = 40.0
-"""How far from 1 the tuned parameter is looked for, in decades either way."""
+DECADES = 49.0
+"""How far from 1 the tuned parameter is looked for, in decades either way: over nearly all of what a positive parameter may be."""
 
 
 def tuned_to(claim: Claim, threshold: Threshold, values: dict[str, Any], direction: int, ratio: float) -> Any:

@@ -13,12 +13,14 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from numerics.arrays import Evaluator, setting
-from numerics.tolerances import INVARIANT, NEAR_SIZE, NEGLIGIBLE_SIZE, NO_DIVERGENCE, VALUE_GAP
+from numerics.tolerances import INVARIANT, NEAR_SIZE, NEGLIGIBLE_SIZE, NO_DIVERGENCE, ON_THRESHOLD, VALUE_GAP
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.results import Decides, Level, Measured, Minimised, Reading
 
+CROSSES = 1e-10
+"""Relative distance at which a ratio counts as one where its threshold's is one: both are rounded, and one may be a power of the other."""
 STEPS = (1e-3, 1e-2, 0.1, 0.5)
 """Relative steps from a minimiser at which a function may not be lower."""
 
@@ -144,9 +146,16 @@ class Judge:
         threshold = self.claim.prediction.thresholds[result.threshold]
         axes = ((threshold.index, threshold.count),)
         ratio = self.evaluator.evaluate(Formula(result.ratio(result.expression), axes), run.readings.given[name])
-        lives = (ratio > 1) & self._kept(threshold.within_rank, axes)
-        excused = self.near[result.threshold] | ~self._kept(result.where, axes)
-        return ((lives != run.alive[result.threshold]) & ~excused).any(1)
+        within, considered = (self._kept(condition, axes) for condition in (threshold.within_rank, result.where))
+        lives = (ratio > 1) & within
+        wrong = (lives != run.alive[result.threshold]) & ~self.near[result.threshold]
+        if not result.given:
+            # The formula is one of the parameters alone, and has to cross 1 exactly where the threshold does.
+            own = self.evaluator.evaluate(Formula(threshold.ratio, axes))
+            on = (own - 1).abs() <= ON_THRESHOLD
+            crosses = (ratio - 1).abs() <= CROSSES
+            wrong = wrong | torch.where(on, within & ~crosses, lives != ((own > 1) & within))
+        return (wrong & considered).any(1)
 
     def _not_least(self, name: str, result: Minimised, run: Run) -> Bool[Tensor, " B"]:
         """Whether the function is lower a step to either side of what is measured, at zero, or anywhere up to a largest one."""
@@ -168,15 +177,14 @@ class Judge:
 
     def _collapsed_otherwise(self, level: Level, run: Run) -> Bool[Tensor, " B"]:
         """Whether the number of latent directions without divergence is another one than predicted."""
-        axes = ((level.index, level.count),)
-        latent = self.evaluator.evaluate(Formula(level.index <= level.latent, axes)).bool()
-        zero = self._kept(level.zero, axes) & latent
-        keeps = self._kept(level.keeps_prior, ((level.index, level.latent),))
-        paired = min(zero.shape[1], keeps.shape[1])
-        sure = zero[:, :paired] & keeps[:, :paired]
+        prediction = self.claim.prediction
+        collapsed = self.evaluator.evaluate(prediction.collapses[level.name]).bool()
+        keeps = self._kept(level.keeps_prior, ((prediction.threshold.index, level.latent),))
+        paired = min(collapsed.shape[1], keeps.shape[1])
+        sure = collapsed[:, :paired]
         close = torch.zeros_like(sure)
-        for near in self.near:
-            close = close | self._along(near, sure)
+        for position in level.thresholds:
+            close = close | self._along(self.near[position], sure)
         spare = keeps[:, paired:].sum(1)
         least = (sure & ~close).sum(1) + spare
         found = (run.readings.divergences[level.name] <= NO_DIVERGENCE).sum(1)

@@ -16,8 +16,10 @@ from numerics.certificates import predicted_value
 from numerics.compare import Chain, ChainRun, Measured, compare, measure_starts
 from proofs_check.examine import Examination, chain_failures
 from theory.claim import Claim, Derivation
+from theory.errors import CheckFailed
 from theory.expressions import Formula
 from theory.refutation import Refutation
+from theory.results import Level
 
 MOVED = (sp.Rational(21, 20), sp.Rational(1003, 1000))
 """Factors by which a threshold is moved, up and down."""
@@ -126,7 +128,8 @@ def _swaps(e: sp.Basic) -> Iterator[Change]:
 
 
 def mutants(claim: Claim, most: int | None = None) -> Iterator[Mutant]:
-    """Yield the mutants of a claim: of its value, invariants (and their branches at a jump), thresholds and bounds.
+    """Yield the mutants of a claim: of its value, invariants (and their branches at a jump), thresholds, bounds, what its statement
+    names, and of what is said to have collapsed.
 
     With ``most`` about so many of each.
     """
@@ -137,9 +140,18 @@ def mutants(claim: Claim, most: int | None = None) -> Iterator[Mutant]:
     thresholds = dict(zip(_threshold_targets(claim), (t.ratio for t in prediction.thresholds), strict=True))
     targets |= thresholds
     targets |= {f"bound {b.name}": b.expression for b in claim.proof.bounds}
-    for target, expression in targets.items():
+    targets |= {f"named {name}": result.expression for name, result in prediction.named.items()}
+    conditions = {f"level {level.name}": level.keeps_prior for level in prediction.levels}
+    for target, expression in (targets | conditions).items():
         for change, mutated in mutations(expression, most):
             yield Mutant(claim, target, change, expression, mutated)
+    for target, condition in conditions.items():
+        for always in (sp.true, sp.false):
+            if condition != always:
+                yield Mutant(claim, target, f"always {str(always).lower()}", condition, always)
+    for level in prediction.levels:
+        for others in _other_thresholds(claim, level):
+            yield Mutant(claim, f"level {level.name}", f"thresholds {others}", level.keeps_prior, sp.Tuple(*others))
     for target, ratio in thresholds.items():
         for factor in (*MOVED, *(1 / m for m in MOVED)):
             yield Mutant(claim, target, f"moved by {float(factor):.3f}", ratio, ratio * factor)
@@ -167,6 +179,13 @@ def refutation_mutants(claim: Claim, most: int | None = None) -> Iterator[tuple[
     for name, (expression, put) in formulas.items():
         for change, mutated in mutations(expression, most):
             yield f"{name}: {change}", replace(claim, refutation=put(mutated))
+
+
+def _other_thresholds(claim: Claim, level: Level) -> Iterator[tuple[int, ...]]:
+    """Yield every other choice of thresholds that a level might rest on."""
+    positions = range(len(claim.prediction.thresholds))
+    for size in range(len(positions) + 1):
+        yield from (others for others in itertools.combinations(positions, size) if others != level.thresholds)
 
 
 def _threshold_targets(claim: Claim) -> list[str]:
@@ -249,6 +268,10 @@ class Evidence:
 
     def _against_prediction(self, mutant: Mutant, facts: _Facts) -> list[str]:
         claim = mutated_claim(mutant)
+        try:
+            claim.check_named()
+        except CheckFailed as error:
+            return [str(error)]
         comparisons = compare(claim, facts.examination.solution, facts.measured)
         failures = [failure for c in comparisons for failure in c.failures]
         if mutant.target == "value" and not failures:
@@ -268,6 +291,16 @@ def mutated_claim(mutant: Mutant) -> Claim:
         thresholds = list(prediction.thresholds)
         thresholds[position] = dataclasses.replace(thresholds[position], ratio=mutant.expression)
         changed = dataclasses.replace(prediction, thresholds=tuple(thresholds))
+    elif mutant.target.startswith("named "):
+        name = mutant.target.removeprefix("named ")
+        result = dataclasses.replace(prediction.named[name], expression=mutant.expression)
+        changed = dataclasses.replace(prediction, named={**prediction.named, name: result})
+    elif mutant.target.startswith("level "):
+        name = mutant.target.removeprefix("level ")
+        part = "thresholds" if isinstance(mutant.expression, sp.Tuple) else "keeps_prior"
+        value = tuple(map(int, mutant.expression)) if part == "thresholds" else mutant.expression
+        levels = [dataclasses.replace(x, **{part: value}) if x.name == name else x for x in prediction.levels]
+        changed = dataclasses.replace(prediction, levels=tuple(levels))
     else:
         kind, _, name = mutant.target.partition(" ")
         field = {"invariant": "invariants", "branch": "branches"}[kind]

@@ -7,7 +7,7 @@ it has an instance exactly on it, one close to it, one on either side, and furth
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -48,8 +48,6 @@ DECADES_ABOVE = (-2.0, 2.0)
 small beside its terms, and what these lose by rounding grows with the number."""
 APART_WITHOUT_THRESHOLD = 0.3
 """Factor between the positive numbers of instances of one batch where no threshold is claimed."""
-MEETING = (1, 5, 3, 2)
-"""Positions in a batch, one batch for each threshold, of instances in which parameters that may meet do: first equal, then close."""
 CLOSE = (0.01, 0.1)
 """Relative distance of two parameters that are close."""
 DECADES_APART = (-1.5, 1.5)
@@ -169,10 +167,11 @@ def deviations(draw: st.DrawFn, sizes: list[int]) -> tuple[float, ...]:
 def per_dimension(draw: st.DrawFn, count: int) -> tuple[float, ...]:
     """Positive numbers over a decade, at least two different ones where there is room, with ties, in any order.
 
-    Nearly equal ones are left out: a wrong pairing of them with the data is a saddle too flat for float64 to leave.
+    Nearly equal ones are left out: a wrong pairing of them with the data is a saddle too flat for float64 to leave. The simplest
+    one is not 1, where a missing factor does not show.
     """
     steps = draw(st.lists(st.integers(-10, 10), min_size=min(2, count), max_size=count, unique=True))
-    return tuple(draw(st.permutations([10.0 ** (step / 20) for step in (steps * count)[:count]])))
+    return tuple(draw(st.permutations([10.0 ** ((step + 3) / 20) for step in (steps * count)[:count]])))
 
 
 @st.composite
@@ -230,8 +229,8 @@ def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int,
     return st.one_of(smaller, both, st.tuples(st.just(directions), narrow))
 
 
-ALIVE_IN_A_BATCH = 3
-"""Position in a batch of an instance that is drawn well above its threshold."""
+BELOW, ABOVE, ALIVE_IN_A_BATCH, ANYWHERE = 1, 2, 3, 5
+"""Positions in a batch of instances drawn below their threshold, above it, well above it, and anywhere."""
 
 
 def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
@@ -252,25 +251,41 @@ def is_counted(claim: Claim) -> bool:
     return isinstance(claim.problem.parameter(claim.problem.sorted_parameter).domain, ClassCounts)
 
 
-def meetings(claim: Claim) -> Iterator[tuple[Parameter, bool]]:
-    """Yield each parameter that may meet another, first with both equal, then close; those that no threshold tunes come first."""
+@dataclass(frozen=True)
+class Meeting:
+    """A parameter that takes the value of the one it may meet, or one close to it; of a list the least or the largest entry."""
+
+    parameter: Parameter
+    equal: bool
+    least: bool
+
+
+def meetings(claim: Claim, regime: Regime, thresholds: int) -> dict[tuple[int, int], Meeting]:
+    """Return which instance, by the number of its threshold and its position in the batch, has parameters meet.
+
+    Each parameter has one batch where it meets below the threshold and above it; those that no threshold tunes come first.
+    """
     tuned = {threshold.tuned for threshold in claim.prediction.thresholds}
     meeting = sorted((p for p in claim.problem.parameters if p.meets is not None), key=lambda p: p.name in tuned)
-    for equal in (True, False):
-        yield from ((parameter, equal) for parameter in meeting)
-
-
-def meeting_places(claim: Claim, thresholds: int) -> dict[tuple[int, int], tuple[Parameter, bool]]:
-    """Return which instance, by the number of its threshold and its position, has which parameters meet."""
-    places = ((threshold, position) for position in MEETING for threshold in range(thresholds))
-    return dict(zip(places, meetings(claim), strict=False))
+    places: dict[tuple[int, int], Meeting] = {}
+    for place, parameter in enumerate(meeting[:thresholds]):
+        number = (place + regime.directions) % thresholds  # another one in another regime
+        places[number, BELOW] = Meeting(parameter, equal=True, least=False)
+        places[number, ALIVE_IN_A_BATCH] = Meeting(parameter, equal=True, least=True)
+        places[number, ABOVE] = Meeting(parameter, equal=False, least=False)
+    for parameter in meeting[thresholds:]:
+        for number in range(thresholds):
+            places[number, ANYWHERE] = Meeting(parameter, equal=number == 0, least=False)
+    return places
 
 
 @st.composite
-def met(draw: st.DrawFn, other: Any, equal: bool) -> float:
-    """A value equal or close to another one, of a list to its largest entry."""
-    value = max(other) if isinstance(other, tuple) else other
-    return value if equal else value * (1 + draw(st.sampled_from((1, -1))) * draw(st.floats(*CLOSE)))
+def met(draw: st.DrawFn, meeting: Meeting, values: Mapping[str, Any]) -> float:
+    """The value of the parameter where it meets the other."""
+    other = values[meeting.parameter.meets]
+    if isinstance(other, tuple):
+        other = min(other) if meeting.least else max(other)
+    return other if meeting.equal else other * (1 + draw(st.sampled_from((1, -1))) * draw(st.floats(*CLOSE)))
 
 
 @st.composite
@@ -318,7 +333,7 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 raise NotImplementedError(f"no strategy for {type(other).__name__}")
     batch = []
     thresholds = claim.prediction.thresholds
-    places = meeting_places(claim, len(thresholds))
+    places = meetings(claim, regime, len(thresholds))
     for of_threshold, threshold in enumerate(thresholds or (claim.prediction.yardstick,)):
         for position, ratio in enumerate(draw(ratios(size, max(1, len(thresholds))))):
             values = {**shared, **{name: draw(strategy) for name, strategy in free.items()}}
@@ -326,10 +341,10 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
                 low, high = DECADES_ABOVE
                 decades = (low, max(low + 1, high + math.log10(min(1.0, ratio))))
                 values[name] = values[other] * (1 + draw(over_decades(name, *decades)))
-            meeting, equal = places.get((of_threshold, position), (None, False))
-            pinned = None if meeting is None else meeting.name
+            meeting = places.get((of_threshold, position))
+            pinned = None if meeting is None else meeting.parameter.name
             if meeting is not None:
-                values[pinned] = draw(met(values[meeting.meets], equal))
+                values[pinned] = draw(met(meeting, values))
             if threshold is None:
                 # The simplest draw is the same for all of them, and there is no ratio to tell them apart.
                 for name in (p.name for p in claim.problem.parameters if isinstance(p.domain, PositiveReal)):

@@ -25,6 +25,7 @@ def test_derived(claim: Claim, ledger: Ledger) -> None:
     steps = (*claim.proof.steps, *(() if separable is None else (*separable.steps(), *separable.ending())))
     if contradicted := list(contradictions(steps, ledger.seed)):
         raise CheckFailed("; ".join(map(str, contradicted)))
+    claim.check_named()
     claim.rendered_statement()
     if claim.verdict is Verdict.HOLDS and not (claim.proof.bounds and claim.prediction.invariants):
         raise CheckFailed(f"{claim.id}: HOLDS takes a chain of bounds, and at least one invariant that is predicted")

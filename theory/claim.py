@@ -8,7 +8,7 @@ import itertools
 import pkgutil
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from theory.errors import CheckFailed, ParameterError
 from theory.problem import Problem, reject
 from theory.proof import Prediction, Proof
 from theory.refutation import Refutation
+from theory.results import Shown
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -102,6 +103,15 @@ class Claim:
     @property
     def prediction(self) -> Prediction:
         return self.derivation.prediction
+
+    def check_named(self) -> None:
+        """Raise CheckFailed for a named result that is said to stand in a step, or in the refutation, and does not."""
+        formulas = {step.name: [getattr(step, f.name) for f in fields(step)] for step in self.proof.steps}
+        if self.refutation is not None:
+            formulas |= {family.name: [family.objective] for family in self.refutation.families}
+        for name, result in self.prediction.named.items():
+            if isinstance(result, Shown) and result.expression not in formulas.get(result.by, []):
+                raise CheckFailed(f"{self.id}: named: {name} does not stand in {result.by!r}: {result.expression}")
 
     def rendered_statement(self) -> str:
         """Return the statement with every formula filled in from the derivation.

@@ -434,7 +434,13 @@ class Prediction:
         """What has collapsed: the directions of each level, or what is zero where the claim is on no latent variable."""
         if not self.levels:
             return self.zeros
-        return {level.name: Formula(level.collapsed, ((level.index, level.count),)) for level in self.levels}
+        return {level.name: self._collapsed(level) for level in self.levels}
+
+    def _collapsed(self, level: Level) -> Formula:
+        """Return where no direction of the data is alive in a level and its posterior keeps to the prior."""
+        zero = [sp.Not(self.thresholds[position].alive) for position in level.thresholds]
+        axis = (self.threshold.index, self.threshold.count)
+        return Formula(sp.And(*zero, level.keeps_prior), (axis,))
 
 
 class StepRecorder:

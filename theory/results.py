@@ -1,4 +1,4 @@
-"""Results that a statement names: a formula, and what at a trained point it is held against, so that it cannot mean something else."""
+"""What a statement names and which levels collapse: formulas with what they are held against at a trained point."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
-
-from theory.symbols import k
 
 
 @dataclass(frozen=True)
@@ -96,22 +94,15 @@ class Shown(Result):
 class Level:
     """The latent directions of one level, and which of them have collapsed: their posterior is the prior for every input.
 
-    ``name`` is the latent variable. ``count`` directions of the data are paired with latent directions of which there are
-    ``latent``. Where direction k is ``zero`` nothing is encoded in it; it has collapsed where in addition its posterior ``keeps_prior``. Both are
-    conditions in k; the latter holds for latent directions beyond those of the data, too.
+    ``name`` is the latent variable and ``latent`` the number of its directions. Direction k is zero where none of the ``thresholds``,
+    positions among those of the prediction, has it alive. It has collapsed where in addition its posterior ``keeps_prior``, a
+    condition in k that holds for latent directions beyond those of the data, too.
     ``divergences(xp, v, data, p)`` measures twice the expected divergence of each latent direction from its prior, in nats, in
     descending order: zero iff it has collapsed.
     """
 
     name: str
-    zero: sp.Basic
-    keeps_prior: sp.Basic
-    count: sp.Expr
+    thresholds: tuple[int, ...]
     latent: sp.Expr
     divergences: Callable[..., Any]
-    index: sp.Symbol = k
-
-    @property
-    def collapsed(self) -> sp.Basic:
-        """The condition under which direction k of the data has no latent direction or one that has collapsed."""
-        return sp.And(self.zero, self.keeps_prior)
+    keeps_prior: sp.Basic = sp.true

@@ -118,28 +118,30 @@ def whitened(v: Any, data: Any) -> Any:
 
 
 def latent_levels(
-    zero_top: sp.Basic,
-    zero_code: sp.Basic,
+    top: tuple[int, ...],
+    code: tuple[int, ...],
     noise: Callable[[Any, Any, Any], Any],
     top_noise: Callable[[Any, Any, Any], Any],
     top_keeps_prior: sp.Basic = sp.true,
     code_keeps_prior: sp.Basic = sp.true,
 ) -> tuple[Level, Level]:
-    """Return the levels z_2 and z_1; ``noise(xp, v, p)`` is a root of Σ_1 and ``top_noise`` one of Σ_2.
+    """Return the levels z_2 and z_1, each with its thresholds; ``noise(xp, v, p)`` is a root of Σ_1 and ``top_noise`` one of Σ_2.
 
     The prior of z_1 is N(U_2 z_2, η_dec² I). Its posterior equals that for all x and z_2 only where U_2 adds nothing to it, so that
     the divergence is taken with x and z_2 drawn apart.
     """
 
-    def code(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    def code_for_top(xp: Any, v: Any, data: Any, p: Any) -> Any:
         return v.W_2 @ xp.beside(whitened(v, data), noise(xp, v, p))
 
     def apart(xp: Any, v: Any, data: Any, p: Any) -> Any:
         return xp.beside(whitened(v, data), xp.scale(v.U_2, p[eta_enc]))
 
     return (
-        shared.level("z_2", zero_top, d_2, code, lambda xp, v, data, p: top_noise(xp, v, p), eta_enc, top_keeps_prior),
-        shared.level("z_1", zero_code, d_1, apart, lambda xp, v, data, p: noise(xp, v, p), eta_dec, code_keeps_prior),
+        shared.level(
+            "z_2", top, d_2, code_for_top, lambda xp, v, data, p: top_noise(xp, v, p), eta_enc, top_keeps_prior
+        ),
+        shared.level("z_1", code, d_1, apart, lambda xp, v, data, p: noise(xp, v, p), eta_dec, code_keeps_prior),
     )
 
 

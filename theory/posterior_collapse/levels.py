@@ -319,8 +319,8 @@ class Hierarchy(Levels):
             code_lives,
             named=self._named(off, on, excess, code_ratio, top_ratio),
             levels=latent_levels(
-                sp.Not(top_lives.alive),
-                sp.And(sp.Not(code_lives.alive), sp.Not(top_lives.alive)),
+                (0,),
+                (0, 1),
                 lambda xp, v, p: given_noise(xp, p),
                 self.top_noise,
                 self.keeps_prior,
@@ -566,7 +566,7 @@ class LearnableLevels(Levels):
             "left": Shown(self.left, "what is left of the code"),
         }
         code, top = (lambda xp, v, p: v.S_1), (lambda xp, v, p: v.S_2)
-        of_top, of_code = latent_levels(sp.true, sp.Not(threshold.alive), code, top)
+        of_top, of_code = latent_levels((), (0,), code, top)
         return StructuredPoint(self.problem, self.xp, self.diagonals(**entries), best).predict(
             sum_over(self.of_direction, k, D), threshold, named=named, levels=(of_code, of_top)
         )

@@ -105,7 +105,7 @@ def twice_kl(xp: Any, encoded: Any, noise: Any, p: Any) -> Any:
 
 def level(
     name: str,
-    zero: sp.Basic,
+    thresholds: tuple[int, ...],
     latent: sp.Expr,
     means: Callable[[Any, Any, Any, Any], Any],
     noise: Callable[[Any, Any, Any, Any], Any],
@@ -115,13 +115,13 @@ def level(
     """Return the level of a latent variable with ``latent`` directions, whose prior is N(0, prior² I).
 
     ``means(xp, v, data, p)`` is a root of the covariance of its posterior mean, and ``noise(xp, v, data, p)`` one of its posterior
-    covariance. ``zero`` and ``keeps_prior`` say which directions have collapsed.
+    covariance. ``thresholds`` and ``keeps_prior`` say which directions have collapsed.
     """
 
     def divergences(xp: Any, v: Any, data: Any, p: Any) -> Any:
         return xp.divergences(*(xp.scale(root(xp, v, data, p), 1 / p[prior]) for root in (means, noise)))
 
-    return Level(name, zero, keeps_prior, D, latent, divergences)
+    return Level(name, thresholds, latent, divergences, keeps_prior)
 
 
 def negative_elbo(xp: Any, output: Any, decoded: Any, encoded: Any, decoder: Any, noise: Any, p: Any) -> Any:
@@ -335,7 +335,7 @@ class LearnableVariance:
                 ),
                 "critical": Decides(self.floor, lambda critical: self.deviation**2 / critical),
             },
-            levels=(level("z", sp.Not(threshold.alive), d, self.means, lambda xp, v, data, p: v.S),),
+            levels=(level("z", (0,), d, self.means, lambda xp, v, data, p: v.S),),
         )
 
     def chain(self, value: sp.Expr, output: str) -> tuple[tuple[Statistic, ...], tuple[Bound, ...], Separable]:

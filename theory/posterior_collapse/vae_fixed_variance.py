@@ -136,7 +136,7 @@ def derive(problem: Problem) -> Derivation:
         levels=(
             shared.level(
                 "z",
-                sp.Not(threshold.alive),
+                (0,),
                 d,
                 lambda xp, v, data, p: v.W @ data.root,
                 lambda xp, v, data, p: data.S,
