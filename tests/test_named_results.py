@@ -1,0 +1,137 @@
+"""Wrong theorems about what has collapsed and about what a statement names: each turns the checks red on what they train anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import sympy as sp
+
+from proofs_check.examine import judge
+from proofs_check.plugin import BATCHES
+from proofs_check.report import Ledger
+from proofs_check.strategies import REGIMES, batches, drawn
+from theory.claim import Claim, Derivation, find
+from theory.errors import CheckFailed, ParameterError
+from theory.posterior_collapse.hierarchy import beta_1, beta_2
+from theory.proof import Prediction
+from theory.results import Measured
+from theory.symbols import M, N, eta_enc, k, sigma
+
+Change = Callable[[Prediction], Prediction]
+
+
+def level(name: str, **changed: object) -> Change:
+    """Change a level of a prediction."""
+    return lambda prediction: replace(
+        prediction, levels=tuple(replace(x, **changed) if x.name == name else x for x in prediction.levels)
+    )
+
+
+def named(name: str, formula: Callable[[Prediction], sp.Expr]) -> Change:
+    """Change the formula of a named result, and keep what it is held against."""
+
+    def change(prediction: Prediction) -> Prediction:
+        result = replace(prediction.named[name], expression=formula(prediction))
+        return replace(prediction, named={**prediction.named, name: result})
+
+    return change
+
+
+def formula(name: str) -> Callable[[Prediction], sp.Expr]:
+    return lambda prediction: prediction.named[name].expression
+
+
+def without_maximum(prediction: Prediction) -> sp.Expr:
+    """The posterior variance of a direction that is alive, said of all."""
+    return formula("variance")(prediction).replace(sp.Max, lambda *args: max(args, key=lambda a: a.has(k)))
+
+
+WRONG = {
+    # What has collapsed.
+    "vae-fixed-variance": {
+        "a zero direction is collapsed": level("z", keeps_prior=sp.true),
+        "no direction ever collapses": level("z", keeps_prior=sp.false),
+        "a variance above the prior's is collapse": level("z", keeps_prior=sigma[k] >= eta_enc),
+        "the largest decoder is the encoder": named("decoder", formula("encoder")),
+    },
+    "hvae-fixed-variances": {
+        "a zero direction of z_2 is collapsed": level("z_2", keeps_prior=sp.true),
+        "a zero direction of z_1 is collapsed": level("z_1", keeps_prior=sp.true),
+        "z_1 collapses with z_2": level("z_1", thresholds=(0,)),
+        "z_2 collapses with z_1": level("z_2", thresholds=(1,)),
+        "the critical code with its weights swapped": named(
+            "critical_code",
+            lambda p: formula("critical_code")(p).subs({beta_1: beta_2, beta_2: beta_1}, simultaneous=True),
+        ),
+        "the code with z_2 is that without": named("code_with_top", formula("code_without_top")),
+    },
+    "hvae-learnable-variances": {
+        "z_2 collapses where z_1 does": level("z_2", thresholds=(0,)),
+        "z_1 always collapses": level("z_1", thresholds=()),
+        "another price of the upper level": named("left", lambda p: 2 * formula("left")(p)),
+    },
+    "vae-learnable-variance": {
+        "nothing of z collapses": level("z", keeps_prior=sp.false),
+        "the variance of a live direction, said of all": named("variance", without_maximum),
+    },
+    # What the statement names.
+    "ce-imbalanced-relu": {
+        "a margin that forgets a size": named("margin", lambda p: formula("margin")(p).subs(N, 1)),
+        "norms of the means said twice": named("mean_norm", lambda p: 2 * formula("mean_norm")(p)),
+        "a critical count in N for N squared": named("critical_count", lambda p: formula("critical_count")(p) / N),
+    },
+    "mse-deep-linear-imbalanced": {
+        "the jump is the fold": named("jump", lambda p: (M - 1) / (2 * M)),
+        "an objective of another depth": named("objective", lambda p: formula("objective")(p).subs(M, M + 1)),
+        "a share of another power": named("share", lambda p: formula("share")(p) ** 2),
+    },
+}
+CASES = [(claim_id, says) for claim_id, wrong in WRONG.items() for says in wrong]
+
+
+def changed(claim: Claim, change: Change) -> Claim:
+    derivation = Derivation(claim.proof, change(claim.prediction))
+    return replace(claim, derive=lambda problem: derivation)
+
+
+@pytest.mark.parametrize(("about", "says"), CASES, ids=lambda value: value.replace(" ", "_"))
+def test_a_wrong_theorem_is_red(about: str, says: str, ledger: Ledger) -> None:
+    claim = find(about)
+    wrong = changed(claim, WRONG[about][says])
+    if any(
+        a.expression != b.expression
+        for a, b in zip(wrong.prediction.named.values(), claim.prediction.named.values(), strict=True)
+    ):
+        assert wrong.rendered_statement() != claim.rendered_statement()
+    failures: list[str] = []
+    try:
+        wrong.check_named()
+    except CheckFailed as error:
+        failures.append(str(error))
+    for regime in REGIMES:
+        for batch in drawn(batches(claim, regime), BATCHES[ledger.profile], ledger.seed):
+            if not failures:
+                judgement = ledger.judged(claim, batch)
+                assert judgement.all_failures() == []
+                failures += judge(wrong, judgement.examination).all_failures()
+    assert failures
+
+
+def test_a_named_result_needs_something_to_be_held_against() -> None:
+    prediction = find("mse-imbalanced").prediction
+    bare = {**prediction.named, "critical_count": prediction.named["critical_count"].expression}
+    with pytest.raises(ParameterError, match="named: critical_count is a formula and nothing to hold it against"):
+        replace(prediction, named=bare)
+
+
+def test_what_a_result_reads_has_the_shape_of_its_axes(ledger: Ledger) -> None:
+    claim = find("mse-imbalanced")
+    (batch,) = drawn(batches(claim, REGIMES[0]), 1, ledger.seed)
+    size = claim.prediction.named["singular_value"]
+    assert isinstance(size, Measured)
+    misread = replace(size, read=lambda reading: reading.diagonal("mean_logits")[..., :1])
+    wrong = changed(claim, lambda p: replace(p, named={"singular_value": misread}))
+    with pytest.raises(ParameterError, match="singular_value reads"):
+        judge(wrong, ledger.judged(claim, batch).examination)
