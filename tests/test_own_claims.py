@@ -180,7 +180,7 @@ MISTAKES = {
     "singular matrix": (
         "v.W @ v.H",
         "xp.solve(0 * v.W, v.W) @ v.H",
-        "squared-mse: loss: a matrix is singular at a random point: linalg.solve",
+        r"squared-mse: loss: a matrix is singular at a random point: .*linalg.solve",
     ),
     "undeclared parameter": ("p[weight_decay]", "p[beta]", r"loss: p\[beta\] is not bound; bind gives K, d, N"),
     "undeclared variable": ("v.W @ v.H", "v.V @ v.H", r"line 11: .*v.V is not declared; the variables are W, H"),
