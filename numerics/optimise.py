@@ -220,7 +220,7 @@ def minimise(
     ``instances`` share their sizes (they differ in decays and the like); ``starts`` ≥ 1 runs are made for each, all in
     one batch. ``progress(iteration, running)`` is called after each iteration. A KeyboardInterrupt stops the runs where
     they are and returns them with ``interrupted`` set; so does the end of ``time_limit`` seconds, with ``out_of_time`` set.
-    A run that was stopped counts as stalled.
+    A run that had not converged by then counts as stalled; one that had may still stand in a local minimum that would have been left.
 
     Raises ParameterError when the instances differ in size, need more memory than there is, or the device is absent.
     """
