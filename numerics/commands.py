@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import sys
 from collections.abc import Sequence
 
@@ -18,13 +19,13 @@ from numerics.conjecture import observe
 from numerics.optimise import Ending, Solution, choose_device
 from numerics.refutation import hold_against_published, status
 from numerics.tolerances import CERTIFICATE_GAP
-from numerics.training import Training, train
+from numerics.training import Training, spread, train
 from numerics.wellposed import require_well_posed
 from theory.arguments import claims_option, parse_assignments, print_json, shown_parameters
 from theory.claim import Claim, add_files, find
 from theory.entry import CHECK_FAILED, DONE, INTERRUPTED
 from theory.errors import ParameterError
-from theory.problem import Instance
+from theory.problem import Instance, PositiveReal
 
 
 def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Training:
@@ -36,7 +37,7 @@ def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Tra
         def progress(iteration: int, running: int) -> None:
             status.update(f"training {claim.id}: iteration {iteration}, {running} runs left")
 
-        return train(claim, [instance], options.starts, options.seed, options.device, progress)
+        return train(claim, [instance], options.starts, options.seed, options.device, progress, options.time_limit)
 
 
 LARGEST_INTEGER = 10**9
@@ -70,6 +71,19 @@ def _report_interruption(solution: Solution) -> int:
     return INTERRUPTED
 
 
+def _unfinished(claim: Claim, solution: Solution, options: argparse.Namespace) -> list[str]:
+    """Return the failure of training that ran out of time; where the best start has not converged, print what stood in its way."""
+    if solution.best_ending()[0] is not Ending.CONVERGED:
+        says = spread(claim, solution.instances[0], options.seed)
+        print(f"the best start has not converged: {says}", file=sys.stderr)
+    if not solution.out_of_time:
+        return []
+    converged = _endings(solution)["converged"]
+    return [
+        f"time limit of {options.time_limit:g} s reached: {converged} of {solution.values.numel()} runs had converged"
+    ]
+
+
 def _print_training(comparison: Comparison, result: dict) -> None:
     print(f"value     {comparison.value:.15g}")
     if result["predicted"] is not None:
@@ -79,7 +93,9 @@ def _print_training(comparison: Comparison, result: dict) -> None:
     print(f"{result['starts']} starts, {result['endings']}, {result['seconds']:.2f} s on {result['device']}")
 
 
-def _certify_refutation(claim: Claim, instance: Instance, solution: Solution, as_json: bool) -> int:
+def _certify_refutation(
+    claim: Claim, instance: Instance, solution: Solution, as_json: bool, unfinished: list[str]
+) -> int:
     """Hold the trained point against every point of the published structure; fails where the claim should hold and does not."""
     (found,) = hold_against_published(claim, [instance], solution.best_point())
     known = status(claim.refutation, instance)
@@ -95,6 +111,7 @@ def _certify_refutation(claim: Claim, instance: Instance, solution: Solution, as
         "known": known,
         "seconds": solution.seconds,
         "device": solution.device,
+        "failures": unfinished,
     }
     if as_json:
         print_json(result)
@@ -103,12 +120,14 @@ def _certify_refutation(claim: Claim, instance: Instance, solution: Solution, as
         kind = "a counterexample" if found.refutes else "no counterexample"
         print(f"gap   {found.gap_ball.str(BALL_DIGITS)} (relative): {kind}")
         print(f"known {known} at these sizes")
+    for failure in unfinished:
+        print(f"check failed: {failure}", file=sys.stderr)
     failed = found.refutes or abs(found.gap) > CERTIFICATE_GAP if known == "holds" else False
-    return CHECK_FAILED if failed else DONE
+    return CHECK_FAILED if failed or unfinished else DONE
 
 
-def _conjecture(claim: Claim, instance: Instance, training: Training, as_json: bool) -> int:
-    """Print what the best trained point looks like; nothing is claimed, so nothing can fail."""
+def _conjecture(claim: Claim, instance: Instance, training: Training, as_json: bool, unfinished: list[str]) -> int:
+    """Print what the best trained point looks like; nothing is claimed, so nothing but training itself can fail."""
     (point,) = points_of(training.solution.best_point())
     value = float(training.solution.best_value()[0])
     found = observe(claim, instance, point, value, training.certificates[0])
@@ -120,11 +139,14 @@ def _conjecture(claim: Claim, instance: Instance, training: Training, as_json: b
                 "value": value,
                 "certificate_gap": None if found.certificate is None else found.certificate.gap,
                 "families": [dataclasses.asdict(family) for family in found.families],
+                "failures": unfinished,
             }
         )
     else:
         print("\n".join(found.lines()[1:]))
-    return DONE
+    for failure in unfinished:
+        print(f"check failed: {failure}", file=sys.stderr)
+    return CHECK_FAILED if unfinished else DONE
 
 
 def _attack(claim: Claim, instance: Instance, options: argparse.Namespace) -> int:
@@ -167,12 +189,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trained = commands.add_parser(name, parents=[shared], help=does)
         trained.add_argument("--starts", default="8", help="random starts (default 8)")
         trained.add_argument("--device", default="auto", help="cpu, cuda or auto (default)")
+        trained.add_argument(
+            "--time-limit",
+            metavar="SECONDS",
+            default=math.inf,
+            help="end training after so many seconds (default: never)",
+        )
     attacked = commands.add_parser("attack", parents=[shared], help="look for a point that breaks the claim")
     attacked.add_argument("--starts", default="4", help="random starts for each link (default 4)")
     attacked.add_argument("--steps", default="300", help="descent steps from each (default 300)")
     options = parser.parse_args(arguments)
     options.starts = _whole_number("starts", options.starts, least=1)
     options.seed = _whole_number("seed", options.seed, least=0)
+    if options.command != "attack" and options.time_limit != math.inf:
+        options.time_limit = PositiveReal().canonical("time-limit", options.time_limit)
     add_files(options.claims)
     claim = find(options.id)
     instance = claim.problem.instance(**parse_assignments(options.parameters, claim.problem.data_view))
@@ -183,11 +213,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     solution = training.solution
     if solution.interrupted:
         return _report_interruption(solution)
+    unfinished = _unfinished(claim, solution, options)
     if options.command == "conjecture":
-        return _conjecture(claim, instance, training, options.json)
+        return _conjecture(claim, instance, training, options.json, unfinished)
     comparison = compare(claim, solution)[0]
     if options.command == "certify" and claim.refutation is not None:
-        return _certify_refutation(claim, instance, solution, options.json)
+        return _certify_refutation(claim, instance, solution, options.json, unfinished)
     if options.command == "train":
         result = {
             "id": claim.id,
@@ -202,13 +233,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "near_threshold": comparison.near_threshold,
             "seconds": solution.seconds,
             "device": solution.device,
-            "failures": list(comparison.failures),
+            "failures": [*unfinished, *comparison.failures],
         }
         if options.json:
             print_json(result)
         else:
             _print_training(comparison, result)
-        failures = comparison.failures
+        failures = result["failures"]
     else:
         certificate = training.certificates[0]
         if certificate is None:
@@ -216,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"claim: {claim.id!r} has no lower bound to certify with; certify takes problems from features_problem, and "
                 "claims whose proof has a Separable"
             )
-        failures = certificate.failures(predicted_value(claim, instance), comparison.near_threshold)
+        failures = unfinished + certificate.failures(predicted_value(claim, instance), comparison.near_threshold)
         result = {
             "id": claim.id,
             "parameters": shown_parameters(claim, instance),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -58,11 +59,17 @@ EXPLORING = 25
 """Iterations, and steps of CG in each, for points that only have to lie in the right basin."""
 TINY = 1e-300
 """Stands for zero in a denominator."""
+PROBED = 64
+"""Entries of each variable along which curvatures are looked at, spread evenly over it."""
 MAX_ROUNDS = 30
 MAX_ITERATIONS = 600
 MAX_CG_STEPS = 250
 WORKING_COPIES = 40
 """Arrays of the size of a point that are alive at once: the graph of two derivatives and the vectors of CG."""
+
+
+class _OutOfTime(Exception):
+    """The time that training may take is spent."""
 
 
 class Ending(IntEnum):
@@ -92,6 +99,7 @@ class Solution:
     seconds: float
     device: str
     interrupted: bool = False
+    out_of_time: bool = False
 
     @property
     def best(self) -> Int64[Tensor, " I"]:
@@ -205,12 +213,14 @@ def minimise(
     device: str = "cpu",
     max_iterations: int = MAX_ITERATIONS,
     progress: Callable[[int, int], None] | None = None,
+    time_limit: float = math.inf,
 ) -> Solution:
     """Minimise the loss of a problem from random starts.
 
     ``instances`` share their sizes (they differ in decays and the like); ``starts`` ≥ 1 runs are made for each, all in
     one batch. ``progress(iteration, running)`` is called after each iteration. A KeyboardInterrupt stops the runs where
-    they are and returns them with ``interrupted`` set.
+    they are and returns them with ``interrupted`` set; so does the end of ``time_limit`` seconds, with ``out_of_time`` set.
+    A run that had not converged by then counts as stalled; one that had may still stand in a local minimum that would have been left.
 
     Raises ParameterError when the instances differ in size, need more memory than there is, or the device is absent.
     """
@@ -236,16 +246,18 @@ def minimise(
         return problem.loss(TorchArrays(subset), layout.unpack(x, scale[runs]), given, subset)
 
     generator = torch.Generator().manual_seed(seed)
-    watch = _Watch(max_iterations, progress)
+    watch = _Watch(max_iterations, progress, deadline=began + time_limit)
     every = torch.arange(runs, device=where)
     drawn = _draw(generator, runs, layout)
     search = _Search(loss, _isometries(drawn, layout) if ramped else drawn, layout.bounded, every)
-    interrupted = False
+    interrupted = out_of_time = False
     try:
         for share in RAMP if ramped else ():
             early = _Search(functools.partial(loss, share=share), search.x, layout.bounded, every)
-            early.run(watch.exploring())
-            search = _Search(loss, early.x, layout.bounded, every)
+            try:
+                early.run(watch.exploring())
+            finally:  # what is stopped here has still got somewhere
+                search = _Search(loss, early.x, layout.bounded, every)
         search.run(watch)
         if bool(layout.bounded.any()):
             _redraw_units(search, layout, generator, starts, watch)
@@ -253,6 +265,9 @@ def minimise(
             _drop_directions(search, layout, starts, watch)
     except KeyboardInterrupt:
         interrupted = True
+    except _OutOfTime:
+        out_of_time = True
+    search.evaluate()
     search.endings[search.endings == Ending.RUNNING] = Ending.STALLED
     shape = (len(instances), starts)
     points = vars(layout.unpack(search.x, scale))
@@ -267,7 +282,32 @@ def minimise(
         seconds=time.perf_counter() - began,
         device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
         interrupted=interrupted,
+        out_of_time=out_of_time,
     )
+
+
+def curvature_spread(problem: Problem, instance: Instance, seed: int = 0) -> float:
+    """Return the ratio of the largest to the smallest curvature of the loss along single entries, in the variables' units.
+
+    They are those at the first random start of ``seed``, along at most PROBED entries of each variable. 1 or more; entries on
+    which the loss does not depend are left out. nan where the loss is not finite.
+    """
+    bindings = stack_bindings([instance])
+    layout = _Layout(problem.active_variables(instance), bindings)
+    x = _draw(torch.Generator().manual_seed(seed), 1, layout).requires_grad_()
+    xp = TorchArrays(bindings)
+    loss = problem.loss(xp, layout.unpack(x, layout.scale), problem.data(xp), bindings)
+    (g,) = torch.autograd.grad(loss.sum(), x, create_graph=True)
+    first, curvatures = 0, []
+    for length in layout.lengths:
+        for entry in torch.linspace(first, first + length - 1, min(length, PROBED)).round().int().tolist():
+            (row,) = torch.autograd.grad(g[0, entry], x, retain_graph=True)
+            curvatures.append(float(row[0, entry].abs()))
+        first += length
+    if not all(map(math.isfinite, curvatures)):
+        return math.nan
+    present = [c for c in curvatures if c > 0]
+    return max(present) / min(present) if present else 1.0
 
 
 def _draw(generator: torch.Generator, runs: int, layout: _Layout) -> Float64[Tensor, "B n"]:
@@ -390,16 +430,22 @@ def _without(
 
 @dataclass
 class _Watch:
-    """The iterations each search may take, and whom to tell about them."""
+    """The iterations each search may take, until when all of them have to end, and whom to tell about them."""
 
     max_iterations: int
     progress: Callable[[int, int], None] | None
     max_cg_steps: int = MAX_CG_STEPS
+    deadline: float = math.inf
     iteration: int = 0
 
     def exploring(self) -> _Watch:
         """The effort for points that only have to lie in the right basin."""
         return replace(self, max_iterations=EXPLORING, max_cg_steps=EXPLORING)
+
+    def require_time(self) -> None:
+        """Raise _OutOfTime at the deadline, in the clock of ``time.perf_counter``."""
+        if time.perf_counter() >= self.deadline:
+            raise _OutOfTime
 
     def tell(self, running: int) -> None:
         self.iteration += 1
@@ -439,11 +485,19 @@ class _Search:
     def run(self, watch: _Watch) -> None:
         """Iterate until every run has ended or the budget is spent; a run left over counts as stalled."""
         for _ in range(watch.max_iterations):
-            running = self.step(watch.max_cg_steps)
+            running = self.step(watch)
             watch.tell(running)
             if running == 0:
                 return
         self.endings[self.endings == Ending.RUNNING] = Ending.STALLED
+
+    def evaluate(self) -> None:
+        """Evaluate the runs that were stopped before their first iteration."""
+        rows = (self.iterations == 0).nonzero()[:, 0]
+        if len(rows) == 0:
+            return
+        with torch.no_grad():
+            self.f[rows] = self.loss(self.x[rows], self.runs[rows])
 
     def rows(self, chosen: Tensor | slice) -> _Search:
         """Return some of the runs, as they stand."""
@@ -461,8 +515,9 @@ class _Search:
             getattr(self, name)[into] = getattr(other, name)[lower]
         self.iterations[rows] += other.iterations
 
-    def step(self, max_cg_steps: int) -> int:
-        """Advance all running runs by one iteration and return how many are left."""
+    def step(self, watch: _Watch) -> int:
+        """Advance all running runs by one iteration and return how many are left; out of time it leaves them as they were."""
+        watch.require_time()
         members = (self.endings == Ending.RUNNING).nonzero()[:, 0]
         if len(members) == 0:
             return 0
@@ -471,6 +526,7 @@ class _Search:
         (g,) = torch.autograd.grad(f.sum(), x, create_graph=True)
 
         def curvature(v: Tensor) -> Tensor:
+            watch.require_time()
             return torch.autograd.grad(g, x, v, retain_graph=True)[0]
 
         at, value, slope = x.detach(), f.detach(), g.detach()
@@ -482,7 +538,7 @@ class _Search:
         first = torch.where(self.first_gradient[members].isnan(), residual, self.first_gradient[members])
         # Inner accuracy follows the gradient, so that convergence is superlinear (Dembo, Eisenstat, Steihaug 1982).
         forcing = (residual / first).sqrt().clamp(*FORCING)
-        step, promised = _steihaug(curvature, free_slope, held, self.radius[members], forcing, max_cg_steps)
+        step, promised = _steihaug(curvature, free_slope, held, self.radius[members], forcing, watch.max_cg_steps)
         if self.any_bounded:
             step = torch.where(self.bounded, (at + step).clamp(min=0), at + step) - at
             promised = -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))

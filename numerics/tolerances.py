@@ -12,6 +12,10 @@ CERTIFICATE_GAP = 1e-9
 """Trained value against certified lower bound, relative. Dual bounds are first order in the remaining gradient, which Newton
 steps take to rounding; a point that is 1e-3 off its optimum is not certified."""
 
+SEPARABLE_GAP = 1e-12
+"""Predicted value against the separable bound, relative, over any range of parameters: branch and bound ends at a tenth of it,
+and balls have the digits for it. No training comes into it."""
+
 BELOW = 1e-12
 """How far below the predicted value, relative, a trained value may lie: rounding of sums of some thousand terms."""
 

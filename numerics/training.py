@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import torch
 
+from numerics.arrays import evaluate, stack_bindings
 from numerics.certificates import Certificate, certify
-from numerics.optimise import Solution, minimise
+from numerics.optimise import Solution, curvature_spread, minimise
 from numerics.tolerances import VALUE_GAP
 from theory.claim import Claim
+from theory.expressions import Formula
 from theory.problem import Instance
 
 ROUNDS = 4
@@ -41,22 +45,31 @@ def train(
     seed: int,
     device: str,
     progress: Callable[[int, int], None] | None = None,
+    time_limit: float = math.inf,
 ) -> Training:
     """Minimise the claim's problem until the certificates close or ROUNDS are spent; the prediction plays no part.
 
-    Raises ParameterError as ``minimise`` does. An interrupted search is returned as it is.
+    Raises ParameterError as ``minimise`` does. A search that was interrupted, or stopped after ``time_limit`` seconds for all
+    rounds together, is returned as it is.
     """
-    solution = minimise(claim.problem, instances, starts, seed, device, progress=progress)
+    began = time.perf_counter()
+    solution = minimise(claim.problem, instances, starts, seed, device, progress=progress, time_limit=time_limit)
     if claim.refutation is not None:
         return Training(solution, (None,) * len(instances), (1,) * len(instances))
     certificates = certify(claim, instances, solution.best_point())
     rounds = [1] * len(instances)
     for again in range(1, ROUNDS):
         left = [i for i, c in enumerate(certificates) if c is not None and not c.gap <= VALUE_GAP]
-        if not left or solution.interrupted:
+        if not left or solution.interrupted or solution.out_of_time:
             break
         other = minimise(
-            claim.problem, [instances[i] for i in left], starts, seed + NEXT_SEED * again, device, progress=progress
+            claim.problem,
+            [instances[i] for i in left],
+            starts,
+            seed + NEXT_SEED * again,
+            device,
+            progress=progress,
+            time_limit=time_limit - (time.perf_counter() - began),
         )
         solution = _lower_of(solution, other, left)
         for i, certificate in zip(left, _certify(claim, solution, left), strict=True):
@@ -87,4 +100,20 @@ def _lower_of(solution: Solution, other: Solution, rows: Sequence[int]) -> Solut
         iterations=merged(solution.iterations, other.iterations),
         seconds=solution.seconds + other.seconds,
         interrupted=other.interrupted,
+        out_of_time=other.out_of_time,
     )
+
+
+def spread(claim: Claim, instance: Instance, seed: int) -> str:
+    """Return one line that says how far apart the scales of a problem lie: what keeps training in doubles from converging.
+
+    ``seed`` is that of the training. A ratio to a threshold counts upward and downward alike.
+    """
+    says = [f"curvatures at a random start differ by a factor of {curvature_spread(claim.problem, instance, seed):.0e}"]
+    bindings = stack_bindings([instance])
+    ratios = [1.0]
+    for threshold in claim.prediction.thresholds:
+        ratios += evaluate(Formula(threshold.ratio, ((threshold.index, threshold.count),)), bindings)[0].tolist()
+    if len(ratios) > 1:
+        says.append(f"the ratios of its directions to their thresholds by {max(ratios) / min(ratios):.0e}")
+    return f"{' and '.join(says)}: the wider, the less training in doubles resolves"

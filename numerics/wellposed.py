@@ -31,8 +31,8 @@ FARTHEST_UNIT = 1e6
 def require_well_posed(claim: Claim, instance: Instance) -> None:
     """Evaluate the loss, the invariants and the statistics of a claim at random points, and its formulas.
 
-    Raises ParameterError with one line that says what cannot be evaluated: shapes that do not fit, names that are not
-    declared, symbols that ``bind`` does not give, a loss that is no number or not finite.
+    Raises ParameterError with one line that says what cannot be evaluated: shapes that do not fit, matrices that are
+    singular, names that are not declared, symbols that ``bind`` does not give, a loss that is no number or not finite.
     """
     problem, instances = claim.problem, [instance, instance]
     if sum(i.shows_collapse for i in problem.invariants) != 1 and claim.prediction.thresholds:
@@ -191,6 +191,10 @@ def _evaluated(what: str, function: Callable[..., Any], given: Sequence[Any], po
         return function(*given)
     except ParameterError as error:
         raise ParameterError(f"{what}: {error}") from None
+    except torch.linalg.LinAlgError as error:
+        raise ParameterError(
+            f"{what}: a matrix is singular at a random point: {' '.join(str(error).split())}"
+        ) from error
     except RuntimeError as error:
         shapes = ", ".join(f"{name} is {a.shape[-2]}×{a.shape[-1]}" for name, a in vars(point).items())
         raise ParameterError(f"{what}: shapes do not fit ({shapes}): {' '.join(str(error).split())}") from error

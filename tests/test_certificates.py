@@ -1,13 +1,17 @@
 """Certificates: they meet trained optima, also where no formula is known, and never pass what is not optimal."""
 
+from dataclasses import replace
+from random import Random
 from types import SimpleNamespace
 
 import pytest
 import torch
+from sympy import Rational
 
+from numerics import certificates
 from numerics.adversary import random_point
 from numerics.arrays import points_of
-from numerics.balls import Ball, BallMatrix, ball_bindings
+from numerics.balls import Ball, BallMatrix, ball_bindings, highest
 from numerics.certificates import (
     MARGINS,
     Certificate,
@@ -19,11 +23,19 @@ from numerics.certificates import (
     value_at,
 )
 from numerics.optimise import minimise
-from numerics.tolerances import CERTIFICATE_GAP
+from numerics.tolerances import CERTIFICATE_GAP, SEPARABLE_GAP
 from proofs_check.strategies import REGIMES, batches, drawn
-from theory.claim import find
+from theory.claim import Claim, find, registry
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, features_problem
-from theory.problem import ClassCounts, Width
+from theory.problem import (
+    ClassCounts,
+    GreaterThan,
+    Instance,
+    PositivePerDimension,
+    PositiveReal,
+    PositiveReals,
+    Width,
+)
 
 WRONG_BY = 1e-6
 COUNTS = [(5, 5, 5), (20, 10, 5, 5), (50, 3, 1), (1, 1), (100, 1)]
@@ -172,3 +184,73 @@ def test_separable_bound_needs_no_formula_and_is_sharp():
     )
     assert float(lower) == pytest.approx(by_hand, rel=1e-12)
     assert lower <= predicted_value(claim, instance)
+
+
+WIDE = 24
+"""Instances with parameters over many decades, drawn in turn from all claims whose proof has a separable bound."""
+DECADES_OF_DECAY = (-20.0, 0.0)
+DECADES_OF_OTHERS = (-10.0, 10.0)
+DECADES_OF_COUNTS = (0.0, 3.0)
+
+
+def wide_instances() -> list[tuple[Claim, Instance]]:
+    """Instances of the sizes that are drawn elsewhere, with every count and every positive number drawn anew over decades."""
+    generator, found = Random(5), []
+    claims = [c for c in registry().values() if c.proof.separable is not None and c.prediction.value is not None]
+
+    def number(name: str) -> float:
+        return 10 ** generator.uniform(*(DECADES_OF_DECAY if "decay" in name else DECADES_OF_OTHERS))
+
+    for position in range(WIDE):
+        claim = claims[position % len(claims)]
+        regime = REGIMES[(position + position // len(claims)) % len(REGIMES)]
+        (instance, *_) = drawn(batches(claim, regime, 1), 3, position)[-1]
+        values = dict(instance.values)
+        for parameter in sorted(claim.problem.parameters, key=lambda p: isinstance(p.domain, GreaterThan)):
+            name, old = parameter.name, values[parameter.name]
+            match parameter.domain:
+                case ClassCounts(balanced=balanced):
+                    counts = [round(10 ** generator.uniform(*DECADES_OF_COUNTS)) for _ in old]
+                    values[name] = counts[:1] * len(old) if balanced else counts
+                case PositiveReals() | PositivePerDimension():
+                    values[name] = [number(name) for _ in old]
+                case PositiveReal():
+                    values[name] = number(name)
+                case GreaterThan(other=other):
+                    values[name] = values[other] * (1 + number(name))
+        found.append((claim, claim.problem.instance(**values)))
+    return found
+
+
+def test_separable_bound_closes_over_many_decades():
+    """The bound meets the predicted value whatever the ratio of the parameters, and excludes what lies a millionth below.
+
+    The bound of a function that is spoiled by a millionth is not certified.
+    """
+    wide = wide_instances()
+    assert len({claim.id for claim, _ in wide}) >= 10
+    for claim, instance in wide:
+        separable, bindings = claim.proof.separable, ball_bindings(claim.problem, instance)
+        predicted = predicted_value(claim, instance)
+        lower = separable_bound(separable, bindings)
+        shown = f"{claim.id} at {dict(instance.values)}"
+        assert not predicted < lower, shown
+        assert highest((predicted - lower) / abs(predicted)) <= SEPARABLE_GAP, shown
+        below = predicted - Ball(WRONG_BY) * abs(predicted)
+        assert Certificate(predicted, lower, "separable").failures(below, near_threshold=False), shown
+        factor = 1 + Rational(WRONG_BY)
+        pieces = tuple(replace(p, convex=factor * p.convex, concave=factor * p.concave) for p in separable.pieces)
+        spoiled = separable_bound(replace(separable, pieces=pieces), bindings)
+        assert Certificate(predicted, spoiled, "separable").failures(predicted, near_threshold=True), shown
+
+
+def test_separable_bound_that_does_not_close_still_holds(monkeypatch):
+    """Halving that ends early leaves a bound below the predicted value, and a gap."""
+    monkeypatch.setattr(certificates, "HALVINGS", 4)
+    claim = find("mse-imbalanced")
+    instance = claim.problem.instance(class_counts=(300, 3), widths=3, weight_decay=1.4e-16, feature_decay=5.7e-17)
+    lower = separable_bound(claim.proof.separable, ball_bindings(claim.problem, instance))
+    predicted = predicted_value(claim, instance)
+    assert lower.is_finite()
+    assert lower < predicted
+    assert not highest((predicted - lower) / predicted) <= CERTIFICATE_GAP

@@ -1,16 +1,21 @@
 """The optimiser: reference configurations, endings, bounds, and reproducibility."""
 
 import dataclasses
+import json
 import time
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from numerics.__main__ import main as numerics_main
+from numerics.arrays import setting, stack_bindings
 from numerics.compare import compare
-from numerics.optimise import Ending, minimise
+from numerics.optimise import Ending, curvature_spread, minimise
+from numerics.training import train
 from theory import symbols as sym
 from theory.claim import find
+from theory.errors import ParameterError
 from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Problem, Variable
 
 REFERENCE_SECONDS = 2.0
@@ -144,3 +149,77 @@ def test_optimiser_does_not_see_the_prediction():
     claim = dataclasses.replace(find("ce-balanced-etf"), derive=no_derivation)
     instance = claim.problem.instance(class_counts=(2, 2), weight_decay=0.01, feature_decay=0.01)
     assert minimise(claim.problem, [instance], starts=1).best_ending() == [Ending.CONVERGED]
+
+
+SLOW = ("mse-imbalanced", ",".join(["100"] * 40), 40, 1e-6)
+"""A claim, class counts, width and decays that take a minute to train."""
+
+
+@pytest.mark.parametrize("seconds", [1e-3, 0.7])
+@pytest.mark.parametrize(
+    ("claim_id", "values"),
+    [
+        ("mse-imbalanced", {"class_counts": SLOW[1], "widths": SLOW[2]}),
+        ("mse-imbalanced-relu", {"class_counts": SLOW[1], "widths": SLOW[2]}),
+        ("mse-deep-linear-imbalanced", {"class_counts": SLOW[1], "depth": 6, "widths": (40,)}),
+    ],
+)
+def test_a_time_limit_ends_training_with_what_it_has(claim_id, values, seconds):
+    """The runs count as stalled, the values are those of the points, and certified training starts no further round."""
+    problem = find(claim_id).problem
+    instance = problem.instance(**values, weight_decay=SLOW[3], feature_decay=SLOW[3])
+    training = train(find(claim_id), [instance], 2, 0, "cpu", time_limit=seconds)
+    solution = training.solution
+    assert solution.out_of_time
+    assert not solution.interrupted
+    assert training.rounds == (1,)
+    assert set(solution.endings.flatten().tolist()) == {Ending.STALLED}
+    assert solution.seconds < seconds + 5
+    bindings = stack_bindings([instance])
+    xp, data = setting(problem, bindings)
+    value = problem.loss(xp, solution.best_point(), data, bindings)
+    torch.testing.assert_close(solution.best_value(), value, rtol=1e-12, atol=0)
+
+
+def test_time_that_suffices_changes_nothing():
+    claim = find("ce-balanced-etf")
+    instance = claim.problem.instance(class_counts=(2, 2, 2), weight_decay=0.01, feature_decay=0.01)
+    limited, free = (minimise(claim.problem, [instance], starts=2, time_limit=t) for t in (600, float("inf")))
+    assert not limited.out_of_time
+    assert torch.equal(limited.points["W"], free.points["W"])
+
+
+@pytest.mark.parametrize("command", ["train", "certify", "conjecture"])
+def test_a_time_limit_is_reported_as_a_failure(command, capsys):
+    words = [f"class_counts={SLOW[1]}", f"widths={SLOW[2]}", f"weight_decay={SLOW[3]}", f"feature_decay={SLOW[3]}"]
+    assert numerics_main([command, SLOW[0], *words, "--starts", "3", "--time-limit", "0.2", "--json"]) == 1
+    output = capsys.readouterr()
+    reached = "time limit of 0.2 s reached: 0 of 3 runs had converged"
+    assert f"check failed: {reached}" in output.err.splitlines()
+    assert json.loads(output.out)["failures"][0] == reached
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "soon"])
+def test_an_impossible_time_limit_is_refused(seconds):
+    with pytest.raises(ParameterError, match=f"time-limit: '{seconds}' is not allowed"):
+        numerics_main(["train", "vae-learnable-variance", "theta=3,1", "latent_dim=2", f"--time-limit={seconds}"])
+
+
+def test_the_spread_of_a_problem_is_that_of_its_curvatures():
+    """Of ½ Σ c_i x_i² the curvatures are the c_i; a direction without curvature does not count."""
+    problem = scalar_problem(lambda xp, v, data, p: (p[sym.theta] * v.x[..., 0] ** 2).sum(-1) / 2 + p[sym.beta])
+    assert curvature_spread(problem, problem.instance(theta=(3e5, 1.0, 1.5e-3))) == pytest.approx(2e8, rel=1e-12)
+    flat = scalar_problem(lambda xp, v, data, p: (p[sym.theta][..., 1:] * v.x[..., 1:, 0] ** 2).sum(-1) * p[sym.beta])
+    assert curvature_spread(flat, flat.instance(theta=(3e5, 2.0, 1.0))) == pytest.approx(2, rel=1e-12)
+
+
+def test_training_that_stalls_says_how_widely_the_problem_is_spread(capsys):
+    """Threshold ratios n_k / (N² λ_W λ_H) by hand."""
+    words = ["class_counts=300,3", "widths=3", "weight_decay=1.4e-16", "feature_decay=5.7e-17"]
+    assert numerics_main(["train", "mse-imbalanced", *words, "--starts", "1"]) == 1
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("check failed")]
+    assert said.startswith("the best start has not converged: curvatures at a random start differ by a factor of ")
+    assert f"thresholds by {300 / (303**2 * 1.4e-16 * 5.7e-17):.0e}" in said
+    converged = ["class_counts=3,2", "widths=3", "weight_decay=0.01", "feature_decay=0.01"]
+    assert numerics_main(["train", "mse-imbalanced", *converged, "--starts", "2"]) == 0
+    assert capsys.readouterr().err == ""

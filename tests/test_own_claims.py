@@ -177,6 +177,11 @@ def test_the_book_has_a_page_for_it(own):
 
 MISTAKES = {
     "wrong shape": ("v.W @ v.H", "v.H @ v.W", r"squared-mse: loss: shapes do not fit \(W is 3×3, H is 3×9\)"),
+    "singular matrix": (
+        "v.W @ v.H",
+        "xp.solve(0 * v.W, v.W) @ v.H",
+        r"squared-mse: loss: a matrix is singular at a random point: .*linalg.solve",
+    ),
     "undeclared parameter": ("p[weight_decay]", "p[beta]", r"loss: p\[beta\] is not bound; bind gives K, d, N"),
     "undeclared variable": ("v.W @ v.H", "v.V @ v.H", r"line 11: .*v.V is not declared; the variables are W, H"),
     "unknown operation": ("fit = xp.squared_norm", "fit = xp.frobenius", "xp.frobenius is not an operation; there are"),
