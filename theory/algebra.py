@@ -336,10 +336,16 @@ class SymbolicArrays:
         return a * factor
 
     def singular_values(self, a: SymbolicMatrix, count: sp.Expr) -> sp.Expr:
-        """Singular values, as a row; the entries of a diagonal matrix, which must be nonnegative and descending."""
-        if a.rank_one:
-            raise ValueError("the symbolic singular values are defined for diagonal matrices")
-        return a.diagonal
+        """Singular values in descending order, as a row; symbolically those of a diagonal matrix, or of aI + bJ with b ≤ 0.
+
+        Their entries must be such that a diagonal matrix is nonnegative and descending, and that a and a + Kb are not negative.
+        """
+        if not a.rank_one:
+            return a.diagonal
+        total = sum((u * v for u, v in a.rank_one), sp.Integer(0))
+        if a.diagonal.has(sym.k) or any(vector.has(sym.k) for term in a.rank_one for vector in term):
+            raise ValueError("the symbolic singular values are defined for diagonal matrices and for aI + bJ")
+        return sp.Piecewise((a.diagonal, sym.k < a.size), (sp.simplify(a.diagonal + a.size * total), True))
 
     def rows(self, a: SymbolicMatrix) -> sp.Expr:
         """Number of rows."""
