@@ -58,6 +58,10 @@ def mean_gram(xp, v, data, p):
     return xp.transpose(mean_features(xp, v, data)) @ mean_features(xp, v, data)
 
 
+def scatter(xp, v, data, p):
+    return xp.total(xp.column_squares(v.H - mean_features(xp, v, data) @ data.Y))
+
+
 def spectrum(xp, v, data, p):
     means = v.W @ mean_features(xp, v, data)
     return xp.singular_values(means, xp.rows(means))
@@ -83,6 +87,7 @@ PROBLEM = Problem(
         Invariant("spectrum", r"singular values of $W \bar H$", spectrum, kind="spectrum", shows_collapse=True),
         Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=balance**2),
         Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=balance**-2),
+        Invariant("scatter", r"$\sum_i \|h_i - \bar h_{y_i}\|^2$", scatter, "scalar", balance**-2),
         Invariant("bias_mean", "mean entry of $b$", lambda xp, v, data, p: xp.mean_entry(v.b), "scalar", 1 / K),
         Invariant("bias_spread", r"$\sum_k (b_k - \bar b)^2$", lambda xp, v, data, p: xp.spread(v.b), "scalar", 1 / K),
     ),
@@ -219,10 +224,11 @@ CLAIM = Claim(
     source=Source("The Collapse Atlas", "A second example", "this book", "none"),
     verdict=Verdict.HOLDS,
     statement=(
-        "The class means of every global minimiser have equal lengths and equal angles. Of the $K$ singular directions of the labels the "
+        "At every global minimiser features equal their class mean (NC1). Of the $K$ singular directions of the labels the "
         "$K - 1$ that sum to zero have the weight $\\mu_k = 1$, and the common one, along the ones, has $\\mu_K = {common_weight}$: what "
         "the bias leaves of it. Direction $k$ has the singular value $q_k = {singular_value}$ and collapses to zero iff "
-        "$n \\le {critical_count}$; the common one is the first to go, and what is left is a simplex ETF."
+        "$n \\le {critical_count}$; the common one is the first to go, which leaves a simplex ETF. All entries of the "
+        "bias are ${bias}$ with the $r = q_K$ of the common direction."
     ),
     problem=PROBLEM,
     derive=derive,
