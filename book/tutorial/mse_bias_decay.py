@@ -147,7 +147,7 @@ def derive(problem):
     record(
         SumOfSquares(
             "the best bias",
-            r"A row of $WH - Y$ with mean $m$ over the samples costs at least its scatter and $\lambda_b/(1 + \lambda_b)$ of $m^2/2$.",
+            r"A mean $m$ of a row over the samples costs at least $\lambda_b/(1 + \lambda_b)$ of $m^2/2$, whatever the bias.",
             (mean + b) ** 2 / 2 + bias_decay * b**2 / 2 - gamma * mean**2 / 2,
             (((1 + bias_decay) / 2, b + mean / (1 + bias_decay)),),
         )
