@@ -25,7 +25,15 @@ BOOK = Path(__file__).resolve().parent
 SOURCE = BOOK / "_build" / "source"
 HTML = BOOK / "_build" / "html"
 CACHE = BOOK / "_build" / ".jupyter_cache"
-STATIC_PAGES = ("how_the_checks_work", "what_the_verdicts_mean", "discrepancies", "tutorial", "add_a_claim", "api")
+STATIC_PAGES = (
+    "how_the_checks_work",
+    "what_the_verdicts_mean",
+    "discrepancies",
+    "tutorial",
+    "second_example",
+    "add_a_claim",
+    "api",
+)
 
 
 def write_source() -> None:

@@ -9,6 +9,7 @@ import pkgutil
 import re
 import sys
 import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,8 +19,11 @@ import jinja2
 import sympy as sp
 
 import numerics
+import numerics.arrays
+import numerics.balls
 import numerics.tolerances
 import theory
+import theory.algebra
 import theory.neural_collapse.lemmas
 import theory.posterior_collapse.linear_gaussian
 import theory.problem
@@ -50,6 +54,7 @@ def page(template: str, **values: Any) -> str:
     )
     environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (displayed, prose, sentence, slug)}}
     named = (
+        array_operations,
         badge,
         cells,
         constants,
@@ -67,7 +72,7 @@ def page(template: str, **values: Any) -> str:
     )
     environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances, "symbols": theory.symbols}
-    environment.globals |= {"discrepancies": list(REFERENCE_CODE.values())}
+    environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
     return environment.get_template(f"{template}.md").render(**values)
 
 
@@ -231,6 +236,31 @@ def public_parts() -> dict[str, tuple[str, list[tuple[str, str, list[tuple[str, 
     return found
 
 
+BACKENDS = {
+    "symbolic": theory.algebra.SymbolicArrays,
+    "concrete": theory.algebra.ConcreteArrays,
+    "tensors": numerics.arrays.TorchArrays,
+    "balls": numerics.balls.BallArrays,
+}
+"""The classes that offer the operations of the array namespace, by what their matrices are made of."""
+
+
+def array_operations() -> list[tuple[str, str, dict[str, bool]]]:
+    """Return the operations of the array namespace: how each is called, what it does, and which backends have it.
+
+    What it does is the first sentence of its docstring in the first backend that has one.
+    """
+    offered = {backend: public_methods(kind) for backend, kind in BACKENDS.items()}
+    found = []
+    for name in sorted(set().union(*offered.values())):
+        having = [methods[name] for methods in offered.values() if name in methods]
+        _, *arguments = inspect.signature(having[0]).parameters
+        texts = filter(None, map(inspect.getdoc, having))
+        says = prose(re.split(r"(?<=\.)\s", next(texts, ""))[0])
+        found.append((f"xp.{name}({', '.join(arguments)})", says, {b: name in m for b, m in offered.items()}))
+    return found
+
+
 def known_lemmas() -> dict[str, list[tuple[str, Lemma]]]:
     """Return the lemmas that proofs may rest on, by the module they are imported from: the name there, and the lemma."""
     modules = (theory.neural_collapse.lemmas, theory.posterior_collapse.linear_gaussian)
@@ -265,9 +295,13 @@ def methods(thing: Any) -> list[tuple[str, str]]:
         return []
     return [
         (written_signature(method).replace("self, ", "").replace("(self)", "()"), prose(inspect.getdoc(method) or ""))
-        for name, method in vars(thing).items()
-        if inspect.isfunction(method) and not name.startswith("_")
+        for method in public_methods(thing).values()
     ]
+
+
+def public_methods(kind: type) -> dict[str, Callable[..., Any]]:
+    """Return the functions of a class by name, but for those whose name begins with an underscore."""
+    return {name: f for name, f in vars(kind).items() if inspect.isfunction(f) and not name.startswith("_")}
 
 
 def parts_of_a_claim() -> dict[str, list[type]]:

@@ -45,6 +45,7 @@ PAGES = (
     PHASES,
     "discrepancies.html",
     "tutorial.html",
+    "second_example.html",
     "add_a_claim.html",
     "api.html",
     *CLAIM_PAGES,

@@ -8,13 +8,8 @@ from theory.entry import run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    # Loaded under run, so that Ctrl-C is clean meanwhile.
-    import torch
+    from numerics.commands import main as commands  # loaded under run, so that Ctrl-C is clean meanwhile
 
-    from numerics.commands import main as commands
-
-    # Tensors here are small: a second thread waits more than it works, above all where something else runs.
-    torch.set_num_threads(1)
     return commands(arguments)
 
 

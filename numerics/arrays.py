@@ -179,24 +179,29 @@ class TorchArrays:
         return torch.linalg.eigvalsh(mean @ mean.mT + own).flip(-1)
 
     def inner(self, a: Tensor, b: Tensor) -> Tensor:
+        """Inner product of two matrices."""
         return (a * b).sum((-2, -1))
 
     def sum_of_entries(self, a: Tensor) -> Tensor:
         return a.sum((-2, -1))
 
     def column_sums(self, a: Tensor) -> Tensor:
+        """Sum of the entries of each column, as a row."""
         return a.sum(-2)
 
     def diagonal_of(self, a: Tensor) -> Tensor:
+        """Diagonal entries of a matrix, as a row."""
         return a.diagonal(dim1=-2, dim2=-1)
 
     def scale(self, a: Tensor, factor: Tensor) -> Tensor:
         return a * torch.as_tensor(factor)[..., None, None]
 
     def identity(self, like: Tensor) -> Tensor:
+        """Identity matrix with as many columns as another matrix."""
         return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device).expand_as(like)
 
     def solve(self, a: Tensor, b: Tensor) -> Tensor:
+        """a⁻¹ b."""
         return torch.linalg.solve(a, b.expand(*a.shape[:-2], *b.shape[-2:]))
 
 

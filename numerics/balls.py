@@ -197,6 +197,18 @@ class BallArrays:
             losses.append(wrong.log1p())
         return BallMatrix.of([losses])
 
+    def entries(self, column: BallMatrix) -> BallMatrix:
+        return column.transposed
+
+    def sum_of_entries(self, a: BallMatrix) -> Ball:
+        return a.total()
+
+    def mean_entry(self, column: BallMatrix) -> Ball:
+        return column.total() / column.shape[0]
+
+    def spread(self, column: BallMatrix) -> Ball:
+        return self.centre(column).squared_norm()
+
     def total(self, row: BallMatrix) -> Ball:
         return row.total()
 

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Sequence
 
+import torch
 from rich.console import Console
 from rich.status import Status
 
@@ -173,9 +174,8 @@ def _attack(claim: Claim, instance: Instance, options: argparse.Namespace) -> in
     return DONE if found.violation is None else CHECK_FAILED
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m numerics", description="Training and certificates for claims.")
-    commands = parser.add_subparsers(dest="command", required=True)
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this room to a parser of commands."""
     shared = argparse.ArgumentParser(add_help=False, parents=[claims_option()])
     shared.add_argument("id")
     shared.add_argument("parameters", nargs="*", metavar="name=value")
@@ -198,7 +198,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     attacked = commands.add_parser("attack", parents=[shared], help="look for a point that breaks the claim")
     attacked.add_argument("--starts", default="4", help="random starts for each link (default 4)")
     attacked.add_argument("--steps", default="300", help="descent steps from each (default 300)")
-    options = parser.parse_args(arguments)
+
+
+def answer(options: argparse.Namespace) -> int:
+    """Carry out a command of this room and return the exit status."""
+    # Tensors here are small: a second thread waits more than it works, above all where something else runs.
+    torch.set_num_threads(1)
     options.starts = _whole_number("starts", options.starts, least=1)
     options.seed = _whole_number("seed", options.seed, least=0)
     if options.command != "attack" and options.time_limit != math.inf:
@@ -270,6 +275,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for failure in failures:
         print(f"check failed: {failure}", file=sys.stderr)
     return CHECK_FAILED if failures else DONE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m numerics", description="Training and certificates for claims.")
+    add_commands(parser.add_subparsers(dest="command", required=True))
+    return answer(parser.parse_args(arguments))
 
 
 def _whole_number(name: str, text: str, least: int) -> int:

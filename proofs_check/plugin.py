@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import HealthCheck, Phase, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
@@ -44,6 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Tensors here are small: a second thread waits more than it works, and two processes on two cores fight over both.
+    torch.set_num_threads(1)
     try:
         choose_device(config.getoption("--device"))
         add_files(config.getoption("--claims"))

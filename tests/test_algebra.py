@@ -2,11 +2,13 @@
 
 from types import SimpleNamespace
 
+import flint
 import pytest
 import sympy as sp
 import torch
 
-from numerics.arrays import setting, stack_bindings
+from numerics.arrays import TorchArrays, setting, stack_bindings
+from numerics.balls import BallArrays, BallMatrix
 from numerics.certificates import value_at
 from theory import symbols as sym
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
@@ -131,3 +133,41 @@ def test_symbolic_loss_of_a_conditional_vae_is_the_concrete_one():
     assert sp.expand(sp.expand_log(sp.expand(difference))) == 0
     cross = symbolic.cross(problem.data(symbolic).A_y, problem.data(symbolic).A_x).concrete(size)
     assert cross == concrete.cross(problem.data(concrete).A_y, problem.data(concrete).A_x)
+
+
+NUMBERS = (sp.Integer(2), sp.Rational(-1, 3), sp.Rational(5, 4))
+IN_K = sp.Piecewise(*((number, sp.Eq(k, i + 1)) for i, number in enumerate(NUMBERS)))
+OF_COLUMNS = {
+    "squared_norm": sum(x**2 for x in NUMBERS),
+    "sum_of_entries": sum(NUMBERS),
+    "mean_entry": sum(NUMBERS) / 3,
+    "spread": sum((x - sum(NUMBERS) / 3) ** 2 for x in NUMBERS),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), OF_COLUMNS.items(), ids=OF_COLUMNS)
+def test_operations_on_columns_agree_in_every_namespace(name, expected):
+    """A column with unequal entries, such as a bias; and with samples that must not count, four a class."""
+    written = sp.IndexedBase("b", real=True)
+    symbolic = getattr(SymbolicArrays(K, sp.Integer(4)), name)(written[k])
+    assert substitute_indexed(symbolic.subs(K, 3).doit(), written, IN_K) == expected
+    assert getattr(ConcreteArrays(3, (0, 0, 1, 2)), name)(sp.Matrix(NUMBERS)) == expected
+    tensor = torch.tensor([[[float(x)] for x in NUMBERS]] * 2, dtype=torch.float64)
+    assert getattr(TorchArrays({}), name)(tensor).tolist() == pytest.approx([float(expected)] * 2, rel=1e-15)
+    exact = BallMatrix.of([[flint.fmpq(int(x.p), int(x.q))] for x in NUMBERS])
+    assert getattr(BallArrays({}), name)(exact).overlaps(flint.arb(flint.fmpq(int(expected.p), int(expected.q))))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), {"squared_norm": K * b**2, "sum_of_entries": K * b, "mean_entry": b, "spread": 0}.items()
+)
+def test_operations_on_columns_of_equal_entries_are_in_closed_form(name, expected):
+    assert getattr(SymbolicArrays(K, sym.n), name)(b) == expected
+
+
+def test_entries_of_a_column_are_a_row_in_every_namespace():
+    written = sp.IndexedBase("b", real=True)
+    assert SymbolicArrays(K).entries(written[k]) == written[k]
+    assert ConcreteArrays(3).entries(sp.Matrix(NUMBERS)) == sp.Matrix([NUMBERS])
+    assert TorchArrays({}).entries(torch.ones(2, 3, 1, dtype=torch.float64)).shape == (2, 3)
+    assert BallArrays({}).entries(BallMatrix.of([[1], [2], [3]])).shape == (1, 3)

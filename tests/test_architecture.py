@@ -1,8 +1,10 @@
 """The rooms and the arrows between them."""
 
 import ast
+import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,12 @@ def test_readme_shows_every_claim_with_its_verdict():
         line.split("`")[1]: line.rstrip(" |").split("| ")[-1] for line in readme.splitlines() if line.startswith("| `")
     }
     assert rows == {claim.id: str(claim.verdict) for claim in registry().values()}
+
+
+def test_the_python_example_of_the_readme_runs():
+    """Its two numbers, predicted and trained, agree."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = readme.partition("In Python:\n\n")[2].partition("\n**")[0]
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(block)], capture_output=True, text=True, check=True)
+    predicted, trained = re.findall(r"\d+\.\d+", done.stdout)[:2]
+    assert float(trained) == pytest.approx(float(predicted), rel=1e-3)  # a tensor is printed with four digits

@@ -1,6 +1,7 @@
 """The command lines: formats, exit codes, and interruption."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from numerics.__main__ import main as numerics_main
+from numerics.console import main as console_main
 from theory.__main__ import main as theory_main
 from theory.claim import registry
 
@@ -155,3 +157,59 @@ def test_attack(capsys):
     cells = ["class_counts=1,1,1,1,1,1", "depth=2", "weight_decay=1e-3", "feature_decay=1e-3"]
     assert numerics_main(["attack", "ce-deep-linear", *cells, "--starts", "2"]) == 1
     assert "broken: a trained point lies below the claimed minimum" in capsys.readouterr().out
+
+
+def test_the_console_command_lists_all_commands_in_one_list(capsys):
+    listed = []
+    for main in (theory_main, numerics_main, console_main):
+        with pytest.raises(SystemExit) as caught:
+            main(["--help"])
+        assert caught.value.code == 0
+        lines = capsys.readouterr().out.splitlines()
+        listed.append(" ".join(line for line in lines if line.startswith("    ")).split())
+    of_theory, of_numerics, of_both = listed
+    assert of_both == of_theory + of_numerics
+    assert {"list", "show", "predict", "new", "train", "certify", "conjecture", "attack"} <= set(of_both)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["predict", *VAE, "--json"], theory_main),
+        (["attack", *VAE, "--starts", "1", "--steps", "1"], numerics_main),
+    ],
+)
+def test_the_console_command_does_what_the_modules_do(words, expected, capsys):
+    said = []
+    for main in (console_main, expected):
+        assert main(words) == 0
+        said.append(re.sub(r"[\d.]+ s$", "", capsys.readouterr().out, flags=re.MULTILINE))
+    assert said[0] == said[1] != ""
+
+
+def test_the_console_command_knows_its_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        console_main(["--version"])
+    assert caught.value.code == 0
+    assert re.fullmatch(r"collapse-atlas \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["predict", *VAE, "colour=red"], 2, r"error: 'colour': no such parameter.*"),
+        (["train", *VAE, "--starts", "0"], 2, r"error: starts: .*"),
+        (["lsit"], 2, r"usage: .*\n.*invalid choice: 'lsit' .*'list'.*'attack'.*"),
+    ],
+)
+def test_the_console_command_says_what_is_wrong(words, code, said):
+    start = "from numerics.console import start; start()"
+    done = subprocess.run([sys.executable, "-c", start, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert re.fullmatch(said, done.stderr.strip())
+
+
+def test_the_console_command_predicts_without_torch():
+    code = f"import sys; from numerics.console import main; main({['predict', *VAE]}); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"

@@ -24,7 +24,7 @@ from theory.claim import Verdict, add_files, find, places, registry
 from theory.commands import predict
 from theory.entry import run
 from theory.errors import CheckFailed, ParameterError
-from theory.starting import starting_file
+from theory.starting import shared_derivations, starting_file, starting_points
 from theory.symbols import K, N, positive, weight_decay
 
 ROOT = Path(__file__).parents[1]
@@ -102,6 +102,39 @@ def test_every_claim_can_be_started_from(claim_id, own):
     assert names[0] == names[1]
     assert places()["my-setting"][0] == str(path)
     assert 'id="next-setting"' in starting_file("next-setting", find("my-setting"), "next_setting.py")
+
+
+def test_help_says_which_claims_to_start_from(capsys):
+    """Those that derive and bound in their own file, by their source; the others by what they take from where."""
+    with pytest.raises(SystemExit) as caught:
+        theory_main(["new", "--help"])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    offered = starting_points()
+    assert "mse-imbalanced" in offered
+    assert "ce-balanced-etf" not in offered
+    assert list(offered.values()) == sorted(offered.values())
+    assert all(re.search(rf"^  {claim_id} +{lines}$", said, re.MULTILINE) for claim_id, lines in offered.items())
+    for claim_id, claim in registry().items():
+        assert bool(shared_derivations(claim)) == (claim_id not in offered)
+
+
+def test_a_claim_that_leaves_its_derivation_to_others_says_where_it_is(tmp_path, capsys):
+    assert theory_main(["new", "my-setting", "--like", "cvae", "--out", str(tmp_path)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("wrote ")
+    assert "theory.posterior_collapse.linear_gaussian.LearnableVariance" in second
+    assert "mse-imbalanced" in second
+    assert theory_main(["new", "my-setting-2", "--like", "mse-imbalanced", "--out", str(tmp_path)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_claims_of_ones_own_are_starting_points_too(own):
+    """A file that leaves its derivation to a shared one is told from a file that does the work, whatever it is called."""
+    own(starting_file("my-own", find("vae-fixed-variance"), "my_own.py"))
+    own(starting_file("my-shared", find("mse-imbalanced-relu"), "my_shared.py"))
+    assert "my-own" in starting_points()
+    assert shared_derivations(find("my-shared")) == ["theory.neural_collapse.mse_imbalanced.derive"]
 
 
 def user_runs(*words, folder):

@@ -193,7 +193,8 @@ class SymbolicArrays:
     """The array namespace on matrices of symbolic size, one column for each class (or direction).
 
     The namespace a loss is written against; ``numerics.arrays.TorchArrays`` and ``ConcreteArrays`` offer the same names.
-    Matrices support ``@``, ``+`` and ``-``. A *row* holds one number a column; here it is an expression in the index k.
+    Matrices support ``@``, ``+`` and ``-``. A *row* holds one number a column; here it is an expression in the index k. A
+    *column*, such as a bias, is one too, with k running over as many entries as a matrix has rows.
     Scalars are only ever multiplied with scalars and rows. ``multiplicity`` is how many samples a column stands for.
     ``label`` is the entry of the labels where they are written along their singular directions, one column for each.
     """
@@ -224,9 +225,11 @@ class SymbolicArrays:
         return SymbolicMatrix.diag(self.size, sp.IndexedBase(matrix.name, real=True)[sym.k])
 
     def eye(self, size: sp.Symbol) -> SymbolicMatrix:
+        """Identity matrix of a size."""
         return SymbolicMatrix.identity(self.size)
 
     def zeros(self, rows: sp.Symbol, columns: sp.Symbol) -> SymbolicMatrix:
+        """Matrix of zeros."""
         return SymbolicMatrix.diag(self.size, sp.Integer(0))
 
     def beside(self, a: SymbolicMatrix, b: SymbolicMatrix) -> Beside:
@@ -239,6 +242,7 @@ class SymbolicArrays:
         return reduce(operator.add, (x @ y.T for x, y in pairs))
 
     def transpose(self, a: SymbolicMatrix) -> SymbolicMatrix:
+        """aᵀ."""
         return a.T
 
     def add_column(self, a: SymbolicMatrix, column: sp.Expr) -> SymbolicMatrix:
@@ -265,12 +269,17 @@ class SymbolicArrays:
         """The entries of a column, as a row."""
         return column
 
+    def sum_of_entries(self, column: sp.Expr) -> sp.Expr:
+        """Sum of the entries of a column; samples do not count in it as they do in ``total``."""
+        return sum_over(column, sym.k, self.size)
+
     def mean_entry(self, column: sp.Expr) -> sp.Expr:
-        return column
+        """Mean of the entries of a column."""
+        return self.sum_of_entries(column) / self.size
 
     def spread(self, column: sp.Expr) -> sp.Expr:
-        """Sum of the squared distances of the entries from their mean; here all entries are equal."""
-        return sp.Integer(0)
+        """Sum of the squared distances of the entries of a column from their mean."""
+        return self.squared_norm(column - self.mean_entry(column))
 
     def apply_layers(self, layers: SymbolicLayers, h: SymbolicMatrix) -> SymbolicMatrix:
         """W_M ⋯ W_1 h."""
@@ -312,26 +321,38 @@ class SymbolicArrays:
         """Sum of a row over all samples."""
         return sum_over(row * self.multiplicity, sym.k, self.size)
 
-    def squared_norm(self, a: SymbolicMatrix | Beside) -> sp.Expr:
+    def squared_norm(self, a: SymbolicMatrix | Beside | sp.Expr) -> sp.Expr:
+        """Sum of the squared entries of a matrix or a column."""
+        if isinstance(a, sp.Expr):
+            return sum_over(sp.expand(a**2), sym.k, self.size)
         return sum(((block.T @ block).trace() for block in _blocks(a)), sp.Integer(0))
 
-    def norm(self, a: SymbolicMatrix | Beside) -> sp.Expr:
+    def norm(self, a: SymbolicMatrix | Beside | sp.Expr) -> sp.Expr:
         """Frobenius norm."""
         return sp.sqrt(self.squared_norm(a))
 
     def scale(self, a: SymbolicMatrix, factor: sp.Expr) -> SymbolicMatrix:
+        """A matrix times a number."""
         return a * factor
 
     def singular_values(self, a: SymbolicMatrix, count: sp.Expr) -> sp.Expr:
-        """Singular values, as a row; the entries of a diagonal matrix, which must be nonnegative and descending."""
-        if a.rank_one:
-            raise ValueError("the symbolic singular values are defined for diagonal matrices")
-        return a.diagonal
+        """Singular values in descending order, as a row; symbolically those of a diagonal matrix, or of aI + bJ with b ≤ 0.
+
+        Their entries must be such that a diagonal matrix is nonnegative and descending, and that a and a + Kb are not negative.
+        """
+        if not a.rank_one:
+            return a.diagonal
+        total = sum((u * v for u, v in a.rank_one), sp.Integer(0))
+        if a.diagonal.has(sym.k) or any(vector.has(sym.k) for term in a.rank_one for vector in term):
+            raise ValueError("the symbolic singular values are defined for diagonal matrices and for aI + bJ")
+        return sp.Piecewise((a.diagonal, sym.k < a.size), (sp.simplify(a.diagonal + a.size * total), True))
 
     def rows(self, a: SymbolicMatrix) -> sp.Expr:
+        """Number of rows."""
         return a.size
 
     def log(self, x: sp.Expr) -> sp.Expr:
+        """Logarithm of a number."""
         return sp.log(x)
 
     def logdet_of_gram(self, s: SymbolicMatrix) -> sp.Expr:
@@ -352,16 +373,16 @@ class ConcreteArrays:
     """
 
     def __init__(self, size: int, classes: tuple[int, ...] = (), entries: tuple[sp.Expr, ...] = ()) -> None:
-        self.size, self.classes, self.entries = size, classes, entries
+        self.size, self.classes, self.listed = size, classes, entries
 
     def labels(self) -> sp.Matrix:
         return sp.Matrix(self.size, len(self.classes), lambda a, b: int(self.classes[b] == a))
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> sp.Matrix:
-        return sp.diag(*self.entries)
+        return sp.diag(*self.listed)
 
     def diagonal_root(self, entries: sp.IndexedBase) -> sp.Matrix:
-        return sp.diag(*(sp.sqrt(e) for e in self.entries))
+        return sp.diag(*(sp.sqrt(e) for e in self.listed))
 
     def given(self, matrix: sp.MatrixSymbol) -> sp.Matrix:
         base = sp.IndexedBase(matrix.name, real=True)
@@ -396,6 +417,18 @@ class ConcreteArrays:
 
     def column_inner(self, a: sp.Matrix, b: sp.Matrix) -> sp.Matrix:
         return sp.Matrix(1, a.cols, lambda _, c: a[:, c].dot(b[:, c]))
+
+    def entries(self, column: sp.Matrix) -> sp.Matrix:
+        return column.T
+
+    def sum_of_entries(self, a: sp.Matrix) -> sp.Expr:
+        return sum(a)
+
+    def mean_entry(self, column: sp.Matrix) -> sp.Expr:
+        return sum(column) / len(column)
+
+    def spread(self, column: sp.Matrix) -> sp.Expr:
+        return sum((x - self.mean_entry(column)) ** 2 for x in column)
 
     def column_cross_entropy(self, z: sp.Matrix, y: sp.Matrix) -> sp.Matrix:
         return sp.Matrix(

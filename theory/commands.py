@@ -14,7 +14,7 @@ from theory.entry import DONE
 from theory.errors import ParameterError
 from theory.expressions import evaluate_exactly, to_numbers
 from theory.problem import REQUIRED, Instance
-from theory.starting import write_starting_file
+from theory.starting import shared_derivations, starting_points, write_starting_file
 
 
 def predict(claim: Claim, instance: Instance) -> dict:
@@ -131,9 +131,40 @@ def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
     return DONE
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m theory", description="Claims, their derivations and predictions.")
-    commands = parser.add_subparsers(dest="command", required=True)
+class _HelpOnNew(argparse.Action):
+    """Prints help with the claims to start from below it; these are looked for only when someone asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.epilog = said_of_starting_points()
+        parser.print_help()
+        parser.exit()
+
+
+def said_of_starting_points() -> str:
+    """Return which claims are good to start from, one a line, and why."""
+    found = starting_points()
+    width = max(map(len, found), default=0)
+    return "\n".join(
+        [
+            "claims to start from, whose whole derivation stands in their own file, with the number of its lines:",
+            *(f"  {claim_id:<{width}}  {lines:4}" for claim_id, lines in found.items()),
+            "The other claims leave theirs to a derivation that several share; --like takes them too.",
+        ]
+    )
+
+
+def _new(claim_id: str, like: Claim, folder: Path) -> int:
+    print(f"wrote {write_starting_file(claim_id, like, folder)}")
+    if shared := shared_derivations(like):
+        print(
+            f"the derivation of {like.id} is not in it, but in {', '.join(shared)}; "
+            f"claims with their own are {', '.join(starting_points())}"
+        )
+    return DONE
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this room to a parser of commands."""
     claims = claims_option()
     shared = argparse.ArgumentParser(add_help=False, parents=[claims])
     shared.add_argument("--json", action="store_true", help="print JSON")
@@ -143,17 +174,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     predicted = commands.add_parser("predict", parents=[shared], help="the predicted minimum at concrete parameters")
     predicted.add_argument("id")
     predicted.add_argument("parameters", nargs="*", metavar="name=value")
-    new = commands.add_parser("new", parents=[claims], help="write a starting file for a claim of your own")
+    new = commands.add_parser(
+        "new",
+        parents=[claims],
+        help="write a starting file for a claim of your own",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    new.add_argument("-h", "--help", action=_HelpOnNew, nargs=0, help="show this help message and exit")
     new.add_argument("id")
     new.add_argument("--like", required=True, metavar="ID", help="the claim to start from")
     new.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to write it (default: here)")
-    options = parser.parse_args(arguments)
+
+
+def answer(options: argparse.Namespace) -> int:
+    """Carry out a command of this room and return the exit status."""
     add_files(options.claims)
     if options.command == "new":
-        print(f"wrote {write_starting_file(options.id, find(options.like), options.out)}")
-        return DONE
+        return _new(options.id, find(options.like), options.out)
     if options.command == "list":
         return _list(options.json)
     if options.command == "show":
         return _show(find(options.id), options.json)
     return _predict(find(options.id), options.parameters, options.json)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m theory", description="Claims, their derivations and predictions.")
+    add_commands(parser.add_subparsers(dest="command", required=True))
+    return answer(parser.parse_args(arguments))

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from theory.errors import ParameterError
@@ -36,7 +37,7 @@ def from_files() -> Iterator[tuple[str, Any]]:
     Raises ParameterError, in one line, for a file that is not there or does not run.
     """
     for path in _listed():
-        yield path, getattr(_run(Path(path)), "CLAIM", None)
+        yield path, getattr(load(Path(path)), "CLAIM", None)
 
 
 def from_packages() -> Iterator[tuple[str, Any]]:
@@ -45,8 +46,11 @@ def from_packages() -> Iterator[tuple[str, Any]]:
         yield entry.value, entry.load()
 
 
-def _run(path: Path) -> Any:
-    """Run a file as a module of its own."""
+def load(path: Path) -> ModuleType:
+    """Return a file as a module of its own, which it is run for once.
+
+    Raises ParameterError, in one line, for a file that is not there or does not run.
+    """
     if not path.is_file():
         raise ParameterError(f"claims: {str(path)!r} is not a file")
     name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"

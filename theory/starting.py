@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+from theory import sources
 from theory.claim import ID, Claim, places, registry
 from theory.errors import ParameterError
 from theory.problem import reject
 
+WORK = frozenset({"Bound", "StructuredPoint"})
+"""What a derivation makes: the bounds of its chain, and the point that it puts into the loss."""
 PARTS = {
     "def loss(": "The loss, written once: `xp` is SymPy in the derivation, PyTorch in training, balls in certificates.",
     "PROBLEM =": "The problem: parameters with their domains, variables with their shapes, and what is compared.",
@@ -54,10 +61,70 @@ def starting_file(claim_id: str, like: Claim, file: str) -> str:
     return HEAD.format(id=claim_id, like=like.id, file=file, rest=f"{rest}\n" if rest else "") + "\n".join(lines) + "\n"
 
 
+def starting_points() -> dict[str, int]:
+    """Return the claims whose whole derivation stands in their own file, the shortest first, with the number of its lines."""
+    found = {}
+    for claim_id, (place, claim) in places().items():
+        tree = ast.parse(_source(place))
+        if claim.derive is not None and _works(tree) and not shared_derivations(claim):
+            found[claim_id] = sum(node.end_lineno - node.lineno + 1 for node in _own_functions(tree))
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def shared_derivations(claim: Claim) -> list[str]:
+    """Return what a claim's file leaves the work of its derivation to, as ``module.name``; empty where it does it by itself."""
+    place, _ = places()[claim.id]
+    module = _module(place)
+    used = {thing for node in ast.walk(ast.parse(_source(place))) for thing in _named(node, vars(module))}
+    others = [thing for thing in used if thing.__module__ != module.__name__ and _may_work(thing)]
+    return sorted(f"{o.__module__}.{o.__name__}" for o in others if _works(ast.parse(inspect.getsource(o))))
+
+
+def _own_functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    """Return the function ``derive`` of a file and those of the same file that it uses, directly or not."""
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    reached, waiting = [], [functions.pop("derive", None)]
+    while waiting:
+        if (function := waiting.pop()) is not None:
+            reached.append(function)
+            names = [node.id for node in ast.walk(function) if isinstance(node, ast.Name)]
+            waiting += [functions.pop(name, None) for name in names]
+    return reached
+
+
+def _named(node: ast.AST, names: dict[str, Any]) -> Iterator[Any]:
+    """Yield the class or function that an expression names, by itself or as the attribute of a module."""
+    thing = None
+    if isinstance(node, ast.Name):
+        thing = names.get(node.id)
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        module = names.get(node.value.id)
+        thing = getattr(module, node.attr, None) if inspect.ismodule(module) else None
+    if inspect.isclass(thing) or inspect.isfunction(thing):
+        yield thing
+
+
+def _may_work(thing: Any) -> bool:
+    """Tell whether the module of a class or function knows the classes in ``WORK``; most do not, and need not be read."""
+    return not WORK.isdisjoint(vars(sys.modules[thing.__module__]))
+
+
+def _works(tree: ast.AST) -> bool:
+    """Tell whether code makes something of ``WORK``."""
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return any(isinstance(called, ast.Name) and called.id in WORK for called in calls)
+
+
+def _module(place: str) -> ModuleType:
+    """Return the module that a claim comes from, that of a file too."""
+    path = Path(place)
+    return sources.load(path) if path.is_file() else import_module(place.partition(":")[0])
+
+
 def _source(place: str) -> str:
     """Return the text of the file or module that a claim comes from."""
     path = Path(place)
-    return path.read_text("utf-8") if path.is_file() else inspect.getsource(import_module(place.partition(":")[0]))
+    return path.read_text("utf-8") if path.is_file() else inspect.getsource(_module(place))
 
 
 def write_starting_file(claim_id: str, like: Claim, folder: Path) -> Path:

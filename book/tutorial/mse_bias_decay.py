@@ -1,0 +1,235 @@
+"""mse-bias-decay: MSE with balanced classes and a last-layer bias that is penalised like the weights.
+
+Setting: minimise (1/2N) ‖WH + b 1ᵀ − Y‖² + (λ_W/2) ‖W‖² + (λ_H/2) ‖H‖² + (λ_b/2) ‖b‖² over W (K × d), H (d × N) and b, with n
+samples in each of K classes and a width d ≥ K.
+Without a penalty the bias takes the mean of the labels on itself; without a bias the features have to: λ_b = 0 and λ_b = ∞ of Dang
+et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), at one layer.
+"""
+
+from types import SimpleNamespace
+
+import sympy as sp
+
+from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols
+from theory.claim import Claim, Derivation, Source, Verdict
+from theory.neural_collapse.features import logits, mean_features
+from theory.neural_collapse.lemmas import MIRSKY, NUCLEAR_NORM
+from theory.problem import ClassCounts, Invariant, Parameter, PositiveReal, Problem, Variable, Width
+from theory.proof import (
+    Bound,
+    Identity,
+    Lemma,
+    Piece,
+    Proof,
+    Separable,
+    Statistic,
+    StepRecorder,
+    StructuredPoint,
+    SumOfSquares,
+    Threshold,
+)
+from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
+from theory.symbols import K, N, d, feature_decay, k, n, n_k, positive, weight_decay
+
+bias_decay = positive("lambda_b")
+mu_k = sp.IndexedBase("mu", positive=True)
+
+
+def common_weight(decay):
+    """What is left of the fit, in the direction that the bias reaches, when the bias is at its best."""
+    return decay / (1 + decay)
+
+
+# The problem: a bias is one more variable with its own decay, and each direction has a weight.
+def loss(xp, v, data, p):
+    fit = xp.total(xp.column_squares(logits(xp, v) - data.Y)) / (2 * p[N])
+    weights = p[weight_decay] / 2 * xp.squared_norm(v.W) + p[bias_decay] / 2 * xp.squared_norm(v.b)
+    return fit + weights + p[feature_decay] / 2 * xp.total(xp.column_squares(v.H))
+
+
+def bind(values):
+    counts = values["class_counts"]
+    decays = {s: values[name] for s, name in DECAYS.items()}
+    weights = (1,) * (len(counts) - 1) + (common_weight(values["bias_decay"]),)
+    return {K: len(counts), d: values["widths"], N: sum(counts), n: counts[0], n_k: counts, mu_k: weights, **decays}
+
+
+def mean_gram(xp, v, data, p):
+    return xp.transpose(mean_features(xp, v, data)) @ mean_features(xp, v, data)
+
+
+def scatter(xp, v, data, p):
+    return xp.total(xp.column_squares(v.H - mean_features(xp, v, data) @ data.Y))
+
+
+def spectrum(xp, v, data, p):
+    means = v.W @ mean_features(xp, v, data)
+    return xp.singular_values(means, xp.rows(means))
+
+
+DECAYS = {weight_decay: "weight_decay", feature_decay: "feature_decay", bias_decay: "bias_decay"}
+balance = (feature_decay / weight_decay) ** sp.Rational(1, 4)
+PROBLEM = Problem(
+    parameters=(
+        Parameter("class_counts", ClassCounts(balanced=True), "samples per class, all equal"),
+        Parameter("widths", Width(K), "feature dimension $d$", default=lambda values: len(values["class_counts"])),
+        Parameter("weight_decay", PositiveReal(), r"weight decay $\lambda_W$"),
+        Parameter("feature_decay", PositiveReal(), r"feature decay $\lambda_H$"),
+        Parameter("bias_decay", PositiveReal(), r"bias decay $\lambda_b$"),
+    ),
+    variables=(
+        Variable("W", (K, d), balance),
+        Variable("H", (d, N), 1 / balance),
+        Variable("b", (K, sp.Integer(1)), 1 / K),
+    ),
+    loss=loss,
+    invariants=(
+        Invariant("spectrum", r"singular values of $W \bar H$", spectrum, kind="spectrum", shows_collapse=True),
+        Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=balance**2),
+        Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=balance**-2),
+        Invariant("scatter", r"$\sum_i \|h_i - \bar h_{y_i}\|^2$", scatter, "scalar", balance**-2),
+        Invariant("bias_mean", "mean entry of $b$", lambda xp, v, data, p: xp.mean_entry(v.b), "scalar", 1 / K),
+        Invariant("bias_spread", r"$\sum_k (b_k - \bar b)^2$", lambda xp, v, data, p: xp.spread(v.b), "scalar", 1 / K),
+    ),
+    sorted_parameter="class_counts",
+    tied=mu_k,
+    bind=bind,
+    data=lambda xp: SimpleNamespace(Y=xp.labels()),
+)
+
+
+# From the loss to its minimiser: two kinds of directions, the centred ones and the common one.
+def derive(problem):
+    record = StepRecorder()
+    count, q, u, mu = positive("n"), positive("q"), positive("u"), positive("mu")
+    split = weight_decay * u / 2 + feature_decay * q**2 / (2 * u)
+    u_best = stationary_point(record, "the split between the layers", split, u)
+    direction = mu * (q - sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best))
+    best = minimise_on_half_line(record, "the singular value", direction, q, sp.Integer(0))
+    ratio = threshold_ratio(record, "the class count", best, count)
+
+    # W = w (I − J/K) + w' J/K and H likewise: singular value p in all directions that sum to zero, and r in that of the ones.
+    p, r, b = positive("p"), positive("r"), sp.Symbol("b", real=True)
+    ones = SymbolicMatrix.ones(K) * (1 / K)
+    centring = SymbolicMatrix.identity(K) - ones
+    w, common_w = (sp.sqrt(u_best.subs(q, x)) for x in (p, r))
+    v = SimpleNamespace(
+        W=centring * w + ones * common_w,
+        H=centring * (p / (sp.sqrt(n) * w)) + ones * (r / (sp.sqrt(n) * common_w)),
+        b=b,
+    )
+    gamma = common_weight(bias_decay)
+    minima = {x: best.point.subs({count: n, mu: weight}) for x, weight in ((p, 1), (r, gamma))}
+    balanced = Symbols({N: K * n})
+    in_bias = StructuredPoint(problem, SymbolicArrays(K, n), v, minima, balanced)
+    v.b = stationary_point(record, "the bias", sp.expand(sp.simplify(in_bias.loss())), b)
+    point = StructuredPoint(problem, SymbolicArrays(K, n), v, minima, balanced)
+    summed = (K - 1) * direction.subs({q: p, count: n, mu: 1}) + direction.subs({q: r, count: n, mu: gamma})
+    record(
+        Identity(
+            "reduction",
+            r"At the best bias the loss is $K - 1$ centred directions of weight 1 and the common one of weight $\lambda_b/(1 + "
+            r"\lambda_b)$.",
+            point.loss(),
+            summed.subs(N, K * n),
+        )
+    )
+    here = {count: n, mu: mu_k[k]}
+    named = {
+        "singular_value": best.point.subs(here),
+        "common_weight": gamma,
+        "critical_count": sp.simplify(count / ratio).subs(here),
+        "bias": sp.simplify(v.b),
+    }
+    prediction = point.predict(summed, Threshold(ratio.subs(here), k, K, tuned="feature_decay"), named=named)
+
+    mean = sp.Symbol("m", real=True)
+    record(
+        SumOfSquares(
+            "the best bias",
+            r"A mean $m$ of a row over the samples costs at least $\lambda_b/(1 + \lambda_b)$ of $m^2/2$, whatever the bias.",
+            (mean + b) ** 2 / 2 + bias_decay * b**2 / 2 - gamma * mean**2 / 2,
+            (((1 + bias_decay) / 2, b + mean / (1 + bias_decay)),),
+        )
+    )
+
+    # The chain: what is left of the fit at the best bias, and then each direction by itself.
+    s, t = sp.IndexedBase("sigma", nonnegative=True), sp.IndexedBase("t", nonnegative=True)
+    centred, common, c = sp.symbols("R_1 R_2 c", nonnegative=True)
+    statistics = (
+        Statistic(
+            centred,
+            r"$\|(WH - Y)(I - J/N)\|^2$",
+            lambda xp, v, data, p: xp.squared_norm(over_samples(xp, v.W @ v.H - data.Y)),
+        ),
+        Statistic(
+            common,
+            r"$\|(WH - Y) J/N\|^2$",
+            lambda xp, v, data, p: xp.squared_norm(v.W @ v.H - data.Y - over_samples(xp, v.W @ v.H - data.Y)),
+        ),
+        Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, p[K])),
+        Statistic(
+            t,
+            "singular values of $(I - J/K) WH (I - J/N)$",
+            lambda xp, v, data, p: xp.singular_values(xp.centre(over_samples(xp, v.W @ v.H)), p[K]),
+        ),
+        Statistic(
+            c,
+            r"$|1^T WH 1| / \sqrt{KN}$",
+            lambda xp, v, data, p: abs(xp.sum_of_entries(v.W @ v.H)) / (p[K] * p[N]) ** 0.5,
+        ),
+    )
+    summand = direction.subs(here)
+    reading = sp.Piecewise((t[k], k < K), (c, True))
+    nuclear = sp.sqrt(weight_decay * feature_decay) * sp.Sum(s[k], (k, 1, K))
+    bounds = (
+        Bound(
+            "best bias, nuclear-norm form",
+            (centred + gamma * common) / (2 * N) + nuclear,
+            "The best bias for $Z = WH$, and the best factorisation of $Z$.",
+            ("the best bias", NUCLEAR_NORM.name),
+        ),
+        Bound(
+            "sum over directions",
+            sp.Sum(summand.subs(q, reading), (k, 1, K)),
+            r"Fit and nuclear norm are at least those of the centred block and of the common direction; in both the singular "
+            r"values of $Y$ are $\sqrt n$.",
+            (PINCHING.name, MIRSKY.name),
+        ),
+        Bound(
+            "predicted value",
+            prediction.value.expression,
+            "Each summand is at least its minimum.",
+            ("the singular value is convex", "the singular value is stationary"),
+        ),
+    )
+    separable = Separable((Piece(summand, sp.Integer(0)),), q, k, K, free=sp.true, reading=reading)
+    lemmas = (NUCLEAR_NORM, PINCHING, MIRSKY)
+    return Derivation(Proof(tuple(record.steps), lemmas, statistics, bounds, separable), prediction)
+
+
+def over_samples(xp, a):
+    """Subtract from each row its mean over the samples."""
+    return xp.transpose(xp.centre(xp.transpose(a)))
+
+
+PINCHING = Lemma(
+    "pinching",
+    r"$\|A\|_* \ge \|P A Q\|_* + \|(I - P) A (I - Q)\|_*$ and the same of squared Frobenius norms, for orthogonal projections $P$, $Q$.",
+    "Bhatia, Matrix Analysis, Section IV.2",
+)
+CLAIM = Claim(
+    id="mse-bias-decay",
+    title="MSE with a penalised bias: the common direction counts for less",
+    source=Source("The Collapse Atlas", "A second example", "this book", "none"),
+    verdict=Verdict.HOLDS,
+    statement=(
+        "At every global minimiser features equal their class mean (NC1). Of the $K$ singular directions of the labels the "
+        "$K - 1$ that sum to zero have the weight $\\mu_k = 1$, and the common one, along the ones, has $\\mu_K = {common_weight}$: what "
+        "the bias leaves of it. Direction $k$ has the singular value $q_k = {singular_value}$ and collapses to zero iff "
+        "$n \\le {critical_count}$; the common one is the first to go, which leaves a simplex ETF. All entries of the "
+        "bias are ${bias}$ with the $r = q_K$ of the common direction."
+    ),
+    problem=PROBLEM,
+    derive=derive,
+)

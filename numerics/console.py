@@ -1,0 +1,35 @@
+"""``collapse-atlas COMMAND …``: the commands of ``python -m theory`` and ``python -m numerics`` under one name."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from theory.entry import run
+
+NAME = "collapse-atlas"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    from theory import commands as theory  # loaded under run, so that Ctrl-C is clean meanwhile
+
+    words = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(
+        prog=NAME, description="Claims, their derivations and predictions; training, certificates."
+    )
+    shows_version = parser.add_argument("--version", action="version", version=f"{NAME} {version(NAME)}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    theory.add_commands(commands)
+    if words and words[0] in (*commands.choices, *shows_version.option_strings):
+        return theory.answer(parser.parse_args(words))
+    from numerics import commands as numerics  # torch comes with it, which the commands above do without
+
+    numerics.add_commands(commands)
+    return numerics.answer(parser.parse_args(words))
+
+
+def start() -> None:
+    """Run the console command and exit."""
+    run(main)

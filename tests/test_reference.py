@@ -1,0 +1,49 @@
+"""The book's reference: no operation of the array namespace is missing from its table."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from book import render
+from numerics.arrays import TorchArrays
+from numerics.balls import BallArrays
+from theory.algebra import ConcreteArrays, SymbolicArrays
+
+ROOT = Path(__file__).parents[1]
+CLASSES = {"symbolic": SymbolicArrays, "concrete": ConcreteArrays, "tensors": TorchArrays, "balls": BallArrays}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return {
+        call.partition("(")[0].removeprefix("xp."): (says, having) for call, says, having in render.array_operations()
+    }
+
+
+@pytest.mark.parametrize("backend", CLASSES)
+def test_the_table_says_which_backend_has_which_operation(backend, rows):
+    offered = {name for name in dir(CLASSES[backend]) if not name.startswith("_")}
+    assert {name for name, (_, having) in rows.items() if having[backend]} == offered
+
+
+def test_every_operation_is_said_in_one_sentence(rows):
+    assert [name for name, (says, _) in rows.items() if not says.endswith(".")] == []
+
+
+def test_the_table_has_every_operation_that_claims_use(rows):
+    used = {
+        node.attr
+        for path in [*(ROOT / "theory").rglob("*.py"), *(ROOT / "book" / "tutorial").glob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "xp"
+    }
+    # The attributes of a symbolic namespace itself, which derivations read and losses do not.
+    assert used - rows.keys() <= vars(SymbolicArrays(None)).keys()
+
+
+def test_the_page_shows_the_table(rows):
+    page = render.page("api")
+    table = [line for line in page.splitlines() if line.startswith("| `xp.")]
+    assert len(table) == len(rows)
+    assert {line.count("|") for line in table} == {3 + len(CLASSES)}

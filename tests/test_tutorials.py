@@ -1,0 +1,103 @@
+"""The worked examples of the book: they pass all checks, and what is easily got wrong in them does not."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from proofs_check.examine import examine, judge
+from proofs_check.strategies import REGIMES, batches, drawn
+from theory import sources
+from theory.claim import add_files, find, places
+from theory.errors import CheckFailed
+
+ROOT = Path(__file__).parents[1]
+TUTORIALS = {path.stem.replace("_", "-"): path for path in sorted((ROOT / "book" / "tutorial").glob("*.py"))}
+
+
+@pytest.mark.parametrize("claim_id", TUTORIALS)
+def test_a_worked_example_passes_all_checks(claim_id):
+    checks = ("pytest", "proofs_check", "--claims", str(TUTORIALS[claim_id]), "-k", claim_id, "-n", "0")
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", *checks], cwd=ROOT, env=here, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert f"{claim_id}  HOLDS" in done.stdout
+
+
+WRONG = {
+    "K directions that sum to zero": ("summed = (K - 1) *", "summed = K *", "step 'reduction' fails"),
+    "the other share": ("return decay / (1 + decay)", "return 1 / (1 + decay)", "step 'reduction' fails"),
+    "no bias penalty": ("p[bias_decay] / 2 * xp.squared_norm(v.b)", "0", "step 'reduction' fails"),
+    "a whole bias penalty": ("p[bias_decay] / 2 * xp", "p[bias_decay] * xp", "step 'reduction' fails"),
+    "a bias that takes the whole mean": (
+        "b + mean / (1 + bias_decay)",
+        "b + mean",
+        "step 'the best bias' fails",
+    ),
+    "one size for all directions": (
+        "((p, 1), (r, gamma))",
+        "((p, 1), (r, 1))",
+        "trained value .* lies below the predicted",
+    ),
+    "one threshold for all directions": (
+        "Threshold(ratio.subs(here)",
+        "Threshold(ratio.subs({**here, mu: 1})",
+        "predicted and trained collapse differ",
+    ),
+    "one weight for all directions": (
+        '(common_weight(values["bias_decay"]),)',
+        "(1,)",
+        "predicted and trained collapse differ",
+    ),
+    "a first bound that counts the common part in full": (
+        "(centred + gamma * common)",
+        "(centred + common)",
+        "exceeds loss",
+    ),
+    "all singular values and the common one": (
+        "xp.singular_values(xp.centre(over_samples(xp, v.W @ v.H)), p[K])",
+        "xp.singular_values(v.W @ v.H, p[K])",
+        "sum over directions exceeds best bias, nuclear-norm form",
+    ),
+}
+
+
+@pytest.fixture
+def second_example(tmp_path, monkeypatch):
+    """Return a function that takes up the second example with one place changed, until the test ends."""
+    monkeypatch.setenv(sources.FILES, "")
+
+    def changed(old, new):
+        text = TUTORIALS["mse-bias-decay"].read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        path = tmp_path / "changed.py"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        add_files([path])
+        return find("mse-bias-decay")
+
+    yield changed
+    places.cache_clear()
+
+
+def failures(claim):
+    """Return what the checks of one batch find wrong, as one text."""
+    try:
+        claim.proof.check()
+    except CheckFailed as error:
+        return str(error)
+    (batch,) = drawn(batches(claim, REGIMES[-1]), 1, seed=0)
+    return "\n".join(judge(claim, examine(claim, batch, "cpu")).all_failures())
+
+
+def test_the_second_example_as_it_is_fails_nothing(second_example):
+    assert failures(second_example("CLAIM = Claim(", "CLAIM = Claim(")) == ""
+
+
+@pytest.mark.parametrize(("old", "new", "said"), WRONG.values(), ids=WRONG)
+def test_a_wrong_second_example_fails(old, new, said, second_example):
+    assert re.search(said, failures(second_example(old, new)))
