@@ -28,6 +28,7 @@ from theory.proof import (
     SumOfSquares,
     Threshold,
 )
+from theory.results import Decides, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, d, feature_decay, k, n, n_k, positive, weight_decay
 
@@ -135,11 +136,16 @@ def derive(problem):
         )
     )
     here = {count: n, mu: mu_k[k]}
+    # What the statement may name, each with what it is held against at trained points.
     named = {
-        "singular_value": best.point.subs(here),
-        "common_weight": gamma,
-        "critical_count": sp.simplify(count / ratio).subs(here),
-        "bias": sp.simplify(v.b),
+        "singular_value": Measured(best.point.subs(here), sizes, ((k, K),), unit=sp.sqrt(n)),
+        "common_weight": Measured(gamma, left_by_the_bias),
+        "critical_count": Decides(sp.simplify(count / ratio).subs(here), lambda critical: n / critical),
+        "bias": Measured(
+            sp.simplify(v.b),
+            lambda reading: reading.xp.mean_entry(reading.v.b),
+            given={r: lambda reading: sizes(reading)[..., -1]},
+        ),
     }
     prediction = point.predict(summed, Threshold(ratio.subs(here), k, K, tuned="feature_decay"), named=named)
 
@@ -206,6 +212,18 @@ def derive(problem):
     separable = Separable((Piece(summand, sp.Integer(0)),), q, k, K, free=sp.true, reading=reading)
     lemmas = (NUCLEAR_NORM, PINCHING, MIRSKY)
     return Derivation(Proof(tuple(record.steps), lemmas, statistics, bounds, separable), prediction)
+
+
+def sizes(reading):
+    """The singular values, that of the common direction last."""
+    return reading.invariants["spectrum"] * reading.p[n] ** 0.5
+
+
+def left_by_the_bias(reading):
+    """What share of the mean residual without a bias is left with it."""
+    xp, v = reading.xp, reading.v
+    mean = xp.sum_of_entries(v.W @ v.H - reading.data.Y) / (reading.p[K] * reading.p[N])
+    return (mean + xp.mean_entry(v.b)) / mean
 
 
 def over_samples(xp, a):
