@@ -149,7 +149,7 @@ def test_unknown_claim():
 @pytest.mark.parametrize("words", [["weight_decay"], ["=1"], ["a=1", "a=2"], ["data=nothing"]])
 def test_malformed_assignments(words):
     with pytest.raises(ValueError, match=r"parameter|given twice|data"):
-        parse_assignments(words)
+        parse_assignments(words, find("mse-imbalanced").problem)
 
 
 def test_a_problem_too_large_for_the_memory_is_refused_before_it_is_built():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
 import sympy as sp
 
-from theory.arguments import claims_option, parse_assignments, print_json, shown_parameters
+from theory.arguments import Parser, claims_option, parse_assignments, print_json, shown_parameters
 from theory.claim import Claim, add_files, find, registry
 from theory.entry import DONE
 from theory.errors import ParameterError
@@ -115,7 +115,7 @@ def _in_rows(array: list) -> str:
 
 
 def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
-    result = predict(claim, claim.problem.instance(**parse_assignments(words, claim.problem.data_view)))
+    result = predict(claim, claim.problem.instance(**parse_assignments(words, claim.problem)))
     if as_json:
         print_json(result)
         return DONE
@@ -132,10 +132,10 @@ def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m theory", description="Claims, their derivations and predictions.")
+    parser = Parser(prog="python -m theory", description="Claims, their derivations and predictions.")
     commands = parser.add_subparsers(dest="command", required=True)
     claims = claims_option()
-    shared = argparse.ArgumentParser(add_help=False, parents=[claims])
+    shared = ArgumentParser(add_help=False, parents=[claims])
     shared.add_argument("--json", action="store_true", help="print JSON")
     commands.add_parser("list", parents=[shared], help="all claims with their verdicts")
     show = commands.add_parser("show", parents=[shared], help="statement, derivation and chain of a claim")

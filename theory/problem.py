@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from theory.errors import ParameterError
+from theory.errors import ParameterError, quoted
 from theory.expressions import Bindings
 
 LARGEST_INTEGER = 10**9
@@ -21,9 +21,8 @@ SMALLEST, LARGEST = 1e-50, 1e50
 
 def reject(name: str, value: Any, allowed: str) -> ParameterError:
     """Return the error for a value outside the domain of a parameter."""
-    shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return ParameterError(f"{name}: {shown!r} is not allowed; {name} is {allowed}")
+    shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return ParameterError(f"{name}: {quoted(shown)} is not allowed; {name} is {allowed}")
 
 
 class Domain(ABC):
@@ -462,7 +461,7 @@ class Problem:
             if parameter.name == name:
                 return parameter
         known = ", ".join(p.name for p in self.parameters)
-        raise ParameterError(f"{name!r}: no such parameter; the parameters are {known}")
+        raise ParameterError(f"{quoted(name)}: no such parameter; the parameters are {known}")
 
     def instance(self, /, **given: Any) -> Instance:
         """Validate parameters and return them in canonical form.
