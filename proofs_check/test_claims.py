@@ -13,6 +13,7 @@ from numerics.training import train
 from proofs_check.examine import NO_CERTIFICATE
 from proofs_check.report import Ledger
 from proofs_check.strategies import ALIVE_IN_A_BATCH, LARGE, REGIMES, batches, drawn
+from theory.arguments import written_parameters
 from theory.claim import Claim, Verdict
 from theory.errors import CheckFailed
 from theory.problem import Instance
@@ -69,7 +70,7 @@ def test_value_with_many_directions(claim: Claim, ledger: Ledger) -> None:
         else:
             found = [] if claim.verdict is Verdict.OPEN else [NO_CERTIFICATE]
         if found:
-            raise CheckFailed(f"{'; '.join(found)}: {dict(alive.values)}")
+            raise CheckFailed(f"{'; '.join(found)}: {written_parameters(claim, alive)}")
         return
     for instance in batch:
         predicted, bindings = predicted_value(claim, instance), ball_bindings(claim.problem, instance)
@@ -77,5 +78,5 @@ def test_value_with_many_directions(claim: Claim, ledger: Ledger) -> None:
         if predicted < least or not highest((predicted - least) / abs(predicted)) <= CERTIFICATE_GAP:
             raise CheckFailed(
                 f"predicted value {float(predicted):.12g}, least value of the separable bound {float(least):.12g}: "
-                f"{dict(instance.values)}"
+                f"{written_parameters(claim, instance)}"
             )
