@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,17 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # a name that is too long, or a folder that may not be entered
         return False
+
+
+def asked(what: str, function: Callable[..., Any], *given: Any) -> Any:
+    """Call a function that the author of a claim wrote; raises ParameterError, with the line of its file, when it does not run."""
+    try:
+        return function(*given)
+    except ParameterError:
+        raise
+    except (Exception, SystemExit) as error:
+        code = getattr(function, "__code__", None)
+        raise ParameterError(f"{what}: {located(error, code.co_filename if code else type(function))}") from error
 
 
 def located(error: BaseException, path: Path | str) -> str:
