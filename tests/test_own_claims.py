@@ -324,9 +324,9 @@ def test_a_started_file_takes_over_whatever_its_model_says(own, tmp_path):
 
 @pytest.mark.parametrize("folder", ["a" * 300, "/proc", "/dev/null", "no/such", "nul\0"])
 def test_a_folder_that_cannot_be_written_to_is_said(folder):
-    with pytest.raises(ParameterError, match="^out: "):
+    with pytest.raises(ParameterError, match=r"^out: "):
         theory_main(["new", "my-setting", "--like", "cvae", "--out", folder])
-    with pytest.raises(ParameterError, match="^out: .*File name too long"):
+    with pytest.raises(ParameterError, match=r"^out: .*File name too long"):
         theory_main(["new", "a" * 300, "--like", "cvae"])
 
 
