@@ -16,7 +16,7 @@ from theory.claim import places, registry
 from theory.commands import main as theory_main
 from theory.entry import CHECK_FAILED, DONE, INTERRUPTED, UNUSABLE_INPUT, run
 
-EXAMPLES = int(os.environ.get("COLLAPSE_ATLAS_FUZZ", "300"))
+EXAMPLES = int(os.environ.get("COLLAPSE_ATLAS_FUZZ", "200"))
 """Command lines drawn; a search of its own takes thousands, by the environment variable."""
 SEED = 20240607
 LONGEST_ECHO = 200
@@ -114,48 +114,64 @@ def whole_problems(draw):
     return [claim_id, *(f"{name}={draw(st.sampled_from(SMALL[name]))}" for name in given)]
 
 
-def options(files):
-    numbers = ["0", "1", "2", "-1", "x", "9" * 5000, "1e3", "", "1" * 9]
+THEORY = ["list", "show", "predict", "new"]
+NUMERICS = ["train", "certify", "conjecture", "attack"]
+
+
+def one_in(number, strategy):
+    """Draw from a strategy of lists one time in so many, and an empty list otherwise."""
+    return st.integers(1, number).flatmap(lambda drawn: strategy if drawn == number else st.just([]))
+
+
+def options(files, command):
+    """Options of a command, and sometimes one that it does not have or a word that is none."""
+    numbers = words_from(["0", "1", "2", "10"], ["-1", "x", "9" * 5000, "1e3", "", "1" * 9])
     paths = st.one_of(st.sampled_from(files), words_from(STRANGE))
-    return st.one_of(
-        st.just(["--json"]),
-        st.tuples(st.sampled_from(["--seed", "--steps"]), st.sampled_from(numbers)).map(list),
-        st.tuples(st.just("--device"), words_from(["cpu", "auto", "tpu"], STRANGE)).map(list),
-        st.tuples(
-            st.just("--sweep"), words_from(STRANGE, ["widths=1:2:2", "beta=1:0:3", "beta=1:2:" + "9" * 5000])
-        ).map(list),
-        st.tuples(st.sampled_from(["--claims", "--out", "--like"]), paths).map(list),
-        words_from(STRANGE, ["--help", "--claims", "--see", "--s=" + "x" * 5000]).map(lambda word: [word]),
+    sweeps = words_from(STRANGE, ["widths=1:2:2", "beta=1:0:3", "beta=1:2:2", "beta=1:2:" + "9" * 5000])
+    values = {
+        "--seed": numbers,
+        "--steps": numbers,
+        "--device": words_from(["cpu", "cpu", "auto", "tpu"], STRANGE[:3]),
+        "--sweep": sweeps,
+        "--claims": paths,
+        "--out": paths,
+        "--like": st.one_of(paths, st.sampled_from(list(CLAIMS))),
+    }
+    own = {"conjecture": ["--sweep"], "attack": ["--seed", "--steps"], "new": ["--like"]}.get(command, [])
+    own += ["--claims"] + ["--seed", "--device"] * (command in NUMERICS[:3])
+    fitting = st.sampled_from(own).flatmap(lambda name: values[name].map(lambda value: [name, value]))
+    foreign = st.sampled_from(list(values)).flatmap(lambda name: values[name].map(lambda value: [name, value]))
+    strays = words_from(STRANGE, ["--help", "--claims", "--see", "--s=" + "x" * 5000]).map(lambda word: [word])
+    as_json = st.just([] if command == "new" else ["--json"])
+    return st.tuples(one_in(2, as_json), one_in(3, fitting), one_in(9, foreign), one_in(9, strays)).map(
+        lambda lists: [word for words in lists for word in words]
     )
 
 
 @st.composite
 def command_lines(draw, files):
     """A main function and its words; training takes one start, and descent two steps."""
-    theory = ["list", "show", "predict", "new"]
-    numerics = ["train", "certify", "conjecture", "attack"]
-    command = draw(words_from(theory, numerics, STRANGE[:6]))
-    whole = st.one_of(whole_problems(), whole_problems(), st.lists(assignments(), max_size=4))
-    first = [] if command == "list" else draw(whole)
-    words = [
-        *first,
-        *draw(st.lists(assignments(), max_size=1)),
-        *(w for o in draw(st.lists(options(files), max_size=2)) for w in o),
-    ]
+    command = draw(words_from(2 * THEORY, 4 * NUMERICS, STRANGE[:3]))
+    claim_id, *problem = draw(st.one_of(whole_problems(), whole_problems(), st.lists(assignments(), min_size=1)))
+    words = {
+        "list": [],
+        "show": [claim_id],
+        "new": [draw(words_from(["my-setting"], STRANGE)), "--like", draw(st.sampled_from(list(CLAIMS)))],
+    }.get(command, [claim_id, *problem])
+    words += draw(one_in(5, st.lists(assignments(), min_size=1, max_size=1)))
+    words += draw(options(files, command))
     if command == "new":
-        words = [
-            *words[:1],
-            *words[len(first) :],
+        writable = str(Path(files[0]).parent)
+        words += [
             "--out",
-            draw(st.sampled_from(files)),
-        ]  # nothing is written anywhere else
-    if command in numerics:
-        words = [*words, "--starts", draw(words_from(["1"] * 9, ["0", "9" * 5000]))]
+            draw(words_from([writable] * 9, files)),
+        ]  # the last one counts: nothing is written anywhere else
+    if command in NUMERICS:
+        words += ["--starts", draw(words_from(["1"] * 9, ["0", "9" * 5000]))]
     if command == "attack":
-        words = [*words, "--steps", "2"]
-    return draw(
-        st.sampled_from([theory_main] * (command not in numerics) + [numerics_main] * (command not in theory))
-    ), [command, *words]
+        words += ["--steps", "2"]
+    mains = [theory_main] * (command not in NUMERICS) + [numerics_main] * (command not in THEORY)
+    return draw(st.sampled_from(mains)), [command, *words]
 
 
 def ended(main, words):
