@@ -1,4 +1,7 @@
-"""``python -m numerics train | certify | conjecture | attack ID name=value …  [--starts 8] [--seed 0] [--device auto] [--json]``"""
+"""``python -m numerics train | certify | conjecture | attack ID name=value …  [--starts 8] [--seed 0] [--device auto] [--json]``
+
+``conjecture`` also takes ``--sweep name=from:to:count``.
+"""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from numerics.certificates import predicted_value, separable_bound, value_at
 from numerics.compare import Chain
 from numerics.optimise import minimise
 from numerics.tolerances import LINK
+from theory.arguments import written_parameters
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
@@ -191,14 +192,7 @@ class Violation:
 
     def command(self) -> str:
         """Return the command that finds it again."""
-        words = [f"{name}={_written(value)}" for name, value in self.instance.values.items()]
-        return f"python -m numerics attack {self.claim.id} {' '.join(words)}"
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ";".join(map(_written, value)) if isinstance(value[0], tuple) else ",".join(map(_written, value))
-    return repr(value).lower() if isinstance(value, bool) else repr(value)
+        return f"python -m numerics attack {self.claim.id} {written_parameters(self.claim, self.instance)}"
 
 
 @dataclass(frozen=True)

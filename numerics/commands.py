@@ -7,6 +7,7 @@ import dataclasses
 import math
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -16,17 +17,18 @@ from numerics.adversary import attack
 from numerics.arrays import points_of
 from numerics.certificates import predicted_value
 from numerics.compare import Comparison, compare
-from numerics.conjecture import observe
+from numerics.conjecture import Conjecture, observe
 from numerics.optimise import Ending, Solution, choose_device
 from numerics.refutation import hold_against_published, status
-from numerics.tolerances import CERTIFICATE_GAP
+from numerics.sweep import changes, sweep
+from numerics.tolerances import CERTIFICATE_GAP, REACHED
 from numerics.training import Training, spread, train
 from numerics.wellposed import require_well_posed
-from theory.arguments import claims_option, parse_assignments, print_json, shown_parameters
+from theory.arguments import Parser, claims_option, parse_assignments, print_json, shown_parameters
 from theory.claim import Claim, add_files, find
 from theory.entry import CHECK_FAILED, DONE, INTERRUPTED
 from theory.errors import ParameterError
-from theory.problem import Instance, PositiveReal
+from theory.problem import LARGEST_INTEGER, Instance, PositiveReal, reject
 
 
 def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Training:
@@ -41,7 +43,6 @@ def _train(claim: Claim, instance: Instance, options: argparse.Namespace) -> Tra
         return train(claim, [instance], options.starts, options.seed, options.device, progress, options.time_limit)
 
 
-LARGEST_INTEGER = 10**9
 BALL_DIGITS = 6
 
 
@@ -63,10 +64,11 @@ def _endings(solution: Solution) -> dict[str, int]:
 
 
 def _report_interruption(solution: Solution) -> int:
-    ended = _endings(solution)
+    ended, lowest = _endings(solution), float(solution.best_value()[0])
+    so_far = f"lowest value so far {lowest:.15g}" if math.isfinite(lowest) else "and no value was known yet"
     print(
         f"interrupted after {solution.seconds:.1f} s: {ended['converged']} of {solution.values.numel()} runs had "
-        f"converged, lowest value so far {float(solution.best_value()[0]):.15g}",
+        f"converged, {so_far}",
         file=sys.stderr,
     )
     return INTERRUPTED
@@ -85,13 +87,29 @@ def _unfinished(claim: Claim, solution: Solution, options: argparse.Namespace) -
     ]
 
 
+def _counted(training: Training) -> dict[str, Any]:
+    """Count the starts of the round that ended lowest, how they ended, and how many of them reached the lowest value."""
+    solution = training.solution
+    lowest = float(solution.best_value()[0])
+    return {
+        "starts": solution.values.numel(),
+        "rounds": training.rounds[0],
+        "endings": _endings(solution),
+        "reached": int(((solution.values - lowest).abs() <= REACHED * abs(lowest)).sum()),
+    }
+
+
 def _print_training(comparison: Comparison, result: dict) -> None:
     print(f"value     {comparison.value:.15g}")
     if result["predicted"] is not None:
         print(f"predicted {comparison.predicted:.15g}\ngap       {comparison.gap:.1e} (relative)")
     for name, deviation in comparison.deviations.items():
         print(f"{name} deviates by {deviation:.1e}")
-    print(f"{result['starts']} starts, {result['endings']}, {result['seconds']:.2f} s on {result['device']}")
+    starts = f"{result['starts']} starts"
+    if result["rounds"] > 1:
+        starts += f" in each of {result['rounds']} rounds, of the one that ended lowest"
+    ended = ", ".join(f"{count} {ending}" for ending, count in result["endings"].items())
+    print(f"{starts}: {result['reached']} reached this value; {ended}; {result['seconds']:.2f} s on {result['device']}")
 
 
 def _certify_refutation(
@@ -127,27 +145,80 @@ def _certify_refutation(
     return CHECK_FAILED if failed or unfinished else DONE
 
 
+def _observed(claim: Claim, instance: Instance, training: Training) -> Conjecture:
+    (point,) = points_of(training.solution.best_point())
+    return observe(claim, instance, point, float(training.solution.best_value()[0]), training.certificates[0])
+
+
+def _as_json(claim: Claim, instance: Instance, training: Training, found: Conjecture) -> dict[str, Any]:
+    return {
+        "id": claim.id,
+        "parameters": shown_parameters(claim, instance),
+        "value": found.value,
+        "ending": training.solution.best_ending()[0].name.lower(),
+        "certificate_gap": None if found.certificate is None else found.certificate.gap,
+        "variables": [dataclasses.asdict(variable) for variable in found.variables],
+        "families": [dataclasses.asdict(family) for family in found.families],
+    }
+
+
+def _not_converged(training: Training) -> str:
+    """Return a remark on a best start that did not converge, and nothing where it did."""
+    (ending,) = training.solution.best_ending()
+    return "" if ending is Ending.CONVERGED else f" (the best start {ending.name.lower()})"
+
+
 def _conjecture(claim: Claim, instance: Instance, training: Training, as_json: bool, unfinished: list[str]) -> int:
     """Print what the best trained point looks like; nothing is claimed, so nothing but training itself can fail."""
-    (point,) = points_of(training.solution.best_point())
-    value = float(training.solution.best_value()[0])
-    found = observe(claim, instance, point, value, training.certificates[0])
+    found = _observed(claim, instance, training)
     if as_json:
-        print_json(
-            {
-                "id": claim.id,
-                "parameters": shown_parameters(claim, instance),
-                "value": value,
-                "certificate_gap": None if found.certificate is None else found.certificate.gap,
-                "families": [dataclasses.asdict(family) for family in found.families],
-                "failures": unfinished,
-            }
-        )
+        print_json({**_as_json(claim, instance, training, found), "failures": unfinished})
     else:
-        print("\n".join(found.lines()[1:]))
+        _, value, *described = found.lines()
+        print("\n".join([value + _not_converged(training), *described]))
     for failure in unfinished:
         print(f"check failed: {failure}", file=sys.stderr)
     return CHECK_FAILED if unfinished else DONE
+
+
+def _sweep(claim: Claim, options: argparse.Namespace) -> int:
+    """Print a row for each value of one parameter, and between which two values the structure of the minimiser changes.
+
+    Rows are printed as they are found, and as JSON all together at the end; after an interruption, those there are.
+    """
+    given = parse_assignments(options.parameters, claim.problem)
+    name, instances = sweep(claim.problem, given, options.sweep)
+    every = list(instances.values())
+    for instance in (every[0], every[-1]):  # the largest sizes are at one end
+        require_well_posed(claim, instance)
+    rows, changed = [], []
+    last: tuple[float, Conjecture] | None = None
+    interrupted = False
+    try:
+        for value, instance in instances.items():
+            training = _train(claim, instance, options)
+            if training.solution.interrupted:
+                raise KeyboardInterrupt
+            found = _observed(claim, instance, training)
+            differing = changes(last[1], found) if last else []
+            if differing:
+                changed.append({"between": [last[0], value], "what": differing})
+            rows.append({name: value, **_as_json(claim, instance, training, found), "structure": found.structure()})
+            if not options.json:
+                if differing:
+                    print(f"  the structure changes between {name}={last[0]!r} and {value!r}: {'; '.join(differing)}")
+                seen = "; ".join(f"{each}: {structure}" for each, structure in found.structure().items())
+                print(f"{name}={value!r}  value {found.value:.9g}{_not_converged(training)}  {seen}", flush=True)
+            last = value, found
+    except KeyboardInterrupt:
+        interrupted = True
+    if options.json:
+        print_json({"id": claim.id, "sweep": name, "rows": rows, "changes": changed, "interrupted": interrupted})
+    elif not changed and not interrupted:
+        print(f"  the structure is the same at all {len(rows)} values")
+    if interrupted:
+        print(f"interrupted after {len(rows)} of {len(instances)} values", file=sys.stderr)
+    return INTERRUPTED if interrupted else DONE
 
 
 def _attack(claim: Claim, instance: Instance, options: argparse.Namespace) -> int:
@@ -195,6 +266,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
             default=math.inf,
             help="end training after so many seconds (default: never)",
         )
+        if name == "conjecture":
+            trained.add_argument(
+                "--sweep",
+                metavar="NAME=FROM:TO:COUNT",
+                help="do so at COUNT values of one parameter from FROM to TO, spaced evenly in logarithms, such as "
+                "weight_decay=1e-4:1:13, and say between which of them the structure changes",
+            )
     attacked = commands.add_parser("attack", parents=[shared], help="look for a point that breaks the claim")
     attacked.add_argument("--starts", default="4", help="random starts for each link (default 4)")
     attacked.add_argument("--steps", default="300", help="descent steps from each (default 300)")
@@ -210,7 +288,9 @@ def answer(options: argparse.Namespace) -> int:
         options.time_limit = PositiveReal().canonical("time-limit", options.time_limit)
     add_files(options.claims)
     claim = find(options.id)
-    instance = claim.problem.instance(**parse_assignments(options.parameters, claim.problem.data_view))
+    if options.command == "conjecture" and options.sweep is not None:
+        return _sweep(claim, options)
+    instance = claim.problem.instance(**parse_assignments(options.parameters, claim.problem))
     require_well_posed(claim, instance)
     if options.command == "attack":
         return _attack(claim, instance, options)
@@ -232,9 +312,8 @@ def answer(options: argparse.Namespace) -> int:
             "predicted": None if claim.prediction.value is None else comparison.predicted,
             "gap": None if claim.prediction.value is None else comparison.gap,
             "deviations": comparison.deviations,
-            "starts": options.starts * training.rounds[0],
+            **_counted(training),
             "seed": options.seed,
-            "endings": _endings(solution),
             "near_threshold": comparison.near_threshold,
             "seconds": solution.seconds,
             "device": solution.device,
@@ -278,14 +357,15 @@ def answer(options: argparse.Namespace) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m numerics", description="Training and certificates for claims.")
+    parser = Parser(prog="python -m numerics", description="Training and certificates for claims.")
     add_commands(parser.add_subparsers(dest="command", required=True))
     return answer(parser.parse_args(arguments))
 
 
 def _whole_number(name: str, text: str, least: int) -> int:
-    if not (text.isascii() and text.isdecimal() and least <= int(text) <= LARGEST_INTEGER):
-        raise ParameterError(
-            f"{name}: {text[:60]!r} is not allowed; {name} is an integer from {least} to {LARGEST_INTEGER}"
-        )
-    return int(text)
+    digits = text.lstrip("0") or text[:1]
+    # Python refuses to read numbers of thousands of digits, so that their length is looked at first.
+    small = text.isascii() and text.isdecimal() and len(digits) <= len(str(LARGEST_INTEGER))
+    if not (small and least <= int(digits) <= LARGEST_INTEGER):
+        raise reject(name, text, f"an integer from {least} to {LARGEST_INTEGER}")
+    return int(digits)

@@ -128,7 +128,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     values = solution.best_value().tolist()
     predicted = values if prediction.value is None else evaluator.evaluate(prediction.value).tolist()
     crossings = [_Crossing(claim, threshold, evaluator) for threshold in prediction.thresholds]
-    collapse_failures = [f for crossing in crossings for f in [crossing.failures(measured.best)]]
+    collapse_failures = [crossing.failures(measured.best, solution.instances) for crossing in crossings]
     near = torch.zeros(len(values), dtype=torch.bool, device=solution.values.device)
     for crossing in crossings:
         if not crossing.jump:
@@ -271,8 +271,8 @@ class _Crossing:
         """The directions predicted to be alive; near a jump, those that are alive in the run."""
         return torch.where(self.near & self.jump, self.trained_alive(run), ~self.collapsed)
 
-    def failures(self, measured: dict[str, Tensor]) -> list[list[str]]:
-        """What is wrong with the predicted collapse of each instance.
+    def failures(self, measured: dict[str, Tensor], instances: Sequence[Instance]) -> list[list[str]]:
+        """What is wrong with the predicted collapse of each instance, at which positions of the list that the user gave.
 
         The trained entries must vanish where collapse is predicted and nowhere else, and so must the predicted ones; near
         a threshold without a jump the predicted one must be small.
@@ -291,12 +291,17 @@ class _Crossing:
         }
         return [
             [
-                f"{text} at positions {(where[number].nonzero()[:, 0] + 1).tolist()}"
+                f"{text} at positions {self._positions(where[number], instance)}"
                 for text, where in wrong.items()
                 if bool(where[number].any())
             ]
-            for number in range(len(trained))
+            for number, instance in enumerate(instances)
         ]
+
+    def _positions(self, where: Tensor, instance: Instance) -> list[int]:
+        """Count directions as the user listed them, from 1; singular directions, which belong to no entry, from the largest."""
+        found = where.nonzero()[:, 0].tolist()
+        return sorted((i if self.claim.problem.spectral else instance.order[i]) + 1 for i in found)
 
 
 @dataclass(frozen=True)

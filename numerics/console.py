@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -13,12 +12,12 @@ NAME = "collapse-atlas"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from theory import commands as theory  # loaded under run, so that Ctrl-C is clean meanwhile
+    # Loaded under run, so that Ctrl-C is clean meanwhile.
+    from theory import commands as theory
+    from theory.arguments import Parser
 
     words = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(
-        prog=NAME, description="Claims, their derivations and predictions; training, certificates."
-    )
+    parser = Parser(prog=NAME, description="Claims, their derivations and predictions; training, certificates.")
     shows_version = parser.add_argument("--version", action="version", version=f"{NAME} {version(NAME)}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     theory.add_commands(commands)

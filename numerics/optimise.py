@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from numerics.arrays import DTYPE, TorchArrays, evaluate, select, stack_bindings
-from theory.errors import ParameterError
+from theory.errors import ParameterError, quoted
 from theory.expressions import Formula
 from theory.problem import Instance, Problem, Variable, Width
 from theory.symbols import d, j, k
@@ -165,7 +165,7 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name not in ("cpu", "cuda"):
-        raise ParameterError(f"device: {name!r} is not allowed; device is cpu, cuda or auto")
+        raise ParameterError(f"device: {quoted(name)} is not allowed; device is cpu, cuda or auto")
     if name == "cuda" and not torch.cuda.is_available():
         raise ParameterError("device: 'cuda' is not allowed; no CUDA device is at hand, use cpu or auto")
     return torch.device(name)
@@ -186,7 +186,7 @@ def require_memory(problem: Problem, instances: Sequence[Instance], starts: int,
         if needed / starts <= free:
             name, shown = "starts", str(starts)
         raise ParameterError(
-            f"{name}: {shown[:60]!r} is too large; training needs about {needed / 2**30:.3g} GiB and "
+            f"{name}: {quoted(shown)} is too large; training needs about {needed / 2**30:.3g} GiB and "
             f"{free / 2**30:.3g} GiB are free"
         )
 

@@ -51,6 +51,10 @@ ON_THRESHOLD = 1e-12
 SAME_MINIMUM = 1e-13
 """Relative distance at which the values of two starts count as the same minimum: all of them are held to the prediction."""
 
+REACHED = 1e-10
+"""Relative distance at which a start counts as having reached the lowest value: a tenth of VALUE_GAP. Starts of the same minimum
+end within some roundings of one another, and another basin lies higher by 1e-6 or more."""
+
 ROUNDED = 1e-14
 """Rounding of a bound of a chain, relative to the largest value of the chain: differences of large terms."""
 

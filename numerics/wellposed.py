@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from numerics.adversary import random_point
-from numerics.arrays import evaluate, setting, stack_bindings
+from numerics.arrays import TorchArrays, evaluate, setting, stack_bindings
 from numerics.optimise import require_memory
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.problem import KINDS, Instance, RealBetween
-from theory.sources import located
+from theory.sources import asked, located
 from theory.symbols import BETWEEN
 
 SAME = 1e-12
@@ -37,11 +37,13 @@ def require_well_posed(claim: Claim, instance: Instance) -> None:
     problem, instances = claim.problem, [instance, instance]
     if sum(i.shows_collapse for i in problem.invariants) != 1 and claim.prediction.thresholds:
         raise ParameterError(f"{claim.id}: invariants: exactly one of them has to say shows_collapse=True")
+    problem.require_sizes(instance)
     require_memory(problem, instances, 1, torch.device("cpu"))
     bindings = stack_bindings(instances)
-    xp, data = setting(problem, bindings)
+    xp = _Operations(TorchArrays(bindings))
+    data = asked(f"{claim.id}: data", problem.data, xp)
     point = random_point(claim, instances, 1.0, torch.Generator().manual_seed(0))
-    given = (_Operations(xp), _Named("v", point, "variables"), _Named("data", data, "given arrays"), _Bound(bindings))
+    given = (xp, _Named("v", point, "variables"), _Named("data", data, "given arrays"), _Bound(bindings))
     value = _evaluated(f"{claim.id}: loss", problem.loss, given, point)
     if not isinstance(value, Tensor) or value.shape != (2,):
         shape = tuple(value.shape[1:]) if isinstance(value, Tensor) else type(value).__name__
@@ -93,6 +95,9 @@ def _require_ends(claim: Claim, instance: Instance) -> None:
 def _require_ties(claim: Claim, instance: Instance) -> None:
     """Raise ParameterError where directions count as alike whose entries in the sorted list differ."""
     problem = claim.problem
+    if problem.tied not in instance.bindings:
+        known = ", ".join(map(str, instance.bindings))
+        raise ParameterError(f"{claim.id}: tied: {problem.tied} is not bound; bind gives {known}")
     tied, listed = instance.bindings[problem.tied], instance.values[problem.sorted_parameter]
     if problem.spectral or len(tied) != len(listed):
         return
@@ -198,7 +203,7 @@ def _evaluated(what: str, function: Callable[..., Any], given: Sequence[Any], po
     except RuntimeError as error:
         shapes = ", ".join(f"{name} is {a.shape[-2]}×{a.shape[-1]}" for name, a in vars(point).items())
         raise ParameterError(f"{what}: shapes do not fit ({shapes}): {' '.join(str(error).split())}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ParameterError(f"{what}: {located(error, function.__code__.co_filename)}") from error
 
 

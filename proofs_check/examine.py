@@ -12,6 +12,7 @@ from numerics.optimise import Solution
 from numerics.tolerances import TIGHT
 from numerics.training import train
 from proofs_check.points import chain_points
+from theory.arguments import written_parameters
 from theory.claim import Claim, Verdict
 from theory.problem import Instance
 
@@ -62,7 +63,7 @@ def judge(claim: Claim, examination: Examination) -> Judgement:
     judgement = Judgement(examination, compare(claim, examination.solution))
     failures = judgement.failures
     for comparison, certificate in zip(judgement.comparisons, examination.certificates, strict=True):
-        where = dict(comparison.instance.values)
+        where = written_parameters(claim, comparison.instance)
         failures["trained"] += [f"{where}: {failure}" for failure in comparison.failures]
         if certificate is not None:
             predicted = predicted_value(claim, comparison.instance)

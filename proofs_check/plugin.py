@@ -5,6 +5,7 @@ Unit tests that take a claim run in the process that checks it, on what is deriv
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from hypothesis import HealthCheck, Phase, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from numerics.optimise import choose_device
+from proofs_check.progress import Progress
 from proofs_check.report import Ledger, write_table
 from theory.claim import add_files, find, registry
-from theory.errors import CheckFailed, ParameterError
+from theory.errors import CheckFailed, ParameterError, quoted, shown_path
 
 BATCHES = {"quick": 1, "ci": 2, "thorough": 60}
 """Batches drawn for each claim in each of its regimes."""
@@ -44,6 +46,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--table", type=Path, default=None, help="also write the closing table to this JSON file")
 
 
+def writable(path: Path) -> bool:
+    """Tell whether a file can be written to, or made."""
+    try:
+        return not path.is_dir() and os.access(path if path.exists() else path.parent, os.W_OK)
+    except OSError:  # a name that is too long, or a folder that may not be entered
+        return False
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # Tensors here are small: a second thread waits more than it works, and two processes on two cores fight over both.
     torch.set_num_threads(1)
@@ -53,12 +63,18 @@ def pytest_configure(config: pytest.Config) -> None:
         registry()
     except ParameterError as error:
         raise pytest.UsageError(str(error)) from None
+    table = config.getoption("--table")
+    if table is not None and not writable(table):
+        raise pytest.UsageError(f"--table: '{shown_path(table)}' is not allowed; it is a file that can be written")
     if config.getoption("--hypothesis-profile") not in (None, *BATCHES):
         raise pytest.UsageError(f"--hypothesis-profile is one of {', '.join(BATCHES)}")
     profile = config.getoption("--hypothesis-profile") or "quick"
     handed_over = getattr(config, "workerinput", {}).get("seed")
     seed = handed_over or (secrets.randbits(32) if profile == "thorough" else FIXED_SEED)
-    ledger = Ledger(config.getoption("--device"), profile, seed)
+    progress = None
+    if profile == "thorough":
+        progress = Progress(config.pluginmanager.getplugin("capturemanager"), BATCHES[profile])
+    ledger = Ledger(config.getoption("--device"), profile, seed, progress)
     config.stash[Ledger.key] = ledger
     config.pluginmanager.register(Bookkeeper(ledger))
 
@@ -126,7 +142,14 @@ class Bookkeeper:
             self.ledger.note(find(claim_id), batches, report.passed, seconds)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: pytest.ExitCode, config: pytest.Config
+) -> None:
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and config.getoption("keyword"):
+        terminalreporter.write_line(
+            f"no claim or check matches {quoted(config.getoption('keyword'))}; the claims are {', '.join(registry())}; "
+            "a claim in a file of your own needs --claims FILE"
+        )
     ledger = config.stash[Ledger.key]
     if not ledger.rows:
         return

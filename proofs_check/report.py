@@ -21,6 +21,7 @@ from numerics.tolerances import VALUE_GAP
 from numerics.wellposed import require_sight, require_well_posed
 from proofs_check.diagnosis import diagnose
 from proofs_check.examine import Examination, Judgement, examine, judge
+from proofs_check.progress import Progress
 from theory.claim import Claim
 from theory.problem import Instance
 
@@ -103,12 +104,14 @@ def figures(claim: Claim, examination: Examination, judgement: Judgement) -> dic
 class Ledger:
     """All rows of a run, and the batches already trained, so that no aspect trains them twice.
 
-    Checks may run in several processes: what a test finds is collected in ``fresh`` and travels with its report.
+    Checks may run in several processes: what a test finds is collected in ``fresh`` and travels with its report. Where there
+    is a ``progress``, each batch that was trained is told to it.
     """
 
     device: str
     profile: str
     seed: int
+    progress: Progress | None = None
     rows: dict[str, Row] = field(default_factory=dict)
     fresh: dict[str, list[dict]] = field(default_factory=dict)
     _seen: dict[tuple, Judgement] = field(default_factory=dict)
@@ -117,8 +120,8 @@ class Ledger:
 
     key = pytest.StashKey["Ledger"]()
 
-    def judged(self, claim: Claim, batch: tuple[Instance, ...]) -> Judgement:
-        """Examine and judge a batch, or return the judgement it already got in this run."""
+    def judged(self, claim: Claim, batch: tuple[Instance, ...], regime: str = "given") -> Judgement:
+        """Examine and judge a batch of a regime, or return the judgement it already got in this run."""
         name = (claim.id, *(tuple(sorted(instance.values.items())) for instance in batch))
         if claim.id not in self._well_posed:
             require_well_posed(claim, batch[0])
@@ -128,6 +131,8 @@ class Ledger:
             examination = examine(claim, batch, self.device, seed=self.seed)
             self._seen[name] = judge(claim, examination)
             self.enter(claim, figures(claim, examination, self._seen[name]))
+            if self.progress is not None:
+                self.progress.count(claim.id, regime)
         return self._seen[name]
 
     def diagnosis(self, claim: Claim) -> str:

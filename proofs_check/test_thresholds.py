@@ -16,6 +16,7 @@ from numerics.crossing import tuned_to
 from numerics.optimise import minimise
 from proofs_check.report import Ledger
 from proofs_check.strategies import REGIMES, Regime, batches, directions_within
+from theory.arguments import written_parameters
 from theory.claim import Claim
 from theory.errors import CheckFailed
 from theory.problem import Instance
@@ -67,7 +68,7 @@ def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime,
             if zero != expected:
                 raise CheckFailed(
                     f"direction {direction} is {'' if zero else 'not '}optimal at zero, and the threshold's ratio there is "
-                    f"{ratio}: {dict(instance.values)}"
+                    f"{ratio}: {written_parameters(claim, instance)}"
                 )
 
     decided()

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import shlex
 
 import pytest
 import sympy as sp
@@ -90,6 +91,6 @@ def test_what_moves_stays_in_its_domain(claim_id, values, moving_name, inside):
 def test_commands_are_written_as_they_are_read(capsys):
     claim = find("cvae")
     instance = claim.problem.instance(theta=(3.0, 0.5), regression=((1.0, 0.25), (0.0, -2.0)), beta=0.1)
-    words = Violation(claim, instance, "", 0.0).command().split()[3:]
+    words = shlex.split(Violation(claim, instance, "", 0.0).command())[3:]
     assert main([*words, "--starts", "1", "--steps", "2", "--json"]) == 0
     assert '"broken": null' in capsys.readouterr().out

@@ -1,6 +1,8 @@
 """The command lines: formats, exit codes, and interruption."""
 
+import dataclasses
 import json
+import os
 import re
 import signal
 import subprocess
@@ -9,10 +11,14 @@ import time
 
 import pytest
 
+from numerics import optimise
 from numerics.__main__ import main as numerics_main
+from numerics.compare import compare, measure_starts
 from numerics.console import main as console_main
+from numerics.optimise import minimise
 from theory.__main__ import main as theory_main
-from theory.claim import registry
+from theory.claim import find, registry
+from theory.errors import ParameterError
 
 VAE = ["vae-learnable-variance", "theta=3,1,0.5", "latent_dim=2"]
 
@@ -199,7 +205,7 @@ def test_the_console_command_knows_its_version(capsys):
     [
         (["predict", *VAE, "colour=red"], 2, r"error: 'colour': no such parameter.*"),
         (["train", *VAE, "--starts", "0"], 2, r"error: starts: .*"),
-        (["lsit"], 2, r"usage: .*\n.*invalid choice: 'lsit' .*'list'.*'attack'.*"),
+        (["lsit"], 2, r"error: .*invalid choice: 'lsit' .*'list'.*"),
     ],
 )
 def test_the_console_command_says_what_is_wrong(words, code, said):
@@ -213,3 +219,163 @@ def test_the_console_command_predicts_without_torch():
     code = f"import sys; from numerics.console import main; main({['predict', *VAE]}); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+MSE = ["mse-imbalanced", "class_counts=3,20,10", "feature_decay=0.02"]
+
+
+def test_positions_are_those_of_the_users_list():
+    """The smallest class stands first in the list, and last in the matrices that are compared."""
+    claim = find("mse-imbalanced")
+    instance = claim.problem.instance(class_counts=(3, 20, 10), weight_decay=0.02, feature_decay=0.02)
+    solution = minimise(claim.problem, [instance], starts=1)
+    measured = measure_starts(claim, solution)
+    assert compare(claim, solution, measured)[0].failures == ()
+    measured.best[claim.problem.telling][0, 2, 2] = 0.0
+    failures = compare(claim, solution, measured)[0].failures
+    assert failures[0] == f"predicted and trained collapse differ ({claim.problem.telling}) at positions [1]"
+
+
+def test_train_counts_the_same_runs_in_starts_endings_and_reached(capsys, monkeypatch):
+    from numerics import training
+
+    def counted():
+        numerics_main(["train", *MSE, "weight_decay=0.02", "--starts", "3", "--json"])
+        return as_json(capsys)
+
+    once = counted()
+    assert (once["starts"], once["rounds"], once["reached"]) == (3, 1, 3)
+    monkeypatch.setattr(training, "VALUE_GAP", -1.0)  # no certificate closes such a gap
+    result = counted()
+    assert result["rounds"] == training.ROUNDS
+    assert result["starts"] == sum(result["endings"].values()) == 3
+    numerics_main(["train", *MSE, "weight_decay=0.02", "--starts", "3"])
+    printed = capsys.readouterr().out
+    assert "3 starts in each of 4 rounds, of the one that ended lowest: 3 reached this value; 3 converged" in printed
+
+
+def test_reached_leaves_out_starts_that_ended_higher(capsys, monkeypatch):
+    from numerics import training
+
+    def one_higher(*arguments, **options):
+        solution = optimise.minimise(*arguments, **options)
+        values = solution.values.clone()
+        values[0, 1] *= 1 + 2e-10
+        return dataclasses.replace(solution, values=values)
+
+    monkeypatch.setattr(training, "minimise", one_higher)
+    numerics_main(["train", *MSE, "weight_decay=0.02", "--starts", "3", "--json"])
+    assert as_json(capsys)["reached"] == 2
+
+
+def interrupt(*_arguments, **_options):
+    raise KeyboardInterrupt
+
+
+def test_an_interruption_before_the_first_value_knows_none(capsys, monkeypatch):
+    monkeypatch.setattr(optimise._Search, "step", interrupt)
+    assert numerics_main(["train", *MSE, "weight_decay=0.02"]) == 130
+    said = capsys.readouterr().err
+    assert "inf" not in said
+    assert said.endswith("0 of 8 runs had converged, and no value was known yet\n")
+
+
+def test_conjecture_speaks_of_all_variables_in_the_users_order(capsys):
+    words = ["conjecture", *MSE, "weight_decay=0.3", "--starts", "3"]
+    assert numerics_main(words) == 0
+    printed = capsys.readouterr().out
+    assert "W (3×3): rank 2; singular values " in printed
+    assert "class means of H: rank 2; equal within each class; zero: 1; norms 0, " in printed
+    assert numerics_main([*words, "--json"]) == 0
+    result = as_json(capsys)
+    assert [v["rank"] for v in result["variables"]] == [2, 2]
+    assert [family["norms"][0] < 1e-9 for family in result["families"]] == [True, True]
+    biased = ["ce-balanced-etf", "class_counts=3,3", "weight_decay=0.02", "feature_decay=0.02", "bias=true"]
+    assert numerics_main(["conjecture", *biased, "--starts", "1"]) == 0
+    assert "b (2×1): all entries " in capsys.readouterr().out
+
+
+SWEEP = ["conjecture", *MSE, "--starts", "3", "--sweep", "weight_decay=0.1:1:3"]
+
+
+def test_a_sweep_says_where_the_structure_changes(capsys):
+    assert numerics_main(SWEEP) == 0
+    first, said, second, _, third = capsys.readouterr().out.splitlines()
+    assert first.startswith("weight_decay=0.1  value ")
+    assert said.startswith("  the structure changes between weight_decay=0.1 and 0.316228: W: rank 3 → rank 2; ")
+    assert second.startswith("weight_decay=0.316228  value ")
+    assert "class means of H: rank 2, zero: 1, a general orthogonal frame" in second
+    assert third.startswith("weight_decay=1.0  value 0.5  W: rank 0; ")
+    assert numerics_main([*SWEEP, "--json"]) == 0
+    result = as_json(capsys)
+    assert [row["weight_decay"] for row in result["rows"]] == [0.1, 0.316228, 1.0]
+    assert [change["between"] for change in result["changes"]] == [[0.1, 0.316228], [0.316228, 1.0]]
+    assert result["interrupted"] is False
+    sizes = ["conjecture", *MSE, "weight_decay=1e-3", "--starts", "1", "--sweep", "widths=4:5:9"]
+    assert numerics_main(sizes) == 0
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert (first[:9], second[:9], last) == ("widths=4 ", "widths=5 ", "  the structure is the same at all 2 values")
+
+
+@pytest.mark.parametrize("as_json_too", [[], ["--json"]])
+def test_an_interrupted_sweep_keeps_what_it_has(as_json_too, capsys, monkeypatch):
+    from numerics import commands
+
+    left = [commands.train, commands.train, interrupt]
+    monkeypatch.setattr(commands, "train", lambda *given: left.pop(0)(*given))
+    assert numerics_main([*SWEEP, *as_json_too]) == 130
+    printed, said = capsys.readouterr()
+    assert said == "interrupted after 2 of 3 values\n"
+    if as_json_too:
+        assert json.loads(printed)["interrupted"] is True
+        assert len(json.loads(printed)["rows"]) == 2
+    else:
+        assert len(printed.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("sweep", "said"),
+    [
+        ("weight_decay", "sweep: 'weight_decay' is not allowed"),
+        ("weight_decay=1:2", "sweep: .* is not allowed"),
+        ("weight_decay=0:2:3", "sweep: .* is not allowed"),
+        ("weight_decay=1:2:" + "9" * 5000, "sweep: .* is not allowed"),
+        ("weight_decay=1:1:3", "sweep: .* is not allowed"),
+        ("weight_decay=1:nan:3", "sweep: .* is not allowed"),
+        ("weight_decay=1e-300:1e300:3", "weight_decay: '1e-300' is not allowed"),
+        ("colour=1:2:3", "'colour': no such parameter"),
+        ("feature_decay=1:2:3", "feature_decay: given twice"),
+        ("class_counts=1:2:3", "class_counts: given twice"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_said(sweep, said):
+    with pytest.raises(ParameterError, match=said):
+        numerics_main(["conjecture", *MSE, "--sweep", sweep])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_output_in_any_encoding(encoding):
+    """What an encoding lacks is escaped; JSON stays JSON."""
+    for words in (["show", "cvae"], ["show", "cvae", "--json"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "theory", *words],
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+        )
+        assert done.returncode == 0, done.stderr
+        text = done.stdout.decode(encoding)
+    assert json.loads(text)["id"] == "cvae"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", [["list"], ["show", "nothing"]])
+def test_a_full_disk_ends_in_one_line(words):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "theory", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+        silent = subprocess.run([sys.executable, "-m", "theory", *words], stdout=full, stderr=full, check=False)
+    assert done.returncode == silent.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr == "error: output: No space left on device\n" or "nothing" in words

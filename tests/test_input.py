@@ -1,11 +1,15 @@
 """Bad input: one clear line that names parameter, value and domain; ValueError in Python, exit code 2 on the command line."""
 
+import re
+import shlex
+
 import pytest
 
+from numerics.__main__ import main as numerics_main
 from numerics.arrays import stack_bindings
 from numerics.optimise import minimise
 from theory.__main__ import main as theory_main
-from theory.arguments import parse_assignments
+from theory.arguments import parse_assignments, written_parameters
 from theory.claim import find
 from theory.entry import run
 from theory.problem import RealBetween
@@ -146,10 +150,39 @@ def test_unknown_claim():
         find("no-such")
 
 
+def test_a_claim_without_a_data_source_says_so():
+    with pytest.raises(ValueError, match=r"data: 'digits' is not allowed; this claim takes no data source"):
+        parse_assignments(["data=digits", "weight_decay=1"], find("mse-imbalanced").problem)
+    problem = find("cvae").problem
+    assert problem.instance(**parse_assignments(["data=digits"], problem)).values["theta"]
+
+
+@pytest.mark.parametrize("name", ["starts", "seed"])
+@pytest.mark.parametrize("number", ["9" * 5000, "1e3", "-1", "", "²", "0" * 5000 + "x"])
+def test_numbers_of_any_length(name, number):
+    words = ["train", "vae-learnable-variance", "theta=2,1", f"--{name}={number}"]
+    with pytest.raises(ValueError, match=f"{name}: .* is an integer from") as caught:
+        numerics_main(words)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "words", [["{}"], ["{}=1"], ["{}=1", "{}=2"], ["data={}"], ["theta={}"], ["theta=1", "beta={}"]]
+)
+@pytest.mark.parametrize("letter", ["x", "'", "é", "\0", "\n", "\udc80", "\U0001d54a"])
+def test_names_and_values_are_cut(words, letter):
+    problem = find("vae-learnable-variance").problem
+    with pytest.raises(ValueError, match=r"allowed|no such|given twice") as caught:
+        problem.instance(**parse_assignments([word.format(5000 * letter) for word in words], problem))
+    message = str(caught.value)
+    assert len(message) < 300
+    assert len(message.splitlines()) == 1
+
+
 @pytest.mark.parametrize("words", [["weight_decay"], ["=1"], ["a=1", "a=2"], ["data=nothing"]])
 def test_malformed_assignments(words):
     with pytest.raises(ValueError, match=r"parameter|given twice|data"):
-        parse_assignments(words)
+        parse_assignments(words, find("mse-imbalanced").problem)
 
 
 def test_a_problem_too_large_for_the_memory_is_refused_before_it_is_built():
@@ -174,3 +207,28 @@ def test_unknown_device_and_no_starts():
         minimise(problem, [instance], device="tpu")
     with pytest.raises(ValueError, match="starts: 0"):
         minimise(problem, [instance], starts=0)
+
+
+WORDS = [
+    *((claim_id, [f"{name}={value}" for name, value in given.items()]) for claim_id, given in GOOD.items()),
+    ("cvae", ["theta=0.5,3,2", "regression=1,-0.1;0,1;2,-1e-7", "beta=0.1"]),
+    ("ce-balanced-etf", ["class_counts=2,2", "weight_decay=0.1", "feature_decay=1e-9", "bias=true"]),
+    ("mse-imbalanced", ["class_counts=3,20,10", "weight_decay=0.30000000000000004", "feature_decay=1e-50"]),
+]
+
+
+@pytest.mark.parametrize(("claim_id", "words"), WORDS)
+def test_parameters_are_written_as_they_are_read(claim_id, words):
+    """In the user's order, and without losing a digit."""
+    claim = find(claim_id)
+    instance = claim.problem.instance(**parse_assignments(words, claim.problem))
+    written = shlex.split(written_parameters(claim, instance))
+    again = claim.problem.instance(**parse_assignments(written, claim.problem))
+    assert (again.values, again.order) == (instance.values, instance.order)
+    lists = [word for word in words if "," in word]
+    for word in lists:
+        name, _, value = word.partition("=")
+        (other,) = (w.partition("=")[2] for w in written if w.startswith(f"{name}="))
+        assert [float(v) for v in re.split("[,;]", other)] == [float(v) for v in re.split("[,;]", value)]
+    if claim_id == "ce-balanced-etf" and "bias=true" in words:
+        assert "bias=true" in written

@@ -269,6 +269,105 @@ def test_what_would_hide_a_mistake_is_said_in_one_line(mistake, own):
         (require_well_posed(claim, instance), require_sight(claim, instance))
 
 
+UNBOUND = {
+    "a size forgotten": ('d: values["widths"], ', "", r"variable W: its size 'd' is no integer here; .* gives K, N, n"),
+    "a list forgotten": (", n_k: counts", "", r"squared-mse: data: .*own_0.py, line 34: KeyError: n"),
+    "bind does not run": ('values["class_counts"]\n', 'values["counts"]\n', r"bind: .*line 16: KeyError: 'counts'"),
+    "bind gives nothing": ("return {K", "return None and {K", r"bind: 'None' is not allowed; bind gives a dictionary"),
+    "a default does not run": (
+        'len(values["class_counts"])',
+        'len(values["k"])',
+        r"widths: default: .*line 24: KeyError",
+    ),
+    "exists does not run": ("(K, d))", '(K, d), exists=lambda v: v["k"])', r"W: exists: .*line 28: KeyError: 'k'"),
+    "a loss that exits": ("fit = xp", "raise SystemExit(0); fit = xp", r"loss: .*line 11: SystemExit: 0"),
+    "nothing tied": ("tied=n_k", "tied=None", r"squared-mse: tied: None is not bound; bind gives K, d, N, n"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), UNBOUND.values(), ids=UNBOUND)
+def test_what_bind_forgets_ends_in_one_line(old, new, said, own, capsys):
+    own(in_its_place(QUESTION, old, new))
+    words = ["class_counts=5,3,1", "weight_decay=0.01", "feature_decay=0.01"]
+    with pytest.raises(SystemExit) as caught:
+        run(lambda _: numerics_main(["train", "squared-mse", *words, "--starts", "1"]))
+    output = capsys.readouterr()
+    assert caught.value.code == 2
+    assert len(output.err.splitlines()) == 1
+    assert re.search(said, output.err)
+
+
+def test_a_path_may_hold_any_sign(tmp_path, monkeypatch):
+    """Also those that separate paths in a list of them, here and in the processes that are started from here."""
+    monkeypatch.setenv(sources.FILES, "")
+    folder = tmp_path / "a:b;c\nd"
+    folder.mkdir()
+    (folder / "own.py").write_text(QUESTION, encoding="utf-8")
+    done = user_runs("theory", "show", "squared-mse", "--claims", str(folder / "own.py"), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    add_files([folder / "own.py"])
+    assert user_runs("theory", "show", "squared-mse", folder=tmp_path).returncode == 0
+    monkeypatch.setenv(sources.FILES, "/some/where:/else")
+    with pytest.raises(ParameterError, match=f"{sources.FILES}: '/some/where:/else' is not allowed; .* is a JSON list"):
+        sources.add_files([])
+    monkeypatch.setenv(sources.FILES, "")
+    places.cache_clear()
+
+
+FILES_THAT_GIVE_NOTHING = {
+    "exits": (b"import sys\nsys.exit(0)", r"own.py, line 2: SystemExit: 0"),
+    "another encoding": ('CLAIM = "Müller"'.encode("latin-1"), r"SyntaxError: .*(utf-8|encoding)"),
+    "zeros": (b"CLAIM\0= 1", r"null bytes"),
+    "wrong type": (b"CLAIM = 3", r"own.py defines no claim"),
+    "empty": (b"", r"own.py defines no claim"),
+    "an error of many lines": (b"raise ValueError('a\\n' * 5000)", r"ValueError: a a a"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), FILES_THAT_GIVE_NOTHING.values(), ids=FILES_THAT_GIVE_NOTHING)
+def test_a_file_of_any_kind_ends_in_one_line(text, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(sources.FILES, "")
+    path = tmp_path / "own.py"
+    path.write_bytes(text)
+    with pytest.raises(SystemExit) as caught:
+        run(lambda _: theory_main(["list", "--claims", str(path)]))
+    monkeypatch.setenv(sources.FILES, "")
+    places.cache_clear()
+    output = capsys.readouterr()
+    assert caught.value.code == 2
+    assert len(output.err.splitlines()) == 1
+    assert len(output.err) < 1000
+    assert re.search(said, output.err)
+
+
+def test_a_started_file_takes_over_whatever_its_model_says(own, tmp_path):
+    """A model without a docstring, with backslashes in it, in single quotes, or in an encoding of its own."""
+    bare = QUESTION.partition("\n\n")[2].replace('id="squared-mse"', "id='squared-mse'")
+    own(bare)
+    text = starting_file("my-setting", find("squared-mse"), "my_setting.py")
+    assert "from types import SimpleNamespace" in text
+    assert 'id="my-setting"' in text
+    deep = QUESTION.replace('"""MSE', 'r"""MSE', 1).replace(
+        ": nothing is claimed about it.", ".\n\nNot \\underline nor \\x."
+    )
+    own(deep.replace("squared-mse", "deeper-mse"))
+    compile(starting_file("my-setting", find("deeper-mse"), "it's \\x.py"), "my_setting.py", "exec")
+    latin = tmp_path / "latin.py"
+    latin.write_bytes(
+        ("# -*- coding: latin-1 -*-\n" + QUESTION.replace("squared-mse", "latin-mse")).encode("latin-1") + b"# \xe9"
+    )
+    add_files([latin])
+    assert "é" in starting_file("my-setting", find("latin-mse"), "my_setting.py")
+
+
+@pytest.mark.parametrize("folder", ["a" * 300, "/proc", "/dev/null", "no/such", "nul\0"])
+def test_a_folder_that_cannot_be_written_to_is_said(folder):
+    with pytest.raises(ParameterError, match=r"^out: "):
+        theory_main(["new", "my-setting", "--like", "cvae", "--out", folder])
+    with pytest.raises(ParameterError, match=r"^out: .*File name too long"):
+        theory_main(["new", "a" * 300, "--like", "cvae"])
+
+
 UNREADABLE = {
     "syntax": ("CLAIM = Claim(", "CLAIM = = Claim(", r"line 36: SyntaxError"),
     "no claim": ("CLAIM = Claim(", "THING = Claim(", r"defines no claim; it has to end in CLAIM"),

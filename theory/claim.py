@@ -16,7 +16,7 @@ from pathlib import Path
 import sympy as sp
 
 from theory import sources
-from theory.errors import CheckFailed, ParameterError
+from theory.errors import CheckFailed, ParameterError, quoted, shown_path
 from theory.problem import Problem, reject
 from theory.proof import Prediction, Proof
 from theory.refutation import Refutation
@@ -93,7 +93,7 @@ class Claim:
             return self.derive(self.problem)
         except CheckFailed:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ParameterError(f"{self.id}: {sources.located(error, inspect.getfile(self.derive))}") from error
 
     @property
@@ -144,9 +144,10 @@ def places() -> dict[str, tuple[str, Claim]]:
     found: dict[str, tuple[str, Claim]] = {}
     for place, claim in itertools.chain(_own(), sources.from_packages(), sources.from_files()):
         if not isinstance(claim, Claim):
-            raise ParameterError(f"claims: {place} defines no claim; it has to end in CLAIM = Claim(…)")
+            raise ParameterError(f"claims: {shown_path(place)} defines no claim; it has to end in CLAIM = Claim(…)")
         if claim.id in found:
-            raise ParameterError(f"claims: {place}: the id {claim.id!r} is taken, by {found[claim.id][0]}")
+            taken = f"the id {quoted(claim.id)} is taken, by {shown_path(found[claim.id][0])}"
+            raise ParameterError(f"claims: {shown_path(place)}: {taken}")
         found[claim.id] = place, claim
     return dict(sorted(found.items()))
 
@@ -167,4 +168,4 @@ def find(claim_id: str) -> Claim:
     for claim in registry().values():
         if claim.id == claim_id:
             return claim
-    raise ParameterError(f"claim: {str(claim_id)[:60]!r} is not known; the claims are {', '.join(registry())}")
+    raise ParameterError(f"claim: {quoted(claim_id)} is not known; the claims are {', '.join(registry())}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sympy as sp
 
-from theory.arguments import claims_option, parse_assignments, print_json, shown_parameters
+from theory.arguments import Parser, claims_option, parse_assignments, print_json, shown_parameters
 from theory.claim import Claim, add_files, find, registry
 from theory.entry import DONE
 from theory.errors import ParameterError
@@ -115,7 +115,7 @@ def _in_rows(array: list) -> str:
 
 
 def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
-    result = predict(claim, claim.problem.instance(**parse_assignments(words, claim.problem.data_view)))
+    result = predict(claim, claim.problem.instance(**parse_assignments(words, claim.problem)))
     if as_json:
         print_json(result)
         return DONE
@@ -200,6 +200,6 @@ def answer(options: argparse.Namespace) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m theory", description="Claims, their derivations and predictions.")
+    parser = Parser(prog="python -m theory", description="Claims, their derivations and predictions.")
     add_commands(parser.add_subparsers(dest="command", required=True))
     return answer(parser.parse_args(arguments))

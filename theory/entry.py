@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TextIO
 
-from theory.errors import CheckFailed, ParameterError
+from theory.errors import CheckFailed, ParameterError, shown_path
 
 DONE, CHECK_FAILED, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def run(main: Callable[[Sequence[str] | None], int]) -> None:
-    """Run a command line and exit; unusable input and interruption end in one line, never in a traceback."""
+    """Run a command line and exit; unusable input, unusable output and interruption end in one line, never in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a sign that the output's encoding lacks is escaped
     try:
         code = main(None)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except ParameterError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = UNUSABLE_INPUT
+        code = _ended(f"error: {error}", UNUSABLE_INPUT)
     except CheckFailed as error:
-        print(f"check failed: {error}", file=sys.stderr)
-        code = CHECK_FAILED
+        code = _ended(f"check failed: {error}", CHECK_FAILED)
     except KeyboardInterrupt:
-        print("interrupted before anything was finished", file=sys.stderr)
-        code = INTERRUPTED
+        code = _ended("interrupted before anything was finished", INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
+        _give_up(sys.stdout)
         code = DONE
+    except OSError as error:
+        _give_up(sys.stdout)
+        where = "output" if error.filename is None else shown_path(error.filename)
+        code = _ended(f"error: {where}: {error.strerror or error}", UNUSABLE_INPUT)
     sys.exit(code)
+
+
+def _ended(line: str, code: int) -> int:
+    """Print the line that a command ends in and return its exit code."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        _give_up(sys.stderr)
+    return code
+
+
+def _give_up(stream: TextIO | None) -> None:
+    """Let a stream that cannot be written to lead nowhere, as Python writes what is left in it once more when it exits."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

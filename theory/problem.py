@@ -11,8 +11,9 @@ from typing import Any
 
 import sympy as sp
 
-from theory.errors import ParameterError
+from theory.errors import ParameterError, quoted
 from theory.expressions import Bindings
+from theory.sources import asked
 
 LARGEST_INTEGER = 10**9
 SMALLEST, LARGEST = 1e-50, 1e50
@@ -21,9 +22,8 @@ SMALLEST, LARGEST = 1e-50, 1e50
 
 def reject(name: str, value: Any, allowed: str) -> ParameterError:
     """Return the error for a value outside the domain of a parameter."""
-    shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return ParameterError(f"{name}: {shown!r} is not allowed; {name} is {allowed}")
+    shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return ParameterError(f"{name}: {quoted(shown)} is not allowed; {name} is {allowed}")
 
 
 class Domain(ABC):
@@ -242,7 +242,11 @@ class Width(Domain):
 
     def check_least(self, name: str, value: int, sizes: Bindings) -> None:
         """Raise ParameterError when the width is below ``least`` at these sizes."""
-        least = int(self.least.subs({s: v for s, v in sizes.items() if isinstance(s, sp.Symbol)}))
+        known = {s: v for s, v in sizes.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}
+        try:
+            least = int(self.least.subs(known))
+        except TypeError:
+            raise ParameterError(f"{name}: {_unbound(self.least, sizes)}") from None
         if value < least:
             where = "" if self.least.is_number else f" = {least} here"
             raise reject(name, value, f"{self.says}{where}")
@@ -328,6 +332,13 @@ class Flag(Domain):
             return known[str(value).strip().lower()]
         except KeyError:
             raise reject(name, value, self.says) from None
+
+
+def _unbound(size: sp.Expr, bindings: Bindings) -> str:
+    given = ", ".join(map(str, bindings))
+    return (
+        f"its size {quoted(size)} is no integer here; bind has to give the integers it is written in, and gives {given}"
+    )
 
 
 REQUIRED = object()
@@ -467,7 +478,7 @@ class Problem:
             if parameter.name == name:
                 return parameter
         known = ", ".join(p.name for p in self.parameters)
-        raise ParameterError(f"{name!r}: no such parameter; the parameters are {known}")
+        raise ParameterError(f"{quoted(name)}: no such parameter; the parameters are {known}")
 
     def instance(self, /, **given: Any) -> Instance:
         """Validate parameters and return them in canonical form.
@@ -483,21 +494,37 @@ class Problem:
             elif parameter.default is REQUIRED:
                 raise ParameterError(f"{parameter.name}: missing; {parameter.name} is {parameter.domain.says}")
             else:
-                values[parameter.name] = parameter.default(values) if callable(parameter.default) else parameter.default
+                default = parameter.default
+                said = f"{parameter.name}: default"
+                values[parameter.name] = asked(said, default, values) if callable(default) else default
         unsorted = values[self.sorted_parameter]
         order = tuple(sorted(range(len(unsorted)), key=lambda i: -unsorted[i]))
         values[self.sorted_parameter] = tuple(unsorted[i] for i in order)
         for parameter in self.parameters:
             values[parameter.name] = parameter.domain.fitted(parameter.name, values[parameter.name], values, order)
-        bindings = self.bind(values)
+        bindings = asked("bind", self.bind, values)
+        if not isinstance(bindings, Mapping):
+            raise ParameterError(
+                f"bind: {quoted(bindings)} is not allowed; bind gives a dictionary from symbols to values"
+            )
         for parameter in self.parameters:
             if isinstance(parameter.domain, Width):
                 parameter.domain.check_least(parameter.name, values[parameter.name], bindings)
         return Instance(values, order, bindings)
 
+    def require_sizes(self, instance: Instance) -> None:
+        """Raise ParameterError for a variable with a side that the bindings do not make an integer."""
+        known = {symbol: value for symbol, value in instance.bindings.items() if isinstance(value, int)}
+        for variable in self.active_variables(instance):
+            for side in variable.shape:
+                try:
+                    int(sp.sympify(side).subs(known))
+                except (TypeError, sp.SympifyError):
+                    raise ParameterError(f"variable {variable.name}: {_unbound(side, instance.bindings)}") from None
+
     def active_variables(self, instance: Instance) -> tuple[Variable, ...]:
         """Return the variables that exist at these parameters."""
-        return tuple(v for v in self.variables if v.exists(instance.values))
+        return tuple(v for v in self.variables if asked(f"{v.name}: exists", v.exists, instance.values))
 
     @property
     def telling(self) -> str:

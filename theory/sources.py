@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from theory.errors import ParameterError
+from theory.errors import ParameterError, quoted, shown_path
 
 FILES = "COLLAPSE_ATLAS_CLAIMS"
-"""Environment variable that lists files with claims, so that processes started from here find them too."""
+"""Environment variable with a JSON list of files with claims, so that processes started from here find them too: whatever sign
+might separate paths may also stand in one of them."""
 PACKAGES = "collapse_atlas.claims"
 """Entry-point group of installed packages: each entry names a claim, such as ``my_setting = "my_package.my_setting:CLAIM"``."""
+LONGEST_COMPLAINT = 500
+"""Characters of what a file's own error says that a message shows."""
 
 
 def add_files(paths: Sequence[str | Path]) -> None:
     """List further files with claims, for this process and those that it starts."""
     listed = [*_listed(), *(str(Path(path).absolute()) for path in paths)]
-    os.environ[FILES] = os.pathsep.join(dict.fromkeys(listed))
+    os.environ[FILES] = json.dumps(list(dict.fromkeys(listed)))
 
 
 def _listed() -> list[str]:
-    return [path for path in os.environ.get(FILES, "").split(os.pathsep) if path]
+    given = os.environ.get(FILES) or "[]"
+    try:
+        listed = json.loads(given)
+    except ValueError:
+        listed = None
+    if not isinstance(listed, list) or not all(isinstance(path, str) for path in listed):
+        raise ParameterError(f"{FILES}: {quoted(given)} is not allowed; {FILES} is a JSON list of files")
+    return listed
 
 
 def from_files() -> Iterator[tuple[str, Any]]:
@@ -43,7 +54,17 @@ def from_files() -> Iterator[tuple[str, Any]]:
 def from_packages() -> Iterator[tuple[str, Any]]:
     """Yield each entry of installed packages and the claim it names."""
     for entry in entry_points(group=PACKAGES):
-        yield entry.value, entry.load()
+        yield entry.value, loaded(entry)
+
+
+def loaded(entry: EntryPoint) -> Any:
+    """Return what an entry of an installed package names; raises ParameterError when it cannot be loaded."""
+    try:
+        return entry.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module may do anything while it runs, sys.exit included
+        raise ParameterError(f"{entry.group}: {located(error, entry.value)}") from error
 
 
 def load(path: Path) -> ModuleType:
@@ -51,28 +72,48 @@ def load(path: Path) -> ModuleType:
 
     Raises ParameterError, in one line, for a file that is not there or does not run.
     """
-    if not path.is_file():
-        raise ParameterError(f"claims: {str(path)!r} is not a file")
-    name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if not _is_file(path):
+        raise ParameterError(f"claims: '{shown_path(path)}' is not a file")
+    name = f"{path.stem}_{hashlib.sha256(str(path).encode(errors='surrogatepass')).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:
-        raise ParameterError(f"claims: {str(path)!r} is not a Python file")
+        raise ParameterError(f"claims: '{shown_path(path)}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up while it runs
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
+    except BaseException as error:  # a file may do anything while it runs, sys.exit included
+        sys.modules.pop(name, None)
+        if isinstance(error, KeyboardInterrupt):
+            raise
         raise ParameterError(f"claims: {located(error, path)}") from error
     return module
 
 
-def located(error: Exception, path: Path | str) -> str:
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or a folder that may not be entered
+        return False
+
+
+def asked(what: str, function: Callable[..., Any], *given: Any) -> Any:
+    """Call a function that the author of a claim wrote; raises ParameterError, with the line of its file, when it does not run."""
+    try:
+        return function(*given)
+    except ParameterError:
+        raise
+    except (Exception, SystemExit) as error:
+        code = getattr(function, "__code__", None)
+        raise ParameterError(f"{what}: {located(error, code.co_filename if code else type(function))}") from error
+
+
+def located(error: BaseException, path: Path | str) -> str:
     """Say in one line what went wrong in a file, and in which line of it."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else (lines or [None])[-1]
-    where = str(path) if line is None else f"{path}, line {line}"
-    said = " ".join(str(getattr(error, "msg", None) or error).split())
+    where = shown_path(path) if line is None else f"{shown_path(path)}, line {line}"
+    said = " ".join(str(getattr(error, "msg", None) or error).split())[:LONGEST_COMPLAINT]
     return f"{where}: {said if isinstance(error, ParameterError) else f'{type(error).__name__}: {said}'}"

@@ -1,0 +1,74 @@
+"""The checks as a command: what matches nothing is said, and how far a long run is."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from proofs_check.plugin import writable
+from proofs_check.progress import PAUSE, Progress
+from proofs_check.report import Ledger
+from proofs_check.strategies import REGIMES, batches, drawn
+from theory.claim import find
+
+ROOT = Path(__file__).parents[1]
+
+
+def checks(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "proofs_check", "-n", "0", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_expression_that_matches_nothing_is_said_in_one_line():
+    done = checks("-k", "my-setting")
+    assert done.returncode == 5
+    (said,) = (line for line in done.stdout.splitlines() if "'my-setting'" in line)
+    assert said.startswith("no claim or check matches 'my-setting'; the claims are ce-balanced-etf, ")
+    assert said.endswith("a claim in a file of your own needs --claims FILE")
+
+
+def test_a_table_that_cannot_be_written_is_said_before_the_checks_run(tmp_path):
+    done = checks("-k", "nothing", "--table", str(tmp_path / "no" / "table.json"))
+    assert done.returncode == 4
+    assert "no/table.json' is not allowed; it is a file that can be written" in done.stderr
+    assert not any(map(writable, (tmp_path, tmp_path / ("a" * 300), tmp_path / "no" / "table.json")))
+    assert writable(tmp_path / "table.json")
+
+
+@pytest.fixture
+def capture():
+    return SimpleNamespace(global_and_fixture_disabled=contextlib.nullcontext)
+
+
+def test_batches_are_told_as_they_are_judged(capture, capsys):
+    claim = find("vae-learnable-variance")
+    ledger = Ledger("cpu", "thorough", 0, Progress(capture, 2))
+    for batch in drawn(batches(claim, REGIMES[0], 2), 2, seed=1):
+        ledger.judged(claim, batch, "narrow")
+        ledger.judged(claim, batch, "narrow")  # judged already, and not told again
+    first, second = capsys.readouterr().err.split("\n")[1:]
+    assert first.startswith("vae-learnable-variance, narrow: batch 1/2, 0.")
+    assert second.startswith("vae-learnable-variance, narrow: batch 2/2, 0.")
+
+
+def test_lines_are_kept_apart(capture, capsys):
+    progress = Progress(capture, 1000)
+    for _ in range(100):
+        progress.count("cvae", "wide")
+    assert capsys.readouterr().err.count("\n") == 1
+    progress.told -= PAUSE
+    progress.count("cvae", "wide")
+    assert "batch 101/1000" in capsys.readouterr().err
+
+
+def test_only_a_thorough_run_tells(pytestconfig):
+    ledger = pytestconfig.stash[Ledger.key]
+    assert (ledger.progress is not None) == (ledger.profile == "thorough")
