@@ -58,6 +58,17 @@ def shown_parameters(claim: Claim, instance: Instance) -> dict[str, Any]:
     return values
 
 
+def as_words(claim: Claim, instance: Instance) -> str:
+    """Return the parameters of an instance as ``name=value`` words that a command line takes, in the order the user gave."""
+    return " ".join(f"{name}={_written(value)}" for name, value in shown_parameters(claim, instance).items())
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return (";" if isinstance(value[0], list | tuple) else ",").join(map(_written, value))
+    return repr(value).lower() if isinstance(value, bool) else repr(value)
+
+
 def claims_option() -> argparse.ArgumentParser:
     """Return a parent parser with the option that takes up claims of one's own."""
     parser = argparse.ArgumentParser(add_help=False)
