@@ -28,14 +28,21 @@ from numerics.tolerances import (
 )
 from theory.claim import Claim
 from theory.expressions import Formula
-from theory.problem import KINDS, Instance
+from theory.problem import KINDS, Instance, Invariant
 from theory.proof import ALIVE, Threshold
 from theory.symbols import R
 
 
+VALUE = "value"
+"""What the minimum of the loss is called among the names of invariants."""
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """One instance: trained and predicted value, relative gap, relative deviation of each invariant, and the failures."""
+    """One instance: trained and predicted value, relative gap, relative deviation of each invariant, and the failures.
+
+    ``differing`` names what fails to agree: VALUE, or an invariant.
+    """
 
     instance: Instance
     value: float
@@ -44,6 +51,7 @@ class Comparison:
     ending: Ending
     near_threshold: bool
     failures: tuple[str, ...]
+    differing: tuple[str, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -118,7 +126,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     evaluator, prediction = measured.evaluator, claim.prediction
     values = solution.best_value().tolist()
     predicted = values if prediction.value is None else evaluator.evaluate(prediction.value).tolist()
-    crossings = [_Crossing(claim, threshold, evaluator) for threshold in prediction.thresholds]
+    crossings = crossings_of(claim, evaluator)
     collapse_failures = [f for crossing in crossings for f in [crossing.failures(measured.best)]]
     near = torch.zeros(len(values), dtype=torch.bool, device=solution.values.device)
     for crossing in crossings:
@@ -130,17 +138,13 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
         if invariant.name not in prediction.invariants:
             continue
         axes = KINDS[invariant.kind]
-        layers = prediction.invariants[invariant.name].axes
-        unit = evaluator.evaluate(Formula(invariant.unit, layers[: len(layers) - axes]))
-        published = evaluator.evaluate(prediction.invariants[invariant.name])
+        unit = unit_of(claim, invariant, evaluator)
         distance, size = torch.zeros_like(unit), torch.zeros_like(unit)
         for run, reached in (
             (measured.best, torch.ones_like(near)),
             *zip(measured.starts, measured.reached, strict=True),
         ):
-            expected = published
-            if prediction.branches and crossings[0].jump:
-                expected = _at_jump(claim, invariant.name, published, run, measured, crossings[0])
+            expected = expected_of(claim, invariant.name, run, measured, crossings)
             further = _norms(run[invariant.name] - expected, axes)
             size = torch.maximum(size, _norms(expected, axes))
             kept = reached.reshape(-1, *[1] * (distance.ndim - 1))
@@ -154,6 +158,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
         gap = relative_gap(values[number], predicted[number])
         against = f"the predicted {predicted[number]:.15g} (relative {gap:.1e})"
         failures = [failure for of_crossing in collapse_failures for failure in of_crossing[number]]
+        differing = [] if gap >= -BELOW and (is_near or gap <= VALUE_GAP) else [VALUE]
         if not gap >= -BELOW:
             failures.append(f"trained value {values[number]:.15g} lies below {against}")
         if ending is not Ending.CONVERGED:
@@ -161,18 +166,42 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
         if not is_near and not gap <= VALUE_GAP:
             failures.append(f"trained value {values[number]:.15g} lies above {against}")
         judged, allowed = (distances, NEAR_SIZE) if is_near else (deviations, INVARIANT)
-        failures += [
-            f"{name} deviates from its prediction by {d[number]:.1e}"
-            for name, d in judged.items()
-            if not d[number] <= allowed
-        ]
+        wrong = [name for name, d in judged.items() if not d[number] <= allowed]
+        failures += [f"{name} deviates from its prediction by {judged[name][number]:.1e}" for name in wrong]
         found = {name: d[number] for name, d in deviations.items()}
-        results.append(Comparison(instance, values[number], predicted[number], found, ending, is_near, tuple(failures)))
+        results.append(
+            Comparison(
+                instance,
+                values[number],
+                predicted[number],
+                found,
+                ending,
+                is_near,
+                tuple(failures),
+                (*differing, *wrong),
+            )
+        )
     return results
 
 
+def unit_of(claim: Claim, invariant: Invariant, evaluator: Evaluator) -> Tensor:
+    """Return the unit of an invariant at each instance, and each layer where it has layers: [I, …]."""
+    layers = claim.prediction.invariants[invariant.name].axes
+    return evaluator.evaluate(Formula(invariant.unit, layers[: len(layers) - KINDS[invariant.kind]]))
+
+
+def expected_of(
+    claim: Claim, name: str, run: dict[str, Tensor], measured: Measured, crossings: Sequence[Crossing]
+) -> Tensor:
+    """Return the predicted invariant; for instances on a jump that of the branches which the run is on."""
+    published = measured.evaluator.evaluate(claim.prediction.invariants[name])
+    if claim.prediction.branches and crossings[0].jump:
+        return _at_jump(claim, name, published, run, measured, crossings[0])
+    return published
+
+
 def _at_jump(
-    claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], measured: Measured, crossing: _Crossing
+    claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], measured: Measured, crossing: Crossing
 ) -> Tensor:
     """Return the predicted invariant, which for instances on a jump is that of the branches the run is on."""
     on_jump = crossing.near.any(1)
@@ -200,15 +229,20 @@ def _worst(batch: Tensor) -> list[float]:
     return batch.reshape(batch.shape[0], -1).max(1).values.tolist()
 
 
-class _Crossing:
+def crossings_of(claim: Claim, evaluator: Evaluator) -> list[Crossing]:
+    """Return the thresholds of a claim at the instances of an evaluator."""
+    return [Crossing(claim, threshold, evaluator) for threshold in claim.prediction.thresholds]
+
+
+class Crossing:
     """A threshold at a batch of instances: which directions lie near it, and which are alive; tensors [B, directions]."""
 
     def __init__(self, claim: Claim, threshold: Threshold, evaluator: Evaluator) -> None:
         axes = ((threshold.index, threshold.count),)
         self.claim, self.threshold = claim, threshold
         self.telling = threshold.telling or claim.problem.telling
-        ratio = evaluator.evaluate(Formula(threshold.ratio, axes))
-        within = evaluator.evaluate(Formula(threshold.within_rank, axes)).bool()
+        self.ratio = ratio = evaluator.evaluate(Formula(threshold.ratio, axes))
+        self.within = within = evaluator.evaluate(Formula(threshold.within_rank, axes)).bool()
         invariant = next(i for i in claim.problem.invariants if i.name == self.telling)
         self.unit = evaluator.evaluate(Formula(invariant.unit))[:, None]
         self.jump = bool(evaluator.evaluate(Formula(threshold.jump))[0])
@@ -216,9 +250,9 @@ class _Crossing:
         self.exactly_on = ((ratio - 1).abs() <= ON_THRESHOLD) & self.near
         self.collapsed = evaluator.evaluate(threshold.collapsed).bool()
         predicted = evaluator.evaluate(claim.prediction.invariants[self.telling])
-        self.predicted = self._sizes(predicted)
+        self.predicted = self.sizes(predicted)
 
-    def _sizes(self, telling: Tensor) -> Tensor:
+    def sizes(self, telling: Tensor) -> Tensor:
         """The entries that show the collapse, one a direction."""
         return telling if telling.ndim == 2 else telling.diagonal(dim1=-2, dim2=-1)
 
@@ -227,27 +261,34 @@ class _Crossing:
 
     def alive_in(self, run: dict[str, Tensor]) -> Tensor:
         """The directions predicted to be alive; near a jump, those that are alive in the run."""
-        sizes = self._sizes(run[self.telling])
+        sizes = self.sizes(run[self.telling])
         return torch.where(self.near & self.jump, sizes > self._zero(sizes), ~self.collapsed)
 
-    def failures(self, measured: dict[str, Tensor]) -> list[list[str]]:
-        """What is wrong with the predicted collapse of each instance.
+    def dead(self, measured: dict[str, Tensor]) -> Tensor:
+        """The directions that have collapsed in what was measured."""
+        sizes = self.sizes(measured[self.telling])
+        return sizes <= self._zero(sizes)
+
+    def wrong(self, measured: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What may be wrong with the predicted collapse, in words, and the directions where it is.
 
         The trained entries must vanish where collapse is predicted and nowhere else, and so must the predicted ones; near
-        a threshold without a jump the predicted one must be small.
+        a threshold without a jump both must be small.
         """
-        trained = self._sizes(measured[self.telling])
+        trained = self.sizes(measured[self.telling])
         shrinking = self.near & (not self.jump)
         small = (self.predicted <= NEAR_SIZE * self.unit) & (trained <= NEAR_SIZE * self.unit)
-        wrong = {
-            f"predicted and trained collapse differ ({self.telling})": (
-                (trained <= self._zero(trained)) != self.collapsed
-            )
+        return {
+            f"predicted and trained collapse differ ({self.telling})": (self.dead(measured) != self.collapsed)
             & ~self.near,
             f"predicted collapse and predicted {self.telling} disagree": ((self.predicted == 0) != self.collapsed)
             & ~self.exactly_on,
             f"{self.telling} is not small near its threshold": shrinking & ~small,
         }
+
+    def failures(self, measured: dict[str, Tensor]) -> list[list[str]]:
+        """Say what is wrong with the predicted collapse of each instance."""
+        trained, wrong = self.sizes(measured[self.telling]), self.wrong(measured)
         return [
             [
                 f"{text} at positions {(where[number].nonzero()[:, 0] + 1).tolist()}"
