@@ -32,7 +32,6 @@ from theory.problem import KINDS, Instance, Invariant
 from theory.proof import ALIVE, Threshold
 from theory.symbols import R
 
-
 VALUE = "value"
 """What the minimum of the loss is called among the names of invariants."""
 
@@ -145,8 +144,8 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
             *zip(measured.starts, measured.reached, strict=True),
         ):
             expected = expected_of(claim, invariant.name, run, measured, crossings)
-            further = _norms(run[invariant.name] - expected, axes)
-            size = torch.maximum(size, _norms(expected, axes))
+            further = norms(run[invariant.name] - expected, axes)
+            size = torch.maximum(size, norms(expected, axes))
             kept = reached.reshape(-1, *[1] * (distance.ndim - 1))
             distance = torch.where(kept, torch.maximum(distance, further), distance)
         deviations[invariant.name] = _worst(distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit))
@@ -220,7 +219,7 @@ def _at_jump(
     return published
 
 
-def _norms(batch: Tensor, axes: int) -> Tensor:
+def norms(batch: Tensor, axes: int) -> Tensor:
     """Norms over the last axes; axes before them (layers) stay apart, so that a small layer is not lost in a large one."""
     return batch.abs() if axes == 0 else batch.flatten(batch.ndim - axes).norm(dim=-1)
 
@@ -275,16 +274,23 @@ class Crossing:
         The trained entries must vanish where collapse is predicted and nowhere else, and so must the predicted ones; near
         a threshold without a jump both must be small.
         """
-        trained = self.sizes(measured[self.telling])
         shrinking = self.near & (not self.jump)
-        small = (self.predicted <= NEAR_SIZE * self.unit) & (trained <= NEAR_SIZE * self.unit)
         return {
             f"predicted and trained collapse differ ({self.telling})": (self.dead(measured) != self.collapsed)
             & ~self.near,
             f"predicted collapse and predicted {self.telling} disagree": ((self.predicted == 0) != self.collapsed)
             & ~self.exactly_on,
-            f"{self.telling} is not small near its threshold": shrinking & ~small,
+            f"{self.telling} is not small near its threshold": (shrinking & ~(self.predicted <= NEAR_SIZE * self.unit))
+            | self._large(measured),
         }
+
+    def _large(self, measured: dict[str, Tensor]) -> Tensor:
+        """The directions near a threshold without a jump that are not small in what was measured."""
+        return self.near & (not self.jump) & ~(self.sizes(measured[self.telling]) <= NEAR_SIZE * self.unit)
+
+    def contradicted(self, measured: dict[str, Tensor]) -> Tensor:
+        """The directions that live or collapse otherwise than the threshold says, or are large where it says they emerge."""
+        return ((self.dead(measured) != self.collapsed) & ~self.near) | self._large(measured)
 
     def failures(self, measured: dict[str, Tensor]) -> list[list[str]]:
         """Say what is wrong with the predicted collapse of each instance."""

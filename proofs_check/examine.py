@@ -57,6 +57,11 @@ class Judgement:
         return [f"{aspect}: {failure}" for aspect, failures in self.failures.items() for failure in failures]
 
 
+def size_of(judgement: Judgement) -> int:
+    """Return the number of entries of all variables of one instance."""
+    return sum(array[0, 0].numel() for array in judgement.examination.solution.points.values())
+
+
 def judge(claim: Claim, examination: Examination) -> Judgement:
     """Judge a trained batch against a claim; nothing is trained again, so mutants are judged on the same evidence."""
     judgement = Judgement(examination, compare(claim, examination.solution))

@@ -13,9 +13,13 @@ from numerics.training import train
 from proofs_check.examine import NO_CERTIFICATE
 from proofs_check.report import Ledger
 from proofs_check.strategies import ALIVE_IN_A_BATCH, LARGE, REGIMES, batches, drawn
+from theory.arguments import as_words
 from theory.claim import Claim, Verdict
 from theory.errors import CheckFailed
 from theory.problem import Instance
+
+MANY = "the value with many directions"
+"""What the check of it is called in a closer look."""
 
 
 def test_derived(claim: Claim, ledger: Ledger) -> None:
@@ -51,7 +55,7 @@ def test_compared(claim: Claim, aspect: str, ledger: Ledger) -> None:
         try:
             no_failure()
         except CheckFailed as error:  # looked at more closely out here, as Hypothesis does not draw while it draws
-            raise CheckFailed(f"{error}\n\n{ledger.diagnosis(claim)}") from None
+            raise CheckFailed(f"{error}\n{ledger.diagnosis(claim)}") from None
 
 
 def test_value_with_many_directions(claim: Claim, ledger: Ledger) -> None:
@@ -69,13 +73,16 @@ def test_value_with_many_directions(claim: Claim, ledger: Ledger) -> None:
         else:
             found = [] if claim.verdict is Verdict.OPEN else [NO_CERTIFICATE]
         if found:
-            raise CheckFailed(f"{'; '.join(found)}: {dict(alive.values)}")
+            raise failed(claim, alive, "; ".join(found), ledger)
         return
     for instance in batch:
         predicted, bindings = predicted_value(claim, instance), ball_bindings(claim.problem, instance)
         least = separable_bound(separable, bindings)
         if predicted < least or not highest((predicted - least) / abs(predicted)) <= CERTIFICATE_GAP:
-            raise CheckFailed(
-                f"predicted value {float(predicted):.12g}, least value of the separable bound {float(least):.12g}: "
-                f"{dict(instance.values)}"
-            )
+            says = f"predicted value {float(predicted):.12g}, least value of the separable bound {float(least):.12g}"
+            raise failed(claim, instance, says, ledger)
+
+
+def failed(claim: Claim, instance: Instance, says: str, ledger: Ledger) -> CheckFailed:
+    """Return the error of the check with many directions, with a closer look."""
+    return CheckFailed(f"{says}: {as_words(claim, instance)}\n{ledger.diagnosis(claim, (MANY, says, instance))}")

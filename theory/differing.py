@@ -57,7 +57,9 @@ def _at_numbers(left: sp.Expr, right: sp.Expr) -> str:
             return f"at {at}: left is {float(a):.9g}, right is {float(b):.9g}"
         agreed += 1
     if agreed:
-        return f"both sides have the same value at {agreed} random numbers: it may be true, but SymPy does not reduce it"
+        return (
+            f"both sides have the same value at {agreed} random numbers: it may be true, but SymPy does not reduce it"
+        )
     return "neither side could be evaluated at random numbers"
 
 
