@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import sympy as sp
@@ -22,6 +23,8 @@ EXPONENTS = tuple(sp.Rational(s * e, 4) for e in (4, 2, 8, 1, 3) for s in (1, -1
 """Powers in which a factor is looked for, the likely ones first."""
 FITS = 1e-4
 """Relative distance at which a ratio counts as that factor: a hundred times what an invariant may deviate by over ten."""
+LARGEST_DENOMINATOR = 16
+"""Fractions up to this denominator count as numbers that somebody forgot."""
 MOST_PLACES = 24
 """Parts of a formula that are tried; each is evaluated with all factors at once, in a few milliseconds."""
 LONGEST_PART = 70
@@ -79,7 +82,8 @@ def factors_of(instance: Instance, entries: int) -> Iterator[tuple[sp.Basic, lis
 def recognised(trained: Tensor, predicted: Tensor, factors: Mapping[sp.Basic, Tensor]) -> sp.Expr | None:
     """Return the simplest product of one or two powers of factors by which all predictions are off, or None.
 
-    Entries that either side takes for zero say nothing and are left out.
+    Entries that either side takes for zero say nothing and are left out. A ratio that is the same everywhere is a number, and
+    a factor that is the same everywhere is none: 9 samples are not told from a 9.
     """
     both = (trained.abs() > INVARIANT * trained.abs().max()) & (predicted.abs() > INVARIANT * predicted.abs().max())
     if int(both.sum()) < 2:
@@ -92,9 +96,10 @@ def recognised(trained: Tensor, predicted: Tensor, factors: Mapping[sp.Basic, Te
     logs = {factor: values[both].log() for factor, values in factors.items() if len(values) == len(both)}
     if bool((wanted.abs() <= FITS).all()):
         return sp.Integer(sign) if sign < 0 else None
-    powers = [
-        (factor**e, float(e) * log) for e in EXPONENTS for factor, log in logs.items() if bool((log.abs() > FITS).any())
-    ]
+    if bool(((wanted - wanted[0]).abs() <= FITS).all()):
+        return sign * _number(float(wanted.mean().exp()))
+    told = {factor: log for factor, log in logs.items() if factor.is_number or bool((log != log[0]).any())}
+    powers = [(factor**e, float(e) * log) for e in EXPONENTS for factor, log in told.items()]
     for expression, log in powers:
         if bool(((log - wanted).abs() <= FITS).all()):
             return sign * expression
@@ -102,6 +107,12 @@ def recognised(trained: Tensor, predicted: Tensor, factors: Mapping[sp.Basic, Te
         if bool(((log_one + log_other - wanted).abs() <= FITS).all()):
             return sign * one * other
     return None
+
+
+def _number(value: float) -> sp.Expr:
+    """Return the fraction of small whole numbers that a value is, or the value to six digits."""
+    near = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
+    return sp.Rational(near) if abs(float(near) - value) <= FITS * value else sp.Float(value, 6)
 
 
 def parts(formula: Formula) -> list[sp.Basic]:
@@ -169,7 +180,7 @@ class _Bench:
         self.factors = list(found)
         self.of_entry = torch.cat(list(found.values()))
         self.same = torch.tensor([bool((v == v[:, :1]).all()) for v in found.values()])
-        self.idle = torch.tensor([bool((v == 1).all()) for v in found.values()])
+        self.ends = [(float(v.min()), float(v.max())) for v in found.values()]
         self.evaluator = Evaluator(stack_bindings(instances * len(found)))
 
     def mended_by(self, changed: Formula, of_all: bool) -> set[sp.Expr]:
@@ -186,14 +197,25 @@ class _Bench:
 def corrections(formula: Formula, trials: Sequence[Trial]) -> list[Correction]:
     """Return the single factors, each at one part of the formula, with which it agrees in all trials, the simplest first."""
     benches = [_Bench(trial) for trial in trials]
-    varied = {f for bench in benches for f, idle in zip(bench.factors, bench.idle.tolist(), strict=True) if not idle}
+    varied = _varied(benches)
     found = []
     for place, part in enumerate(parts(formula)):
         for rank, factor in _mending(formula, part, benches):
             if factor in varied:
                 index = min(_indices(part), key=str, default=sym.k)
-                found.append((rank, place, Correction(part, factor.subs(sym.k, index))))
-    return [correction for _, _, correction in sorted(found, key=lambda item: item[:2])]
+                correction = Correction(part, factor.subs(sym.k, index))
+                new = len(correction.factor.free_symbols - part.free_symbols)
+                found.append((new, rank, place, correction))
+    return [correction for *_, correction in sorted(found, key=lambda item: item[:3])]
+
+
+def _varied(benches: Sequence[_Bench]) -> set[sp.Expr]:
+    """Return the factors that are numbers, or not the same everywhere: one that is cannot be told from a number."""
+    ends: dict[sp.Expr, set[float]] = {}
+    for bench in benches:
+        for factor, both in zip(bench.factors, bench.ends, strict=True):
+            ends.setdefault(factor, set()).update(both)
+    return {factor for factor, values in ends.items() if factor.is_number or len(values) > 1}
 
 
 def _mending(formula: Formula, part: sp.Basic, benches: Sequence[_Bench]) -> list[tuple[int, sp.Expr]]:

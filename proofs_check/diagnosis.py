@@ -46,6 +46,8 @@ BATCHES, BATCH_SIZE = 3, 4
 """Further batches, and instances of each for every threshold."""
 SHOWN = 6
 """Entries of an invariant that are shown side by side."""
+CONFIRMING = 2
+"""Batches that a corrected threshold has to be right in; drawn for it, they lie on either side of where it then is."""
 CONFIRMED = 2
 """Corrections of a threshold that are trained on either side of it, at most: many factors leave the same directions alive."""
 
@@ -530,6 +532,9 @@ def _crossing_point(number: int, known: Sequence[Trained]) -> Iterator[str]:
     if bool(collapsed.all()) or not bool(collapsed.any()):
         yield f"all {len(ratio)} trained directions within the rank limit are {'dead' if bool(collapsed.all()) else 'alive'}"
         return
+    if bool((ratio[collapsed] > 1).all()) and bool((ratio[~collapsed] < 1).all()):
+        yield f"it is the other way round at all {len(ratio)} trained directions: alive where the ratio is below 1"
+        return
     low, high = float(ratio[~collapsed].min()), float(ratio[collapsed].max())
     yield f"of {len(ratio)} trained directions the collapsed ones have ratios up to {high:.4g}, those alive from {low:.4g} on"
 
@@ -577,7 +582,10 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _threshold_corrections(claim: Claim, number: int, known: Sequence[Trained]) -> list[Correction]:
-    """Return the corrections of a threshold's ratio with which all trained directions live or collapse as predicted."""
+    """Return the corrections of a threshold's ratio with which all trained directions live or collapse as predicted.
+
+    Those of the ratio as a whole come first: one of a part may do the same in some regimes and not in others.
+    """
     threshold = claim.prediction.thresholds[number]
 
     def trial(trained: Trained) -> Trial:
@@ -591,19 +599,22 @@ def _threshold_corrections(claim: Claim, number: int, known: Sequence[Trained]) 
         return Trial(trained.instances, agrees, trained.entries)
 
     formula = Formula(threshold.ratio, ((threshold.index, threshold.count),))
-    return corrections(formula, [trial(trained) for trained in known])
+    found = corrections(formula, [trial(trained) for trained in known])
+    return sorted(found, key=lambda correction: correction.part != threshold.ratio)
 
 
 def _confirmed(claim: Claim, number: int, correction: Correction, seed: int) -> bool:
-    """Train a batch that crosses the corrected threshold, and tell whether its directions live and collapse as that says."""
+    """Train batches that cross the corrected threshold, and tell whether their directions live and collapse as that says."""
     thresholds = list(claim.prediction.thresholds)
     thresholds[number] = dataclasses.replace(thresholds[number], ratio=correction.applied(thresholds[number].ratio))
     derivation = Derivation(claim.proof, dataclasses.replace(claim.prediction, thresholds=tuple(thresholds)))
     changed = dataclasses.replace(claim, derive=lambda problem: derivation)
-    (batch,) = drawn(batches(changed, dataclasses.replace(REGIMES[-1], directions=3), BATCH_SIZE), 1, seed)
-    trained = _trained(changed, _judged(changed, batch, seed))
-    crossing = trained.crossings[number]
-    return bool(((crossing.dead(trained.measured.best) == crossing.collapsed) | crossing.near).all())
+    wide = batches(changed, dataclasses.replace(REGIMES[-1], directions=3), BATCH_SIZE)
+    for batch in drawn(wide, CONFIRMING, seed):
+        trained = _trained(changed, _judged(changed, batch, seed))
+        if bool(trained.contradicted[number].any()):
+            return False
+    return True
 
 
 def _where_alone(claim: Claim, known: Sequence[Trained]) -> Iterator[Finding]:

@@ -116,6 +116,7 @@ class Ledger:
     _seen: dict[tuple, Judgement] = field(default_factory=dict)
     _well_posed: set[str] = field(default_factory=set)
     _looks: dict[str, CloserLook] = field(default_factory=dict)
+    _said: set[tuple[str, str]] = field(default_factory=set)
 
     key = pytest.StashKey["Ledger"]()
 
@@ -143,6 +144,14 @@ class Ledger:
         fine = [judgement for judgement in judged if not judgement.all_failures()]
         looked_at = [judgement for part in (failing, fine) for judgement in sorted(part, key=size_of)[:LOOKED_AT]]
         return f"A closer look:\n{look.at(looked_at, failures)}"
+
+    def once(self, claim_id: str, says: str) -> str:
+        """Return what a check says of a claim; of what another check has said word for word only the first line."""
+        if (claim_id, says) not in self._said:
+            self._said.add((claim_id, says))
+            return says
+        first, *more = says.splitlines()
+        return f"{first} (in full above)" if more else first
 
     def enter(self, claim: Claim, found: dict) -> None:
         """Enter what was found on a claim, by the names of a row's figures."""
