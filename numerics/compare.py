@@ -318,15 +318,19 @@ class ChainRun:
         size = torch.maximum(upper.abs(), lower.abs()) + ROUNDED / LINK * self.values.abs().max(0).values
         return (upper - lower) / size
 
-    def violations(self) -> list[str]:
-        """Links at which a bound exceeds its predecessor by more than rounding: LINK of the two, or ROUNDED of the largest."""
+    def broken(self) -> dict[str, float]:
+        """Links at which a bound exceeds its predecessor by more than rounding, LINK of the two or ROUNDED of the largest, and by what."""
         excess = -self.margins()
         bad = ~(excess <= LINK)
-        return [
-            f"{self.names[i + 1]} exceeds {self.names[i]} by {float(excess[i].max()):.1e} (relative)"
+        return {
+            f"{self.names[i + 1]} exceeds {self.names[i]}": float(excess[i].max())
             for i in range(len(excess))
             if bool(bad[i].any())
-        ]
+        }
+
+    def violations(self) -> list[str]:
+        """Say which links are broken."""
+        return [f"{what} by {excess:.1e} (relative)" for what, excess in self.broken().items()]
 
     def slack(self, members: Sequence[bool]) -> list[float]:
         """Largest relative distance of each bound from the loss, over the given members of the batch."""

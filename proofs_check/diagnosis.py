@@ -30,7 +30,7 @@ from numerics.compare import (
     relative_gap,
     unit_of,
 )
-from numerics.optimise import Ending
+from numerics.optimise import Ending, Solution
 from numerics.tolerances import INVARIANT, LINK, NEAR_SIZE, NEGLIGIBLE_SIZE, ROUNDED, THRESHOLD_BAND, TIGHT, VALUE_GAP
 from proofs_check.corrections import Correction, Trial, corrections, factors_of, recognised
 from proofs_check.examine import NO_CERTIFICATE, Judgement, examine, judge, size_of
@@ -114,7 +114,9 @@ class CloserLook:
         new = [finding for finding in found if finding.about not in self.said]
         self.said |= dict.fromkeys(finding.about for finding in new)
         if not new:
-            return f"as said above: {', '.join(finding.about for finding in found)}"
+            return (
+                f"as said above: {', '.join(finding.about for finding in found if finding.instance or len(found) == 1)}"
+            )
         return "\n".join(_lines(self.claim, new))
 
 
@@ -172,13 +174,30 @@ class Trained:
             near |= crossing.near.any(1)
         return (~near).tolist()
 
+    @cached_property
+    def lives(self) -> list[bool]:
+        """Which instances have a direction that training left alive; all where nothing is said of collapse."""
+        if not self.crossings:
+            return [True] * len(self.instances)
+        return (~self.crossings[0].dead(self.measured.best)).any(1).tolist()
+
     def part(self, kept: Sequence[bool]) -> list[int]:
         return [member for member, keep in enumerate(kept) if keep]
 
 
 def _trained(claim: Claim, judgement: Judgement) -> Trained:
-    measured = measure_starts(claim, judgement.examination.solution)
+    solution = _on_cpu(judgement.examination.solution)
+    judgement = dataclasses.replace(
+        judgement, examination=dataclasses.replace(judgement.examination, solution=solution)
+    )
+    measured = measure_starts(claim, solution)
     return Trained(claim, judgement, measured, tuple(crossings_of(claim, measured.evaluator)))
+
+
+def _on_cpu(solution: Solution) -> Solution:
+    """Return a solution where the formulas of the closer look are evaluated, wherever it was trained."""
+    kept = {name: v.cpu() for name, v in vars(solution).items() if isinstance(v, Tensor)}
+    return dataclasses.replace(solution, **kept, points={name: a.cpu() for name, a in solution.points.items()})
 
 
 def findings(
@@ -206,7 +225,7 @@ def findings(
         found[-1] = _with_agreeing(found[-1], different[-1][1], quantities)
     thresholds = list(_thresholds(claim, known))
     found += [finding for _, finding in thresholds]
-    mended = {q.name: explained[q.name].corrections for q, _ in different if explained[q.name].corrections}
+    mended = {name: explanation for name, explanation in explained.items() if explanation.corrections}
     found += _mended(claim, mended, thresholds, known, seed)
     if different or thresholds:
         found += _where_alone(claim, known)
@@ -541,7 +560,7 @@ def _crossing_point(number: int, known: Sequence[Trained]) -> Iterator[str]:
 
 def _mended(
     claim: Claim,
-    mended: dict[str, Sequence[Correction]],
+    mended: dict[str, Explanation],
     thresholds: Sequence[tuple[int, Finding]],
     known: Sequence[Trained],
     seed: int,
@@ -553,15 +572,16 @@ def _mended(
     }
     left = dict(mended)
     while left:
-        candidates = [c for own in left.values() for c in own]
-        chosen = max(candidates, key=lambda c: sum(c in own for own in left.values()))  # the first of the best
-        names = [name for name, own in left.items() if chosen in own]
-        for name in [name for name, (_, own) in of_thresholds.items() if chosen in own]:
-            names.append(name)
-            del of_thresholds[name]
-        left = {name: own for name, own in left.items() if chosen not in own}
-        agree = f"{_listed(names)} {'agrees' if len(names) == 1 else 'agree'} with training"
-        yield Finding(str(chosen), f"one explanation: {chosen}, {agree}")
+        candidates = [c for own in left.values() for c in own.corrections]
+        # The first of those that mend most.
+        chosen = max(candidates, key=lambda c: sum(c in own.corrections for own in left.values()))
+        names = [name for name, own in left.items() if chosen in own.corrections]
+        everywhere = all(left.pop(name).everywhere for name in names)
+        also = [name for name, (_, own) in of_thresholds.items() if chosen in own]
+        of_thresholds = {name: own for name, own in of_thresholds.items() if name not in also}
+        agree = f"{_listed([*names, *also])} {'agrees' if len(names) + len(also) == 1 else 'agree'} with training"
+        where = "" if everywhere else f" where {'it differs' if len(names) == 1 else 'they differ'}, and not elsewhere"
+        yield Finding(str(chosen), f"one explanation: {chosen}, {agree}{where}")
     for name, (number, own) in of_thresholds.items():
         confirmed = next((c for c in own[:CONFIRMED] if _confirmed(claim, number, c, seed)), None)
         if confirmed is not None:
@@ -618,8 +638,16 @@ def _confirmed(claim: Claim, number: int, correction: Correction, seed: int) -> 
 
 
 def _where_alone(claim: Claim, known: Sequence[Trained]) -> Iterator[Finding]:
-    """Say which whole number or truth value tells the instances that fail from the others, where one does."""
-    cases = [(t.instances[m], bool(t.comparisons[m].failures)) for t in known for m in range(len(t.instances))]
+    """Say which whole number or truth value tells the instances that fail from the others, where one does.
+
+    Of the others those count that lie away from thresholds and have something alive: elsewhere little can go wrong.
+    """
+    cases = [
+        (t.instances[m], bool(t.comparisons[m].failures))
+        for t in known
+        for m in range(len(t.instances))
+        if t.comparisons[m].failures or (t.away[m] and t.lives[m])
+    ]
     for parameter in claim.problem.parameters:
         sides = {
             failed: {i.values[parameter.name] for i, fails in cases if fails == failed} for failed in (True, False)
@@ -647,9 +675,10 @@ def _unexplained(claim: Claim, known: Sequence[Trained], found: Sequence[Finding
 def _remaining(claim: Claim, trained: Trained, member: int, found: Sequence[Finding]) -> Iterator[tuple[str, str]]:
     comparison = trained.comparisons[member]
     contradicted = any(bool(where[member].any()) for where in trained.contradicted)
+    threshold_wrong = any(finding.about.startswith("the threshold of") for finding in found)
     if comparison.ending is not Ending.CONVERGED:
         yield "trained", f"the best start {comparison.ending.name.lower()}"
-    elif comparison.failures and not comparison.differing and not contradicted:
+    elif comparison.failures and not comparison.differing and not contradicted and not threshold_wrong:
         yield "trained", comparison.failures[0]
     certificate = trained.judgement.examination.certificates[member]
     if certificate is None:
