@@ -227,7 +227,7 @@ def findings(
     found += [finding for _, finding in thresholds]
     mended = {name: explanation for name, explanation in explained.items() if explanation.corrections}
     found += _mended(claim, mended, thresholds, known, seed)
-    if different or thresholds:
+    if not all(explanation.found and explanation.everywhere for explanation in explained.values()):
         found += _where_alone(claim, known)
     found += _unexplained(claim, known, found)
     found += [_said_again(failure) for failure in failures if not failure.judgement.all_failures()]
@@ -389,6 +389,10 @@ class Explanation:
     everywhere: bool = True
     searched: bool = False
 
+    @property
+    def found(self) -> bool:
+        return self.factor is not None or bool(self.corrections)
+
 
 def explain(quantity: Quantity, known: Sequence[Trained]) -> Explanation:
     """Look for a factor that mends the quantity at all instances away from thresholds, or else at those at which it differs."""
@@ -497,9 +501,9 @@ def _shown(run: Run, axes: int) -> tuple[str, str, str]:
 def _with_agreeing(finding: Finding, case: Case, quantities: Sequence[Quantity]) -> Finding:
     """Add which quantities agree at the instance of a finding."""
     trained, member = case
-    agreeing = [q.name for q in quantities if q.name not in trained.comparisons[member].differing]
-    lines = [f"{name} agrees there" for name in agreeing]
-    return dataclasses.replace(finding, details=(*finding.details, *lines))
+    names = [q.name for q in quantities if q.name not in trained.comparisons[member].differing]
+    line = [f"{_listed(names)} {_agree(names)} there"] if names else []
+    return dataclasses.replace(finding, details=(*finding.details, *line))
 
 
 def _name(claim: Claim, threshold: Threshold) -> str:
@@ -579,9 +583,9 @@ def _mended(
         everywhere = all(left.pop(name).everywhere for name in names)
         also = [name for name, (_, own) in of_thresholds.items() if chosen in own]
         of_thresholds = {name: own for name, own in of_thresholds.items() if name not in also}
-        agree = f"{_listed([*names, *also])} {'agrees' if len(names) + len(also) == 1 else 'agree'} with training"
+        mends = [*names, *also]
         where = "" if everywhere else f" where {'it differs' if len(names) == 1 else 'they differ'}, and not elsewhere"
-        yield Finding(str(chosen), f"one explanation: {chosen}, {agree}{where}")
+        yield Finding(str(chosen), f"one explanation: {chosen}, {_listed(mends)} {_agree(mends)} with training{where}")
     for name, (number, own) in of_thresholds.items():
         confirmed = next((c for c in own[:CONFIRMED] if _confirmed(claim, number, c, seed)), None)
         if confirmed is not None:
@@ -599,6 +603,10 @@ def _of_ratio(correction: Correction, claim: Claim, number: int) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _agree(names: Sequence[str]) -> str:
+    return "agrees" if len(names) == 1 else "agree"
 
 
 def _threshold_corrections(claim: Claim, number: int, known: Sequence[Trained]) -> list[Correction]:
@@ -638,7 +646,7 @@ def _confirmed(claim: Claim, number: int, correction: Correction, seed: int) -> 
 
 
 def _where_alone(claim: Claim, known: Sequence[Trained]) -> Iterator[Finding]:
-    """Say which whole number or truth value tells the instances that fail from the others, where one does.
+    """Say which whole number or truth value all instances that fail have, and none of the others, where there is one.
 
     Of the others those count that lie away from thresholds and have something alive: elsewhere little can go wrong.
     """
@@ -653,9 +661,9 @@ def _where_alone(claim: Claim, known: Sequence[Trained]) -> Iterator[Finding]:
             failed: {i.values[parameter.name] for i, fails in cases if fails == failed} for failed in (True, False)
         }
         simple = all(isinstance(value, int) for side in sides.values() for value in side)
-        if simple and sides[True] and sides[False] and not sides[True] & sides[False]:
+        if simple and len(sides[True]) == 1 and sides[False] and not sides[True] & sides[False]:
             failing, fine = (", ".join(str(v).lower() for v in sorted(sides[failed])) for failed in (True, False))
-            says = f"{parameter.name} is {failing} at every instance that fails, and {fine} at the others"
+            says = f"{parameter.name} is {failing} at every trained instance that fails, and {fine} at the others"
             yield Finding(says, says)
 
 
@@ -697,8 +705,7 @@ def _agreement(comparison: Comparison) -> str:
         return "nothing else agrees there"
     largest = max((d for name, d in comparison.deviations.items() if name in names), default=0.0)
     return (
-        f"{_listed(names)} {'agrees' if len(names) == 1 else 'agree'} there "
-        f"(relative gap {comparison.gap:.1e}, largest deviation {largest:.1e})"
+        f"{_listed(names)} {_agree(names)} there (relative gap {comparison.gap:.1e}, largest deviation {largest:.1e})"
     )
 
 

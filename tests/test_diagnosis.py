@@ -118,8 +118,9 @@ def test_the_right_claim_shows_nothing():
 def test_a_factor_of_the_value_is_named(edited):
     text = said(edited("point.predict(summed,", "point.predict((K - 1) * summed,"))
     assert "value differs: trained / predicted = 1/(K - 1)" in text
-    assert "mean_gram agrees there" in text
+    assert "classifier_gram and mean_gram agree there" in text
     assert "threshold" not in text
+    assert "every trained instance" not in text  # where K = 2 nothing differs, and the widths there are no reason
 
 
 def test_a_factor_missing_within_the_maximum_is_named_once_for_all_it_mends(edited):
@@ -138,7 +139,7 @@ def test_a_wrong_turn_is_explained_by_the_term_that_must_not_grow(edited):
 def test_a_wrong_power_in_the_value_alone_is_named():
     text = said(with_value(right(), lambda e: e.subs(feature_decay, feature_decay**2)))
     assert "one explanation: with lambda_H replaced by sqrt(lambda_H), value agrees with training" in text
-    assert "mean_gram agrees there" in text
+    assert "classifier_gram and mean_gram agree there" in text
     assert "mean_gram differs" not in text
 
 
@@ -151,7 +152,7 @@ def test_a_value_that_no_factor_mends_is_said_to_be_such():
 def test_a_wrong_invariant_alone_is_named_with_the_factor_of_its_class():
     text = said(with_invariant(right(), "mean_gram", lambda e: e * n_k[k]))
     assert text.startswith("mean_gram differs: trained / predicted = 1/n[k]\n")
-    assert "value agrees there" in text
+    assert "value and classifier_gram agree there" in text
     assert "value differs" not in text
 
 
@@ -164,7 +165,7 @@ def test_entries_off_the_diagonal_are_shown_where_only_they_differ():
 
 def test_a_failure_at_one_width_is_said_to_be_there_alone():
     text = said(with_value(right(), lambda e: sp.Piecewise((3 * e, d <= 1), (e, True))))
-    assert "widths is 1 at every instance that fails, and 2, 3 at the others" in text
+    assert "widths is 1 at every trained instance that fails, and 2, 3 at the others" in text
     assert "value differs: trained / predicted = 1/3, at the instances where it differs" in text
     assert "nothing wrong" not in text
 

@@ -375,7 +375,7 @@ def test_a_missing_factor_is_recognised_with_both_sides_shown(own, started):
     own(with_a_wrong_factor(started))
     said = diagnose(find("my-setting"))
     assert "value differs: trained / predicted = 1/(K - 1)" in said
-    assert "mean_gram agrees" in said
+    assert "mean_logits and within_class_scatter agree there" in said
     assert "trained   " in said
 
 
