@@ -105,6 +105,9 @@ class CloserLook:
         others = [Failure(check, says, _judged(self.claim, [at], self.seed)) for check, says, at in failures]
         batches_ = [*judgements, *(failure.judgement for failure in others)]
         found = findings(self.claim, batches_, lambda: self.further, others, self.seed)
+        failed = [failure for judgement in batches_ for failure in judgement.all_failures()]
+        if failed and not found:
+            return f"no reason was found for what a check says: {failed[0]}"
         if not found:
             count = sum(len(judgement.comparisons) for judgement in (*batches_, *self.further))
             return f"a closer look at {count} instances shows nothing wrong in chain, value, invariants and thresholds"

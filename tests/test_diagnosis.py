@@ -264,6 +264,14 @@ def test_a_check_of_its_own_is_said_again_where_all_agrees():
     assert "agree there" in finding.details[0]
 
 
+def test_a_failure_without_any_reason_is_said_again():
+    judgement = judge(right(), trained()[0])
+    failing = replace(judgement, failures={**judgement.failures, "certified": ["an unknown failure"]})
+    look = CloserLook(right())
+    look.further = []
+    assert look.at([failing]) == "no reason was found for what a check says: certified: an unknown failure"
+
+
 def test_the_same_is_said_once():
     wrong = with_value(right(), lambda e: 2 * e)
     look, judgements = CloserLook(wrong), [judge(wrong, examination) for examination in trained()]
