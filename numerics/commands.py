@@ -65,7 +65,7 @@ def _endings(solution: Solution) -> dict[str, int]:
 
 def _report_interruption(solution: Solution) -> int:
     ended, lowest = _endings(solution), float(solution.best_value()[0])
-    so_far = f"lowest value so far {lowest:.15g}" if math.isfinite(lowest) else "and no value was known yet"
+    so_far = f"lowest value so far {lowest:.15g}" if math.isfinite(lowest) else "and none had a finite value"
     print(
         f"interrupted after {solution.seconds:.1f} s: {ended['converged']} of {solution.values.numel()} runs had "
         f"converged, {so_far}",

@@ -29,9 +29,12 @@ from numerics.tolerances import (
 )
 from theory.claim import Claim
 from theory.expressions import Formula
-from theory.problem import KINDS, Instance
+from theory.problem import KINDS, Instance, Invariant
 from theory.proof import ALIVE, Threshold
 from theory.symbols import R
+
+VALUE = "value"
+"""What the minimum of the loss is called among the names of invariants."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Comparison:
     """One instance: trained and predicted value, relative gap, the failures, and relative deviations.
 
     ``deviations`` are those of the invariants, ``named`` those of the results that the statement names. ``divergences``: level →
-    twice the divergence of each latent direction at the best point, in nats, descending.
+    twice the divergence of each latent direction at the best point, in nats, descending. ``differing`` names what fails to agree:
+    VALUE, or an invariant.
     """
 
     instance: Instance
@@ -51,6 +55,7 @@ class Comparison:
     ending: Ending
     near_threshold: bool
     failures: tuple[str, ...]
+    differing: tuple[str, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -127,7 +132,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     evaluator, prediction = measured.evaluator, claim.prediction
     values = solution.best_value().tolist()
     predicted = values if prediction.value is None else evaluator.evaluate(prediction.value).tolist()
-    crossings = [_Crossing(claim, threshold, evaluator) for threshold in prediction.thresholds]
+    crossings = crossings_of(claim, evaluator)
     collapse_failures = [crossing.failures(measured.best, solution.instances) for crossing in crossings]
     near = torch.zeros(len(values), dtype=torch.bool, device=solution.values.device)
     for crossing in crossings:
@@ -139,26 +144,22 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
         if invariant.name not in prediction.invariants:
             continue
         axes = KINDS[invariant.kind]
-        layers = prediction.invariants[invariant.name].axes
-        unit = evaluator.evaluate(Formula(invariant.unit, layers[: len(layers) - axes]))
-        published = evaluator.evaluate(prediction.invariants[invariant.name])
+        unit = unit_of(claim, invariant, evaluator)
         distance, size = torch.zeros_like(unit), torch.zeros_like(unit)
         for run, reached in (
             (measured.best, torch.ones_like(near)),
             *zip(measured.starts, measured.reached, strict=True),
         ):
-            expected = published
-            if prediction.branches and crossings[0].jump:
-                expected = _at_jump(claim, invariant.name, published, run, measured, crossings[0])
-            further = _norms(run[invariant.name] - expected, axes)
-            size = torch.maximum(size, _norms(expected, axes))
+            expected = expected_of(claim, invariant.name, run, measured, crossings)
+            further = norms(run[invariant.name] - expected, axes)
+            size = torch.maximum(size, norms(expected, axes))
             kept = reached.reshape(-1, *[1] * (distance.ndim - 1))
             distance = torch.where(kept, torch.maximum(distance, further), distance)
         deviations[invariant.name] = _worst(distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit))
         distances[invariant.name] = _worst(distance / torch.maximum(size, unit))
     judge = Judge(claim, evaluator, [c.near for c in crossings], [c.jump for c in crossings])
     runs = [
-        Run(readings, reached, tuple(crossing.trained_alive(invariants) for crossing in crossings))
+        Run(readings, reached, tuple(~crossing.dead(invariants) for crossing in crossings))
         for readings, reached, invariants in zip(
             measured.readings,
             (torch.ones_like(near), *measured.reached),
@@ -174,6 +175,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
         gap = relative_gap(values[number], predicted[number])
         against = f"the predicted {predicted[number]:.15g} (relative {gap:.1e})"
         failures = [failure for of_crossing in collapse_failures for failure in of_crossing[number]]
+        differing = [] if gap >= -BELOW and (is_near or gap <= VALUE_GAP) else [VALUE]
         if not gap >= -BELOW:
             failures.append(f"trained value {values[number]:.15g} lies below {against}")
         if ending is not Ending.CONVERGED:
@@ -181,11 +183,8 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
         if not is_near and not gap <= VALUE_GAP:
             failures.append(f"trained value {values[number]:.15g} lies above {against}")
         judged, allowed = (distances, NEAR_SIZE) if is_near else (deviations, INVARIANT)
-        failures += [
-            f"{name} deviates from its prediction by {d[number]:.1e}"
-            for name, d in judged.items()
-            if not d[number] <= allowed
-        ]
+        wrong = [name for name, d in judged.items() if not d[number] <= allowed]
+        failures += [f"{name} deviates from its prediction by {judged[name][number]:.1e}" for name in wrong]
         failures += [
             f"{name}, which the statement names, deviates from what is measured by {d[number]:.1e}"
             for name, d in named.items()
@@ -203,13 +202,30 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
                 ending,
                 is_near,
                 tuple(failures),
+                (*differing, *wrong),
             )
         )
     return results
 
 
+def unit_of(claim: Claim, invariant: Invariant, evaluator: Evaluator) -> Tensor:
+    """Return the unit of an invariant at each instance, and each layer where it has layers: [I, …]."""
+    layers = claim.prediction.invariants[invariant.name].axes
+    return evaluator.evaluate(Formula(invariant.unit, layers[: len(layers) - KINDS[invariant.kind]]))
+
+
+def expected_of(
+    claim: Claim, name: str, run: dict[str, Tensor], measured: Measured, crossings: Sequence[Crossing]
+) -> Tensor:
+    """Return the predicted invariant; for instances on a jump that of the branches which the run is on."""
+    published = measured.evaluator.evaluate(claim.prediction.invariants[name])
+    if claim.prediction.branches and crossings[0].jump:
+        return _at_jump(claim, name, published, run, measured, crossings[0])
+    return published
+
+
 def _at_jump(
-    claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], measured: Measured, crossing: _Crossing
+    claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], measured: Measured, crossing: Crossing
 ) -> Tensor:
     """Return the predicted invariant, which for instances on a jump is that of the branches the run is on."""
     on_jump = crossing.near.any(1)
@@ -228,7 +244,7 @@ def _at_jump(
     return published
 
 
-def _norms(batch: Tensor, axes: int) -> Tensor:
+def norms(batch: Tensor, axes: int) -> Tensor:
     """Norms over the last axes; axes before them (layers) stay apart, so that a small layer is not lost in a large one."""
     return batch.abs() if axes == 0 else batch.flatten(batch.ndim - axes).norm(dim=-1)
 
@@ -237,15 +253,20 @@ def _worst(batch: Tensor) -> list[float]:
     return batch.reshape(batch.shape[0], -1).max(1).values.tolist()
 
 
-class _Crossing:
+def crossings_of(claim: Claim, evaluator: Evaluator) -> list[Crossing]:
+    """Return the thresholds of a claim at the instances of an evaluator."""
+    return [Crossing(claim, threshold, evaluator) for threshold in claim.prediction.thresholds]
+
+
+class Crossing:
     """A threshold at a batch of instances: which directions lie near it, and which are alive; tensors [B, directions]."""
 
     def __init__(self, claim: Claim, threshold: Threshold, evaluator: Evaluator) -> None:
         axes = ((threshold.index, threshold.count),)
         self.claim, self.threshold = claim, threshold
         self.telling = threshold.telling or claim.problem.telling
-        ratio = evaluator.evaluate(Formula(threshold.ratio, axes))
-        within = evaluator.evaluate(Formula(threshold.within_rank, axes)).bool()
+        self.ratio = ratio = evaluator.evaluate(Formula(threshold.ratio, axes))
+        self.within = within = evaluator.evaluate(Formula(threshold.within_rank, axes)).bool()
         invariant = next(i for i in claim.problem.invariants if i.name == self.telling)
         self.unit = evaluator.evaluate(Formula(invariant.unit))[:, None]
         self.jump = bool(evaluator.evaluate(Formula(threshold.jump))[0])
@@ -253,42 +274,51 @@ class _Crossing:
         self.exactly_on = ((ratio - 1).abs() <= ON_THRESHOLD) & self.near
         self.collapsed = evaluator.evaluate(threshold.collapsed).bool()
         predicted = evaluator.evaluate(claim.prediction.invariants[self.telling])
-        self.predicted = self._sizes(predicted)
+        self.predicted = self.sizes(predicted)
 
-    def _sizes(self, telling: Tensor) -> Tensor:
+    def sizes(self, telling: Tensor) -> Tensor:
         """The entries that show the collapse, one a direction."""
         return telling if telling.ndim == 2 else telling.diagonal(dim1=-2, dim2=-1)
 
     def _zero(self, sizes: Tensor) -> Tensor:
         return INVARIANT * torch.maximum(sizes.max(1, keepdim=True).values, INVARIANT * self.unit)
 
-    def trained_alive(self, run: dict[str, Tensor]) -> Tensor:
-        """The directions that are alive in a run."""
-        sizes = self._sizes(run[self.telling])
-        return sizes > self._zero(sizes)
-
     def alive_in(self, run: dict[str, Tensor]) -> Tensor:
         """The directions predicted to be alive; near a jump, those that are alive in the run."""
-        return torch.where(self.near & self.jump, self.trained_alive(run), ~self.collapsed)
+        return torch.where(self.near & self.jump, ~self.dead(run), ~self.collapsed)
 
-    def failures(self, measured: dict[str, Tensor], instances: Sequence[Instance]) -> list[list[str]]:
-        """What is wrong with the predicted collapse of each instance, at which positions of the list that the user gave.
+    def dead(self, measured: dict[str, Tensor]) -> Tensor:
+        """The directions that have collapsed in what was measured."""
+        sizes = self.sizes(measured[self.telling])
+        return sizes <= self._zero(sizes)
+
+    def wrong(self, measured: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What may be wrong with the predicted collapse, in words, and the directions where it is.
 
         The trained entries must vanish where collapse is predicted and nowhere else, and so must the predicted ones; near
-        a threshold without a jump the predicted one must be small.
+        a threshold without a jump both must be small.
         """
-        trained = self._sizes(measured[self.telling])
         shrinking = self.near & (not self.jump)
-        small = (self.predicted <= NEAR_SIZE * self.unit) & (trained <= NEAR_SIZE * self.unit)
-        wrong = {
-            f"predicted and trained collapse differ ({self.telling})": (
-                (trained <= self._zero(trained)) != self.collapsed
-            )
+        return {
+            f"predicted and trained collapse differ ({self.telling})": (self.dead(measured) != self.collapsed)
             & ~self.near,
             f"predicted collapse and predicted {self.telling} disagree": ((self.predicted == 0) != self.collapsed)
             & ~self.exactly_on,
-            f"{self.telling} is not small near its threshold": shrinking & ~small,
+            f"{self.telling} is not small near its threshold": (shrinking & ~(self.predicted <= NEAR_SIZE * self.unit))
+            | self._large(measured),
         }
+
+    def _large(self, measured: dict[str, Tensor]) -> Tensor:
+        """The directions near a threshold without a jump that are not small in what was measured."""
+        return self.near & (not self.jump) & ~(self.sizes(measured[self.telling]) <= NEAR_SIZE * self.unit)
+
+    def contradicted(self, measured: dict[str, Tensor]) -> Tensor:
+        """The directions that live or collapse otherwise than the threshold says, or are large where it says they emerge."""
+        return ((self.dead(measured) != self.collapsed) & ~self.near) | self._large(measured)
+
+    def failures(self, measured: dict[str, Tensor], instances: Sequence[Instance]) -> list[list[str]]:
+        """Say what is wrong with the predicted collapse of each instance, at which positions of the list that the user gave."""
+        wrong = self.wrong(measured)
         return [
             [
                 f"{text} at positions {self._positions(where[number], instance)}"
@@ -317,15 +347,19 @@ class ChainRun:
         size = torch.maximum(upper.abs(), lower.abs()) + ROUNDED / LINK * self.values.abs().max(0).values
         return (upper - lower) / size
 
-    def violations(self) -> list[str]:
-        """Links at which a bound exceeds its predecessor by more than rounding: LINK of the two, or ROUNDED of the largest."""
+    def broken(self) -> dict[str, float]:
+        """Links at which a bound exceeds its predecessor by more than rounding, LINK of the two or ROUNDED of the largest, and by what."""
         excess = -self.margins()
         bad = ~(excess <= LINK)
-        return [
-            f"{self.names[i + 1]} exceeds {self.names[i]} by {float(excess[i].max()):.1e} (relative)"
+        return {
+            f"{self.names[i + 1]} exceeds {self.names[i]}": float(excess[i].max())
             for i in range(len(excess))
             if bool(bad[i].any())
-        ]
+        }
+
+    def violations(self) -> list[str]:
+        """Say which links are broken."""
+        return [f"{what} by {excess:.1e} (relative)" for what, excess in self.broken().items()]
 
     def slack(self, members: Sequence[bool]) -> list[float]:
         """Largest relative distance of each bound from the loss, over the given members of the batch."""

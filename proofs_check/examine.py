@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -58,13 +59,19 @@ class Judgement:
         return [f"{aspect}: {failure}" for aspect, failures in self.failures.items() for failure in failures]
 
 
+def size_of(judgement: Judgement) -> int:
+    """Return the number of entries of all variables of one instance."""
+    return sum(array[0, 0].numel() for array in judgement.examination.solution.points.values())
+
+
 def judge(claim: Claim, examination: Examination) -> Judgement:
     """Judge a trained batch against a claim; nothing is trained again, so mutants are judged on the same evidence."""
     judgement = Judgement(examination, compare(claim, examination.solution))
     failures = judgement.failures
     for comparison, certificate in zip(judgement.comparisons, examination.certificates, strict=True):
         where = written_parameters(claim, comparison.instance)
-        failures["trained"] += [f"{where}: {failure}" for failure in comparison.failures]
+        if comparison.failures:
+            failures["trained"].append(f"{where}: {'; '.join(comparison.failures)}")
         if certificate is not None:
             predicted = predicted_value(claim, comparison.instance)
             found = certificate.failures(predicted, comparison.near_threshold)
@@ -80,9 +87,14 @@ def judge(claim: Claim, examination: Examination) -> Judgement:
 def chain_failures(runs: Sequence[ChainRun], away: Sequence[bool]) -> list[str]:
     """Judge a chain run at many points, the last of them the trained optimum.
 
-    No bound may exceed its predecessor anywhere, and away from thresholds all must meet at the optimum.
+    No bound may exceed its predecessor anywhere, and away from thresholds all must meet at the optimum. A link is named once,
+    with the most that it is broken by.
     """
-    failures = [violation for run in runs for violation in run.violations()]
+    worst: dict[str, float] = {}
+    for run in runs:
+        for what, excess in run.broken().items():
+            worst[what] = max(worst.get(what, -math.inf), math.inf if math.isnan(excess) else excess)
+    failures = [f"{what} by {excess:.1e} (relative)" for what, excess in worst.items()]
     optimum = runs[-1]
     failures += [
         f"{name} is not tight at the trained optimum (relative distance {slack:.1e})"

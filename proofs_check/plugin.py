@@ -122,10 +122,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     """Attach to the report of a test, where it ran, what it found on its claim; of what a claim gets wrong only the words."""
     report = (yield).get_result()
-    if call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed | ParameterError):
-        report.longrepr = str(call.excinfo.value)
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     claim = parameters.get("claim") or parameters.get("refuted")
+    if call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed | ParameterError):
+        says = str(call.excinfo.value)
+        report.longrepr = says if claim is None else item.config.stash[Ledger.key].once(claim.id, says)
     if claim is not None and item.path.parent == HERE and (call.when == "call" or report.failed):
         report.found = [claim.id, item.config.stash[Ledger.key].take_fresh(claim.id), call.duration]
 

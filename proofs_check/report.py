@@ -19,8 +19,8 @@ from numerics.conjecture import observe
 from numerics.optimise import choose_device
 from numerics.tolerances import VALUE_GAP
 from numerics.wellposed import require_sight, require_well_posed
-from proofs_check.diagnosis import diagnose
-from proofs_check.examine import Examination, Judgement, examine, judge
+from proofs_check.diagnosis import CloserLook
+from proofs_check.examine import Examination, Judgement, examine, judge, size_of
 from proofs_check.progress import Progress
 from theory.claim import Claim
 from theory.problem import Instance
@@ -40,6 +40,8 @@ COLUMNS = (
 )
 
 
+LOOKED_AT = 4
+"""Failing batches that a closer look starts from, the smallest, and as many that do not fail to hold them against."""
 SHOWN = 2
 """Trained points of a batch that are described where nothing is claimed."""
 
@@ -116,7 +118,8 @@ class Ledger:
     fresh: dict[str, list[dict]] = field(default_factory=dict)
     _seen: dict[tuple, Judgement] = field(default_factory=dict)
     _well_posed: set[str] = field(default_factory=set)
-    _diagnoses: dict[str, str] = field(default_factory=dict)
+    _looks: dict[str, CloserLook] = field(default_factory=dict)
+    _said: set[tuple[str, str]] = field(default_factory=set)
 
     key = pytest.StashKey["Ledger"]()
 
@@ -135,11 +138,25 @@ class Ledger:
                 self.progress.count(claim.id, regime)
         return self._seen[name]
 
-    def diagnosis(self, claim: Claim) -> str:
-        """Return what a closer look at a failing claim shows; it is taken once."""
-        if claim.id not in self._diagnoses:
-            self._diagnoses[claim.id] = diagnose(claim)
-        return self._diagnoses[claim.id]
+    def diagnosis(self, claim: Claim, *failures: tuple[str, str, Instance]) -> str:
+        """Return what a closer look at a failing claim shows; what an earlier one has said is only referred to.
+
+        ``failures``: checks other than those of judged batches, each with its name, what it said and where it failed.
+        """
+        look = self._looks.setdefault(claim.id, CloserLook(claim))
+        judged = [judgement for name, judgement in self._seen.items() if name[0] == claim.id]
+        failing = [judgement for judgement in judged if judgement.all_failures()]
+        fine = [judgement for judgement in judged if not judgement.all_failures()]
+        looked_at = [judgement for part in (failing, fine) for judgement in sorted(part, key=size_of)[:LOOKED_AT]]
+        return f"A closer look:\n{look.at(looked_at, failures)}"
+
+    def once(self, claim_id: str, says: str) -> str:
+        """Return what a check says of a claim; of what another check has said word for word only the first line."""
+        if (claim_id, says) not in self._said:
+            self._said.add((claim_id, says))
+            return says
+        first, *more = says.splitlines()
+        return f"{first} (in full above)" if more else first
 
     def enter(self, claim: Claim, found: dict) -> None:
         """Enter what was found on a claim, by the names of a row's figures."""

@@ -35,7 +35,9 @@ def test_withstands_the_adversary(claim: Claim, ledger: Ledger) -> None:
     regimes, number, steps = BUDGET[ledger.profile]
     broken = attacks(claim, ledger, REGIMES[-regimes:], number, steps)[-1].violation
     if broken is not None:
-        raise CheckFailed(f"{broken.what}; smaller: {shrunk(broken, steps).command()}")
+        smaller = shrunk(broken, steps)
+        closer = ledger.diagnosis(claim, ("the adversary", smaller.what, smaller.instance))
+        raise CheckFailed(f"{broken.what}; smaller: {smaller.command()}\n{closer}")
 
 
 def test_a_false_claim_is_broken_and_the_command_finds_it_again(refuted: Claim, ledger: Ledger, capsys) -> None:

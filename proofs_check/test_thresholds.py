@@ -26,6 +26,8 @@ APART = 1e-6
 EXAMPLES = {"quick": 1, "ci": 2, "thorough": 6}
 """Instances in each regime, by profile."""
 STARTS = 4
+CHECK = "the threshold from either side"
+"""What this check is called in a closer look."""
 CLOSED = 1e-12
 """Certificate gap at zero, just below a threshold: a thousand times less than what living is worth at distance APART² above."""
 
@@ -52,6 +54,7 @@ def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime,
         assert drawn_by, "neither a threshold nor anything to draw instances by"
         return
     (threshold,) = thresholds
+    contradicting: list[tuple[str, str, Instance]] = []
 
     @hypothesis.seed(ledger.seed)
     @hypothesis.settings(max_examples=EXAMPLES[ledger.profile])
@@ -66,9 +69,13 @@ def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime,
             instance = claim.problem.instance(**tuned)
             zero = zero_is_optimal(claim, instance, direction)
             if zero != expected:
-                raise CheckFailed(
-                    f"direction {direction} is {'' if zero else 'not '}optimal at zero, and the threshold's ratio there is "
-                    f"{ratio}: {written_parameters(claim, instance)}"
+                says = (
+                    f"direction {direction} is {'' if zero else 'not '}optimal at zero, and its ratio there is {ratio}"
                 )
+                contradicting.append((CHECK, says, instance))
+                raise CheckFailed(f"{says}: {written_parameters(claim, instance)}")
 
-    decided()
+    try:
+        decided()
+    except CheckFailed as error:  # looked at more closely out here, as Hypothesis does not draw while it draws
+        raise CheckFailed(f"{error}\n{ledger.diagnosis(claim, contradicting[-1])}") from None

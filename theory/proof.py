@@ -13,6 +13,7 @@ import sympy as sp
 
 from theory import symbols as sym
 from theory.algebra import Layered, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
+from theory.differing import difference
 from theory.errors import CheckFailed, ParameterError
 from theory.expressions import Formula, equal, provably_nonnegative, provably_positive
 from theory.problem import Problem
@@ -53,6 +54,13 @@ class Identity(Step):
 
     def holds(self) -> bool:
         return equal(self.left, self.right)
+
+    def check(self) -> None:
+        """Raise StepFailed, with what the sides differ by, unless they are equal."""
+        try:
+            super().check()
+        except StepFailed as error:
+            raise StepFailed(f"{error}\n{difference(self.left, self.right)}") from None
 
     def latex(self) -> str:
         return f"{sp.latex(self.left)} = {sp.latex(self.right)}"

@@ -1,0 +1,91 @@
+"""What two expressions that ought to be equal differ by: in formulas, and at numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import sympy as sp
+
+from theory.expressions import Formula, evaluate_exactly
+from theory.symbols import BETWEEN, LEAST
+
+LONGEST = 300
+"""Characters of a formula that are shown."""
+SIMPLIFIED = 150
+"""Operations up to which a difference is simplified; SymPy takes long over more."""
+TRIES = 10
+"""Random numbers at which the two are evaluated, at most."""
+ENTRIES = 6
+"""Entries of a random list: more than any size that is drawn."""
+SAME = 1e-12
+"""Relative distance at which two values count as the same: rounding of their evaluation to 15 digits."""
+
+
+def difference(left: sp.Expr, right: sp.Expr) -> str:
+    """Return lines with both expressions, their difference, and numbers at which they differ, for the author of the identity."""
+    left, right = sp.sympify(left), sp.sympify(right)
+    apart = sp.expand(left - right)
+    if sp.count_ops(apart) <= SIMPLIFIED:
+        apart = sp.simplify(apart)
+    shown = {"left": left, "right": right, "left - right": apart}
+    lines = [f"    {name} = {_cut(str(expression))}" for name, expression in shown.items()]
+    if left.free_symbols | right.free_symbols:
+        lines.append(f"    {_at_numbers(left, right)}")
+    return "\n".join(lines)
+
+
+def _cut(text: str) -> str:
+    """Leave out the middle of a long text."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+
+
+def _at_numbers(left: sp.Expr, right: sp.Expr) -> str:
+    agreed = 0
+    for bindings in _drawn(left, right):
+        try:
+            a, b = (sp.N(evaluate_exactly(Formula(side), bindings), 15) for side in (left, right))
+        except (TypeError, ValueError, IndexError, AttributeError):
+            continue  # such as a product that does not commute, or a sum to a size that has no number
+        if not (a.is_real and b.is_real and a.is_finite and b.is_finite):
+            continue
+        if abs(a - b) > SAME * (abs(a) + abs(b)):
+            at = ", ".join(f"{symbol} = {_written(value)}" for symbol, value in bindings.items())
+            return f"at {at}: left is {float(a):.9g}, right is {float(b):.9g}"
+        agreed += 1
+    if agreed:
+        return (
+            f"both sides have the same value at {agreed} random numbers: it may be true, but SymPy does not reduce it"
+        )
+    return "neither side could be evaluated at random numbers"
+
+
+def _written(value: Any) -> str:
+    return f"({', '.join(map(_written, value))})" if isinstance(value, list) else f"{float(value):g}"
+
+
+def _drawn(left: sp.Expr, right: sp.Expr) -> Iterator[dict[sp.Basic, Any]]:
+    """Yield random numbers for the free symbols of both sides, as the assumptions on them allow."""
+    generator = Random(0)
+    bases = sorted(left.atoms(sp.IndexedBase) | right.atoms(sp.IndexedBase), key=str)
+    labels = {base.label for base in bases}
+    free = {s for s in left.free_symbols | right.free_symbols if isinstance(s, sp.Symbol)} - labels
+    for _ in range(TRIES):
+        numbers: dict[sp.Basic, Any] = {s: _number(s, generator) for s in sorted(free, key=sp.default_sort_key)}
+        for base in bases:
+            numbers[base] = sorted((_number(base.label, generator) for _ in range(ENTRIES)), reverse=True)
+        yield numbers
+
+
+def _number(symbol: sp.Symbol, generator: Random) -> sp.Rational | int:
+    if symbol.is_integer:
+        least = LEAST.get(symbol, 1)
+        return generator.randint(least, least + 2)
+    if symbol in BETWEEN:
+        low, high = BETWEEN[symbol]
+        return low + (high - low) * sp.Rational(generator.randint(1, 9), 10)
+    size = sp.Rational(generator.randint(1, 40), 10)
+    return size if symbol.is_nonnegative else size * generator.choice((-1, 1))
