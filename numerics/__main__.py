@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from theory.entry import run
+from theory.entry import loading, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from numerics.commands import main as commands  # loaded under run, so that Ctrl-C is clean meanwhile
+    with loading():
+        from numerics.commands import main as commands
 
     return commands(arguments)
 

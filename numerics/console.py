@@ -6,15 +6,15 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from theory.entry import run
+from theory.entry import loading, run
 
 NAME = "collapse-atlas"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    # Loaded under run, so that Ctrl-C is clean meanwhile.
-    from theory import commands as theory
-    from theory.arguments import Parser
+    with loading():
+        from theory import commands as theory
+        from theory.arguments import Parser
 
     words = sys.argv[1:] if arguments is None else arguments
     parser = Parser(prog=NAME, description="Claims, their derivations and predictions; training, certificates.")
@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     theory.add_commands(commands)
     if words and words[0] in (*commands.choices, *shows_version.option_strings):
         return theory.answer(parser.parse_args(words))
-    from numerics import commands as numerics  # torch comes with it, which the commands above do without
+    with loading():
+        from numerics import commands as numerics  # torch comes with it, which the commands above do without
 
     numerics.add_commands(commands)
     return numerics.answer(parser.parse_args(words))

@@ -104,7 +104,7 @@ class Judge:
                 yield f"what is trained does not minimise {name}", self._not_least(name, result, run)
         for level in self.claim.prediction.levels:
             yield (
-                f"{level.name}: as many latent directions as predicted have not the prior for posterior",
+                f"{level.name}: another number of latent directions than predicted has the prior for posterior",
                 self._collapsed_otherwise(level, run),
             )
 

@@ -68,6 +68,8 @@ def mutations(expression: sp.Basic, most: int | None = None) -> Iterator[tuple[s
             mutated = build()
         except (TypeError, ValueError):
             continue  # not an expression any more, such as a condition in the place of a number
+        if isinstance(mutated, sp.Eq) and mutated.reversed in seen:
+            continue  # an equation, read from the other side
         if mutated not in seen:
             seen.add(mutated)
             yield change, mutated

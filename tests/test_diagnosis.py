@@ -230,12 +230,15 @@ def test_a_wrong_step_shows_both_sides_and_numbers(edited):
     assert len(text) < 2000
 
 
-def test_what_no_check_measures_is_not_said_to_be_right():
-    """A condition on the posterior is compared with nothing: the answer lists what was looked at, and it is not among it."""
+def test_a_wrong_collapse_is_said_with_its_instance():
+    """The direction that keeps to its prior has collapsed, and is said not to have."""
     claim = find("vae-fixed-variance")
     batch = [claim.problem.instance(theta=(2.0, 0.7), sigma=(0.5, 1.0), eta_dec=eta) for eta in (0.3, 1.1)]
-    text = said(with_derivation(claim, keeps_prior=sp.false), (examine(claim, batch, "cpu"),))
-    assert text == "a closer look at 2 instances shows nothing wrong in chain, value, invariants and thresholds"
+    levels = tuple(replace(level, keeps_prior=sp.false) for level in claim.prediction.levels)
+    text = said(with_derivation(claim, levels=levels), (examine(claim, batch, "cpu"),))
+    assert "nothing wrong" not in text
+    assert "z: another number of latent directions than predicted has the prior for posterior" in text
+    assert "eta_dec=1.1" in text
 
 
 def test_a_missing_certificate_is_said_again_where_all_agrees():
@@ -287,7 +290,7 @@ def test_instances_are_words_to_paste():
     instance = problem.instance(class_counts=(1, 20, 3), weight_decay=0.1, feature_decay=1e-7, target_scale=1 / 3)
     words = written_parameters(right(), instance)
     assert words.startswith("class_counts=1,20,3 widths=3 weight_decay=0.1 feature_decay=1e-07 ")
-    again = problem.instance(**parse_assignments(words.split()))
+    again = problem.instance(**parse_assignments(words.split(), problem))
     assert (again.values, again.order) == (instance.values, instance.order)
     cvae = find("cvae")
     given = {"theta": (1.0, 2.0), "regression": ((1.0, 0.0), (0.5, -2.0))}

@@ -61,6 +61,19 @@ EQUIVALENT = {
         "drop last term of the sum over k",
     ): f"{STILL_A_PROOF}; the term is what the smallest eigenvalue of U_2 U_2ᵀ costs, which is not negative and zero at the minimum",
     **{
+        (claim_id, "named encoder", change): ZERO_FACTOR
+        for claim_id, variance in (("vae-learnable-variance", "theta[k]**2"), ("cvae", "theta[k]"))
+        for change in (f"Max to its argument {variance}", "drop factor beta", "constant 2 to 3")
+    },
+    **{
+        (
+            "hvae-learnable-variances",
+            f"named {name}",
+            "Max to its argument theta[k]**2/(beta_1*eta_dec**2)",
+        ): ZERO_EXCESS
+        for name in ("encoder", "decoder")
+    },
+    **{
         (claim_id, "invariant encoder_gram", change): ZERO_FACTOR
         for claim_id, variance in (("vae-learnable-variance", "theta[k]**2"), ("cvae", "theta[k]"))
         for change in (

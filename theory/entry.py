@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
 from theory.errors import CheckFailed, ParameterError, shown_path
@@ -36,6 +37,22 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
         where = "output" if error.filename is None else shown_path(error.filename)
         code = _ended(f"error: {where}: {error.strerror or error}", UNUSABLE_INPUT)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Hold Ctrl-C back while modules load, and raise KeyboardInterrupt when they have: some of them swallow it otherwise."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # Ctrl-C is somebody else's business, or ignored
+        return
+    pressed: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _ended(line: str, code: int) -> int:
