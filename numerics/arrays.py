@@ -164,6 +164,15 @@ class TorchArrays:
         values = torch.where(values > ROUNDED_AWAY * values[..., :1], values, 0.0)
         return torch.nn.functional.pad(values, (0, count - values.shape[-1]))
 
+    def explained(self, factor: Tensor, root: Tensor) -> Tensor:
+        """tr(rootᵀ (I + factorᵀ factor)⁻¹ root), by a QR decomposition: the Gram matrix would square the condition number."""
+        identity = self.identity(factor.mT @ factor)
+        triangle = torch.linalg.qr(torch.cat([factor, identity], -2)).R
+        solved = torch.linalg.solve_triangular(
+            triangle.mT, root.expand(*factor.shape[:-2], *root.shape[-2:]), upper=False
+        )
+        return solved.square().sum((-2, -1))
+
     def smallest_first(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
         """Singular values in ascending order, as many as ``count``; where there are fewer, infinity in the places that are left."""
         values = torch.linalg.svdvals(a).flip(-1)[..., :count]

@@ -272,8 +272,7 @@ def _seen(xp: Any, v: Any, data: Any) -> Any:
 
 
 def _explained_by_seen(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    seen = _seen(xp, v, data)
-    return resolvent(xp, data.root, xp.transpose(seen) @ seen, 1.0)
+    return xp.explained(_seen(xp, v, data), data.root)
 
 
 OF_LEARNABLE_LEVELS = (
