@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from theory.errors import ParameterError
-from theory.expressions import Bindings
+from theory.expressions import Bindings, to_exact
 
 LARGEST_INTEGER = 10**9
 SMALLEST, LARGEST = 1e-50, 1e50
@@ -413,6 +413,13 @@ class Instance:
         return given
 
 
+def _exactly(value: Any) -> Any:
+    """Return the real numbers of a parameter exactly as the user wrote them; integers and truth values stay what they are."""
+    if isinstance(value, tuple):
+        return tuple(map(_exactly, value))
+    return to_exact(value) if isinstance(value, float) else value
+
+
 def _depth(array: Any) -> int:
     return 1 + _depth(array[0]) if isinstance(array, list) else 0
 
@@ -484,7 +491,7 @@ class Problem:
         values[self.sorted_parameter] = tuple(unsorted[i] for i in order)
         for parameter in self.parameters:
             values[parameter.name] = parameter.domain.fitted(parameter.name, values[parameter.name], values, order)
-        bindings = self.bind(values)
+        bindings = self.bind({name: _exactly(value) for name, value in values.items()})
         for parameter in self.parameters:
             if isinstance(parameter.domain, Width):
                 parameter.domain.check_least(parameter.name, values[parameter.name], bindings)
