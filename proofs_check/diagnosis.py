@@ -162,7 +162,7 @@ def _factors(claim: Claim, examination: Examination, entries: int) -> dict[sp.Ba
 def _of_instance(bindings: Mapping[sp.Basic, Any], entries: int) -> Iterator[tuple[sp.Basic, list[float]]]:
     yield sp.Integer(2), [2.0] * entries
     for symbol, value in bindings.items():
-        if isinstance(value, int | float) and isinstance(symbol, sp.Symbol):
+        if isinstance(value, int | float | sp.Expr) and isinstance(symbol, sp.Symbol):
             yield symbol, [float(value)] * entries
             if symbol in (K, D, N, M) and value > 1:
                 yield symbol - 1, [value - 1.0] * entries

@@ -28,6 +28,9 @@ EXACT_BITS = 1 << 14
 NARROW = 1 << 60
 """An interval this many times narrower than its size gives a double: 1/128 of its last digit."""
 
+LEAST, MOST = sys.float_info.min, sys.float_info.max
+"""Range in which a double has all its digits."""
+
 Place = Mapping[sp.Symbol, int]
 """Values of the indices."""
 Number = Fraction | Any
@@ -124,22 +127,18 @@ class Evaluation:
 
 
 def _is_narrow(interval: Any) -> bool:
-    return bool(interval.delta * NARROW < abs(interval))
+    low, high = map(to_float, interval._mpi_)
+    return low == high or bool(interval.delta * NARROW < abs(interval))
 
 
 def _double(number: Number) -> float:
     """Round to a double. Raises ParameterError where that has not all its digits: beyond the range of float64."""
-    if isinstance(number, Fraction):
-        middle = from_rational(*number.as_integer_ratio(), 64)
-    else:
-        middle = number.mid._mpi_[0]
+    is_exact = isinstance(number, Fraction)
+    middle = from_rational(*number.as_integer_ratio(), 64) if is_exact else number._mpi_[0]
     double = to_float(middle)
-    least, most = sys.float_info.min, sys.float_info.max
-    if number != 0 and not least <= abs(double) <= most:
-        raise ParameterError(
-            f"is {to_str(middle, 6)} here, which leaves the range of float64, {least:.2g} to {most:.2g}"
-        )
-    return float(number) if isinstance(number, Fraction) else double
+    if not LEAST <= abs(double) <= MOST and number != 0:
+        raise ParameterError(f"is {to_str(middle, 6)} here, which leaves the range of float64, {LEAST:.2g} to {MOST:.2g}")
+    return float(number) if is_exact else double
 
 
 def _first_places(entries: Sequence[Any]) -> list[int]:
@@ -157,6 +156,8 @@ class _Known:
         self.sizes = {s: v for s, v in self.scalars.items() if s.is_integer}
         self.alike = {s: _first_places(v) for s, v in bindings.items() if isinstance(s, sp.IndexedBase)}
         self.of: dict[sp.Basic, tuple[sp.Basic, ...]] = {}
+        self.listed: dict[sp.Indexed, tuple[list[int], sp.Symbol]] = {}
+        self.joined: dict[sp.Basic, tuple[sp.Basic, ...]] = {}
         self.conditions: dict[tuple, Any] = {}
 
     def leaves(self, e: sp.Basic) -> tuple[sp.Basic, ...]:
@@ -188,17 +189,31 @@ class _Known:
                 for a in e.args:
                     yield from self.leaves(a)
 
+    def parts(self, e: sp.Add | sp.Mul) -> tuple[sp.Basic, ...]:
+        """Return the arguments of a sum or product, those that see the same taken together: they are computed as often as they differ."""
+        if e not in self.joined:
+            alike: dict[tuple, list[sp.Basic]] = {}
+            for a in e.args:
+                alike.setdefault(self.leaves(a), []).append(a)
+            self.joined[e] = e.args if len(alike) == 1 else tuple(e.func(*group) for group in alike.values())
+        return self.joined[e]
+
     def _indices(self, leaf: sp.Basic) -> set[sp.Symbol]:
         parts = leaf.indices if isinstance(leaf, sp.Indexed) else (leaf,)
         return set().union(*(part.free_symbols for part in parts)) - self.scalars.keys()
 
     def seen(self, leaf: sp.Basic, place: Place) -> Any:
         """Return what a leaf is at given indices: equal for equal numbers."""
+        if leaf in self.listed:
+            alike, index = self.listed[leaf]
+            return alike[place[index] - 1]
         if isinstance(leaf, sp.Symbol):
             return place[leaf]
         if isinstance(leaf, sp.Indexed):
-            first, *others = self.positions(leaf, place)
-            return (first, *others) if others else self.alike[leaf.base][first]
+            if len(leaf.indices) == 1 and isinstance(leaf.indices[0], sp.Symbol):
+                self.listed[leaf] = self.alike[leaf.base], leaf.indices[0]
+                return self.seen(leaf, place)
+            return self.positions(leaf, place)
         name = (leaf, *(place.get(s) for s in leaf.free_symbols))
         if name not in self.conditions:
             self.conditions[name] = leaf.subs({s: place.get(s, self.sizes.get(s)) for s in leaf.free_symbols})
@@ -248,9 +263,9 @@ class _Walk:
             case sp.Symbol() | sp.Indexed():
                 return self.value(self.known.binding(e, place), {})
             case sp.Add():
-                return reduce(self.add, (self.value(a, place) for a in e.args))
+                return reduce(self.add, (self.value(a, place) for a in self.known.parts(e)))
             case sp.Mul():
-                return self._product((self.value(a, place), 1) for a in e.args)
+                return self._product((self.value(a, place), 1) for a in self.known.parts(e))
             case sp.Pow():
                 return self.power(self.value(e.base, place), self.value(e.exp, place))
             case sp.exp():
@@ -273,7 +288,7 @@ class _Walk:
             case sp.Product():
                 return self._product((self.value(e.function, here), times) for here, times in self._groups(e, place))
         if hasattr(e, "enclosure"):
-            return e.enclosure(self.context, *(self.value(a, place) for a in e.args if not isinstance(a, sp.Tuple)))
+            return e.enclosure(self.context, lambda a: self.value(a, place))
         return self._by_sympy(e, place)
 
     def integer(self, e: sp.Expr, place: Place) -> int:

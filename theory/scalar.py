@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -144,13 +145,13 @@ class Shrinkage(sp.Function):
     def eval(cls, depth: sp.Expr, kappa: sp.Expr) -> sp.Expr | None:
         return 1 - kappa if depth == 1 else None
 
-    @staticmethod
-    def enclosure(context: MPIntervalContext, depth: Fraction, kappa: Number) -> Number:
-        """Return the root exactly for one layer, else an interval that holds it for all κ of an interval.
+    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Expr], Number]) -> Number:
+        """Return the root exactly for one layer, else an interval that holds it for all κ of an interval; ``value`` evaluates.
 
         In w = u^(1/(M+1)) the equation is w^(M−1) − w^(2M) = κ, whose left side is concave and falls beyond the fold: from 1
         Newton's steps go down to the root and not past it. Raises Undecided where no interval beyond the fold is verified.
         """
+        depth, kappa = map(value, self.args)
         if depth == 1:
             return 1 - kappa
         layers, one = int(depth), context.mpf(1)

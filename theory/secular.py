@@ -7,11 +7,14 @@ times, and between each two neighbouring counts one root of Σ_k n_k / (ν − n
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sympy as sp
 from mpmath.ctx_iv import MPIntervalContext
+
+from theory.enclosure import Number
 
 GUARD_BITS = 12
 """Bits of the secular function beyond those in which neighbouring numbers differ."""
@@ -36,7 +39,7 @@ class SecularRoot(sp.Function):
         low = _scaled_floor(self.root, scale)
         return sp.Rational(low, scale), sp.Rational(low + 1, scale)
 
-    def enclosure(self, context: MPIntervalContext) -> Any:
+    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Expr], Number]) -> Number:
         """Return an interval that holds the root."""
         low, scale = _scaled_floor(self.root, 1 << context.prec), context.mpf(1 << context.prec)
         return context.mpf([low, low + 1]) / scale
