@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache, reduce
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.problem import Instance, Problem
 from theory.scalar import Shrinkage
@@ -217,7 +219,8 @@ class TorchArrays:
 def stack_bindings(instances: Sequence[Instance], device: torch.device | str = "cpu") -> dict[sp.Basic, Any]:
     """Return bindings of several instances of equal sizes as tensors: scalars [B], lists [B, K]; sizes stay integers.
 
-    Raises ValueError when the instances differ in a size or in their class counts.
+    Raises ValueError when the instances differ in a size or in their class counts, and ParameterError for a number that leaves
+    the range of float64.
     """
     stacked: dict[sp.Basic, Any] = {}
     for symbol, first in instances[0].bindings.items():
@@ -231,13 +234,22 @@ def stack_bindings(instances: Sequence[Instance], device: torch.device | str = "
                 raise ValueError(f"{symbol}: instances trained together must share it")
             stacked[symbol] = torch.tensor(first, dtype=DTYPE, device=device)
         else:
-            stacked[symbol] = torch.tensor(_in_doubles(values), dtype=DTYPE, device=device)
+            stacked[symbol] = torch.tensor(_in_doubles(symbol, values), dtype=DTYPE, device=device)
     return stacked
 
 
-def _in_doubles(value: Any) -> Any:
+def _in_doubles(symbol: sp.Basic, value: Any) -> Any:
     """Turn the exact numbers in nested sequences into doubles."""
-    return [_in_doubles(v) for v in value] if isinstance(value, Sequence) else float(value)
+    if isinstance(value, Sequence):
+        return [_in_doubles(symbol, v) for v in value]
+    double = float(value)
+    # Of a product of many small or large parameters nothing would be left.
+    if value != 0 and not sys.float_info.min <= abs(double) <= sys.float_info.max:
+        raise ParameterError(
+            f"{symbol}: {sp.N(value, 6)} is not allowed for tensors; {symbol} is a number that float64 holds, from "
+            f"{sys.float_info.min:.2g} to {sys.float_info.max:.2g}"
+        )
+    return double
 
 
 def select(bindings: Mapping[sp.Basic, Any], keep: Tensor) -> dict[sp.Basic, Any]:

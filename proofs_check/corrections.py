@@ -71,7 +71,7 @@ def factors_of(instance: Instance, entries: int) -> Iterator[tuple[sp.Basic, lis
     yield sp.Integer(2), [2.0] * entries
     bindings: Mapping[sp.Basic, Any] = instance.bindings
     for symbol, value in bindings.items():
-        if isinstance(value, int | float) and isinstance(symbol, sp.Symbol):
+        if isinstance(value, int | float | sp.Expr) and isinstance(symbol, sp.Symbol):
             yield symbol, [float(value)] * entries
             if symbol in (K, D, N, M) and value > 1:
                 yield symbol - 1, [value - 1.0] * entries

@@ -19,7 +19,7 @@ from numerics.optimise import Ending
 from numerics.tolerances import BELOW, CERTIFICATE_GAP, CONTRADICTION, INVARIANT, NEGLIGIBLE_SIZE, VALUE_GAP
 from numerics.training import train
 from theory.claim import Claim, find, registry
-from theory.expressions import Formula, equal, evaluate_exactly, provably_nonnegative, provably_positive, to_numbers
+from theory.expressions import Formula, equal, evaluate_exactly, provably_nonnegative, provably_positive
 from theory.posterior_collapse.linear_gaussian import twice_kl
 from theory.problem import REQUIRED, Domain, Instance, PositivePerDimension, PositiveReal, PositiveReals
 from theory.proof import Lemma, Threshold
@@ -269,7 +269,7 @@ def test_with_given_variance_a_zero_direction_keeps_its_divergence(about: str, e
     assert (each > CONTRADICTION).tolist() == [True, True, False, True]
     assert float(each[2].abs()) <= NEGLIGIBLE_SIZE
     collapsed = evaluate_exactly(find(about).prediction.collapsed, run.instances[0].bindings)
-    assert (each <= NEGLIGIBLE_SIZE).tolist() == to_numbers(collapsed)
+    assert (each <= NEGLIGIBLE_SIZE).tolist() == collapsed
 
 
 # In the hierarchy a larger β_1 or a smaller β_2 keeps z_2 alive.

@@ -6,7 +6,7 @@ import pytest
 from numerics.arrays import evaluate, stack_bindings
 from theory.claim import find, registry
 from theory.commands import predict
-from theory.expressions import evaluate_exactly, to_numbers
+from theory.expressions import evaluate_exactly
 
 EXAMPLES = {
     "cvae": {
@@ -101,7 +101,7 @@ def test_exact_and_tensor_evaluation_agree(claim_id):
     bindings = stack_bindings([instance])
     value = {} if claim.prediction.value is None else {"value": claim.prediction.value}
     for name, formula in {**value, **claim.prediction.invariants}.items():
-        exact = np.array(to_numbers(evaluate_exactly(formula, instance.bindings)), dtype=float)
+        exact = np.array(evaluate_exactly(formula, instance.bindings), dtype=float)
         np.testing.assert_allclose(evaluate(formula, bindings)[0].numpy(), exact, rtol=1e-12, atol=1e-14, err_msg=name)
 
 

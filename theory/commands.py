@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import sympy as sp
 
@@ -12,26 +13,33 @@ from theory.arguments import Parser, claims_option, parse_assignments, print_jso
 from theory.claim import Claim, add_files, find, registry
 from theory.entry import DONE
 from theory.errors import ParameterError
-from theory.expressions import evaluate_exactly, to_numbers
+from theory.expressions import ExactEvaluation, Formula
 from theory.problem import REQUIRED, Instance
 from theory.starting import shared_derivations, starting_points, write_starting_file
 
 
 def predict(claim: Claim, instance: Instance) -> dict:
-    """Return the prediction at concrete parameters, as ``predict --json`` prints it, in the order the user gave."""
-    prediction = claim.prediction
+    """Return the prediction at concrete parameters, as ``predict --json`` prints it, in the order the user gave.
+
+    Raises ParameterError, naming what it is, for a number that leaves the range of float64.
+    """
+    prediction, at = claim.prediction, ExactEvaluation(instance.bindings)
     ordered = 0 if claim.problem.spectral else 1
     axes = {"matrix": 2 * ordered, "list": 1}
-    value = None if prediction.value is None else to_numbers(evaluate_exactly(prediction.value, instance.bindings))
+
+    def evaluate(name: str, formula: Formula) -> Any:
+        try:
+            return at.evaluate(formula)
+        except ParameterError as error:
+            raise ParameterError(f"{claim.id}: {name}: {error}") from None
+
+    value = None if prediction.value is None else evaluate("value", prediction.value)
     invariants = {
-        i.name: instance.in_user_order(
-            to_numbers(evaluate_exactly(prediction.invariants[i.name], instance.bindings)),
-            axes.get(i.kind, 0),
-        )
+        i.name: instance.in_user_order(evaluate(i.name, prediction.invariants[i.name]), axes.get(i.kind, 0))
         for i in claim.problem.invariants
         if i.name in prediction.invariants
     }
-    collapsed = to_numbers(evaluate_exactly(prediction.collapsed, instance.bindings))
+    collapsed = evaluate("collapsed", prediction.collapsed)
     if ordered and prediction.thresholds and len(collapsed) != len(instance.order):
         name = claim.problem.sorted_parameter
         raise ParameterError(

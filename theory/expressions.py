@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import sympy as sp
 
+from theory.enclosure import Evaluation
 from theory.symbols import BETWEEN, LEAST
 
 Bindings = Mapping[sp.Basic, Any]
@@ -29,7 +29,7 @@ class Formula:
         return Formula(expression, self.axes)
 
 
-def to_exact(value: float | int | Fraction | sp.Expr) -> sp.Expr:
+def to_exact(value: float | int | sp.Expr) -> sp.Expr:
     """Return the number a user wrote, exactly: 0.01 becomes 1/100 and not its nearest binary fraction.
 
     Numbers that follow from those a user wrote may be given as SymPy has them.
@@ -39,45 +39,27 @@ def to_exact(value: float | int | Fraction | sp.Expr) -> sp.Expr:
     return sp.Rational(repr(value)) if isinstance(value, float) else sp.Rational(value)
 
 
+class ExactEvaluation:
+    """Formulas at one set of parameters, as doubles that are right to the last digit; what they share is computed once."""
+
+    def __init__(self, bindings: Bindings) -> None:
+        self._evaluation = Evaluation({symbol: _all_exact(value) for symbol, value in bindings.items()})
+
+    def evaluate(self, formula: Formula) -> Any:
+        """Return a double or a truth value, or nested lists of them, one level for each axis.
+
+        Raises ParameterError where a number leaves the range of float64, or cannot be told from zero.
+        """
+        return self._evaluation.array(formula.expression, formula.axes)
+
+
+def _all_exact(value: Any) -> Any:
+    return tuple(map(_all_exact, value)) if isinstance(value, tuple | list) else to_exact(value)
+
+
 def evaluate_exactly(formula: Formula, bindings: Bindings) -> Any:
-    """Evaluate a formula in exact arithmetic at concrete parameters.
-
-    Returns a SymPy number or truth value, or nested lists of them, one level for each axis.
-    """
-    sizes = {s: sp.Integer(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s.is_integer}
-    scalars = {s: to_exact(v) for s, v in bindings.items() if isinstance(s, sp.Symbol) and s not in sizes}
-    lists = {s: [to_exact(x) for x in v] for s, v in bindings.items() if isinstance(s, sp.IndexedBase)}
-    lengths = [(index, int(sp.sympify(length).subs(sizes))) for index, length in formula.axes]
-    if len(lengths) == 2 and _is_diagonal(formula):
-        (row, rows), (column, columns) = lengths
-        diagonal = _entries(formula.expression.subs(column, row).subs(sizes).subs(scalars), [(row, rows)], lists)
-        return [[diagonal[a] if a == b else sp.Integer(0) for b in range(columns)] for a in range(rows)]
-    return _entries(sp.sympify(formula.expression).subs(sizes).subs(scalars), lengths, lists)
-
-
-def _is_diagonal(formula: Formula) -> bool:
-    """Tell whether the formula of a matrix entry vanishes off the diagonal."""
-    deltas = formula.expression.atoms(sp.KroneckerDelta)
-    return bool(deltas) and formula.expression.subs(dict.fromkeys(deltas, 0)) == 0
-
-
-def _entries(
-    expression: sp.Basic, axes: list[tuple[sp.Symbol, int]], lists: Mapping[sp.IndexedBase, list[sp.Rational]]
-) -> Any:
-    if axes:
-        (index, length), *rest = axes
-        return [_entries(expression.subs(index, i), rest, lists) for i in range(1, length + 1)]
-    expression = expression.doit()
-    return expression.xreplace({e: lists[e.base][int(e.indices[0]) - 1] for e in expression.atoms(sp.Indexed)}).doit()
-
-
-def to_numbers(value: Any) -> Any:
-    """Turn exact values into floats and booleans, keeping the nesting."""
-    if isinstance(value, list):
-        return [to_numbers(v) for v in value]
-    if value in (sp.true, sp.false):
-        return bool(value)
-    return float(value)
+    """Evaluate one formula, as ``ExactEvaluation`` does."""
+    return ExactEvaluation(bindings).evaluate(formula)
 
 
 def provably_nonnegative(expression: sp.Expr) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from theory.errors import ParameterError, quoted
-from theory.expressions import Bindings
+from theory.expressions import Bindings, to_exact
 from theory.sources import asked
 
 LARGEST_INTEGER = 10**9
@@ -429,6 +429,13 @@ class Instance:
         return given
 
 
+def _exactly(value: Any) -> Any:
+    """Return the real numbers of a parameter exactly as the user wrote them; integers and truth values stay what they are."""
+    if isinstance(value, tuple):
+        return tuple(map(_exactly, value))
+    return to_exact(value) if isinstance(value, float) else value
+
+
 def _depth(array: Any) -> int:
     return 1 + _depth(array[0]) if isinstance(array, list) else 0
 
@@ -502,7 +509,7 @@ class Problem:
         values[self.sorted_parameter] = tuple(unsorted[i] for i in order)
         for parameter in self.parameters:
             values[parameter.name] = parameter.domain.fitted(parameter.name, values[parameter.name], values, order)
-        bindings = asked("bind", self.bind, values)
+        bindings = asked("bind", self.bind, {name: _exactly(value) for name, value in values.items()})
         if not isinstance(bindings, Mapping):
             raise ParameterError(
                 f"bind: {quoted(bindings)} is not allowed; bind gives a dictionary from symbols to values"

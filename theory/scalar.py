@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
-import mpmath
 import sympy as sp
+from mpmath.ctx_iv import MPIntervalContext
 
+from theory.enclosure import Number, Undecided
 from theory.expressions import provably_nonnegative, provably_positive
 from theory.proof import Convex, Identity, Nonnegative, Stationary, StepFailed, StepRecorder, Vanishes
+
+GUARD_BITS = 12
+"""How many bits short of the precision Newton's steps end: fewer than rounding blurs."""
 
 
 @dataclass(frozen=True)
@@ -138,15 +145,40 @@ class Shrinkage(sp.Function):
     def eval(cls, depth: sp.Expr, kappa: sp.Expr) -> sp.Expr | None:
         return 1 - kappa if depth == 1 else None
 
-    def _eval_evalf(self, precision: int) -> sp.Expr:
-        depth, kappa = (a._to_mpmath(precision) for a in self.args)
-        with mpmath.workprec(precision + 10):
-            low, high = (depth - 1) / (2 * depth), mpmath.mpf(1)
-            for _ in range(precision + 10):
-                middle = (low + high) / 2
-                above = (1 - middle) * middle ** ((depth - 1) / (depth + 1)) >= kappa
-                low, high = (middle, high) if above else (low, middle)
-            return sp.Float._new(((low + high) / 2)._mpf_, precision)
+    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Expr], Number]) -> Number:
+        """Return the root exactly for one layer, else an interval that holds it for all κ of an interval; ``value`` evaluates.
+
+        In w = u^(1/(M+1)) the equation is w^(M−1) − w^(2M) = κ, whose left side is concave and falls beyond the fold: from 1
+        Newton's steps go down to the root and not past it. Raises Undecided where no interval beyond the fold is verified.
+        """
+        depth, kappa = map(value, self.args)
+        if depth == 1:
+            return 1 - kappa
+        layers, one = int(depth), context.mpf(1)
+        if isinstance(kappa, Fraction):
+            kappa = context.mpf(kappa.numerator) / context.mpf(kappa.denominator)
+
+        def level(w: Any) -> Any:
+            return w ** (layers - 1) - w ** (2 * layers)
+
+        def slope(w: Any) -> Any:
+            return (layers - 1) * w ** (layers - 2) - 2 * layers * w ** (2 * layers - 1)
+
+        resolved = one / 2 ** (context.prec - GUARD_BITS)
+        w = one
+        for _ in range(context.prec):  # every step doubles the digits once the root is near
+            step = ((level(w) - kappa) / slope(w)).mid
+            w = (w - step).mid
+            if abs(step) < resolved:
+                break
+        # Beyond the fold a smaller w has a larger level: both ends are verified to lie on their sides of κ.
+        radius = resolved + (kappa.delta / abs(slope(w))).b
+        low, high = (w - 2 * radius).a, (w + 2 * radius).b
+        high = one if high > one else high
+        beyond_the_fold = 2 * layers * low ** (layers + 1) >= layers - 1
+        if not (low > 0 and beyond_the_fold and level(low) >= kappa and level(high) <= kappa):
+            raise Undecided
+        return context.mpf([low, high]) ** (layers + 1)
 
     def _latex(self, printer: sp.printing.latex.LatexPrinter, exp: str | None = None) -> str:
         depth, kappa = map(printer._print, self.args)

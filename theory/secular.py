@@ -6,53 +6,99 @@ times, and between each two neighbouring counts one root of Σ_k n_k / (ν − n
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import sympy as sp
+from mpmath.ctx_iv import MPIntervalContext
+
+from theory.enclosure import Number
+
+GUARD_BITS = 12
+"""Bits of the secular function beyond those in which neighbouring numbers differ."""
 
 
 class SecularRoot(sp.Function):
-    """``SecularRoot(i, a_1, …, a_t, w_1, …, w_t)``: the only root of Σ_m w_m / (ν − a_m) between a_(i+1) and a_i.
+    """``SecularRoot(i, a, w)``: the only root of Σ_m w_m / (ν − a_m) between a_(i+1) and a_i.
 
-    The a_m are descending positive integers, the w_m positive ones.
+    The tuple a holds descending positive integers, w positive ones.
     """
 
+    nargs = 3
     is_positive = True
 
     @property
-    def numbers(self) -> tuple[int, ...]:
-        return tuple(map(int, self.args))
+    def root(self) -> Root:
+        number, counts, weights = self.args
+        return Root(int(number), *(tuple(map(int, listed)) for listed in (counts, weights)))
 
     def bracket(self, scale: int) -> tuple[sp.Rational, sp.Rational]:
         """Return two neighbouring multiples of 1/scale, between which the root lies or which are the root."""
-        low = _scaled_floor(self.numbers, scale)
+        low = _scaled_floor(self.root, scale)
         return sp.Rational(low, scale), sp.Rational(low + 1, scale)
+
+    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Expr], Number]) -> Number:
+        """Return an interval that holds the root."""
+        low, scale = _scaled_floor(self.root, 1 << context.prec), context.mpf(1 << context.prec)
+        return context.mpf([low, low + 1]) / scale
 
     def _eval_evalf(self, precision: int) -> sp.Expr:
         return sp.Float(sum(self.bracket(2 ** (precision + 10))) / 2, precision=precision)
 
 
-def _scaled(root: tuple[int, ...], x: int, scale: int) -> int:
+class Root(NamedTuple):
+    """The arguments of a SecularRoot in integers."""
+
+    number: int
+    counts: tuple[int, ...]
+    weights: tuple[int, ...]
+
+
+def _scaled(root: Root, x: int, scale: int) -> int:
     """Σ_m w_m Π_(l≠m) (x − scale a_l): the secular function times all denominators, in integers."""
-    size = len(root) // 2
     total, product = 0, 1
-    for a, w in zip(root[1 : size + 1], root[size + 1 :], strict=True):
+    for a, w in zip(root.counts, root.weights, strict=True):
         gap = x - scale * a
         total, product = total * gap + w * product, product * gap
     return total
 
 
+def _value(root: Root, x: int, scale: int) -> int:
+    """Return the secular function at x/scale times the distances from both counts: positive below the root, negative above it.
+
+    The unit does not depend on x. Zero is exact; what rounds to zero and is not is ±1.
+    """
+    number, counts, weights = root
+    above, below = scale * counts[number - 1], scale * counts[number]
+    digits = 2 * above.bit_length() + GUARD_BITS
+    if x in (above, below):  # of all terms only the infinite one is left
+        return (weights[number] if x == below else -weights[number - 1]) * (above - below) << digits
+    value = sum((w << digits) // (x - scale * a) for a, w in zip(counts, weights, strict=True))
+    if abs(value) <= len(counts):  # each term is rounded down by less than one
+        exact = _scaled(root, x, scale) * (-1) ** number  # as many factors are negative as counts lie above
+        value = (exact > 0) - (exact < 0)
+    return value * (x - below) * (above - x)
+
+
 @cache
-def _scaled_floor(root: tuple[int, ...], scale: int) -> int:
-    """Halve the interval between the two counts, at whose ends the signs differ, down to neighbouring integers."""
-    low, high = scale * root[root[0] + 1], scale * root[root[0]]
-    rising = _scaled(root, high, scale) > 0
+def _scaled_floor(root: Root, scale: int) -> int:
+    """Return the largest integer at which the secular function, of x/scale, is not negative, between the two counts.
+
+    The line through both ends of a bracket cuts zero closer and closer to the root; an end that stays counts half (the
+    Illinois rule), so that the other end comes nearer, too.
+    """
+    low, high = scale * root.counts[root.number], scale * root.counts[root.number - 1]
+    at_low, at_high = _value(root, low, scale), _value(root, high, scale)
     while high - low > 1:
-        middle = (low + high) // 2
-        if (_scaled(root, middle, scale) > 0) == rising:
-            high = middle
+        guess = low + (high - low) * at_low // (at_low - at_high)
+        guess = min(max(guess, low + 1), high - 1)
+        value = _value(root, guess, scale)
+        if value >= 0:
+            low, at_low, at_high = guess, value, at_high // 2
         else:
-            low = middle
+            high, at_high, at_low = guess, value, at_low // 2
     return low
 
 
@@ -63,13 +109,15 @@ def centred_spectrum(counts: tuple[int, ...]) -> tuple[sp.Expr, ...]:
     Rational ones are written as such: N times a rational root of the secular polynomial is an integer. An irrational one has
     conjugates between other counts, all different, so none of its powers is rational.
     """
-    levels = sorted(set(counts), reverse=True)
-    weights = [level * counts.count(level) for level in levels]
+    levels = tuple(sorted(set(counts), reverse=True))
+    occurrences, samples = Counter(counts), sum(counts)
+    weights = tuple(level * occurrences[level] for level in levels)
+    listed = sp.Tuple(*levels), sp.Tuple(*weights)
     found: list[sp.Expr] = []
     for i, level in enumerate(levels, start=1):
-        found += [sp.Integer(level)] * (counts.count(level) - 1)
+        found += [sp.Integer(level)] * (occurrences[level] - 1)
         if i < len(levels):
-            root = SecularRoot(i, *levels, *weights)
-            rational = [x for x in root.bracket(sum(counts)) if _scaled(root.numbers, int(x.p), int(x.q)) == 0]
-            found.append(rational[0] if rational else root)
+            low = _scaled_floor(Root(i, levels, weights), samples)
+            is_root = _value(Root(i, levels, weights), low, samples) == 0
+            found.append(sp.Rational(low, samples) if is_root else SecularRoot(i, *listed))
     return tuple(found)

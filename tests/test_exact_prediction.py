@@ -1,0 +1,342 @@
+"""Predictions over the whole allowed range of the parameters, against the same formulas evaluated term by term in long decimals.
+
+The reference knows none of the short cuts of ``theory.enclosure``: it runs through every term with mpmath, and finds the roots
+and minima by halving.
+"""
+
+import os
+from functools import cache, lru_cache
+from random import Random
+
+import mpmath
+import pytest
+import sympy as sp
+
+from theory.claim import find, registry
+from theory.errors import ParameterError
+from theory.expressions import evaluate_exactly
+from theory.problem import (
+    LARGEST,
+    LARGEST_INTEGER,
+    SMALLEST,
+    ClassCounts,
+    Flag,
+    GreaterThan,
+    PositivePerDimension,
+    PositiveReal,
+    PositiveReals,
+    RealBetween,
+    RealMatrix,
+    WholeNumber,
+    Width,
+    WidthPair,
+    Widths,
+)
+from theory.scalar import Shrinkage
+from theory.secular import SecularRoot
+from theory.symbols import K
+
+DRAWS = int(os.environ.get("PREDICTIONS", "20"))
+"""Points for each claim; PREDICTIONS=500 draws that many."""
+SEED = 20230301
+DIGITS = ((60, 90), (400, 500), (1200, 1500))
+"""Decimals of the reference, by pairs until both give the same: the parameters span 100 decades, and products of them cancel."""
+DECIDING = 200
+"""Decimals for conditions: two sides that agree in all but the last twenty are equal."""
+SAME = 1e-14
+"""What two references, which are right to all digits of a double, agree to, relative to the largest entry."""
+EXACT = 1e-12
+"""What predictions may be off by, relative to the largest entry of an array: a few thousand roundings of a double."""
+SHOWN = (2.3e-308, 1.7e308)
+"""What float64 holds with all its digits, less a trifle."""
+
+
+def drawn_values(claim, random):
+    """Draw parameters log-uniform over all that is allowed; equal ones and integers, where ties are, among them."""
+
+    def number():
+        kind = random.random()
+        if kind < 0.3:
+            return random.choice((0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 0.25))
+        if kind < 0.6:
+            return 10 ** random.uniform(-3, 3)
+        return min(LARGEST, max(SMALLEST, 10 ** random.uniform(-50, 50)))
+
+    def count():
+        return random.choice((1, 2, 3, random.randint(1, 30), int(10 ** random.uniform(0, 9)), LARGEST_INTEGER))
+
+    size, values = random.randint(2, 4), {}
+    for parameter in sorted(
+        claim.problem.parameters, key=lambda p: isinstance(p.domain, PositivePerDimension | GreaterThan)
+    ):
+        match parameter.domain:
+            case ClassCounts(balanced=True):
+                value = (count(),) * size
+            case ClassCounts():
+                value = random.choices([count() for _ in range(size)], k=size)
+            case PositiveReals():
+                value = random.choices([number() for _ in range(size)], k=size)
+            case WholeNumber(least=least, most=most):
+                value = random.randint(least, most)
+            case Width() as domain:
+                value = random.randint(int(domain.least.subs(K, size)), size + 2)
+            case WidthPair():
+                value = (random.randint(1, size), random.randint(1, size + 2))
+            case Widths():
+                value = tuple(random.randint(1, size + 2) for _ in range(values["depth"]))
+            case PositivePerDimension(dimension=dimension):
+                value = tuple(number() for _ in range(values[dimension]))
+                if random.random() < 0.3:
+                    value = value[:1]
+            case RealMatrix():
+                value = tuple(tuple(random.uniform(-3, 3) for _ in range(2)) for _ in range(size))
+            case RealBetween(low=low, high=high):
+                value = low + (high - low) * random.choice((random.random(), 10 ** random.uniform(-15, -1)))
+            case GreaterThan(other=other):
+                value = min(LARGEST, values[other] * (1 + 10 ** random.uniform(-10, 30)))
+            case Flag():
+                value = random.random() < 0.5
+            case PositiveReal():
+                value = number()
+        values[parameter.name] = value
+    return values
+
+
+def reference(e, bound, place=None):
+    """Evaluate an expression at bindings, term by term."""
+    place = place or {}
+
+    def of(part):
+        return reference(part, bound, place)
+
+    def over(e):
+        def run(limits, here):
+            if not limits:
+                return [reference(e.function, bound, here)]
+            *inner, (index, first, last) = limits
+            ends = [int(reference(end, bound, here)) for end in (first, last)]
+            return [x for i in range(ends[0], ends[1] + 1) for x in run(inner, {**here, index: i})]
+
+        return run(list(e.limits), place)
+
+    match e:
+        case sp.Rational():
+            return mpmath.mpf(e.p) / e.q
+        case sp.Symbol():
+            return mpmath.mpf(place[e]) if e in place else number_of(bound[e])
+        case sp.Indexed():
+            return number_of(bound[e.base][int(of(e.indices[0])) - 1])
+        case sp.Add():
+            return sum(of(a) for a in e.args)
+        case sp.Mul():
+            return mpmath.fprod(of(a) for a in e.args)
+        case sp.Pow():
+            base, exponent = of(e.base), of(e.exp)
+            return mpmath.mpf(1) if exponent == 0 else base**exponent
+        case sp.log():
+            return mpmath.log(of(e.args[0]))
+        case sp.exp():
+            return mpmath.exp(of(e.args[0]))
+        case sp.Max():
+            return max(of(a) for a in e.args)
+        case sp.KroneckerDelta():
+            return mpmath.mpf(int(of(e.args[0]) == of(e.args[1])))
+        case sp.Sum():
+            return sum(over(e))
+        case sp.Product():
+            return mpmath.fprod(over(e))
+        case sp.Piecewise():
+            return next(of(value) for value, condition in e.args if holds(condition, bound, place))
+        case Shrinkage():
+            return halved_shrinkage(*map(of, e.args), mpmath.mp.dps)
+    raise NotImplementedError(f"no reference for {type(e).__name__}")
+
+
+def holds(condition, bound, place):
+    match condition:
+        case sp.logic.boolalg.BooleanTrue() | sp.logic.boolalg.BooleanFalse():
+            return bool(condition)
+        case sp.Not():
+            return not holds(condition.args[0], bound, place)
+        case sp.And():
+            return all(holds(a, bound, place) for a in condition.args)
+        case sp.Or():
+            return any(holds(a, bound, place) for a in condition.args)
+    with mpmath.workdps(max(DECIDING, mpmath.mp.dps)):
+        left, right = (reference(a, bound, place) for a in condition.args)
+        same = abs(left - right) <= mpmath.mpf(10) ** (20 - mpmath.mp.dps) * abs(left)
+    order = 0 if same else 1 if left > right else -1
+    return {sp.Gt: order > 0, sp.Ge: order >= 0, sp.Lt: order < 0, sp.Le: order <= 0, sp.Eq: order == 0}[
+        type(condition)
+    ]
+
+
+def number_of(number):
+    if isinstance(number, mpmath.mpf):
+        return number
+    if isinstance(number, SecularRoot):
+        return halved_secular(number.root, mpmath.mp.dps)
+    exact = sp.Rational(repr(number)) if isinstance(number, float) else sp.Rational(number)
+    return mpmath.mpf(exact.p) / exact.q
+
+
+def halved(falling, low, high):
+    """Return the root of a falling function."""
+    for _ in range(int(3.4 * mpmath.mp.dps)):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2
+
+
+@cache
+def halved_secular(root, digits):
+    above, below = (mpmath.mpf(root.counts[root.number - i]) for i in (1, 0))
+
+    def secular(x):
+        return sum(w / (x - a) for a, w in zip(root.counts, root.weights, strict=True))
+
+    return halved(secular, below, above)
+
+
+@lru_cache(maxsize=10000)
+def halved_shrinkage(depth, kappa, digits):
+    if depth == 1:
+        return 1 - kappa
+    fold = (depth - 1) / (2 * depth)
+    return halved(lambda u: (1 - u) * u ** ((depth - 1) / (depth + 1)) - kappa, fold, mpmath.mpf(1))
+
+
+def reference_array(formula, bound):
+    def entries(axes, place):
+        if not axes:
+            if isinstance(formula.expression, sp.logic.boolalg.Boolean):
+                return holds(formula.expression, bound, place)
+            return reference(sp.sympify(formula.expression), bound, place)
+        (index, length), *rest = axes
+        return [entries(rest, {**place, index: i}) for i in range(1, int(reference(sp.sympify(length), bound)) + 1)]
+
+    return entries(list(formula.axes), {})
+
+
+def flat(array):
+    return [x for part in array for x in flat(part)] if isinstance(array, list) else [array]
+
+
+def distance(found, expected):
+    """Return the largest difference of two arrays, relative to the largest entry of the second."""
+    assert len(found) == len(expected)
+    largest, off = max(map(abs, expected)), max(abs(a - b) for a, b in zip(found, expected, strict=True))
+    return off / largest if largest else mpmath.mpf(0 if off == 0 else 1)
+
+
+def settled(formula, bound, digits=DIGITS):
+    """Return the flat entries of the reference: with so many digits that more change nothing, or zero where nothing is left."""
+    for fewer, more in digits:
+        found = []
+        for number in (fewer, more):
+            with mpmath.workdps(number):
+                found.append(flat(reference_array(formula, bound)))
+        if isinstance(found[0][0], bool):
+            return found[1]
+        with mpmath.workdps(more):
+            if distance(*found) <= SAME:
+                return found[1]
+            # What falls with every digit that is added is rounding of zero.
+            if fewer > 100 and max(map(abs, found[1])) <= mpmath.mpf(10) ** ((fewer - more) / 2) * max(
+                map(abs, found[0])
+            ):
+                return [mpmath.mpf(0)] * len(found[1])
+    raise AssertionError(f"no digit of {formula.expression} is known")
+
+
+def points(claim_id):
+    random = Random(f"{SEED} {claim_id}")
+    claim = find(claim_id)
+    for _ in range(DRAWS):
+        yield claim.problem.instance(**drawn_values(claim, random))
+
+
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("claim_id", registry())
+def test_predictions_over_the_whole_range(claim_id):
+    """Every number agrees, or is refused in one line because it leaves the range of float64."""
+    claim = find(claim_id)
+    prediction = claim.prediction
+    formulas = {**prediction.invariants, "collapsed": prediction.collapsed}
+    if prediction.value is not None:
+        formulas["value"] = prediction.value
+    refused = 0
+    for instance in points(claim_id):
+        for name, formula in formulas.items():
+            try:
+                found = flat(evaluate_exactly(formula, instance.bindings))
+            except ParameterError as error:
+                assert "\n" not in str(error)
+                sizes = [abs(x) for x in settled(formula, instance.bindings, DIGITS[-1:]) if x != 0]
+                assert sizes, f"{name} at {instance.values}: {error}"
+                assert min(sizes) < SHOWN[0] or max(sizes) > SHOWN[1], f"{name} at {instance.values}: {error}"
+                refused += 1
+                continue
+            expected = settled(formula, instance.bindings)
+            if isinstance(expected[0], bool):
+                assert found == expected, f"{name} at {instance.values}"
+                continue
+            with mpmath.workdps(DIGITS[0][0]):
+                off = distance([mpmath.mpf(x) for x in found], expected)
+            assert off <= EXACT, f"{name} at {instance.values}: off by {float(off):.1e}"
+    print(f"{claim_id}: {DRAWS} points, {refused} formulas refused")
+
+
+def least(piece, variable, bound, place):
+    """Return the least value of a piece, from its stationary points and ends."""
+    function, slope = piece.function, sp.diff(piece.function, variable)
+    low = reference(piece.lower, bound, place)
+
+    def at(e, x):
+        return reference(e, {**bound, variable: x}, place)
+
+    if piece.upper == sp.oo:
+        high = low + 1
+        while at(slope, high) < 0:
+            high = low + (high - low) * 1024
+    else:
+        high = reference(piece.upper, bound, place)
+    if high <= low:
+        return mpmath.inf
+    grid = [low + (high - low) * i / 64 for i in range(1, 65)]
+    rising = [at(slope, x) >= 0 for x in grid]
+    candidates = [low, high]
+    for i in range(1, 64):
+        if rising[i] and not rising[i - 1]:
+            candidates.append(halved(lambda x: -at(slope, x), grid[i - 1], grid[i]))
+    if rising[0]:
+        candidates.append(halved(lambda x: -at(slope, x), low, grid[0]))
+    return min(at(function, x) for x in candidates)
+
+
+SCALAR_DIGITS = 110
+SCALAR = [c.id for c in registry().values() if c.proof.separable is not None and c.prediction.value is not None]
+
+
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("claim_id", SCALAR)
+def test_values_are_those_of_the_scalar_problems(claim_id):
+    """Each scalar problem minimised by halving its slope, without a formula for its minimiser."""
+    claim = find(claim_id)
+    separable = claim.proof.separable
+    for instance in list(points(claim_id))[: max(1, DRAWS // 4)]:
+        with mpmath.workdps(SCALAR_DIGITS):
+            bound, total = instance.bindings, mpmath.mpf(0)
+            for number in range(1, int(reference(sp.sympify(separable.count), bound)) + 1):
+                place = {separable.index: number}
+                if holds(sp.sympify(separable.free), bound, place):
+                    total += min(least(piece, separable.variable, bound, place) for piece in separable.pieces)
+                else:
+                    first = separable.pieces[0]
+                    start = reference(first.lower, bound, place)
+                    total += reference(first.function, {**bound, separable.variable: start}, place)
+            try:
+                found = evaluate_exactly(claim.prediction.value, bound)
+            except ParameterError:
+                continue
+            assert abs(found - total) <= EXACT * abs(total), f"{instance.values}: {found} and {mpmath.nstr(total, 17)}"
