@@ -21,7 +21,7 @@ from numerics.conjecture import Conjecture, observe
 from numerics.optimise import Ending, Solution, choose_device
 from numerics.refutation import hold_against_published, status
 from numerics.sweep import changes, sweep
-from numerics.tolerances import CERTIFICATE_GAP, REACHED
+from numerics.tolerances import CERTIFICATE_GAP, NO_DIVERGENCE, REACHED
 from numerics.training import Training, spread, train
 from numerics.wellposed import require_well_posed
 from theory.arguments import Parser, claims_option, parse_assignments, print_json, shown_parameters
@@ -105,6 +105,15 @@ def _print_training(comparison: Comparison, result: dict) -> None:
         print(f"predicted {comparison.predicted:.15g}\ngap       {comparison.gap:.1e} (relative)")
     for name, deviation in comparison.deviations.items():
         print(f"{name} deviates by {deviation:.1e}")
+    for name, deviation in comparison.named.items():
+        print(f"named {name} deviates by {deviation:.1e}")
+    for of, zero in result["zero"].items():
+        print(f"zero ({of}) {' '.join('yes' if each else 'no' for each in zero)}")
+    for level, divergences in comparison.divergences.items():
+        shown = " ".join(f"{each:.6g}" for each in divergences)
+        print(
+            f"collapsed ({level}) {result['collapsed'][level]} of {len(divergences)}; twice their divergences {shown}"
+        )
     starts = f"{result['starts']} starts"
     if result["rounds"] > 1:
         starts += f" in each of {result['rounds']} rounds, of the one that ended lowest"
@@ -312,6 +321,16 @@ def answer(options: argparse.Namespace) -> int:
             "predicted": None if claim.prediction.value is None else comparison.predicted,
             "gap": None if claim.prediction.value is None else comparison.gap,
             "deviations": comparison.deviations,
+            "named": comparison.named,
+            "zero": {
+                of: zero if claim.problem.spectral else instance.in_user_order(zero)
+                for of, zero in comparison.zero.items()
+            },
+            "divergences": comparison.divergences,
+            "collapsed": {
+                level: sum(each <= NO_DIVERGENCE for each in divergences)
+                for level, divergences in comparison.divergences.items()
+            },
             **_counted(training),
             "seed": options.seed,
             "near_threshold": comparison.near_threshold,

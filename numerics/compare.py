@@ -42,8 +42,8 @@ class Comparison:
     """One instance: trained and predicted value, relative gap, the failures, and relative deviations.
 
     ``deviations`` are those of the invariants, ``named`` those of the results that the statement names. ``divergences``: level →
-    twice the divergence of each latent direction at the best point, in nats, descending. ``differing`` names what fails to agree:
-    VALUE, or an invariant.
+    twice the divergence of each latent direction at the best point, in nats, descending. ``zero``: which classes or directions
+    are zero there, by what each threshold is one of. ``differing`` names what fails to agree: VALUE, or an invariant.
     """
 
     instance: Instance
@@ -52,6 +52,7 @@ class Comparison:
     deviations: dict[str, float]
     named: dict[str, float]
     divergences: dict[str, list[float]]
+    zero: dict[str, list[bool]]
     ending: Ending
     near_threshold: bool
     failures: tuple[str, ...]
@@ -199,6 +200,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
                 {name: d[number] for name, d in deviations.items()},
                 {name: d[number] for name, d in named.items()},
                 {level: d[number].tolist() for level, d in measured.readings[0].divergences.items()},
+                {c.threshold.of: c.dead(measured.best)[number].tolist() for c in crossings},
                 ending,
                 is_near,
                 tuple(failures),

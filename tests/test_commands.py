@@ -295,6 +295,39 @@ def test_conjecture_speaks_of_all_variables_in_the_users_order(capsys):
     assert "b (2×1): all entries " in capsys.readouterr().out
 
 
+def test_train_and_predict_list_the_collapse_of_every_level(capsys):
+    words = ["hvae-fixed-variances", "theta=1,3,0.5", "latent_dim=2,2", "sigma2=0.4"]
+    assert what_is_said_to_collapse(capsys, theory_main, ["predict", *words]) == {
+        "zero": {"z_2": [False, False, True], "z_1": [False, False, True]},
+        "collapses": {"z_2": [False, False, False], "z_1": [False, False, True]},
+    }
+    assert numerics_main(["train", *words, "--json"]) == 0
+    result = as_json(capsys)
+    assert result["zero"] == {"z_2": [False, False, True], "z_1": [False, False, True]}
+    assert result["collapsed"] == {"z_2": 0, "z_1": 0}
+    assert [len(result["divergences"][level]) for level in ("z_2", "z_1")] == [2, 2]
+    assert max(result["named"].values()) < 1e-6
+    assert numerics_main(["train", *words]) == 0
+    assert "collapsed (z_2) 0 of 2; twice their divergences " in capsys.readouterr().out
+
+
+def what_is_said_to_collapse(capsys, main, words):
+    assert main([*words, "--json"]) == 0
+    result = as_json(capsys)
+    return {name: result[name] for name in ("zero", "collapses")}
+
+
+def test_predict_prints_named_results_and_ratios(capsys):
+    assert (
+        theory_main(["predict", "mse-imbalanced", "class_counts=3,20,10", "weight_decay=0.02", "feature_decay=0.02"])
+        == 0
+    )
+    printed = capsys.readouterr().out
+    assert "named critical_count 0.4356\n" in printed
+    assert "ratio (classes) 6.88705234 45.9136823 22.9568411\n" in printed
+    assert "collapsed no no no\n" in printed
+
+
 SWEEP = ["conjecture", *MSE, "--starts", "3", "--sweep", "weight_decay=0.1:1:3"]
 
 

@@ -15,12 +15,18 @@ from theory.entry import DONE
 from theory.errors import ParameterError
 from theory.expressions import ExactEvaluation, Formula
 from theory.problem import REQUIRED, Instance
+from theory.proof import Prediction
+from theory.results import Decides, Measured
 from theory.starting import shared_derivations, starting_points, write_starting_file
 
 
 def predict(claim: Claim, instance: Instance) -> dict:
     """Return the prediction at concrete parameters, as ``predict --json`` prints it, in the order the user gave.
 
+    ``collapsed`` is what has collapsed in the first level or at the first threshold; ``collapses`` lists all of them, ``zero`` the
+    classes or directions that no threshold has alive, and ``ratios`` the ratio of each to its threshold, all by name. ``named`` are
+    the results that the statement names, as far as they are numbers of the parameters alone. None stands where a named result does
+    not speak of a class or direction, and where it or a ratio leaves the range of float64.
     Raises ParameterError, naming what it is, for a number that leaves the range of float64.
     """
     prediction, at = claim.prediction, ExactEvaluation(instance.bindings)
@@ -39,6 +45,18 @@ def predict(claim: Claim, instance: Instance) -> dict:
         for i in claim.problem.invariants
         if i.name in prediction.invariants
     }
+
+    def listed(name: str, formula: Formula) -> Any:
+        found = evaluate(name, formula)
+        of_directions = isinstance(found, list) and len(found) == len(instance.order)
+        return instance.in_user_order(found, ordered) if of_directions else found
+
+    def shown(name: str, formula: Formula) -> Any:
+        try:
+            return listed(name, formula)
+        except ParameterError:
+            return None
+
     collapsed = evaluate("collapsed", prediction.collapsed)
     if ordered and prediction.thresholds and len(collapsed) != len(instance.order):
         name = claim.problem.sorted_parameter
@@ -51,7 +69,43 @@ def predict(claim: Claim, instance: Instance) -> dict:
         "value": value,
         "invariants": invariants,
         "collapsed": instance.in_user_order(collapsed, ordered) if prediction.thresholds else [],
+        "collapses": {name: listed(name, formula) for name, formula in prediction.collapses.items()},
+        "zero": {name: listed(name, formula) for name, formula in prediction.zeros.items()},
+        "ratios": {t.of: shown(t.of, Formula(t.ratio, ((t.index, t.count),))) for t in prediction.thresholds},
+        "named": {
+            name: _where(shown(name, value), where if where is True else shown(name, where))
+            for name, (value, where) in _numbers(prediction).items()
+        },
     }
+
+
+def _numbers(prediction: Prediction) -> dict[str, tuple[Formula, Formula | bool]]:
+    """Return each named result that is a number, or a row of them, at given parameters, and the condition under which it holds.
+
+    An axis that does not occur in a formula is left out, and its condition with it.
+    """
+    found: dict[str, tuple[Formula, Formula | bool]] = {}
+    for name, result in prediction.named.items():
+        if not isinstance(result, Measured | Decides) or (isinstance(result, Measured) and result.given):
+            continue
+        of = prediction.thresholds[result.threshold] if isinstance(result, Decides) else None
+        every = ((of.index, of.count),) if of is not None else result.axes
+        axes = tuple(axis for axis in every if result.expression.has(axis[0]))
+        if result.where == sp.true or axes != every:
+            found[name] = Formula(result.expression, axes), True
+        else:
+            guarded = sp.Piecewise((result.expression, result.where), (sp.Integer(0), True))
+            found[name] = Formula(guarded, axes), Formula(result.where, axes)
+    return found
+
+
+def _where(numbers: Any, holds: Any) -> Any:
+    """Put None in the place of what does not hold."""
+    if holds is True or numbers is None:
+        return numbers
+    if isinstance(numbers, list):
+        return [_where(n, h) for n, h in zip(numbers, holds or [False] * len(numbers), strict=True)]
+    return numbers if holds else None
 
 
 def _list(as_json: bool) -> int:
@@ -134,9 +188,24 @@ def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
             print(_in_rows(value))
         else:
             print(f"{name} {value:.9g}")
-    if result["collapsed"]:
-        print("collapsed " + " ".join("yes" if c else "no" for c in result["collapsed"]))
+    for name, value in result["named"].items():
+        print(f"named {name} {' '.join(map(_number, value)) if isinstance(value, list) else _number(value)}")
+    for of, ratios in result["ratios"].items():
+        print(f"ratio ({of}) {' '.join(map(_number, ratios or []))}")
+    several = len(result["collapses"]) > 1
+    for of, collapsed in result["collapses"].items():
+        if result["zero"].get(of, collapsed) != collapsed or several:
+            print(f"zero ({of}) {_flags(result['zero'][of])}" if of in result["zero"] else f"zero ({of}) always")
+        print(f"collapsed{f' ({of})' if several else ''} {_flags(collapsed)}")
     return DONE
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.9g}"
+
+
+def _flags(values: list[bool]) -> str:
+    return " ".join("yes" if value else "no" for value in values)
 
 
 class _HelpOnNew(argparse.Action):
