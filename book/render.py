@@ -36,6 +36,7 @@ from theory.expressions import Formula
 from theory.problem import Domain, Invariant, Parameter, Problem, Variable
 from theory.proof import Bound, Identity, Lemma, Prediction, Proof, Separable, Statistic, Step, Threshold
 from theory.reference_code import REFERENCE_CODE
+from theory.results import Level, Reading, Result
 
 PAGES = Path(__file__).resolve().parent / "pages"
 ROOT = PAGES.parents[1]
@@ -57,6 +58,7 @@ def page(template: str, **values: Any) -> str:
         array_operations,
         badge,
         cells,
+        collapsed_where,
         constants,
         crossed,
         entry_name,
@@ -170,6 +172,15 @@ def crossed(claim: Claim, threshold: Threshold) -> str:
     index = sp.latex(threshold.index)
     entry = rf"\text{{{name.replace('_', ' ')}}}_{{{index if invariant.kind == 'spectrum' else f'{index} {index}'}}}"
     return f"${entry}$"
+
+
+def collapsed_where(prediction: Prediction, level: Level) -> str:
+    """Return the condition under which a direction of a level has collapsed, as a clause."""
+    zero = " and in ".join(f"${prediction.thresholds[position].of}$" for position in level.thresholds)
+    conditions = [f"direction $k$ is zero in {zero}"] if zero else []
+    if level.keeps_prior != sp.true:
+        conditions.append(f"${sp.latex(level.keeps_prior)}$")
+    return f"iff {' and '.join(conditions)}" if conditions else "always"
 
 
 def entry_name(invariant: Invariant, predicted: Formula) -> str:
@@ -313,5 +324,6 @@ def parts_of_a_claim() -> dict[str, list[type]]:
         "Domains of parameters": [kind for kind in domains if kind is not Domain],
         "Steps, each checked in SymPy when it is recorded": steps,
         "The chain": [Lemma, Statistic, Bound, Separable],
-        "The result": [Threshold, Prediction, Proof, Derivation, Source, Claim],
+        "The result": [Threshold, Level, Prediction, Proof, Derivation, Source, Claim],
+        "What a statement names": [*Result.__subclasses__(), Reading],
     }
