@@ -137,7 +137,9 @@ def _double(number: Number) -> float:
     middle = from_rational(*number.as_integer_ratio(), 64) if is_exact else number._mpi_[0]
     double = to_float(middle)
     if not LEAST <= abs(double) <= MOST and number != 0:
-        raise ParameterError(f"is {to_str(middle, 6)} here, which leaves the range of float64, {LEAST:.2g} to {MOST:.2g}")
+        raise ParameterError(
+            f"is {to_str(middle, 6)} here, which leaves the range of float64, {LEAST:.2g} to {MOST:.2g}"
+        )
     return float(number) if is_exact else double
 
 
