@@ -12,7 +12,7 @@ from theory.claim import Claim
 from theory.expressions import Formula
 from theory.proof import Threshold
 
-DECADES = 49.0
+DECADES = 47.0
 """How far from 1 the tuned parameter is looked for, in decades either way: over nearly all of what a positive parameter may be."""
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
 import sympy as sp
 
-from theory.expressions import Formula, evaluate_exactly
 from theory.symbols import BETWEEN, LEAST
 
 LONGEST = 300
@@ -47,7 +46,7 @@ def _at_numbers(left: sp.Expr, right: sp.Expr) -> str:
     agreed = 0
     for bindings in _drawn(left, right):
         try:
-            a, b = (sp.N(evaluate_exactly(Formula(side), bindings), 15) for side in (left, right))
+            a, b = (_value(side, bindings) for side in (left, right))
         except (TypeError, ValueError, IndexError, AttributeError):
             continue  # such as a product that does not commute, or a sum to a size that has no number
         if not (a.is_real and b.is_real and a.is_finite and b.is_finite):
@@ -61,6 +60,14 @@ def _at_numbers(left: sp.Expr, right: sp.Expr) -> str:
             f"both sides have the same value at {agreed} random numbers: it may be true, but SymPy does not reduce it"
         )
     return "neither side could be evaluated at random numbers"
+
+
+def _value(expression: sp.Expr, bindings: Mapping[sp.Basic, Any]) -> sp.Expr:
+    """Return the value of any expression that SymPy can evaluate, to 15 digits: sums first, as their limits are sizes."""
+    numbers = {symbol: value for symbol, value in bindings.items() if isinstance(symbol, sp.Symbol)}
+    summed = expression.subs(numbers).doit()
+    entries = {e: bindings[e.base][int(e.indices[0]) - 1] for e in summed.atoms(sp.Indexed)}
+    return sp.N(summed.xreplace(entries), 15)
 
 
 def _written(value: Any) -> str:
