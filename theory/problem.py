@@ -447,7 +447,8 @@ class Problem:
     ``v`` and ``data`` are namespaces of variables and given arrays, ``p`` maps parameter symbols to their values, ``xp``
     is the array namespace (``theory.algebra.SymbolicArrays`` documents it).
     ``sorted_parameter`` is the list that sets the order of classes or directions. ``bind(values)`` gives the SymPy
-    bindings. ``data(xp)`` makes the given arrays (labels, a covariance root) in that backend. ``tied`` is the indexed
+    bindings; real numbers come to it exactly as they were written, and as balls or tensors where those are computed with.
+    ``data(xp)`` makes the given arrays (labels, a covariance root) in that backend. ``tied`` is the indexed
     symbol whose equal entries make the problem invariant under rotations among them; ``centred`` where only rotations that
     keep the all-ones vector do. ``partner``, if there is one, is the indexed symbol with which each of these is paired: it
     may tell apart what is tied. ``data_view`` names the parameters a data source is asked for: the "spectrum" of one sample,
