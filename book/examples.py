@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import singledispatch
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,21 +23,9 @@ from theory.claim import Claim, Verdict, find
 from theory.expressions import Formula
 from theory.problem import (
     REQUIRED,
-    ClassCounts,
-    Domain,
-    Flag,
-    GreaterThan,
     Instance,
     Invariant,
-    PositivePerDimension,
     PositiveReal,
-    PositiveReals,
-    RealBetween,
-    RealMatrix,
-    WholeNumber,
-    Width,
-    WidthPair,
-    Widths,
 )
 from theory.proof import Threshold
 
@@ -47,85 +34,13 @@ SWEEP_STARTS = 3
 SWEEP_POINTS = 14
 SHOWN_DIRECTIONS = 3
 """As many classes or directions are alive in the example where thresholds differ: three can be drawn."""
-DEPTH = 2
 LIVELY = 4.0
 """Ratio to its threshold at which the last class or direction is kept while another threshold is crossed."""
-SPREAD = (0.6, 0.8, 1.0, 1.2)
-
-
-@singledispatch
-def example_value(domain: Domain, values: Mapping[str, Any]) -> Any:
-    """Return the value an example gives to a parameter of that domain, after the ``values`` given so far."""
-    raise NotImplementedError(f"no example value for the domain {type(domain).__name__}")
-
-
-@example_value.register
-def _(domain: ClassCounts, values: Mapping[str, Any]) -> tuple[int, ...]:
-    return (4, 4, 4, 4) if domain.balanced else (6, 4, 2, 1)
-
-
-@example_value.register
-def _(domain: PositiveReals, values: Mapping[str, Any]) -> tuple[float, ...]:
-    return (3.0, 2.0, 1.2, 0.6)
-
-
-@example_value.register
-def _(domain: PositivePerDimension, values: Mapping[str, Any]) -> tuple[float, ...]:
-    return SPREAD[: values.get(domain.dimension, len(SPREAD))]
-
-
-@example_value.register
-def _(domain: RealMatrix, values: Mapping[str, Any]) -> tuple[tuple[float, ...], ...]:
-    return ((1.0, 0.0), (0.5, -1.0), (0.0, 2.0), (-0.3, 0.4))
-
-
-@example_value.register
-def _(domain: PositiveReal, values: Mapping[str, Any]) -> float:
-    return 0.05
-
-
-@example_value.register
-def _(domain: RealBetween, values: Mapping[str, Any]) -> float:
-    return shown(domain.low + (domain.high - domain.low) / 10)
-
-
-@example_value.register
-def _(domain: GreaterThan, values: Mapping[str, Any]) -> float:
-    return 2 * values[domain.other]
-
-
-@example_value.register
-def _(domain: WholeNumber, values: Mapping[str, Any]) -> int:
-    return min(max(DEPTH, domain.least), domain.most)
-
-
-@example_value.register
-def _(domain: Width, values: Mapping[str, Any]) -> int:
-    return 4
-
-
-@example_value.register
-def _(domain: WidthPair, values: Mapping[str, Any]) -> tuple[int, int]:
-    return (4, 3)
-
-
-@example_value.register
-def _(domain: Widths, values: Mapping[str, Any]) -> tuple[int, ...]:
-    return (4,) * values.get(domain.depth, 1)
-
-
-@example_value.register
-def _(domain: Flag, values: Mapping[str, Any]) -> bool:
-    return False
-
-
-TELLING_DOMAINS = (WholeNumber, RealMatrix)
-"""Parameters of these domains are given a value although they have a default, which shows less: one layer, or no regression."""
 
 
 def noun(claim: Claim) -> str:
     """Return what collapses in a claim's problem: a class or a direction."""
-    counted = any(isinstance(parameter.domain, ClassCounts) for parameter in claim.problem.parameters)
+    counted = any(parameter.domain.counts for parameter in claim.problem.parameters)
     return "class" if counted and not claim.problem.spectral else "direction"
 
 
@@ -255,8 +170,8 @@ def make_example(claim: Claim) -> Example:
     """
     values: dict[str, Any] = {}
     for parameter in claim.problem.parameters:
-        if parameter.default is REQUIRED or isinstance(parameter.domain, TELLING_DOMAINS):
-            values[parameter.name] = example_value(parameter.domain, values)
+        if parameter.default is REQUIRED or parameter.domain.telling:
+            values[parameter.name] = parameter.domain.example(values)
     thresholds = sliding(claim)
     lively = dict(values)
     for threshold in reversed(thresholds[1:]):

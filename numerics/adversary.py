@@ -27,7 +27,7 @@ from theory.arguments import written_parameters
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
-from theory.problem import GreaterThan, Instance, PositiveReal, PositiveReals, Problem, RealBetween
+from theory.problem import Instance, Problem
 from theory.symbols import j, k
 
 STEPS = 80
@@ -56,6 +56,22 @@ def random_point(
     return SimpleNamespace(**arrays)
 
 
+class _Displacing:
+    """What a domain needs to keep displaced tensors within it."""
+
+    @staticmethod
+    def descending(x: Tensor) -> Tensor:
+        return x.sort(descending=True).values
+
+    @staticmethod
+    def within(x: Tensor, low: float, high: float) -> Tensor:
+        return x.clamp(low, high)
+
+    @staticmethod
+    def above(x: Tensor, level: Tensor) -> Tensor:
+        return torch.maximum(x, torch.nextafter(level.detach(), torch.full_like(level, torch.inf)))
+
+
 class _Moving:
     """The real numbers among the parameters of some instances, with displacements that can be descended on.
 
@@ -63,14 +79,12 @@ class _Moving:
     and the relative excess of one above another parameter.
     """
 
-    MOVED = (PositiveReal, PositiveReals, RealBetween, GreaterThan)
-
     def __init__(self, problem: Problem, instances: Sequence[Instance]) -> None:
         self.problem, self.instances = problem, instances
-        moved = {p.name: p.domain for p in problem.parameters if isinstance(p.domain, self.MOVED)}
-        # What a number has to exceed moves before it.
-        self.domains = dict(sorted(moved.items(), key=lambda item: isinstance(item[1], GreaterThan)))
-        needed = {*self.domains, *(d.other for d in moved.values() if isinstance(d, GreaterThan))}
+        moved = {p.name: p.domain for p in problem.parameters if p.domain.moves}
+        # What a number depends on moves before it.
+        self.domains = dict(sorted(moved.items(), key=lambda item: len(item[1].depends())))
+        needed = {*self.domains, *(name for domain in moved.values() for name in domain.depends())}
         self.given = {name: torch.tensor([i.values[name] for i in instances], dtype=DTYPE) for name in needed}
         self.shifts = {name: torch.zeros_like(self.given[name], requires_grad=True) for name in self.domains}
         self.start = stack_bindings(instances)
@@ -79,21 +93,7 @@ class _Moving:
         """Return what moves, within its domain."""
         values: dict[str, Tensor] = {}
         for name, domain in self.domains.items():
-            given, factor = self.given[name], self.shifts[name].exp()
-            match domain:
-                case RealBetween(low=low, high=high):
-                    odds = (given - low) / (high - given) * factor
-                    between = low + (high - low) * odds / (1 + odds)
-                    values[name] = between.clamp(math.nextafter(low, high), math.nextafter(high, low))
-                case GreaterThan(other=other):
-                    level = values.get(other, self.given[other])
-                    excess = (given / self.given[other] - 1) * factor
-                    next_above = torch.nextafter(level.detach(), torch.full_like(level, torch.inf))
-                    values[name] = torch.maximum(level * (1 + excess), next_above)
-                case PositiveReals():
-                    values[name] = (given * factor).sort(descending=True).values
-                case _:
-                    values[name] = given * factor
+            values[name] = domain.displaced(_Displacing, name, self.given, self.shifts[name].exp(), values)
         return values
 
     def bindings(self) -> dict[Any, Any]:

@@ -23,7 +23,7 @@ from torch import Tensor
 from numerics.arrays import DTYPE, TorchArrays, evaluate, select, stack_bindings
 from theory.errors import ParameterError, quoted
 from theory.expressions import Formula
-from theory.problem import Instance, Problem, Variable, Width
+from theory.problem import Instance, Problem, Variable
 from theory.symbols import d, j, k
 
 ROUNDING = 1e-15
@@ -196,7 +196,7 @@ def _largest(problem: Problem, instance: Instance) -> tuple[str, str]:
     listed = instance.values[problem.sorted_parameter]
     for parameter in problem.parameters:
         value = instance.values[parameter.name]
-        if isinstance(parameter.domain, Width) and value > sum(listed):
+        if parameter.domain.whole and isinstance(value, int) and value > sum(listed):
             return parameter.name, str(value)
     return problem.sorted_parameter, ",".join(map(str, listed))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from numerics.conjecture import Conjecture
 from theory.errors import ParameterError
-from theory.problem import Instance, Problem, WholeNumber, Width, Widths, reject
+from theory.problem import Instance, Problem, reject
 
 MOST = 1000
 """Values of a sweep."""
@@ -30,7 +30,7 @@ def sweep(problem: Problem, given: Mapping[str, Any], text: str) -> tuple[str, d
         raise reject("sweep", text, ALLOWED)
     if name in given:
         raise ParameterError(f"{name}: given twice, by --sweep and by {name}=")
-    whole = isinstance(problem.parameter(name).domain, Width | WholeNumber | Widths)
+    whole = problem.parameter(name).domain.whole
     values = list(dict.fromkeys(map(round, _spaced(low, high, count)))) if whole else _spaced(low, high, count)
     return name, {value: problem.instance(**{**given, name: value}) for value in values}
 

@@ -18,7 +18,7 @@ from numerics.optimise import require_memory
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
-from theory.problem import KINDS, Instance, RealBetween
+from theory.problem import KINDS, Instance
 from theory.sources import asked, located
 from theory.symbols import BETWEEN
 
@@ -80,9 +80,7 @@ def _require_ends(claim: Claim, instance: Instance) -> None:
     """Raise ParameterError where a parameter may take values that its symbol, by what is assumed of it, may not."""
     for parameter in claim.problem.parameters:
         domain = parameter.domain
-        if not isinstance(domain, RealBetween):
-            continue
-        for end in (math.nextafter(domain.low, domain.high), math.nextafter(domain.high, domain.low)):
+        for end in domain.extremes():
             for symbol, value in claim.problem.bind({**instance.values, parameter.name: end}).items():
                 low, high = BETWEEN.get(symbol, (0 if getattr(symbol, "is_positive", False) else -math.inf, math.inf))
                 if isinstance(value, float) and not low < value < high:

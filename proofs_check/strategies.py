@@ -248,7 +248,7 @@ def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
 
 def is_counted(claim: Claim) -> bool:
     """Tell whether the sorted parameter counts the samples of classes, of which there are two at least."""
-    return isinstance(claim.problem.parameter(claim.problem.sorted_parameter).domain, ClassCounts)
+    return claim.problem.parameter(claim.problem.sorted_parameter).domain.counts
 
 
 @dataclass(frozen=True)
@@ -304,8 +304,8 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
     shared: dict[str, Any] = {}
     free: dict[str, st.SearchStrategy[float]] = {}
     above: dict[str, str] = {}
-    # What has one entry a dimension is drawn when the dimensions are known.
-    for parameter in sorted(claim.problem.parameters, key=lambda p: isinstance(p.domain, PositivePerDimension)):
+    # What depends on another parameter is drawn when that is known.
+    for parameter in sorted(claim.problem.parameters, key=lambda p: len(p.domain.depends())):
         match parameter.domain:
             case PositivePerDimension() as domain:
                 shared[parameter.name] = draw(per_dimension(shared[domain.dimension]))

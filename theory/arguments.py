@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from theory.claim import Claim
 from theory.errors import LONGEST_SHOWN, ParameterError, quoted
-from theory.problem import Instance, Problem, RealMatrix
+from theory.problem import Instance, Problem
 from theory.sources import loaded
 
 DATA_SOURCES = "collapse_atlas.data"
@@ -73,13 +73,8 @@ def load_data(name: str, view: str) -> dict[str, Any]:
 
 def shown_parameters(claim: Claim, instance: Instance) -> dict[str, Any]:
     """Return the parameters of an instance as the user gave them, for JSON."""
-    values = dict(instance.values)
-    name = claim.problem.sorted_parameter
-    values[name] = instance.in_user_order(list(values[name]))
-    for parameter in claim.problem.parameters:
-        if isinstance(parameter.domain, RealMatrix):
-            values[parameter.name] = instance.rows_in_user_order(values[parameter.name])
-    return values
+    domains = {parameter.name: parameter.domain for parameter in claim.problem.parameters}
+    return {name: domains[name].as_given(value, instance.order) for name, value in instance.values.items()}
 
 
 def written_parameters(claim: Claim, instance: Instance) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -11,335 +9,29 @@ from typing import Any
 
 import sympy as sp
 
+from theory.domains import (
+    LARGEST,
+    LARGEST_INTEGER,
+    SMALLEST,
+    ClassCounts,
+    Domain,
+    Flag,
+    GreaterThan,
+    PositivePerDimension,
+    PositiveReal,
+    PositiveReals,
+    RealBetween,
+    RealMatrix,
+    WholeNumber,
+    Width,
+    WidthPair,
+    Widths,
+    reject,
+    unbound,
+)
 from theory.errors import ParameterError, quoted
 from theory.expressions import Bindings, to_exact
 from theory.sources import asked
-
-LARGEST_INTEGER = 10**9
-SMALLEST, LARGEST = 1e-50, 1e50
-"""Range of real parameters: products and powers of a few of them stay within float64."""
-
-
-def reject(name: str, value: Any, allowed: str) -> ParameterError:
-    """Return the error for a value outside the domain of a parameter."""
-    shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
-    return ParameterError(f"{name}: {quoted(shown)} is not allowed; {name} is {allowed}")
-
-
-class Domain(ABC):
-    """The values a parameter may take, declared once for validation, drawing and the sentence in the book."""
-
-    says: str
-
-    @abstractmethod
-    def canonical(self, name: str, value: Any) -> Any:
-        """Return the value in canonical form; accepts what ``name=value`` on a command line gives, a string.
-
-        Raises ParameterError when the value lies outside the domain.
-        """
-
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> Any:
-        """Return a canonical value fitted to the other parameters, of which ``order`` tells how the list was sorted.
-
-        Raises ParameterError when it does not fit.
-        """
-        return value
-
-
-def _number(name: str, value: Any, allowed: str, whole: Any = None) -> float:
-    """Return a finite number; the error shows ``whole``, the list the value stands in, where there is one."""
-    shown = value if whole is None else whole
-    written = isinstance(value, str)
-    if isinstance(value, bool) or (written and (not value.isascii() or "_" in value)):
-        raise reject(name, shown, allowed)
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise reject(name, shown, allowed) from None
-    if not math.isfinite(number):
-        raise reject(name, shown, allowed)
-    return number
-
-
-def _integer(name: str, value: Any, allowed: str, whole: Any = None) -> int:
-    number = _number(name, value, allowed, whole)
-    if number != int(number) or abs(number) > LARGEST_INTEGER:
-        raise reject(name, value if whole is None else whole, allowed)
-    return int(number)
-
-
-def _items(name: str, value: Any, allowed: str) -> list[Any]:
-    """Return the entries of a list, a tuple, or a string with commas."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",")]
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    raise reject(name, value, allowed)
-
-
-@dataclass(frozen=True)
-class PositiveReal(Domain):
-    """A real number from SMALLEST to LARGEST."""
-
-    says: str = f"a finite number above 0, from {SMALLEST:g} to {LARGEST:g}"
-
-    def canonical(self, name: str, value: Any) -> float:
-        return _positive_number(name, value, self.says)
-
-
-@dataclass(frozen=True)
-class RealBetween(Domain):
-    """A real number strictly between ``low`` and ``high``. Raises ParameterError where there is none."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        if not self.low < self.high:
-            raise ParameterError(f"domain: {self.says} is empty")
-
-    @property
-    def says(self) -> str:
-        return f"a finite number strictly between {self.low:g} and {self.high:g}"
-
-    def canonical(self, name: str, value: Any) -> float:
-        number = _number(name, value, self.says)
-        if not self.low < number < self.high:
-            raise reject(name, value, self.says)
-        return number
-
-
-@dataclass(frozen=True)
-class GreaterThan(Domain):
-    """A real number above the parameter ``other``, up to LARGEST; ``because`` tells what happens at and below it."""
-
-    other: str
-    because: str
-
-    @property
-    def says(self) -> str:
-        return f"a finite number above {self.other}, from {SMALLEST:g} to {LARGEST:g} ({self.because})"
-
-    def canonical(self, name: str, value: Any) -> float:
-        return _positive_number(name, value, self.says)
-
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> float:
-        if not value > values[self.other]:
-            raise reject(name, value, f"{self.says}: above {values[self.other]:g} here")
-        return value
-
-
-@dataclass(frozen=True)
-class PositiveReals(Domain):
-    """A non-empty list of positive numbers, kept in descending order."""
-
-    says: str = f"a list of finite numbers above 0, from {SMALLEST:g} to {LARGEST:g}, such as 3,2,1"
-
-    def canonical(self, name: str, value: Any) -> tuple[float, ...]:
-        return _positive_numbers(name, value, self.says)
-
-
-def _positive_number(name: str, value: Any, allowed: str) -> float:
-    number = _number(name, value, allowed)
-    if not SMALLEST <= number <= LARGEST:
-        raise reject(name, value, allowed)
-    return number
-
-
-def _positive_numbers(name: str, value: Any, allowed: str) -> tuple[float, ...]:
-    numbers = [_number(name, v, allowed, whole=value) for v in _items(name, value, allowed)]
-    if not numbers or not all(SMALLEST <= v <= LARGEST for v in numbers):
-        raise reject(name, value, allowed)
-    return tuple(numbers)
-
-
-@dataclass(frozen=True)
-class PositivePerDimension(Domain):
-    """Positive numbers, as many as the integer parameter ``dimension`` says; a single one stands for all of them."""
-
-    dimension: str = "latent_dim"
-
-    @property
-    def says(self) -> str:
-        return (
-            f"a list of finite numbers above 0, from {SMALLEST:g} to {LARGEST:g}, as many as {self.dimension} says or "
-            "one for all, such as 0.5,1"
-        )
-
-    def canonical(self, name: str, value: Any) -> tuple[float, ...]:
-        # A number in Python means the same as a list of one.
-        return _positive_numbers(name, (value,) if isinstance(value, int | float) else value, self.says)
-
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[float, ...]:
-        count = values[self.dimension]
-        if len(value) not in (1, count):
-            raise reject(name, value, f"{self.says}: 1 or {count} here")
-        return value * count if len(value) == 1 else value
-
-
-@dataclass(frozen=True)
-class RealMatrix(Domain):
-    """A matrix of real numbers with one row for each entry of the sorted list ``rows``; the rows are sorted along with it."""
-
-    rows: str = "theta"
-
-    @property
-    def says(self) -> str:
-        return (
-            f"a matrix of finite numbers up to {LARGEST:g} with one row for each entry of {self.rows}, such as 1,0;0,1"
-        )
-
-    def canonical(self, name: str, value: Any) -> tuple[tuple[float, ...], ...]:
-        rows = value.split(";") if isinstance(value, str) else _items(name, value, self.says)
-        matrix = tuple(
-            tuple(_number(name, v, self.says, whole=value) for v in _items(name, row, self.says)) for row in rows
-        )
-        entries = [abs(v) for row in matrix for v in row]
-        if not entries or len({len(row) for row in matrix}) > 1 or max(entries) > LARGEST:
-            raise reject(name, value, self.says)
-        return matrix
-
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple:
-        if len(value) != len(order):
-            shown = ";".join(",".join(f"{v:g}" for v in row) for row in value)
-            raise reject(name, shown, f"{self.says}: {len(order)} rows here")
-        return tuple(value[i] for i in order)
-
-
-@dataclass(frozen=True)
-class ClassCounts(Domain):
-    """Samples per class, at least two classes, kept in descending order; ``balanced`` demands that all are equal."""
-
-    balanced: bool = False
-
-    @property
-    def says(self) -> str:
-        rule = "equal positive integers, such as 20,20,20" if self.balanced else "positive integers, such as 20,10,5"
-        return f"a list of at least 2 {rule}"
-
-    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
-        counts = [_integer(name, v, self.says, whole=value) for v in _items(name, value, self.says)]
-        if len(counts) < 2 or min(counts) < 1 or (self.balanced and len(set(counts)) > 1):
-            raise reject(name, value, self.says)
-        return tuple(counts)
-
-
-@dataclass(frozen=True)
-class Width(Domain):
-    """A positive integer, at least ``least`` (an expression in the sizes of the problem)."""
-
-    least: sp.Expr = sp.Integer(1)
-
-    @property
-    def says(self) -> str:
-        return "a positive integer" if self.least == 1 else f"an integer of at least {self.least}"
-
-    def canonical(self, name: str, value: Any) -> int:
-        number = _integer(name, value, self.says)
-        if number < 1:
-            raise reject(name, value, self.says)
-        return number
-
-    def check_least(self, name: str, value: int, sizes: Bindings) -> None:
-        """Raise ParameterError when the width is below ``least`` at these sizes."""
-        known = {s: v for s, v in sizes.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}
-        try:
-            least = int(self.least.subs(known))
-        except TypeError:
-            raise ParameterError(f"{name}: {_unbound(self.least, sizes)}") from None
-        if value < least:
-            where = "" if self.least.is_number else f" = {least} here"
-            raise reject(name, value, f"{self.says}{where}")
-
-
-@dataclass(frozen=True)
-class WidthPair(Domain):
-    """Two positive integers, the first at most the length of the sorted list ``within``."""
-
-    within: str = "theta"
-
-    @property
-    def says(self) -> str:
-        return f"two positive integers, such as 3,2, the first at most the number of entries of {self.within}"
-
-    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
-        widths = tuple(_integer(name, v, self.says, whole=value) for v in _items(name, value, self.says))
-        if len(widths) != 2 or min(widths) < 1:
-            raise reject(name, value, self.says)
-        return widths
-
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[int, ...]:
-        if value[0] > len(order):
-            raise reject(name, value, f"{self.says}: {len(order)} here")
-        return value
-
-
-@dataclass(frozen=True)
-class WholeNumber(Domain):
-    """An integer from ``least`` to ``most``. Raises ParameterError where there is none."""
-
-    least: int
-    most: int
-
-    def __post_init__(self) -> None:
-        if self.least > self.most:
-            raise ParameterError(f"domain: {self.says} is empty")
-
-    @property
-    def says(self) -> str:
-        return f"an integer from {self.least} to {self.most}"
-
-    def canonical(self, name: str, value: Any) -> int:
-        number = _integer(name, value, self.says)
-        if not self.least <= number <= self.most:
-            raise reject(name, value, self.says)
-        return number
-
-
-@dataclass(frozen=True)
-class Widths(Domain):
-    """Positive integers, as many as the integer parameter ``depth`` says; a single one stands for all of them."""
-
-    depth: str
-
-    @property
-    def says(self) -> str:
-        return f"a list of positive integers, as many as {self.depth} says or one for all, such as 8,6"
-
-    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
-        listed = _items(name, (value,) if isinstance(value, int) else value, self.says)
-        widths = [_integer(name, v, self.says, whole=value) for v in listed]
-        if not widths or min(widths) < 1:
-            raise reject(name, value, self.says)
-        return tuple(widths)
-
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[int, ...]:
-        count = values[self.depth]
-        if len(value) not in (1, count):
-            raise reject(name, value, f"{self.says}: 1 or {count} here")
-        return value * count if len(value) == 1 else value
-
-
-@dataclass(frozen=True)
-class Flag(Domain):
-    """A truth value."""
-
-    says: str = "true or false"
-
-    def canonical(self, name: str, value: Any) -> bool:
-        known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
-        try:
-            return known[str(value).strip().lower()]
-        except KeyError:
-            raise reject(name, value, self.says) from None
-
-
-def _unbound(size: sp.Expr, bindings: Bindings) -> str:
-    given = ", ".join(map(str, bindings))
-    return (
-        f"its size {quoted(size)} is no integer here; bind has to give the integers it is written in, and gives {given}"
-    )
-
 
 REQUIRED = object()
 
@@ -421,13 +113,6 @@ class Instance:
             back[original] = position
         return [self.in_user_order(array[i], axes - 1) for i in back]
 
-    def rows_in_user_order(self, rows: Any) -> list[Any]:
-        """Permute the rows of a matrix, and nothing else, back to the order the user gave."""
-        given: list[Any] = [None] * len(self.order)
-        for row, original in zip(rows, self.order, strict=True):
-            given[original] = list(row)
-        return given
-
 
 def _exactly(value: Any) -> Any:
     """Return the real numbers of a parameter exactly as the user wrote them; integers and truth values stay what they are."""
@@ -474,7 +159,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         for parameter in self.parameters:
-            if isinstance(parameter.domain, ClassCounts | PositiveReals) and parameter.name != self.sorted_parameter:
+            if parameter.domain.sorts and parameter.name != self.sorted_parameter:
                 raise ParameterError(
                     f"{parameter.name}: its domain {type(parameter.domain).__name__} is for the list that is sorted, which is "
                     f"{self.sorted_parameter}"
@@ -516,8 +201,7 @@ class Problem:
                 f"bind: {quoted(bindings)} is not allowed; bind gives a dictionary from symbols to values"
             )
         for parameter in self.parameters:
-            if isinstance(parameter.domain, Width):
-                parameter.domain.check_least(parameter.name, values[parameter.name], bindings)
+            parameter.domain.sized(parameter.name, values[parameter.name], bindings)
         return Instance(values, order, bindings)
 
     def require_sizes(self, instance: Instance) -> None:
@@ -528,7 +212,7 @@ class Problem:
                 try:
                     int(sp.sympify(side).subs(known))
                 except (TypeError, sp.SympifyError):
-                    raise ParameterError(f"variable {variable.name}: {_unbound(side, instance.bindings)}") from None
+                    raise ParameterError(f"variable {variable.name}: {unbound(side, instance.bindings)}") from None
 
     def active_variables(self, instance: Instance) -> tuple[Variable, ...]:
         """Return the variables that exist at these parameters."""
