@@ -151,11 +151,14 @@ class Ledger:
         return f"A closer look:\n{look.at(looked_at, failures)}"
 
     def once(self, claim_id: str, says: str) -> str:
-        """Return what a check says of a claim; of what another check has said word for word only the first line."""
-        if (claim_id, says) not in self._said:
-            self._said.add((claim_id, says))
-            return says
+        """Return what a check says of a claim; where another check has said the same first line, only that.
+
+        Below it formulas may come in another order each time they are derived.
+        """
         first, *more = says.splitlines()
+        if (claim_id, first) not in self._said:
+            self._said.add((claim_id, first))
+            return says
         return f"{first} (in full above)" if more else first
 
     def enter(self, claim: Claim, found: dict) -> None:
