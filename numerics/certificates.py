@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.arrays import DTYPE, points_of, setting, shared, stack_bindings
+from numerics.arrays import DTYPE, TorchArrays, points_of, shared, stack_bindings
 from numerics.balls import (
     Ball,
     BallArrays,
@@ -30,9 +30,7 @@ from numerics.balls import (
     lowest,
 )
 from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
-from theory import symbols as sym
 from theory.claim import Claim
-from theory.neural_collapse.features import MSE, FeaturesProblem, logits
 from theory.problem import Instance, Problem
 from theory.proof import Piece, Separable
 
@@ -137,22 +135,21 @@ def predicted_value(claim: Claim, instance: Instance) -> Ball | None:
 
 def problem_bounds(problem: Problem, instance: Instance, point: SimpleNamespace) -> dict[str, Ball]:
     """Return every lower bound that the form of the problem alone admits, by method; nan where none could be verified."""
-    if not isinstance(problem, FeaturesProblem):
+    form = problem.nuclear_form
+    if form is None:
         return {}
     stacked = stack_bindings([instance])
-    xp, data = setting(
-        problem, {s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
-    )
+    at = {s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
+    xp = TorchArrays(at)
     balls = ball_bindings(problem, instance)
-    decay = balls[sym.weight_decay] * balls[sym.feature_decay]
-    with_bias = hasattr(point, "b")
-    z = logits(xp, point)
-    if problem.fit == MSE:
-        return {"dual": dual_bound_mse(z, data.Y, decay, with_bias)}
-    labels = problem.labels(BallArrays(balls), balls)
-    bounds = {"dual": dual_bound_cross_entropy(z, labels, decay, with_bias)}
-    if problem.nonnegative_features and not (with_bias or problem.smoothed):
-        bounds["copositive"] = copositive_bound(z, data.Y, decay)
+    decay = balls[form.decays[0]] * balls[form.decays[1]]
+    with_bias = hasattr(point, form.bias)
+    z = form.logits(xp, point)
+    if not form.cross_entropy:
+        return {"dual": dual_bound_mse(z, form.labels(xp, at), decay, with_bias)}
+    bounds = {"dual": dual_bound_cross_entropy(z, form.labels(BallArrays(balls), balls), decay, with_bias)}
+    if form.copositive and not with_bias:
+        bounds["copositive"] = copositive_bound(z, form.labels(xp, at), decay)
     return bounds
 
 

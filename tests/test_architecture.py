@@ -40,6 +40,20 @@ def test_theory_stands_on_sympy_alone():
     assert done.stdout.split() == ["False", "False"]
 
 
+def modules(path):
+    """Return the modules a file imports from, in full."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        yield from ([a.name for a in node.names] if isinstance(node, ast.Import) else [])
+        yield from ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
+
+
+def test_numerics_knows_no_family_of_claims():
+    """What it asks of a problem goes through the problem itself."""
+    families = ("theory.neural_collapse", "theory.posterior_collapse")
+    files = list((ROOT / "numerics").rglob("*.py"))
+    assert [f"{path.name}: {name}" for path in files for name in modules(path) if name.startswith(families)] == []
+
+
 def test_numerics_knows_no_claim_by_name():
     from theory.claim import registry
 

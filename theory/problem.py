@@ -91,6 +91,23 @@ class Invariant:
 
 
 @dataclass(frozen=True)
+class NuclearForm:
+    """What makes a problem one in the logits Z alone: minimise (1/N) Σ ℓ(z_i + b, y_i) + √(λ_W λ_H) ‖Z‖_*, whose dual bounds it from below.
+
+    ℓ is the cross-entropy where ``cross_entropy``, and ½‖z − y‖² otherwise. ``logits(xp, v)`` are Z, with the bias b where there is the
+    variable named ``bias``; ``labels(xp, p)`` are Y, and ``decays`` the symbols of λ_W and λ_H. ``copositive``: the features are
+    nonnegative and the labels one-hot, so that without a bias copositivity of a quadratic form bounds the problem, too.
+    """
+
+    cross_entropy: bool
+    logits: Callable[[Any, Any], Any]
+    labels: Callable[[Any, Any], Any]
+    decays: tuple[sp.Symbol, sp.Symbol]
+    bias: str = "b"
+    copositive: bool = False
+
+
+@dataclass(frozen=True)
 class Instance:
     """Concrete parameters of a problem, in canonical form.
 
@@ -139,7 +156,8 @@ class Problem:
     may tell apart what is tied. ``data_view`` names the parameters a data source is asked for: the "spectrum" of one sample,
     or the "conditional" one of a part of it given the rest. ``ramped(values)`` gives the parameters that training raises from
     small values: those of a penalty under which doing nothing is a local minimum, whatever the data. Where ``spectral``,
-    directions and matrices run over singular directions that belong to no one entry of the sorted parameter.
+    directions and matrices run over singular directions that belong to no one entry of the sorted parameter. ``nuclear_form`` is that
+    of the problem, where it has one: lower bounds of the problem follow from it.
     Raises ParameterError where a second list has a domain that is kept in order.
     """
 
@@ -156,6 +174,7 @@ class Problem:
     data_view: str = field(default="spectrum", kw_only=True)
     ramped: Callable[[Mapping[str, Any]], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
     spectral: bool = field(default=False, kw_only=True)
+    nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         for parameter in self.parameters:

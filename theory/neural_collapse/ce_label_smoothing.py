@@ -11,14 +11,14 @@ from __future__ import annotations
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Source, Verdict
-from theory.neural_collapse.features import CROSS_ENTROPY, FeaturesProblem, features_problem
+from theory.neural_collapse.features import CROSS_ENTROPY, features_problem
 from theory.neural_collapse.simplex_etf import derive_etf
-from theory.problem import ClassCounts, Width
+from theory.problem import ClassCounts, Problem, Width
 from theory.proof import Identity, StepRecorder
 from theory.symbols import K, smoothing
 
 
-def derive(problem: FeaturesProblem) -> Derivation:
+def derive(problem: Problem) -> Derivation:
     record = StepRecorder()
     z = sp.symbols("z_1:4", real=True)
     mean = sum(z) / 3
@@ -33,7 +33,7 @@ def derive(problem: FeaturesProblem) -> Derivation:
             sp.expand(log_partition - z[0] + smoothing * (z[0] - mean)),
         )
     )
-    return derive_etf(problem, record)
+    return derive_etf(problem, record, smoothing)
 
 
 CLAIM = Claim(

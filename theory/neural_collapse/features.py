@@ -10,7 +10,6 @@ With smoothed labels the cross-entropy is taken against (1 − α) e_y + (α/K) 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +21,7 @@ from theory.problem import (
     ClassCounts,
     Flag,
     Invariant,
+    NuclearForm,
     Parameter,
     PositiveReal,
     Problem,
@@ -87,23 +87,6 @@ def class_singular_values(reading: Reading) -> Any:
     return reading.diagonal("mean_logits") * reading.p[sym.n_k] ** 0.5
 
 
-@dataclass(frozen=True)
-class FeaturesProblem(Problem):
-    """A problem of this family.
-
-    ``fit`` names ℓ, ``nonnegative_features`` says whether H ≥ 0 is required, ``smoothed`` whether the labels are smoothed.
-    """
-
-    fit: str = MSE
-    nonnegative_features: bool = False
-    smoothed: bool = False
-
-    def labels(self, xp: Any, p: Any) -> Any:
-        """The labels the logits are fitted to: one-hot, or smoothed."""
-        y = self.data(xp).Y
-        return y - xp.scale(xp.centre(y), p[sym.smoothing]) if self.smoothed else y
-
-
 def features_problem(
     fit: str,
     counts: ClassCounts,
@@ -111,11 +94,16 @@ def features_problem(
     nonnegative_features: bool = False,
     with_bias: bool = False,
     smoothed: bool = False,
-) -> FeaturesProblem:
+) -> Problem:
     """Return the problem of the family with these settings; smoothed labels are for the cross-entropy alone."""
     if smoothed and fit != CROSS_ENTROPY:
         raise ValueError(f"labels are not smoothed under {fit}")
     sample_losses = {CROSS_ENTROPY: cross_entropy_losses, MSE: squared_losses}[fit]
+
+    def labels(xp: Any, p: Any) -> Any:
+        """The labels the logits are fitted to: one-hot, or smoothed."""
+        y = xp.labels()
+        return y - xp.scale(xp.centre(y), p[sym.smoothing]) if smoothed else y
 
     def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
         z = logits(xp, v)
@@ -185,7 +173,7 @@ def features_problem(
             Parameter("bias", Flag(), "whether the classifier has an unregularised bias $b$", default=False)
         )
         variables.append(Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: values["bias"]))
-    return FeaturesProblem(
+    return Problem(
         parameters=tuple(parameters),
         variables=tuple(variables),
         loss=loss,
@@ -194,7 +182,11 @@ def features_problem(
         tied=sym.n_k,
         bind=bind,
         data=lambda xp: SimpleNamespace(Y=xp.labels()),
-        fit=fit,
-        nonnegative_features=nonnegative_features,
-        smoothed=smoothed,
+        nuclear_form=NuclearForm(
+            fit == CROSS_ENTROPY,
+            logits,
+            labels,
+            (sym.weight_decay, sym.feature_decay),
+            copositive=nonnegative_features and fit == CROSS_ENTROPY and not smoothed,
+        ),
     )

@@ -12,9 +12,10 @@ import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols
 from theory.claim import Derivation
-from theory.neural_collapse.features import FeaturesProblem, logits, margins
+from theory.neural_collapse.features import logits, margins
 from theory.neural_collapse.lemmas import GIBBS, NORM_DUALITY, NUCLEAR_NORM
 from theory.neural_collapse.softmax import entropy, record_tangent_steps, wrong_probability
+from theory.problem import Problem
 from theory.proof import (
     Bound,
     Identity,
@@ -31,10 +32,12 @@ from theory.scalar import minimise_on_half_line, stationary_point, threshold_rat
 from theory.symbols import K, N, feature_decay, j, k, n, positive, smoothing, weight_decay
 
 
-def derive_etf(problem: FeaturesProblem, record: StepRecorder) -> Derivation:
-    """Derive a problem with balanced classes; ``record`` holds the steps that say what its loss is, if there are any."""
+def derive_etf(problem: Problem, record: StepRecorder, alpha: sp.Expr = sp.Integer(0)) -> Derivation:
+    """Derive a problem with balanced classes and label smoothing ``alpha``.
+
+    ``record`` holds the steps that say what its loss is, if there are any.
+    """
     loss_steps = tuple(step.name for step in record.steps)
-    alpha = smoothing if problem.smoothed else sp.Integer(0)
     t, u = positive("t"), positive("u")
     centring = SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K) * (1 / K)
     balanced = Symbols({N: K * n})
@@ -51,7 +54,7 @@ def derive_etf(problem: FeaturesProblem, record: StepRecorder) -> Derivation:
     in_split = trial.loss()
     u_best = stationary_point(record, "the split between the layers", in_split, u)
     in_margin = sp.expand(sp.simplify(in_split.subs(u, u_best)))
-    fractions_in = smoothing if problem.smoothed else None
+    fractions_in = None if alpha == 0 else alpha
     best = minimise_on_half_line(record, "the margin", in_margin, t, sp.Integer(0), True, fractions_in)
     ratio = threshold_ratio(record, "the feature decay", best, feature_decay, weight=1 / (K - 1))
 
@@ -78,10 +81,10 @@ def derive_etf(problem: FeaturesProblem, record: StepRecorder) -> Derivation:
     record_tangent_steps(record)
     wrong = positive("epsilon")
     factor = sp.latex(K * wrong - alpha, symbol_names={wrong: r"\varepsilon"})
-    factor = f"({factor})" if problem.smoothed else factor
+    factor = factor if alpha == 0 else f"({factor})"
     one_hot, ones = SymbolicMatrix.identity(K), SymbolicMatrix.ones(K)
     probabilities = one_hot * (1 - K * wrong) + ones * wrong
-    targets = problem.labels(xp, Symbols())
+    targets = problem.nuclear_form.labels(xp, Symbols())
     record(
         Identity(
             "the gradient",
@@ -124,7 +127,7 @@ def derive_etf(problem: FeaturesProblem, record: StepRecorder) -> Derivation:
         )
     )
     at_x = wrong_probability(sp.log(x))
-    pull = positive("s") if problem.smoothed else at_x  # √(n λ_W λ_H): with α it makes up ε
+    pull = at_x if alpha == 0 else positive("s")  # √(n λ_W λ_H): with α it makes up ε
     record(
         Identity(
             "the entropy is the value when alive",
