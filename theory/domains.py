@@ -85,10 +85,10 @@ class Domain(ABC):
         """Return the names of the parameters that a value depends on."""
         return ()
 
-    def displaced(self, xp: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
         """Return the values that the parameter takes when its ``start`` is moved by a positive factor, within the domain.
 
-        ``moved`` has the parameters displaced so far, those it depends on among them. ``xp`` offers ``descending(x)``,
+        ``moved`` has the parameters displaced so far, those it depends on among them. ``arrays`` offers ``descending(x)``,
         ``within(x, low, high)`` and ``above(x, level)`` on arrays.
         """
         raise NotImplementedError(f"{type(self).__name__} is not displaced")
@@ -147,7 +147,7 @@ class PositiveReal(Domain):
     def example(self, values: Mapping[str, Any]) -> float:
         return 0.05
 
-    def displaced(self, xp: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
         return start[name] * factor
 
 
@@ -180,10 +180,10 @@ class RealBetween(Domain):
     def extremes(self) -> tuple[float, ...]:
         return math.nextafter(self.low, self.high), math.nextafter(self.high, self.low)
 
-    def displaced(self, xp: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
         """Move the odds of the number between its limits."""
         odds = (start[name] - self.low) / (self.high - start[name]) * factor
-        return xp.within(self.low + (self.high - self.low) * odds / (1 + odds), *self.extremes())
+        return arrays.within(self.low + (self.high - self.low) * odds / (1 + odds), *self.extremes())
 
 
 @dataclass(frozen=True)
@@ -213,10 +213,10 @@ class GreaterThan(Domain):
     def depends(self) -> tuple[str, ...]:
         return (self.other,)
 
-    def displaced(self, xp: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
         """Move the relative excess over the other parameter."""
         level = moved.get(self.other, start[self.other])
-        return xp.above(level * (1 + (start[name] / start[self.other] - 1) * factor), level)
+        return arrays.above(level * (1 + (start[name] / start[self.other] - 1) * factor), level)
 
 
 @dataclass(frozen=True)
@@ -237,8 +237,8 @@ class PositiveReals(Domain):
     def as_given(self, value: tuple[float, ...], order: tuple[int, ...]) -> list[float]:
         return in_given_order(value, order)
 
-    def displaced(self, xp: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
-        return xp.descending(start[name] * factor)
+    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+        return arrays.descending(start[name] * factor)
 
 
 def _positive_number(name: str, value: Any, allowed: str) -> float:
