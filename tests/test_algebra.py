@@ -89,7 +89,7 @@ def test_smoothed_cross_entropy_is_the_one_against_the_smoothed_labels():
     p |= {sym.weight_decay: decays, sym.feature_decay: decays}
     concrete = problem.loss(xp, SimpleNamespace(W=w, H=h), problem.data(xp), p)
     assert abs(sp.N(concrete - by_hand, 30)) < sp.Float("1e-25")
-    assert problem.labels(xp, p) == y
+    assert problem.nuclear_form.labels(xp, p) == y
     point = SimpleNamespace(**{n: torch.tensor(a.tolist(), dtype=torch.float64) for n, a in (("W", w), ("H", h))})
     balls = value_at(problem, instance, point)
     assert float(balls) == pytest.approx(float(by_hand), rel=1e-15)
