@@ -133,7 +133,7 @@ def mutants(claim: Claim, most: int | None = None) -> Iterator[Mutant]:
     """Yield the mutants of a claim: of its value, invariants (and their branches at a jump), thresholds, bounds, what its statement
     names, and of what is said to have collapsed.
 
-    With ``most`` about so many of each.
+    With ``most`` about so many of each, and half as many of what the statement names.
     """
     prediction = claim.prediction
     targets = {} if prediction.value is None else {"value": prediction.value.expression}
@@ -142,10 +142,10 @@ def mutants(claim: Claim, most: int | None = None) -> Iterator[Mutant]:
     thresholds = dict(zip(_threshold_targets(claim), (t.ratio for t in prediction.thresholds), strict=True))
     targets |= thresholds
     targets |= {f"bound {b.name}": b.expression for b in claim.proof.bounds}
-    targets |= {f"named {name}": result.expression for name, result in prediction.named.items()}
+    named = {f"named {name}": result.expression for name, result in prediction.named.items()}
     conditions = {f"level {level.name}": level.keeps_prior for level in prediction.levels}
-    for target, expression in (targets | conditions).items():
-        for change, mutated in mutations(expression, most):
+    for target, expression in (targets | conditions | named).items():
+        for change, mutated in mutations(expression, most and (most + 1) // 2 if target in named else most):
             yield Mutant(claim, target, change, expression, mutated)
     for target, condition in conditions.items():
         for always in (sp.true, sp.false):

@@ -38,7 +38,7 @@ from theory.scalar import Shrinkage
 from theory.secular import SecularRoot
 from theory.symbols import K
 
-DRAWS = int(os.environ.get("PREDICTIONS", "20"))
+DRAWS = int(os.environ.get("PREDICTIONS", "12"))
 """Points for each claim; PREDICTIONS=500 draws that many."""
 SEED = 20230301
 DIGITS = ((60, 90), (400, 500), (1200, 1500))

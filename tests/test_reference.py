@@ -46,4 +46,4 @@ def test_the_page_shows_the_table(rows):
     page = render.page("api")
     table = [line for line in page.splitlines() if line.startswith("| `xp.")]
     assert len(table) == len(rows)
-    assert {line.count("|") for line in table} == {3 + len(CLASSES)}
+    assert {line.count("|") for line in table} == {2 + len(CLASSES)}

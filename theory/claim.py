@@ -89,12 +89,22 @@ class Claim:
         """
         if self.derive is None:
             return Derivation(Proof((), (), (), ()), Prediction(None, {}, ()))
+        if isinstance(self._derived, Exception):
+            raise self._derived
+        return self._derived
+
+    @cached_property
+    def _derived(self) -> Derivation | CheckFailed | ParameterError:
+        """The derivation, or why there is none: a step that fails is not tried again by every check."""
+        assert self.derive is not None
         try:
             return self.derive(self.problem)
-        except CheckFailed:
-            raise
+        except CheckFailed as error:
+            return error
         except (Exception, SystemExit) as error:
-            raise ParameterError(f"{self.id}: {sources.located(error, inspect.getfile(self.derive))}") from error
+            located = ParameterError(f"{self.id}: {sources.located(error, inspect.getfile(self.derive))}")
+            located.__cause__ = error
+            return located
 
     @property
     def proof(self) -> Proof:
