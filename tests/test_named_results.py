@@ -126,6 +126,13 @@ def test_a_named_result_needs_something_to_be_held_against() -> None:
         replace(prediction, named=bare)
 
 
+def test_a_named_result_that_holds_nowhere_is_refused() -> None:
+    prediction = find("mse-imbalanced").prediction
+    nowhere = replace(prediction.named["singular_value"], where=sp.false)
+    with pytest.raises(ParameterError, match="named: singular_value is held against something nowhere"):
+        replace(prediction, named={"singular_value": nowhere})
+
+
 def test_what_a_result_reads_has_the_shape_of_its_axes(ledger: Ledger) -> None:
     claim = find("mse-imbalanced")
     (batch,) = drawn(batches(claim, REGIMES[0]), 1, ledger.seed)

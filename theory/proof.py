@@ -422,6 +422,8 @@ class Prediction:
                 raise ParameterError(
                     f"named: {name} is a formula and nothing to hold it against; wrap it in one of {kinds} (theory.results)"
                 )
+            if getattr(result, "where", sp.true) == sp.false:
+                raise ParameterError(f"named: {name} is held against something nowhere: its condition is never true")
 
     @property
     def threshold(self) -> Threshold:
