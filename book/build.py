@@ -17,9 +17,9 @@ import plotly
 import yaml
 
 from book import render
-from theory.arguments import claims_option
 from theory.claim import add_files, find, registry
-from theory.entry import run
+from theory.cli.arguments import claims_option
+from theory.cli.entry import run
 
 BOOK = Path(__file__).resolve().parent
 SOURCE = BOOK / "_build" / "source"

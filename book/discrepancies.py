@@ -7,7 +7,7 @@ from typing import Any
 from IPython.display import HTML
 
 from book.figures import relative
-from numerics.deciding import Decision, decide
+from numerics.judging.released_code import Decision, decide
 from theory.reference_code import ReferenceCode, reference_code
 
 

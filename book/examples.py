@@ -11,14 +11,15 @@ from typing import Any
 
 import torch
 
-from numerics.arrays import evaluate, points_of, stack_bindings
-from numerics.certificates import Certificate
-from numerics.compare import Comparison, compare
-from numerics.crossing import tuned_to
-from numerics.invariants import measure
-from numerics.optimise import Solution
+from numerics.backends.points import points_of
+from numerics.backends.tensors import evaluate, stack_bindings
+from numerics.bounds.certificates import Certificate
+from numerics.judging.comparison import Comparison, compare
+from numerics.judging.invariants import measure
+from numerics.searching.thresholds import tuned_to
 from numerics.tolerances import NEAR_CERTIFICATE_GAP
-from numerics.training import train
+from numerics.training.certified import train
+from numerics.training.optimise import Solution
 from theory.claim import Claim, Verdict, find
 from theory.expressions import Formula
 from theory.problem import (

@@ -15,12 +15,12 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from book.examples import SWEEP_POINTS, Crossing, Example, TrainedExample, noun, train_sweep
-from numerics.arrays import DTYPE
-from numerics.compare import run_chain
-from numerics.conjecture import observe
-from numerics.optimise import minimise
-from numerics.refutation import hold_against_published, status
+from numerics.backends.tensors import DTYPE
+from numerics.judging.comparison import run_chain
+from numerics.judging.conjecture import observe
+from numerics.judging.counterexamples import hold_against_published, status
 from numerics.tolerances import NEAR_CERTIFICATE_GAP, VALUE_GAP
+from numerics.training.optimise import minimise
 from theory.claim import Verdict, find
 from theory.problem import Invariant, Parameter
 

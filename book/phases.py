@@ -12,10 +12,10 @@ from IPython.display import HTML
 from rich.progress import track
 
 from book.figures import show
-from numerics.phases import Cell, decide_cell
+from numerics.searching.phases import Cell, decide_cell
 from theory.claim import Verdict, find
 
-TABLE = Path(__file__).parent / "phases.json"
+TABLE = Path(__file__).parent / "results" / "phases.json"
 CLAIM = "ce-deep-linear"
 CLASSES = range(3, 13)
 DEPTHS = range(1, 9)
@@ -25,7 +25,7 @@ SHADES = ("#56B4E9", "#E9E9E9", "#D55E00")
 
 
 def cells() -> list[dict]:
-    """Return the stored table, a record of ``numerics.phases.Cell`` each."""
+    """Return the stored table, a record of ``numerics.searching.phases.Cell`` each."""
     return json.loads(TABLE.read_text())
 
 

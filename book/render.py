@@ -19,8 +19,8 @@ import jinja2
 import sympy as sp
 
 import numerics
-import numerics.arrays
-import numerics.balls
+import numerics.backends.balls
+import numerics.backends.tensors
 import numerics.tolerances
 import theory
 import theory.algebra
@@ -250,8 +250,8 @@ def public_parts() -> dict[str, tuple[str, list[tuple[str, str, list[tuple[str, 
 BACKENDS = {
     "symbolic": theory.algebra.SymbolicArrays,
     "concrete": theory.algebra.ConcreteArrays,
-    "tensors": numerics.arrays.TorchArrays,
-    "balls": numerics.balls.BallArrays,
+    "tensors": numerics.backends.tensors.TorchArrays,
+    "balls": numerics.backends.balls.BallArrays,
 }
 """The classes that offer the operations of the array namespace, by what their matrices are made of."""
 

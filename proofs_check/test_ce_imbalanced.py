@@ -12,14 +12,14 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from numerics.balls import Ball
-from numerics.certificates import entropy, wrong_probabilities
-from numerics.invariants import helmert, measure
-from numerics.optimise import minimise
+from numerics.backends.balls import Ball
+from numerics.bounds.certificates import entropy, wrong_probabilities
+from numerics.judging.invariants import helmert, measure
 from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
-from numerics.training import train
-from proofs_check.report import Ledger
-from proofs_check.strategies import class_counts, powers_of_ten
+from numerics.training.certified import train
+from numerics.training.optimise import minimise
+from proofs_check.harness.report import Ledger
+from proofs_check.harness.strategies import class_counts, powers_of_ten
 from theory.claim import find
 from theory.problem import Instance, Variable
 from theory.symbols import K, N, feature_decay, weight_decay

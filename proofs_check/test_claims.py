@@ -5,16 +5,16 @@ from __future__ import annotations
 import hypothesis
 import pytest
 
-from numerics.balls import ball_bindings, highest
-from numerics.certificates import predicted_value, separable_bound
-from numerics.probing import contradictions
+from numerics.backends.balls import ball_bindings, highest
+from numerics.bounds.certificates import predicted_value, separable_bound
+from numerics.bounds.steps import contradictions
 from numerics.tolerances import CERTIFICATE_GAP
-from numerics.training import train
-from proofs_check.examine import NO_CERTIFICATE
-from proofs_check.report import Ledger
-from proofs_check.strategies import ALIVE_IN_A_BATCH, LARGE, REGIMES, Regime, batches, drawn
-from theory.arguments import written_parameters
+from numerics.training.certified import train
+from proofs_check.harness.examine import NO_CERTIFICATE
+from proofs_check.harness.report import Ledger
+from proofs_check.harness.strategies import ALIVE_IN_A_BATCH, LARGE, REGIMES, Regime, batches, drawn
 from theory.claim import Claim, Verdict
+from theory.cli.arguments import written_parameters
 from theory.errors import CheckFailed
 from theory.problem import Instance
 from theory.proof import StepFailed

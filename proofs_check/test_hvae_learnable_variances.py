@@ -14,12 +14,12 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from numerics.arrays import DTYPE
-from numerics.balls import Ball, BallArrays, BallMatrix, ball_bindings, evaluate_in_balls
-from numerics.certificates import predicted_value, value_at
-from numerics.invariants import measure
-from numerics.optimise import Ending, minimise
+from numerics.backends.balls import Ball, BallArrays, BallMatrix, ball_bindings, evaluate_in_balls
+from numerics.backends.tensors import DTYPE
+from numerics.bounds.certificates import predicted_value, value_at
+from numerics.judging.invariants import measure
 from numerics.tolerances import SAME_MINIMUM
+from numerics.training.optimise import Ending, minimise
 from theory.claim import find
 from theory.expressions import Formula
 from theory.posterior_collapse.hierarchy import beta_1, beta_2

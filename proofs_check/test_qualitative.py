@@ -13,11 +13,11 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from numerics.arrays import DTYPE, evaluate, setting, stack_bindings
-from numerics.invariants import measure
-from numerics.optimise import Ending
+from numerics.backends.tensors import DTYPE, evaluate, setting, stack_bindings
+from numerics.judging.invariants import measure
 from numerics.tolerances import BELOW, CERTIFICATE_GAP, CONTRADICTION, INVARIANT, NEGLIGIBLE_SIZE, VALUE_GAP
-from numerics.training import train
+from numerics.training.certified import train
+from numerics.training.optimise import Ending
 from theory.claim import Claim, find, registry
 from theory.expressions import Formula, equal, evaluate_exactly, provably_nonnegative, provably_positive
 from theory.posterior_collapse.linear_gaussian import twice_kl

@@ -9,10 +9,10 @@ import pytest
 import sympy as sp
 import torch
 
-from numerics.arrays import DTYPE, setting, shrinkage, stack_bindings
-from numerics.deciding import Decision, decide
-from numerics.optimise import Ending
+from numerics.backends.tensors import DTYPE, setting, shrinkage, stack_bindings
+from numerics.judging.released_code import Decision, decide
 from numerics.tolerances import CERTIFICATE_GAP, CONTRADICTION, INVARIANT, VALUE_GAP
+from numerics.training.optimise import Ending
 from theory.reference_code import CROSS_ENTROPY_MARGIN, CVAE_THRESHOLD, DEEP_MSE_BRANCH, REFERENCE_CODE, ReferenceCode
 from theory.symbols import M, N, beta, decay_product, eta_dec, feature_decay, layer_decay, n_k, weight_decay
 

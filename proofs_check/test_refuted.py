@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from numerics.optimise import minimise
-from numerics.probing import contradictions
-from numerics.refutation import (
+from numerics.bounds.steps import contradictions
+from numerics.judging.counterexamples import (
     Counterexample,
     block_logits,
     hold_against_published,
@@ -19,7 +18,8 @@ from numerics.refutation import (
     status,
 )
 from numerics.tolerances import VALUE_GAP
-from proofs_check.report import Ledger
+from numerics.training.optimise import minimise
+from proofs_check.harness.report import Ledger
 from theory.claim import Claim
 from theory.problem import Instance
 

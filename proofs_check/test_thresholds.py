@@ -9,15 +9,15 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from numerics.arrays import points_of
-from numerics.balls import ball_bindings
-from numerics.certificates import certify, start_is_least, value_at
-from numerics.crossing import tuned_to
-from numerics.optimise import minimise
-from proofs_check.report import Ledger
-from proofs_check.strategies import REGIMES, Regime, batches, directions_within
-from theory.arguments import written_parameters
+from numerics.backends.balls import ball_bindings
+from numerics.backends.points import points_of
+from numerics.bounds.certificates import certify, start_is_least, value_at
+from numerics.searching.thresholds import tuned_to
+from numerics.training.optimise import minimise
+from proofs_check.harness.report import Ledger
+from proofs_check.harness.strategies import REGIMES, Regime, batches, directions_within
 from theory.claim import Claim
+from theory.cli.arguments import written_parameters
 from theory.errors import CheckFailed
 from theory.problem import Instance
 

@@ -7,9 +7,9 @@ import pytest
 import sympy as sp
 import torch
 
-from numerics.arrays import TorchArrays, setting, stack_bindings
-from numerics.balls import BallArrays, BallMatrix
-from numerics.certificates import value_at
+from numerics.backends.balls import BallArrays, BallMatrix
+from numerics.backends.tensors import TorchArrays, setting, stack_bindings
+from numerics.bounds.certificates import value_at
 from theory import symbols as sym
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
 from theory.claim import find

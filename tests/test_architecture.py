@@ -1,6 +1,7 @@
 """The rooms and the arrows between them."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -83,3 +84,17 @@ def test_the_python_example_of_the_readme_runs():
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(block)], capture_output=True, text=True, check=True)
     predicted, trained = re.findall(r"\d+\.\d+", done.stdout)[:2]
     assert float(trained) == pytest.approx(float(predicted), rel=1e-3)  # a tensor is printed with four digits
+
+
+def rooms_below(room):
+    """Return the other rooms of ``numerics`` that the files of one import from."""
+    found = {
+        name.split(".")[1] for path in room.rglob("*.py") for name in modules(path) if name.startswith("numerics.")
+    }
+    return found & {path.name for path in (ROOT / "numerics").iterdir() if path.is_dir()} - {room.name}
+
+
+def test_the_rooms_of_numerics_form_no_circle():
+    arrows = {room.name: rooms_below(room) for room in (ROOT / "numerics").iterdir() if (room / "__init__.py").exists()}
+    assert len(arrows) > 5
+    graphlib.TopologicalSorter(arrows).prepare()  # raises CycleError, which names the rooms

@@ -8,11 +8,10 @@ import pytest
 import torch
 from sympy import Rational
 
-from numerics import certificates
-from numerics.adversary import random_point
-from numerics.arrays import points_of
-from numerics.balls import Ball, BallMatrix, ball_bindings, highest
-from numerics.certificates import (
+from numerics.backends.balls import Ball, BallMatrix, ball_bindings, highest
+from numerics.backends.points import points_of, random_point
+from numerics.bounds import certificates
+from numerics.bounds.certificates import (
     MARGINS,
     Certificate,
     certify,
@@ -22,9 +21,9 @@ from numerics.certificates import (
     separable_bound,
     value_at,
 )
-from numerics.optimise import minimise
 from numerics.tolerances import CERTIFICATE_GAP, SEPARABLE_GAP
-from proofs_check.strategies import REGIMES, batches, drawn
+from numerics.training.optimise import minimise
+from proofs_check.harness.strategies import REGIMES, batches, drawn
 from theory.claim import Claim, find, registry
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, features_problem
 from theory.problem import (

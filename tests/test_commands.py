@@ -11,11 +11,11 @@ import time
 
 import pytest
 
-from numerics import optimise
 from numerics.__main__ import main as numerics_main
-from numerics.compare import compare, measure_starts
 from numerics.console import main as console_main
-from numerics.optimise import minimise
+from numerics.judging.comparison import compare, measure_starts
+from numerics.training import optimise
+from numerics.training.optimise import minimise
 from theory.__main__ import main as theory_main
 from theory.claim import find, registry
 from theory.errors import ParameterError
@@ -73,12 +73,12 @@ def test_certify(capsys):
 
 
 def test_a_failed_check_has_exit_code_one(capsys, monkeypatch):
-    from numerics import optimise, training
+    from numerics.training import certified, optimise
 
     def too_short(*arguments, **options):
         return optimise.minimise(*arguments, **options, max_iterations=1)
 
-    monkeypatch.setattr(training, "minimise", too_short)
+    monkeypatch.setattr(certified, "minimise", too_short)
     assert numerics_main(["train", *VAE, "beta=0.5", "--starts", "1"]) == 1
     assert "check failed" in capsys.readouterr().err
     assert numerics_main(["certify", *VAE, "beta=0.5", "--starts", "1"]) == 1
@@ -237,7 +237,7 @@ def test_positions_are_those_of_the_users_list():
 
 
 def test_train_counts_the_same_runs_in_starts_endings_and_reached(capsys, monkeypatch):
-    from numerics import training
+    from numerics.training import certified
 
     def counted():
         numerics_main(["train", *MSE, "weight_decay=0.02", "--starts", "3", "--json"])
@@ -245,9 +245,9 @@ def test_train_counts_the_same_runs_in_starts_endings_and_reached(capsys, monkey
 
     once = counted()
     assert (once["starts"], once["rounds"], once["reached"]) == (3, 1, 3)
-    monkeypatch.setattr(training, "VALUE_GAP", -1.0)  # no certificate closes such a gap
+    monkeypatch.setattr(certified, "VALUE_GAP", -1.0)  # no certificate closes such a gap
     result = counted()
-    assert result["rounds"] == training.ROUNDS
+    assert result["rounds"] == certified.ROUNDS
     assert result["starts"] == sum(result["endings"].values()) == 3
     numerics_main(["train", *MSE, "weight_decay=0.02", "--starts", "3"])
     printed = capsys.readouterr().out
@@ -255,7 +255,7 @@ def test_train_counts_the_same_runs_in_starts_endings_and_reached(capsys, monkey
 
 
 def test_reached_leaves_out_starts_that_ended_higher(capsys, monkeypatch):
-    from numerics import training
+    from numerics.training import certified
 
     def one_higher(*arguments, **options):
         solution = optimise.minimise(*arguments, **options)
@@ -263,7 +263,7 @@ def test_reached_leaves_out_starts_that_ended_higher(capsys, monkeypatch):
         values[0, 1] *= 1 + 2e-10
         return dataclasses.replace(solution, values=values)
 
-    monkeypatch.setattr(training, "minimise", one_higher)
+    monkeypatch.setattr(certified, "minimise", one_higher)
     numerics_main(["train", *MSE, "weight_decay=0.02", "--starts", "3", "--json"])
     assert as_json(capsys)["reached"] == 2
 
@@ -352,7 +352,7 @@ def test_a_sweep_says_where_the_structure_changes(capsys):
 
 @pytest.mark.parametrize("as_json_too", [[], ["--json"]])
 def test_an_interrupted_sweep_keeps_what_it_has(as_json_too, capsys, monkeypatch):
-    from numerics import commands
+    from numerics.commands import main as commands
 
     left = [commands.train, commands.train, interrupt]
     monkeypatch.setattr(commands, "train", lambda *given: left.pop(0)(*given))

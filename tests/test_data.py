@@ -8,9 +8,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from numerics.arrays import DTYPE, evaluate, stack_bindings
-from numerics.data import digits, residual_spectrum
-from numerics.optimise import Ending, minimise
+from numerics.backends.tensors import DTYPE, evaluate, stack_bindings
+from numerics.data.spectra import digits, residual_spectrum
+from numerics.training.optimise import Ending, minimise
 from theory.claim import find
 
 NOISE = {"beta": 0.6, "eta_dec": 0.9, "eta_enc": 1.3}

@@ -12,14 +12,14 @@ import pytest
 import sympy as sp
 import torch
 
-from numerics.optimise import Ending
-from proofs_check import diagnosis
-from proofs_check.corrections import multiplied, parts, recognised
-from proofs_check.diagnosis import CloserLook, Failure, diagnose, findings
-from proofs_check.examine import NO_CERTIFICATE, examine, judge
-from proofs_check.report import Ledger
-from theory.arguments import parse_assignments, written_parameters
+from numerics.training.optimise import Ending
+from proofs_check.harness import diagnosis
+from proofs_check.harness.corrections import multiplied, parts, recognised
+from proofs_check.harness.diagnosis import CloserLook, Failure, diagnose, findings
+from proofs_check.harness.examine import NO_CERTIFICATE, examine, judge
+from proofs_check.harness.report import Ledger
 from theory.claim import Derivation, find
+from theory.cli.arguments import parse_assignments, written_parameters
 from theory.differing import difference
 from theory.expressions import Formula
 from theory.symbols import K, N, d, feature_decay, k, n_k, positive, weight_decay

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from numerics.adversary import _Displacing
+from numerics.searching.adversary import _Displacing
 from theory.claim import registry
 from theory.domains import Domain
 from theory.errors import ParameterError

@@ -12,9 +12,9 @@ import mpmath
 import pytest
 import sympy as sp
 
-from numerics.arrays import stack_bindings
+from numerics.backends.tensors import stack_bindings
 from theory.claim import find, registry
-from theory.commands import predict
+from theory.cli.commands import predict
 from theory.errors import ParameterError
 from theory.expressions import Formula, evaluate_exactly
 from theory.problem import (

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from numerics.__main__ import main as numerics_main
-from numerics.arrays import setting, stack_bindings
-from numerics.compare import compare
-from numerics.optimise import Ending, curvature_spread, minimise
-from numerics.training import train
+from numerics.backends.tensors import setting, stack_bindings
+from numerics.judging.comparison import compare
+from numerics.training.certified import train
+from numerics.training.optimise import Ending, curvature_spread, minimise
 from theory import symbols as sym
 from theory.claim import find
 from theory.errors import ParameterError

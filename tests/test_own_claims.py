@@ -13,17 +13,17 @@ import pytest
 import torch
 
 from book import examples, figures, render
-from numerics.commands import main as numerics_main
-from numerics.conjecture import nearest_frame
-from numerics.wellposed import require_sight, require_well_posed
-from proofs_check.diagnosis import diagnose
+from numerics.commands.main import main as numerics_main
+from numerics.judging.conjecture import nearest_frame
+from numerics.judging.validation import require_sight, require_well_posed
+from proofs_check.harness.diagnosis import diagnose
 from theory import sources
 from theory.__main__ import main as theory_main
 from theory.claim import Verdict, add_files, find, places, registry
-from theory.commands import predict
-from theory.entry import run
+from theory.cli.commands import predict
+from theory.cli.entry import run
+from theory.cli.template import shared_derivations, starting_file, starting_points
 from theory.errors import CheckFailed, ParameterError
-from theory.starting import shared_derivations, starting_file, starting_points
 
 ROOT = Path(__file__).parents[1]
 QUESTION = '''"""MSE whose fit is squared once more: nothing is claimed about it."""

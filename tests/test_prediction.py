@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from numerics.arrays import evaluate, stack_bindings
+from numerics.backends.tensors import evaluate, stack_bindings
 from theory.claim import find, registry
-from theory.commands import predict
+from theory.cli.commands import predict
 from theory.expressions import evaluate_exactly
 
 EXAMPLES = {

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from book import render
-from numerics.arrays import TorchArrays
-from numerics.balls import BallArrays
+from numerics.backends.balls import BallArrays
+from numerics.backends.tensors import TorchArrays
 from theory.algebra import ConcreteArrays, SymbolicArrays
 
 ROOT = Path(__file__).parents[1]

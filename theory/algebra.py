@@ -192,7 +192,7 @@ class SymbolicLayers:
 class SymbolicArrays:
     """The array namespace on matrices of symbolic size, one column for each class (or direction).
 
-    The namespace a loss is written against; ``numerics.arrays.TorchArrays`` and ``ConcreteArrays`` offer the same names.
+    The namespace a loss is written against; ``numerics.backends.tensors.TorchArrays`` and ``ConcreteArrays`` offer the same names.
     Matrices support ``@``, ``+`` and ``-``. A *row* holds one number a column; here it is an expression in the index k. A
     *column*, such as a bias, is one too, with k running over as many entries as a matrix has rows.
     Scalars are only ever multiplied with scalars and rows. ``multiplicity`` is how many samples a column stands for.
