@@ -23,7 +23,8 @@ from numerics.bounds.certificates import (
 )
 from numerics.tolerances import CERTIFICATE_GAP, SEPARABLE_GAP
 from numerics.training.optimise import minimise
-from proofs_check.harness.strategies import REGIMES, batches, drawn
+from proofs_check.harness.drawing import REGIMES
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim, find, registry
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, features_problem
 from theory.problem import (

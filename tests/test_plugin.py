@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.plugin import writable
 from proofs_check.harness.progress import PAUSE, Progress
 from proofs_check.harness.report import Ledger
-from proofs_check.harness.strategies import REGIMES, batches, drawn
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import find
 
 ROOT = Path(__file__).parents[1]

@@ -33,8 +33,9 @@ from numerics.judging.comparison import (
 from numerics.tolerances import INVARIANT, LINK, NEAR_SIZE, NEGLIGIBLE_SIZE, ROUNDED, THRESHOLD_BAND, TIGHT, VALUE_GAP
 from numerics.training.optimise import Ending, Solution
 from proofs_check.harness.corrections import Correction, Trial, corrections, factors_of, recognised
+from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.examine import NO_CERTIFICATE, Judgement, examine, judge, size_of
-from proofs_check.harness.strategies import REGIMES, batches, drawn
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim, Derivation
 from theory.cli.arguments import written_parameters
 from theory.errors import CheckFailed

@@ -155,8 +155,10 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
                 "widths $d_1, …, d_M$ of features and hidden layers",
                 default=lambda values: (len(values["class_counts"]),) * values["depth"],
             ),
-            Parameter("weight_decay", PositivePerDimension("depth"), r"weight decays $\lambda_1, …, \lambda_M$"),
-            Parameter("feature_decay", PositiveReal(), r"feature decay $\lambda_H$"),
+            Parameter(
+                "weight_decay", PositivePerDimension("depth", decay=True), r"weight decays $\lambda_1, …, \lambda_M$"
+            ),
+            Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
         ),
         variables=tuple(variables),
         loss=loss,
