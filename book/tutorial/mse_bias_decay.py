@@ -81,7 +81,7 @@ PROBLEM = Problem(
     variables=(
         Variable("W", (K, d), balance),
         Variable("H", (d, N), 1 / balance),
-        Variable("b", (K, sp.Integer(1)), 1 / K),
+        Variable("b", (K, sp.Integer(1)), 1 / K, offset=True),
     ),
     loss=loss,
     invariants=(

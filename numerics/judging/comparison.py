@@ -107,9 +107,10 @@ def measure_starts(claim: Claim, solution: Solution) -> Measured:
     best = solution.best_point()
     if any(evaluator.evaluate(Formula(t.jump)).bool().any() for t in claim.prediction.thresholds):
         xp, data = setting(claim.problem, evaluator.fixed)
-        # Where zero is as good training may find it or not; the bias is as good with it as it was.
+        # Where zero is as good training may find it or not; an offset is as good with it as it was.
+        kept = {variable.name for variable in claim.problem.variables if variable.offset}
         points.append(
-            SimpleNamespace(**{name: a if name == "b" else torch.zeros_like(a) for name, a in vars(best).items()})
+            SimpleNamespace(**{name: a if name in kept else torch.zeros_like(a) for name, a in vars(best).items()})
         )
         at_zero = claim.problem.loss(xp, points[-1], data, evaluator.fixed)
         reached.append((at_zero - lowest[:, 0]).abs() <= SAME_MINIMUM * lowest[:, 0].abs())

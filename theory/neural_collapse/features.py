@@ -172,7 +172,7 @@ def features_problem(
         parameters.append(
             Parameter("bias", Flag(), "whether the classifier has an unregularised bias $b$", default=False)
         )
-        variables.append(Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: values["bias"]))
+        variables.append(Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: values["bias"], offset=True))
     return Problem(
         parameters=tuple(parameters),
         variables=tuple(variables),
