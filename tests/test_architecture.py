@@ -162,13 +162,16 @@ def test_domains_answer_for_themselves():
 
 
 def rules_on_names(tree, names):
-    """Yield the parts of names that a module looks for at the start or end of a string."""
+    """Yield the parts of names that a module looks for in a string, at its start or at its end."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(
                 func=ast.Attribute(attr="startswith" | "endswith" as method), args=[ast.Constant(value=str(part))]
             ):
-                if any(getattr(name, method)(part) and len(part) > 1 for name in names):
+                if len(part) > 1 and any(getattr(name, method)(part) for name in names):
+                    yield part
+            case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In() | ast.NotIn()]):
+                if len(part) > 1 and any(part in name and part != name for name in names):
                     yield part
 
 

@@ -54,7 +54,7 @@ class Domain(ABC):
 
     @abstractmethod
     def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> Any:
-        """Return a value made of the choices that ``draws`` offers; ``values`` has the parameters that it depends on."""
+        """Return a value made of the choices that ``draws`` offers; ``values`` has those drawn so far."""
 
     def depends(self) -> tuple[str, ...]:
         """Return the names of the parameters that a value depends on."""
