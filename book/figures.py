@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from types import SimpleNamespace
 
 import plotly.graph_objects as go
 import sympy as sp
@@ -22,6 +21,7 @@ from numerics.judging.counterexamples import hold_against_published, status
 from numerics.tolerances import NEAR_CERTIFICATE_GAP, VALUE_GAP
 from numerics.training.optimise import minimise
 from theory.claim import Verdict, find
+from theory.point import Point
 from theory.problem import Invariant, Parameter
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#444444")
@@ -205,7 +205,7 @@ def geometry(run: TrainedExample) -> HTML:
     return show(figure, words, 440)
 
 
-def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> SimpleNamespace:
+def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> Point:
     """Return one random point multiplied by each length, as a batch of points."""
     generator = torch.Generator().manual_seed(seed)
     trained = example.claim.problem.active_variables(example.instance)
@@ -216,7 +216,7 @@ def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> Si
         rows, columns = (int(side.subs(sizes)) for side in variable.shape)
         array = torch.randn(rows, columns, generator=generator, dtype=DTYPE)
         arrays[variable.name] = scales * (array.abs() if variable.nonnegative else array)
-    return SimpleNamespace(**arrays)
+    return Point(arrays)
 
 
 def chain(run: TrainedExample) -> HTML:
@@ -225,9 +225,9 @@ def chain(run: TrainedExample) -> HTML:
     ray = random_points(example, LENGTHS, seed=0)
     start = random_points(example, (1.0,), seed=1)
     left = torch.tensor(REMAINING, dtype=DTYPE)[:, None, None]
-    best = vars(run.point)
-    segment = SimpleNamespace(**{name: left * array + (1 - left) * best[name] for name, array in vars(start).items()})
-    optimum = SimpleNamespace(**{name: array[None] for name, array in best.items()})
+    best = run.point
+    segment = start.map(lambda array: left * array + (1 - left) * best[name])
+    optimum = Point({name: array[None] for name, array in best.items()})
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=False, horizontal_spacing=0.12,
         subplot_titles=("at random points of growing size", "from a random point to the trained optimum"),

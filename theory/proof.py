@@ -6,7 +6,6 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
@@ -16,6 +15,7 @@ from theory.algebra import Layered, SymbolicArrays, SymbolicMatrix, Symbols, sub
 from theory.differing import difference
 from theory.errors import CheckFailed, ParameterError
 from theory.expressions import Formula, equal, provably_nonnegative, provably_positive
+from theory.point import Point
 from theory.problem import Problem
 from theory.results import Level, Result
 
@@ -335,13 +335,13 @@ class StructuredPoint:
 
     problem: Problem
     xp: SymbolicArrays
-    v: SimpleNamespace
+    v: Point
     unknowns: dict[sp.Basic, sp.Expr]
     p: Symbols = field(default_factory=Symbols)
 
     def measure(self, function: Callable[..., Any]) -> Any:
         """Return ``function(xp, v, data, p)`` with the unknowns left in."""
-        return function(self.xp, self.v, self.problem.data(self.xp), self.p)
+        return function(self.xp, self.v, self.problem.given(self.xp), self.p)
 
     def loss(self) -> sp.Expr:
         """Return the loss with the unknowns left in."""

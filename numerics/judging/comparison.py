@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ from numerics.tolerances import (
 from numerics.training.optimise import Ending, Solution
 from theory.claim import Claim
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import KINDS, Instance, Invariant
 from theory.proof import ALIVE, Threshold
 from theory.symbols import R
@@ -100,7 +100,7 @@ def measure_starts(claim: Claim, solution: Solution) -> Measured:
     lowest = solution.best_value()[:, None]
     reached = (solution.values - lowest <= SAME_MINIMUM * lowest.abs()) & (solution.endings == Ending.CONVERGED)
     points = [
-        SimpleNamespace(**{name: array[:, start] for name, array in solution.points.items()})
+        Point({name: array[:, start] for name, array in solution.points.items()})
         for start in range(solution.values.shape[1])
     ]
     reached = list(reached.unbind(1))
@@ -108,9 +108,7 @@ def measure_starts(claim: Claim, solution: Solution) -> Measured:
     if any(evaluator.evaluate(Formula(t.jump)).bool().any() for t in claim.prediction.thresholds):
         xp, data = setting(claim.problem, evaluator.fixed)
         # Where zero is as good training may find it or not; the bias is as good with it as it was.
-        points.append(
-            SimpleNamespace(**{name: a if name == "b" else torch.zeros_like(a) for name, a in vars(best).items()})
-        )
+        points.append(Point({name: a if name == "b" else torch.zeros_like(a) for name, a in best.items()}))
         at_zero = claim.problem.loss(xp, points[-1], data, evaluator.fixed)
         reached.append((at_zero - lowest[:, 0]).abs() <= SAME_MINIMUM * lowest[:, 0].abs())
     of_best, *of_starts = (measure(claim, instances, point) for point in (best, *points))
@@ -381,7 +379,7 @@ class Chain:
         self.evaluator = Evaluator(self.bindings)
         self.names = ("loss", *(b.name for b in claim.proof.bounds))
 
-    def run(self, point: SimpleNamespace) -> ChainRun:
+    def run(self, point: Point) -> ChainRun:
         """Evaluate the loss and every bound at a batch of points, one an instance."""
         given = (self.xp, point, self.data, self.bindings)
         statistics = {s.symbol: s.measure(*given) for s in self.claim.proof.statistics}
@@ -389,6 +387,6 @@ class Chain:
         return ChainRun(self.names, torch.stack([self.claim.problem.loss(*given), *bounds]))
 
 
-def run_chain(claim: Claim, instances: Sequence[Instance], point: SimpleNamespace) -> ChainRun:
+def run_chain(claim: Claim, instances: Sequence[Instance], point: Point) -> ChainRun:
     """Run the chain once."""
     return Chain(claim, instances).run(point)
