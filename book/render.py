@@ -19,7 +19,7 @@ import jinja2
 import sympy as sp
 
 import numerics
-import numerics.backends.balls
+import numerics.backends.ball_arrays
 import numerics.backends.tensors
 import numerics.tolerances
 import theory
@@ -251,7 +251,7 @@ BACKENDS = {
     "symbolic": theory.algebra.SymbolicArrays,
     "concrete": theory.algebra.ConcreteArrays,
     "tensors": numerics.backends.tensors.TorchArrays,
-    "balls": numerics.backends.balls.BallArrays,
+    "balls": numerics.backends.ball_arrays.BallArrays,
 }
 """The classes that offer the operations of the array namespace, by what their matrices are made of."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from book import render
-from numerics.backends.balls import BallArrays
+from numerics.backends.ball_arrays import BallArrays
 from numerics.backends.tensors import TorchArrays
 from theory.algebra import ConcreteArrays, SymbolicArrays
 

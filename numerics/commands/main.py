@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.status import Status
 
 from numerics.backends.points import points_of
-from numerics.bounds.certificates import predicted_value
+from numerics.bounds.enclosures import predicted_value
 from numerics.judging.comparison import Comparison, compare
 from numerics.judging.conjecture import Conjecture, observe
 from numerics.judging.counterexamples import hold_against_published, status

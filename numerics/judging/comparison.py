@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from numerics.backends.tensors import DTYPE, Evaluator, setting, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import Evaluator
+from numerics.backends.tensors import DTYPE
 from numerics.judging.invariants import measure
 from numerics.judging.named_results import Judge, Readings, Run, read
 from numerics.tolerances import (

@@ -16,7 +16,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from numerics.bounds.certificates import predicted_value
+from numerics.bounds.enclosures import predicted_value
 from numerics.judging.comparison import (
     VALUE,
     Chain,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sympy as sp
 import torch
 
-from numerics.bounds.certificates import predicted_value
+from numerics.bounds.enclosures import predicted_value
 from numerics.judging.comparison import Chain, ChainRun, Measured, compare, measure_starts
 from numerics.searching.adversary import tight_points
 from proofs_check.harness.examine import Examination, chain_failures
