@@ -10,8 +10,8 @@ from typing import Any
 import sympy as sp
 from mpmath.ctx_iv import MPIntervalContext
 
-from theory.enclosure import Number, Undecided
 from theory.expressions import provably_nonnegative, provably_positive
+from theory.intervals import Number, Undecided
 from theory.proof import Convex, Identity, Nonnegative, Stationary, StepFailed, StepRecorder, Vanishes
 
 GUARD_BITS = 12
