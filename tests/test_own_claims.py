@@ -16,7 +16,7 @@ from book import examples, figures, render
 from numerics.commands.main import main as numerics_main
 from numerics.judging.conjecture import nearest_frame
 from numerics.judging.validation import require_sight, require_well_posed
-from proofs_check.harness.diagnosis import diagnose
+from proofs_check.harness.diagnosis.closer_look import diagnose
 from theory import sources
 from theory.__main__ import main as theory_main
 from theory.claim import Verdict, add_files, find, places, registry
