@@ -352,7 +352,7 @@ def test_a_sweep_says_where_the_structure_changes(capsys):
 
 @pytest.mark.parametrize("as_json_too", [[], ["--json"]])
 def test_an_interrupted_sweep_keeps_what_it_has(as_json_too, capsys, monkeypatch):
-    from numerics.commands import main as commands
+    from numerics.commands import training as commands
 
     left = [commands.train, commands.train, interrupt]
     monkeypatch.setattr(commands, "train", lambda *given: left.pop(0)(*given))
