@@ -16,7 +16,7 @@ from torch import Tensor
 
 from book.examples import SWEEP_POINTS, Crossing, Example, TrainedExample, noun, train_sweep
 from numerics.backends.tensors import DTYPE
-from numerics.judging.comparison import run_chain
+from numerics.judging.chain import run_chain
 from numerics.judging.conjecture import observe
 from numerics.judging.counterexamples import hold_against_published, status
 from numerics.tolerances import NEAR_CERTIFICATE_GAP, VALUE_GAP

@@ -13,7 +13,8 @@ import pytest
 
 from numerics.__main__ import main as numerics_main
 from numerics.console import main as console_main
-from numerics.judging.comparison import compare, measure_starts
+from numerics.judging.comparison import compare
+from numerics.judging.measured import measure_starts
 from numerics.training import optimise
 from numerics.training.optimise import minimise
 from theory.__main__ import main as theory_main

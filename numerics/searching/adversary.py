@@ -21,7 +21,7 @@ from numerics.backends.balls import ball_bindings, highest
 from numerics.backends.points import points_of, random_point
 from numerics.backends.tensors import DTYPE, stack_bindings
 from numerics.bounds.certificates import predicted_value, separable_bound, value_at
-from numerics.judging.comparison import Chain
+from numerics.judging.chain import Chain
 from numerics.tolerances import LINK
 from numerics.training.optimise import minimise
 from theory.claim import Claim

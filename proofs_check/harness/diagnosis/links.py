@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from numerics.judging.comparison import Chain
+from numerics.judging.chain import Chain
 from numerics.tolerances import LINK, TIGHT
 from proofs_check.harness.diagnosis.finding import Finding
 from proofs_check.harness.diagnosis.trained import Trained

@@ -8,7 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from numerics.judging.comparison import VALUE, expected_of, norms, unit_of
+from numerics.judging.comparison import VALUE
+from numerics.judging.measured import expected_of, norms, unit_of
 from numerics.tolerances import INVARIANT, NEAR_SIZE, NEGLIGIBLE_SIZE, VALUE_GAP
 from proofs_check.harness.diagnosis.trained import Trained
 from theory.claim import Claim

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import torch
 
-from numerics.judging.comparison import VALUE, norms, relative_gap
+from numerics.judging.comparison import VALUE, relative_gap
+from numerics.judging.measured import norms
 from numerics.tolerances import INVARIANT, ROUNDED
 from proofs_check.harness.diagnosis.explanation import Explanation
 from proofs_check.harness.diagnosis.finding import Finding, agree, listed

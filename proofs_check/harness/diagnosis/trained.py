@@ -11,7 +11,9 @@ import torch
 from hypothesis.strategies import SearchStrategy
 from torch import Tensor
 
-from numerics.judging.comparison import Comparison, Crossing, Measured, crossings_of, measure_starts
+from numerics.judging.comparison import Comparison
+from numerics.judging.crossing import Crossing, crossings_of
+from numerics.judging.measured import Measured, measure_starts
 from numerics.training.optimise import Solution
 from proofs_check.harness.examine import Judgement, examine, judge, size_of
 from proofs_check.harness.strategies import REGIMES, batches
