@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from book import render
+from book.render.api import array_operations
+from book.render.pages import page
 from numerics.backends.balls import BallArrays
 from numerics.backends.tensors import TorchArrays
 from theory.algebra import ConcreteArrays, SymbolicArrays
@@ -16,9 +17,7 @@ CLASSES = {"symbolic": SymbolicArrays, "concrete": ConcreteArrays, "tensors": To
 
 @pytest.fixture(scope="module")
 def rows():
-    return {
-        call.partition("(")[0].removeprefix("xp."): (says, having) for call, says, having in render.array_operations()
-    }
+    return {call.partition("(")[0].removeprefix("xp."): (says, having) for call, says, having in array_operations()}
 
 
 @pytest.mark.parametrize("backend", CLASSES)
@@ -43,7 +42,7 @@ def test_the_table_has_every_operation_that_claims_use(rows):
 
 
 def test_the_page_shows_the_table(rows):
-    page = render.page("api")
-    table = [line for line in page.splitlines() if line.startswith("| `xp.")]
+    text = page("api")
+    table = [line for line in text.splitlines() if line.startswith("| `xp.")]
     assert len(table) == len(rows)
     assert {line.count("|") for line in table} == {2 + len(CLASSES)}
