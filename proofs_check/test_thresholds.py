@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import hypothesis
 import pytest
 import torch
@@ -37,7 +35,7 @@ def zero_is_optimal(claim: Claim, instance: Instance, direction: int) -> bool:
     if claim.proof.separable is not None:
         return start_is_least(claim.proof.separable, ball_bindings(claim.problem, instance), direction)
     trained = minimise(claim.problem, [instance], STARTS).best_point()
-    zero = SimpleNamespace(**{name: torch.zeros_like(a) for name, a in vars(trained).items()})
+    zero = trained.map(lambda a: torch.zeros_like(a))
     there, here = (value_at(claim.problem, instance, point) for batch in (zero, trained) for point in points_of(batch))
     if here < there:
         return False

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from random import Random
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -26,6 +25,7 @@ from numerics.training.optimise import minimise
 from proofs_check.harness.strategies import REGIMES, batches, drawn
 from theory.claim import Claim, find, registry
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, features_problem
+from theory.point import Point
 from theory.problem import (
     ClassCounts,
     GreaterThan,
@@ -148,10 +148,10 @@ def test_lower_bounds_stay_below_the_minimum_from_any_point(claim_id, scale):
     best = solution.best_point()
     for _ in range(20):
         moved = {}
-        for name, array in vars(best).items():
+        for name, array in best.items():
             noisy = array + scale * torch.randn(array.shape, generator=generator, dtype=array.dtype)
             moved[name] = noisy.abs() if name == "H" else noisy
-        (point,) = points_of(SimpleNamespace(**moved))
+        (point,) = points_of(Point(moved))
         for method, lower in problem_bounds(claim.problem, instance, point).items():
             assert lower < minimum or not lower.is_finite(), method
 
@@ -160,9 +160,9 @@ def test_what_is_slightly_wrong_is_not_certified(claim, ledger):
     """A prediction that is off by a millionth lies outside the bounds; a point that is off by a thousandth leaves a gap."""
     (batch,) = drawn(batches(claim, REGIMES[-1]), 1, ledger.seed)
     examination = ledger.judged(claim, batch).examination
-    best = vars(examination.solution.best_point())
-    moved = vars(random_point(claim, batch, 1e-3, torch.Generator().manual_seed(0)))
-    off = certify(claim, batch, SimpleNamespace(**{name: a + moved[name] for name, a in best.items()}))
+    best = examination.solution.best_point()
+    moved = random_point(claim, batch, 1e-3, torch.Generator().manual_seed(0))
+    off = certify(claim, batch, Point({name: a + moved[name] for name, a in best.items()}))
     for instance, certificate, other in zip(batch, examination.certificates, off, strict=True):
         predicted = predicted_value(claim, instance)
         assert certificate.failures(predicted, near_threshold=False) == []

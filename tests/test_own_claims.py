@@ -31,10 +31,10 @@ from theory.errors import CheckFailed, ParameterError
 ROOT = Path(__file__).parents[1]
 QUESTION = '''"""MSE whose fit is squared once more: nothing is claimed about it."""
 
-from types import SimpleNamespace
 
 from theory.claim import Claim, Source, Verdict
 from theory.problem import ClassCounts, Parameter, PositiveReal, Problem, Variable, WholeNumber, Width
+from theory.point import Point
 from theory.symbols import K, N, beta, d, feature_decay, n_k, weight_decay
 
 
@@ -62,7 +62,7 @@ PROBLEM = Problem(
     sorted_parameter="class_counts",
     tied=n_k,
     bind=bind,
-    data=lambda xp: SimpleNamespace(Y=xp.labels()),
+    data=lambda xp: Point(Y=xp.labels()),
 )
 CLAIM = Claim(
     id="squared-mse",
@@ -346,7 +346,7 @@ def test_a_started_file_takes_over_whatever_its_model_says(own, tmp_path):
     bare = QUESTION.partition("\n\n")[2].replace('id="squared-mse"', "id='squared-mse'")
     own(bare)
     text = starting_file("my-setting", find("squared-mse"), "my_setting.py")
-    assert "from types import SimpleNamespace" in text
+    assert "from theory.point import Point" in text
     assert 'id="my-setting"' in text
     deep = QUESTION.replace('"""MSE', 'r"""MSE', 1).replace(
         ": nothing is claimed about it.", ".\n\nNot \\underline nor \\x."
@@ -385,7 +385,7 @@ UNREADABLE = {
     "misspelt import": (
         "import Claim, Source",
         "import Clam, Source",
-        r"line 5: ImportError: cannot import name 'Clam'",
+        r"line 4: ImportError: cannot import name 'Clam'",
     ),
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
@@ -13,6 +12,7 @@ from theory import symbols as sym
 from theory.algebra import Layered, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
 from theory.errors import ParameterError
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import Problem
 from theory.results import Level, Result
 from theory.threshold import ALIVE, Threshold
@@ -87,13 +87,13 @@ class StructuredPoint:
 
     problem: Problem
     xp: SymbolicArrays
-    v: SimpleNamespace
+    v: Point
     unknowns: dict[sp.Basic, sp.Expr]
     p: Symbols = field(default_factory=Symbols)
 
     def measure(self, function: Callable[..., Any]) -> Any:
         """Return ``function(xp, v, data, p)`` with the unknowns left in."""
-        return function(self.xp, self.v, self.problem.data(self.xp), self.p)
+        return function(self.xp, self.v, self.problem.given(self.xp), self.p)
 
     def loss(self) -> sp.Expr:
         """Return the loss with the unknowns left in."""

@@ -31,6 +31,7 @@ from theory.domains import (
 )
 from theory.errors import ParameterError, quoted
 from theory.expressions import Bindings, to_exact
+from theory.point import Point
 from theory.sources import asked
 
 REQUIRED = object()
@@ -168,7 +169,7 @@ class Problem:
     sorted_parameter: str
     tied: sp.IndexedBase
     bind: Callable[[Mapping[str, Any]], Bindings]
-    data: Callable[[Any], SimpleNamespace]
+    data: Callable[[Any], Point | SimpleNamespace]
     centred: bool = field(default=False, kw_only=True)
     partner: sp.IndexedBase | None = field(default=None, kw_only=True)
     data_view: str = field(default="spectrum", kw_only=True)
@@ -222,6 +223,18 @@ class Problem:
         for parameter in self.parameters:
             parameter.domain.sized(parameter.name, values[parameter.name], bindings)
         return Instance(values, order, bindings)
+
+    def given(self, xp: Any) -> Point:
+        """Return the given arrays in the backend ``xp`` of the array namespace.
+
+        Raises ParameterError, with the line of the claim's file, where ``data`` does not run or does not name them.
+        """
+        held = asked("data", self.data, xp)
+        if isinstance(held, SimpleNamespace):
+            held = Point(vars(held))
+        if not isinstance(held, Point):
+            raise ParameterError(f"data: {quoted(held)} is not allowed; data gives a Point of the given arrays")
+        return held
 
     def require_sizes(self, instance: Instance) -> None:
         """Raise ParameterError for a variable with a side that the bindings do not make an integer."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import plotly.graph_objects as go
 import torch
 from IPython.display import HTML
@@ -15,6 +13,7 @@ from book.figures.words import relative
 from numerics.backends.tensors import DTYPE
 from numerics.judging.chain import run_chain
 from theory.claim import Verdict
+from theory.point import Point
 
 DASHES = ("solid", "dot", "dashdot", "dash")
 FLOOR = 1e-17
@@ -25,7 +24,7 @@ REMAINING = tuple(10 ** (-i / 5) for i in range(36))
 """Shares of the way to the optimum that are left."""
 
 
-def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> SimpleNamespace:
+def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> Point:
     """Return one random point multiplied by each length, as a batch of points."""
     generator = torch.Generator().manual_seed(seed)
     trained = example.claim.problem.active_variables(example.instance)
@@ -36,7 +35,7 @@ def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> Si
         rows, columns = (int(side.subs(sizes)) for side in variable.shape)
         array = torch.randn(rows, columns, generator=generator, dtype=DTYPE)
         arrays[variable.name] = scales * (array.abs() if variable.nonnegative else array)
-    return SimpleNamespace(**arrays)
+    return Point(arrays)
 
 
 def chain(run: TrainedExample) -> HTML:
@@ -48,9 +47,9 @@ def chain(run: TrainedExample) -> HTML:
     ray = random_points(example, LENGTHS, seed=0)
     start = random_points(example, (1.0,), seed=1)
     left = torch.tensor(REMAINING, dtype=DTYPE)[:, None, None]
-    best = vars(run.point)
-    segment = SimpleNamespace(**{name: left * array + (1 - left) * best[name] for name, array in vars(start).items()})
-    optimum = SimpleNamespace(**{name: array[None] for name, array in best.items()})
+    best = run.point
+    segment = start.map(lambda first, last: left * first + (1 - left) * last, best)
+    optimum = best.map(lambda array: array[None])
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=False, horizontal_spacing=0.12,
         subplot_titles=("at random points of growing size", "from a random point to the trained optimum"),

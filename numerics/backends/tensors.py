@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache, reduce
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from theory.errors import ParameterError
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import Instance, Problem
 from theory.scalar import Shrinkage
 from theory.symbols import n_k
@@ -255,10 +255,10 @@ def shared(symbol: sp.Basic, value: Tensor) -> bool:
     return isinstance(symbol, sp.IndexedBase) and value.ndim == 1
 
 
-def setting(problem: Problem, bindings: Mapping[sp.Basic, Any]) -> tuple[TorchArrays, SimpleNamespace]:
+def setting(problem: Problem, bindings: Mapping[sp.Basic, Any]) -> tuple[TorchArrays, Point]:
     """Return the namespace and the given arrays of a problem at these bindings."""
     xp = TorchArrays(bindings)
-    return xp, problem.data(xp)
+    return xp, problem.given(xp)
 
 
 def evaluate(formula: Formula, bindings: Mapping[sp.Basic, Any]) -> Tensor:

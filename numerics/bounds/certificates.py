@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import sympy as sp
@@ -32,6 +31,7 @@ from numerics.backends.points import points_of
 from numerics.backends.tensors import DTYPE, TorchArrays, shared, stack_bindings
 from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
 from theory.claim import Claim
+from theory.point import Point
 from theory.problem import Instance, Problem
 from theory.proof import Piece, Separable
 
@@ -101,7 +101,7 @@ class Certificate(Enclosure):
         return found
 
 
-def certify(claim: Claim, instances: Sequence[Instance], points: SimpleNamespace) -> list[Certificate | None]:
+def certify(claim: Claim, instances: Sequence[Instance], points: Point) -> list[Certificate | None]:
     """Return the best certificate for each instance from a trained point (variables [instances, rows, columns]).
 
     The point is taken as the doubles it consists of, exactly. None where no bound applies, or none could be verified.
@@ -120,12 +120,12 @@ def certify(claim: Claim, instances: Sequence[Instance], points: SimpleNamespace
     return certificates
 
 
-def value_at(problem: Problem, instance: Instance, point: SimpleNamespace) -> Ball:
+def value_at(problem: Problem, instance: Instance, point: Point) -> Ball:
     """Enclose the loss at a point (variables [rows, columns]), the doubles taken exactly."""
     bindings = ball_bindings(problem, instance)
     xp = BallArrays(bindings)
-    v = SimpleNamespace(**{name: BallMatrix.from_tensor(a) for name, a in vars(point).items()})
-    return problem.loss(xp, v, problem.data(xp), bindings)
+    v = point.map(lambda a: BallMatrix.from_tensor(a))
+    return problem.loss(xp, v, problem.given(xp), bindings)
 
 
 def predicted_value(claim: Claim, instance: Instance) -> Ball | None:
@@ -134,7 +134,7 @@ def predicted_value(claim: Claim, instance: Instance) -> Ball | None:
     return None if formula is None else evaluate_in_balls(formula, ball_bindings(claim.problem, instance))
 
 
-def problem_bounds(problem: Problem, instance: Instance, point: SimpleNamespace) -> dict[str, Ball]:
+def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[str, Ball]:
     """Return every lower bound that the form of the problem alone admits, by method; nan where none could be verified."""
     form = problem.nuclear_form
     if form is None:
@@ -144,7 +144,7 @@ def problem_bounds(problem: Problem, instance: Instance, point: SimpleNamespace)
     xp = TorchArrays(at)
     balls = ball_bindings(problem, instance)
     decay = balls[form.decays[0]] * balls[form.decays[1]]
-    with_bias = hasattr(point, form.bias)
+    with_bias = form.bias in point
     z = form.logits(xp, point)
     if not form.cross_entropy:
         return {"dual": dual_bound_mse(z, form.labels(xp, at), decay, with_bias)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from numerics.backends.tensors import Evaluator, setting, stack_bindings
 from numerics.tolerances import LINK, ROUNDED
 from theory.claim import Claim
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import Instance
 
 
@@ -65,7 +65,7 @@ class Chain:
         self.evaluator = Evaluator(self.bindings)
         self.names = ("loss", *(b.name for b in claim.proof.bounds))
 
-    def run(self, point: SimpleNamespace) -> ChainRun:
+    def run(self, point: Point) -> ChainRun:
         """Evaluate the loss and every bound at a batch of points, one for each instance."""
         given = (self.xp, point, self.data, self.bindings)
         statistics = {s.symbol: s.measure(*given) for s in self.claim.proof.statistics}
@@ -73,6 +73,6 @@ class Chain:
         return ChainRun(self.names, torch.stack([self.claim.problem.loss(*given), *bounds]))
 
 
-def run_chain(claim: Claim, instances: Sequence[Instance], point: SimpleNamespace) -> ChainRun:
+def run_chain(claim: Claim, instances: Sequence[Instance], point: Point) -> ChainRun:
     """Run the chain of a claim at one point of each instance."""
     return Chain(claim, instances).run(point)

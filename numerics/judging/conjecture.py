@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import torch
 from jaxtyping import Float64
@@ -15,6 +14,7 @@ from numerics.bounds.certificates import Certificate
 from numerics.tolerances import INVARIANT
 from theory.claim import Claim
 from theory.cli.arguments import written_parameters
+from theory.point import Point
 from theory.problem import Instance, Variable
 from theory.symbols import D, K, M, N, layer_width, n_k
 
@@ -135,10 +135,10 @@ class Conjecture:
 
 
 def observe(
-    claim: Claim, instance: Instance, point: SimpleNamespace, value: float, certificate: Certificate | None
+    claim: Claim, instance: Instance, point: Point, value: float, certificate: Certificate | None
 ) -> Conjecture:
     """Describe a trained point (variables [rows, columns]) without any claim about it."""
-    variables = (_matrix(v, getattr(point, v.name), instance) for v in claim.problem.active_variables(instance))
+    variables = (_matrix(v, point[v.name], instance) for v in claim.problem.active_variables(instance))
     families = tuple(_families(claim, instance, point))
     return Conjecture(written_parameters(claim, instance), value, certificate, tuple(variables), families)
 
@@ -158,13 +158,13 @@ def _in_user_order(vectors: Float64[Tensor, "d K"], instance: Instance) -> Float
     return vectors[:, instance.in_user_order(list(range(count)))] if count == len(instance.order) else vectors
 
 
-def _families(claim: Claim, instance: Instance, point: SimpleNamespace) -> Iterator[Family]:
+def _families(claim: Claim, instance: Instance, point: Point) -> Iterator[Family]:
     """Describe what a variable has one of for each class, direction or sample; hidden units have no names of their own."""
     labelled = {K, D}
     if M in instance.bindings:
         labelled.add(layer_width[instance.bindings[M] + 1])  # the side of the last layer
     for variable in claim.problem.active_variables(instance):
-        array, (rows, columns) = getattr(point, variable.name), variable.shape
+        array, (rows, columns) = point[variable.name], variable.shape
         if columns == N:
             means, scatter = _class_means(array, instance.bindings[n_k])
             yield _described(f"class means of {variable.name}", _in_user_order(means, instance), scatter)

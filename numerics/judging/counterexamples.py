@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import sympy as sp
 import torch
@@ -16,6 +15,7 @@ from numerics.backends.tensors import DTYPE, ROUNDED_AWAY, TorchArrays, evaluate
 from numerics.bounds.certificates import Enclosure, separable_bound, value_at
 from theory.claim import Claim
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import Instance
 from theory.refutation import Refutation
 from theory.symbols import K, M, decay_product, feature_decay, layer_decay, n
@@ -30,9 +30,7 @@ class Counterexample(Enclosure):
         return bool(self.gap_ball < 0)
 
 
-def hold_against_published(
-    claim: Claim, instances: Sequence[Instance], points: SimpleNamespace
-) -> list[Counterexample]:
+def hold_against_published(claim: Claim, instances: Sequence[Instance], points: Point) -> list[Counterexample]:
     """Compare trained points (variables [instances, rows, columns]) with the best of the published structure."""
     return [
         Counterexample(
@@ -63,7 +61,7 @@ def simplex_logits(classes: int, margin: float) -> Float64[Tensor, "K K"]:
     return margin * (torch.eye(classes, dtype=DTYPE) - torch.ones(classes, classes, dtype=DTYPE) / classes)
 
 
-def point_of_logits(instance: Instance, logits: Float64[Tensor, "K K"]) -> SimpleNamespace:
+def point_of_logits(instance: Instance, logits: Float64[Tensor, "K K"]) -> Point:
     """Return balanced layers and features with these symmetric mean logits; all widths of the instance must be K."""
     bindings = stack_bindings([instance])
     depth, total = bindings[M], bindings[decay_product][0]
@@ -76,7 +74,7 @@ def point_of_logits(instance: Instance, logits: Float64[Tensor, "K K"]) -> Simpl
 
     layers = {f"W_{i + 1}": factor(bindings[layer_decay][0, i]) for i in range(depth)}
     labels = TorchArrays(bindings).labels()
-    return SimpleNamespace(**layers, H=factor(bindings[feature_decay][0]) @ labels / bindings[n] ** 0.5)
+    return Point(**layers, H=factor(bindings[feature_decay][0]) @ labels / bindings[n] ** 0.5)
 
 
 def loss_at_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> float:

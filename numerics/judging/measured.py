@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from numerics.tolerances import SAME_MINIMUM
 from numerics.training.optimise import Ending, Solution
 from theory.claim import Claim
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import KINDS, Invariant
 from theory.proof import ALIVE
 from theory.symbols import R
@@ -53,7 +53,7 @@ def measure_starts(claim: Claim, solution: Solution) -> Measured:
     lowest = solution.best_value()[:, None]
     reached = (solution.values - lowest <= SAME_MINIMUM * lowest.abs()) & (solution.endings == Ending.CONVERGED)
     points = [
-        SimpleNamespace(**{name: array[:, start] for name, array in solution.points.items()})
+        Point({name: array[:, start] for name, array in solution.points.items()})
         for start in range(solution.values.shape[1])
     ]
     reached = list(reached.unbind(1))
@@ -61,9 +61,7 @@ def measure_starts(claim: Claim, solution: Solution) -> Measured:
     if any(evaluator.evaluate(Formula(t.jump)).bool().any() for t in claim.prediction.thresholds):
         xp, data = setting(claim.problem, evaluator.fixed)
         # At a jump zero is also optimal, so zero is measured too; the bias is kept.
-        points.append(
-            SimpleNamespace(**{name: a if name == "b" else torch.zeros_like(a) for name, a in vars(best).items()})
-        )
+        points.append(Point({name: a if name == "b" else torch.zeros_like(a) for name, a in best.items()}))
         at_zero = claim.problem.loss(xp, points[-1], data, evaluator.fixed)
         reached.append((at_zero - lowest[:, 0]).abs() <= SAME_MINIMUM * lowest[:, 0].abs())
     of_best, *of_starts = (measure(claim, instances, point) for point in (best, *points))

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from numerics.judging.counterexamples import (
 )
 from numerics.training.optimise import minimise
 from theory.claim import Claim, Verdict
+from theory.point import Point
 from theory.problem import Instance
 
 MARGIN_GRID = np.geomspace(0.05, 40.0, 400)
@@ -76,8 +76,8 @@ def decide_cell(claim: Claim, classes: int, depth: int, decay: float, seed: int 
     return Cell(classes, depth, decay, _verdict(claim, instance, found), rank, geometry, found.gap_ball.str(4))
 
 
-def _batch(point: SimpleNamespace) -> SimpleNamespace:
-    return SimpleNamespace(**{name: a[None] for name, a in vars(point).items()})
+def _batch(point: Point) -> Point:
+    return point.map(lambda a: a[None])
 
 
 def _verdict(claim: Claim, instance: Instance, found: Counterexample) -> Verdict:
@@ -86,10 +86,10 @@ def _verdict(claim: Claim, instance: Instance, found: Counterexample) -> Verdict
     return Verdict.HOLDS if status(claim.refutation, instance) == "holds" else Verdict.OPEN
 
 
-def _rank(point: SimpleNamespace, depth: int) -> int:
+def _rank(point: Point, depth: int) -> int:
     product = point.H[0]
     for layer in range(1, depth + 1):
-        product = getattr(point, f"W_{layer}")[0] @ product
+        product = point[f"W_{layer}"][0] @ product
     sizes = torch.linalg.svdvals(product)
     return int((sizes > RANK * sizes[0]).sum()) if sizes[0] > 0 else 0
 

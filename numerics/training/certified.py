@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import torch
 
@@ -79,7 +78,7 @@ def train(
 
 
 def _certify(claim: Claim, solution: Solution, rows: Sequence[int]) -> list[Certificate | None]:
-    points = SimpleNamespace(**{name: array[list(rows)] for name, array in vars(solution.best_point()).items()})
+    points = solution.best_point().map(lambda array: array[list(rows)])
     return certify(claim, [solution.instances[i] for i in rows], points)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 from numerics.bounds.certificates import Certificate, predicted_value
 from numerics.judging.chain import Chain, ChainRun
@@ -16,6 +15,7 @@ from numerics.training.optimise import Solution
 from proofs_check.harness.points import chain_points
 from theory.claim import Claim, Verdict
 from theory.cli.arguments import written_parameters
+from theory.point import Point
 from theory.problem import Instance
 
 STARTS = {"free": 3, "bounded": 8, "ramped": 2}
@@ -34,7 +34,7 @@ class Examination:
     solution: Solution
     certificates: tuple[Certificate | None, ...]
     rounds: tuple[int, ...]
-    points: list[SimpleNamespace]
+    points: list[Point]
 
 
 def examine(claim: Claim, batch: Sequence[Instance], device: str, seed: int = 0) -> Examination:

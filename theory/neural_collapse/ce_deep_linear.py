@@ -8,8 +8,6 @@ favoured, against it, is shown by Garrod and Keating, "The Persistence of Neural
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import sympy as sp
 
 from theory import symbols as sym
@@ -25,6 +23,7 @@ from theory.neural_collapse.deep_linear import (
 )
 from theory.neural_collapse.features import CROSS_ENTROPY, DLN
 from theory.neural_collapse.lemmas import SCHATTEN
+from theory.point import Point
 from theory.problem import ClassCounts, Problem
 from theory.proof import (
     Identity,
@@ -77,12 +76,12 @@ def loss_of_blocks(problem: Problem, sizes: list[int]) -> sp.Expr:
         return root * sp.diag(*blocks)
 
     third = factor(sp.Rational(1, 3))
-    v = SimpleNamespace(
+    v = Point(
         W_1=third / sp.sqrt(layer_decay[1]), W_2=third / sp.sqrt(layer_decay[2]), H=third / sp.sqrt(feature_decay)
     )
     xp = ConcreteArrays(classes, tuple(range(classes)))
     known = {N: sp.Integer(classes), M: sp.Integer(2)}
-    loss = problem.loss(xp, v, problem.data(xp), Symbols(known))
+    loss = problem.loss(xp, v, problem.given(xp), Symbols(known))
     return loss.subs(decay_product, layer_decay[1] * layer_decay[2] * feature_decay)
 
 
