@@ -84,6 +84,11 @@ def public_parts() -> dict[str, tuple[str, list[tuple[str, str, list[tuple[str, 
     return found
 
 
+def in_one_line(docstring: str) -> str:
+    """Return a docstring as Markdown for the cell of a table."""
+    return prose(" ".join(docstring.split()))
+
+
 def array_operations() -> list[tuple[str, str, dict[str, str]]]:
     """Return the operations of the array namespace: the call, what it does, and what backends say of it besides.
 
@@ -93,12 +98,9 @@ def array_operations() -> list[tuple[str, str, dict[str, str]]]:
     for name, operation in public_methods(ArrayNamespace).items():
         _, *arguments = inspect.signature(operation).parameters
         notes = {
-            backend: prose(text)
-            for backend, kind in BACKENDS.items()
-            if (text := inspect.getdoc(getattr(kind, name)) or "")
+            backend: in_one_line(text) for backend, kind in BACKENDS.items() if (text := getattr(kind, name).__doc__)
         }
-        says = prose(inspect.getdoc(operation) or "")
-        found.append((f"xp.{name}({', '.join(arguments)})", says, notes))
+        found.append((f"xp.{name}({', '.join(arguments)})", in_one_line(operation.__doc__ or ""), notes))
     return sorted(found)
 
 
