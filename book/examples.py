@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
 from numerics.backends.points import points_of
-from numerics.backends.tensors import evaluate, stack_bindings
 from numerics.bounds.certificates import Certificate
 from numerics.judging.comparison import Comparison, compare
 from numerics.judging.invariants import measure
@@ -22,6 +22,7 @@ from numerics.training.certified import train
 from numerics.training.optimise import Solution
 from theory.claim import Claim, Verdict, find
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import (
     REQUIRED,
     Instance,
@@ -126,7 +127,7 @@ class TrainedExample:
     certificate: Certificate | None
 
     @property
-    def point(self) -> SimpleNamespace:
+    def point(self) -> Point:
         """The best point, variables as [rows, columns]."""
         (point,) = points_of(self.solution.best_point())
         return point

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from numerics.backends.balls import Ball
-from numerics.bounds.certificates import entropy, wrong_probabilities
+from numerics.bounds.dual import entropy, wrong_probabilities
 from numerics.judging.invariants import helmert, measure
 from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
 from numerics.training.certified import train
@@ -115,7 +114,7 @@ def test_the_bound_on_simplices_is_no_wider_than_it_should_be() -> None:
 def test_two_classes_form_a_simplex_whatever_their_counts(counts: tuple[int, int]) -> None:
     instance = CLAIM.problem.instance(class_counts=counts, weight_decay=0.001, feature_decay=0.0005)
     solution = minimise(CLAIM.problem, [instance], starts=STARTS)
-    point = SimpleNamespace(**vars(solution.best_point()))
+    point = solution.best_point()
     gram = measure(CLAIM, [instance], point)["mean_gram"][0]
     etf = torch.eye(2, dtype=torch.float64) - 1 / 2
     assert float(gram.trace()) > 0.1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,16 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from numerics.backends.tensors import DTYPE, evaluate, setting, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE
 from numerics.judging.invariants import measure
 from numerics.tolerances import BELOW, CERTIFICATE_GAP, CONTRADICTION, INVARIANT, NEGLIGIBLE_SIZE, VALUE_GAP
 from numerics.training.certified import train
 from numerics.training.optimise import Ending
 from theory.claim import Claim, find, registry
 from theory.expressions import Formula, equal, evaluate_exactly, provably_nonnegative, provably_positive
+from theory.point import Point
 from theory.posterior_collapse.linear_gaussian import twice_kl
 from theory.problem import Instance
 from theory.proof import Lemma, Threshold
@@ -40,7 +42,7 @@ class Trained:
 
     claim: Claim
     instances: tuple[Instance, ...]
-    point: SimpleNamespace
+    point: Point
     measured: dict[str, Tensor]
 
     def sizes(self, name: str) -> Tensor:
@@ -229,7 +231,7 @@ def divergences(run: Trained, number: int) -> tuple[Tensor, Tensor, Tensor]:
     bindings = stack_bindings([instance])
     xp, data = setting(run.claim.problem, bindings)
     root = data.root[0]
-    noise = run.point.S[number] if hasattr(run.point, "S") else data.S[0]
+    noise = run.point.S[number] if "S" in run.point else data.S[0]
     encoded = run.point.W[number] @ root
     variances, axes = torch.linalg.eigh(noise @ noise.mT)
     weights = (axes.mT @ encoded).square().sum(1)
@@ -314,7 +316,7 @@ def of_the_top(claim: Claim) -> Threshold:
     shapes = {v.name: tuple(int(side.subs(instance.bindings)) for side in v.shape) for v in claim.problem.variables}
     point = {name: torch.randn(1, *shape, generator=drawn, dtype=DTYPE) for name, shape in shapes.items()}
     point["U_2"] = torch.zeros_like(point["U_2"])
-    found = {i.name: i.measure(xp, SimpleNamespace(**point), data, bindings) for i in claim.problem.invariants}
+    found = {i.name: i.measure(xp, Point(point), data, bindings) for i in claim.problem.invariants}
     (threshold,) = [t for t in claim.prediction.thresholds if not found[t.telling or claim.problem.telling].any()]
     return threshold
 

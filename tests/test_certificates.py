@@ -2,31 +2,26 @@
 
 from dataclasses import replace
 from random import Random
-from types import SimpleNamespace
 
 import pytest
 import torch
 from sympy import Rational
 
-from numerics.backends.balls import Ball, BallMatrix, ball_bindings, highest
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import Ball, BallMatrix, highest
 from numerics.backends.points import points_of, random_point
 from numerics.bounds import certificates
-from numerics.bounds.certificates import (
-    MARGINS,
-    Certificate,
-    certify,
-    dual_bound_cross_entropy,
-    predicted_value,
-    problem_bounds,
-    separable_bound,
-    value_at,
-)
+from numerics.bounds.certificates import Certificate, certify, problem_bounds
+from numerics.bounds.dual import MARGINS, dual_bound_cross_entropy
+from numerics.bounds.enclosures import predicted_value, value_at
+from numerics.bounds.separable import separable_bound
 from numerics.tolerances import CERTIFICATE_GAP, SEPARABLE_GAP
 from numerics.training.optimise import minimise
 from proofs_check.harness.drawing import REGIMES, WideDraws, drawn_values
 from proofs_check.harness.strategies import batches, drawn, group_sizes, is_counted
 from theory.claim import Claim, find, registry
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, features_problem
+from theory.point import Point
 from theory.problem import (
     ClassCounts,
     Instance,
@@ -145,10 +140,10 @@ def test_lower_bounds_stay_below_the_minimum_from_any_point(claim_id, scale):
     best = solution.best_point()
     for _ in range(20):
         moved = {}
-        for name, array in vars(best).items():
+        for name, array in best.items():
             noisy = array + scale * torch.randn(array.shape, generator=generator, dtype=array.dtype)
             moved[name] = noisy.abs() if name == "H" else noisy
-        (point,) = points_of(SimpleNamespace(**moved))
+        (point,) = points_of(Point(moved))
         for method, lower in problem_bounds(claim.problem, instance, point).items():
             assert lower < minimum or not lower.is_finite(), method
 
@@ -157,9 +152,9 @@ def test_what_is_slightly_wrong_is_not_certified(claim, ledger):
     """A prediction that is off by a millionth lies outside the bounds; a point that is off by a thousandth leaves a gap."""
     (batch,) = drawn(batches(claim, REGIMES[-1]), 1, ledger.seed)
     examination = ledger.judged(claim, batch).examination
-    best = vars(examination.solution.best_point())
-    moved = vars(random_point(claim, batch, 1e-3, torch.Generator().manual_seed(0)))
-    off = certify(claim, batch, SimpleNamespace(**{name: a + moved[name] for name, a in best.items()}))
+    best = examination.solution.best_point()
+    moved = random_point(claim, batch, 1e-3, torch.Generator().manual_seed(0))
+    off = certify(claim, batch, Point({name: a + moved[name] for name, a in best.items()}))
     for instance, certificate, other in zip(batch, examination.certificates, off, strict=True):
         predicted = predicted_value(claim, instance)
         assert certificate.failures(predicted, near_threshold=False) == []

@@ -11,9 +11,10 @@ import torch
 from hypothesis import strategies as st
 
 import theory.domains
-from book.render import prose
-from numerics.backends.balls import Ball, ball_bindings
-from numerics.backends.tensors import stack_bindings
+from book.render.markdown import prose
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import Ball
+from numerics.backends.bindings import stack_bindings
 from numerics.searching.adversary import _Displacing, _Moving
 from numerics.searching.structure import sweep
 from proofs_check.harness.drawing import LARGE, REGIMES, HypothesisDraws, WideDraws

@@ -12,11 +12,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from book import examples, figures, render
+from book.examples import train_example
+from book.figures.tables import conjecture
+from book.render.claims import family
+from book.render.pages import page
 from numerics.commands.main import main as numerics_main
 from numerics.judging.conjecture import nearest_frame
 from numerics.judging.validation import require_sight, require_well_posed
-from proofs_check.harness.diagnosis import diagnose
+from proofs_check.harness.diagnosis.closer_look import diagnose
 from theory import sources
 from theory.__main__ import main as theory_main
 from theory.claim import Verdict, add_files, find, places, registry
@@ -28,10 +31,10 @@ from theory.errors import CheckFailed, ParameterError
 ROOT = Path(__file__).parents[1]
 QUESTION = '''"""MSE whose fit is squared once more: nothing is claimed about it."""
 
-from types import SimpleNamespace
 
 from theory.claim import Claim, Source, Verdict
 from theory.problem import ClassCounts, Parameter, PositiveReal, Problem, Variable, WholeNumber, Width
+from theory.point import Point
 from theory.symbols import K, N, beta, d, feature_decay, n_k, weight_decay
 
 
@@ -59,7 +62,7 @@ PROBLEM = Problem(
     sorted_parameter="class_counts",
     tied=n_k,
     bind=bind,
-    data=lambda xp: SimpleNamespace(Y=xp.labels()),
+    data=lambda xp: Point(Y=xp.labels()),
 )
 CLAIM = Claim(
     id="squared-mse",
@@ -198,11 +201,11 @@ def test_a_claim_without_a_formula_is_trained_and_described(own, capsys):
 def test_the_book_has_a_page_for_it(own):
     own(QUESTION)
     claim = find("squared-mse")
-    assert render.family(claim) == "Claims of your own"
-    page = render.page("claim", claim=claim)
-    assert "Nothing is claimed" in page
-    assert "## Derivation" not in page
-    shown = figures.conjecture(examples.train_example("squared-mse")).data
+    assert family(claim) == "Claims of your own"
+    text = page("claim", claim=claim)
+    assert "Nothing is claimed" in text
+    assert "## Derivation" not in text
+    shown = conjecture(train_example("squared-mse")).data
     assert "<li>class means of H: rank" in shown
 
 
@@ -343,7 +346,7 @@ def test_a_started_file_takes_over_whatever_its_model_says(own, tmp_path):
     bare = QUESTION.partition("\n\n")[2].replace('id="squared-mse"', "id='squared-mse'")
     own(bare)
     text = starting_file("my-setting", find("squared-mse"), "my_setting.py")
-    assert "from types import SimpleNamespace" in text
+    assert "from theory.point import Point" in text
     assert 'id="my-setting"' in text
     deep = QUESTION.replace('"""MSE', 'r"""MSE', 1).replace(
         ": nothing is claimed about it.", ".\n\nNot \\underline nor \\x."
@@ -382,7 +385,7 @@ UNREADABLE = {
     "misspelt import": (
         "import Claim, Source",
         "import Clam, Source",
-        r"line 5: ImportError: cannot import name 'Clam'",
+        r"line 4: ImportError: cannot import name 'Clam'",
     ),
 }
 

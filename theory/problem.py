@@ -31,6 +31,7 @@ from theory.domains import (
 )
 from theory.errors import ParameterError, quoted
 from theory.expressions import Bindings, to_exact
+from theory.point import Point
 from theory.sources import asked
 from theory.symbols import D, K, N, n_k
 from theory.symbols import d as hidden_units
@@ -156,7 +157,7 @@ class Problem:
     """Minimise ``loss(xp, v, data, p)`` over the variables.
 
     ``v`` and ``data`` are namespaces of variables and given arrays, ``p`` maps parameter symbols to their values, ``xp``
-    is the array namespace (``theory.algebra.SymbolicArrays`` documents it).
+    is the array namespace (``theory.namespace.ArrayNamespace``).
     ``sorted_parameter`` is the list that sets the order of classes or directions. ``bind(values)`` gives the SymPy
     bindings; real numbers come to it exactly as they were written, and as balls or tensors where those are computed with.
     ``data(xp)`` makes the given arrays (labels, a covariance root) in that backend. ``tied`` is the indexed
@@ -178,7 +179,7 @@ class Problem:
     sorted_parameter: str
     tied: sp.IndexedBase
     bind: Callable[[Mapping[str, Any]], Bindings]
-    data: Callable[[Any], SimpleNamespace]
+    data: Callable[[Any], Point | SimpleNamespace]
     centred: bool = field(default=False, kw_only=True)
     partner: sp.IndexedBase | None = field(default=None, kw_only=True)
     data_view: str = field(default="spectrum", kw_only=True)
@@ -255,6 +256,18 @@ class Problem:
         for parameter in self.parameters:
             parameter.domain.sized(parameter.name, values[parameter.name], bindings)
         return Instance(values, order, bindings)
+
+    def given(self, xp: Any) -> Point:
+        """Return the given arrays in the backend ``xp`` of the array namespace.
+
+        Raises ParameterError, with the line of the claim's file, where ``data`` does not run or does not name them.
+        """
+        held = asked("data", self.data, xp)
+        if isinstance(held, SimpleNamespace):
+            held = Point(vars(held))
+        if not isinstance(held, Point):
+            raise ParameterError(f"data: {quoted(held)} is not allowed; data gives a Point of the given arrays")
+        return held
 
     def require_sizes(self, instance: Instance) -> None:
         """Raise ParameterError for a variable with a side that the bindings do not make an integer."""

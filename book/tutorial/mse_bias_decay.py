@@ -6,14 +6,13 @@ Without a penalty the bias takes the mean of the labels on itself; without a bia
 et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), at one layer.
 """
 
-from types import SimpleNamespace
-
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols
 from theory.claim import Claim, Derivation, Source, Verdict
 from theory.neural_collapse.features import logits, mean_features
 from theory.neural_collapse.lemmas import MIRSKY, NUCLEAR_NORM
+from theory.point import Point
 from theory.problem import ClassCounts, Invariant, Parameter, PositiveReal, Problem, Variable, Width
 from theory.proof import (
     Bound,
@@ -95,7 +94,7 @@ PROBLEM = Problem(
     sorted_parameter="class_counts",
     tied=mu_k,
     bind=bind,
-    data=lambda xp: SimpleNamespace(Y=xp.labels()),
+    data=lambda xp: Point(Y=xp.labels()),
 )
 
 
@@ -114,7 +113,7 @@ def derive(problem):
     ones = SymbolicMatrix.ones(K) * (1 / K)
     centring = SymbolicMatrix.identity(K) - ones
     w, common_w = (sp.sqrt(u_best.subs(q, x)) for x in (p, r))
-    v = SimpleNamespace(
+    v = Point(
         W=centring * w + ones * common_w,
         H=centring * (p / (sp.sqrt(n) * w)) + ones * (r / (sp.sqrt(n) * common_w)),
         b=b,
@@ -123,8 +122,8 @@ def derive(problem):
     minima = {x: best.point.subs({count: n, mu: weight}) for x, weight in ((p, 1), (r, gamma))}
     balanced = Symbols({N: K * n})
     in_bias = StructuredPoint(problem, SymbolicArrays(K, n), v, minima, balanced)
-    v.b = stationary_point(record, "the bias", sp.expand(sp.simplify(in_bias.loss())), b)
-    point = StructuredPoint(problem, SymbolicArrays(K, n), v, minima, balanced)
+    b_best = stationary_point(record, "the bias", sp.expand(sp.simplify(in_bias.loss())), b)
+    point = StructuredPoint(problem, SymbolicArrays(K, n), v.extended(b=b_best), minima, balanced)
     summed = (K - 1) * direction.subs({q: p, count: n, mu: 1}) + direction.subs({q: r, count: n, mu: gamma})
     record(
         Identity(
@@ -142,7 +141,7 @@ def derive(problem):
         "common_weight": Measured(gamma, left_by_the_bias),
         "critical_count": Decides(sp.simplify(count / ratio).subs(here), lambda critical: n / critical),
         "bias": Measured(
-            sp.simplify(v.b),
+            sp.simplify(b_best),
             lambda reading: reading.xp.mean_entry(reading.v.b),
             given={r: lambda reading: sizes(reading)[..., -1]},
         ),

@@ -5,14 +5,13 @@ Larger targets are used to make the square loss compete with cross-entropy: Hui,
 Trained with Square Loss vs Cross-Entropy in Classification Tasks" (ICLR 2021).
 """
 
-from types import SimpleNamespace
-
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Source, Verdict
 from theory.neural_collapse.features import mean_features
 from theory.neural_collapse.lemmas import MIRSKY, NUCLEAR_NORM
+from theory.point import Point
 from theory.problem import ClassCounts, Invariant, Parameter, PositiveReal, Problem, Variable, Width
 from theory.proof import Bound, Identity, Piece, Proof, Separable, Statistic, StepRecorder, StructuredPoint, Threshold
 from theory.results import Decides, Measured
@@ -59,7 +58,7 @@ PROBLEM = Problem(
     sorted_parameter="class_counts",
     tied=n_k,
     bind=bind,
-    data=lambda xp: SimpleNamespace(Y=xp.labels()),
+    data=lambda xp: Point(Y=xp.labels()),
 )
 
 
@@ -77,7 +76,7 @@ def derive(problem):
     q_k = sp.IndexedBase("q", positive=True)
     w = sp.sqrt(u_best.subs(q, q_k[k]))
     h = sp.simplify(q_k[k] / (sp.sqrt(n_k[k]) * w))
-    v = SimpleNamespace(W=SymbolicMatrix.diag(K, w), H=SymbolicMatrix.diag(K, h))
+    v = Point(W=SymbolicMatrix.diag(K, w), H=SymbolicMatrix.diag(K, h))
     kept = sp.Piecewise((size.subs(count, n_k[k]), k <= d), (0, True))
     point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {q_k: kept})
     summed = sum_over(direction.subs({q: q_k[k], count: n_k[k]}), k, K)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import torch
 
-from numerics.backends.tensors import DTYPE, evaluate, stack_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE
 from theory.claim import Claim
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import Instance
 from theory.symbols import j, k
 
 
-def points_of(batch: SimpleNamespace) -> list[SimpleNamespace]:
+def points_of(batch: Point) -> list[Point]:
     """Return the points of a batch (variables [instances, rows, columns]), one an instance, on the CPU."""
-    arrays = {name: array.detach().cpu() for name, array in vars(batch).items()}
+    arrays = {name: array.detach().cpu() for name, array in batch.items()}
     size = len(next(iter(arrays.values())))
-    return [SimpleNamespace(**{name: array[number] for name, array in arrays.items()}) for number in range(size)]
+    return [Point({name: array[number] for name, array in arrays.items()}) for number in range(size)]
 
 
-def random_point(
-    claim: Claim, instances: Sequence[Instance], scale: float, generator: torch.Generator
-) -> SimpleNamespace:
+def random_point(claim: Claim, instances: Sequence[Instance], scale: float, generator: torch.Generator) -> Point:
     """Draw a point for each instance, entries of the given scale in units of each variable."""
     bindings = stack_bindings(instances)
     sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
@@ -33,4 +33,4 @@ def random_point(
         unit = evaluate(Formula(variable.scale, ((k, rows), (j, columns))), bindings)
         entries = scale * unit * torch.randn(len(instances), rows, columns, generator=generator, dtype=DTYPE)
         arrays[variable.name] = entries.abs() if variable.nonnegative else entries
-    return SimpleNamespace(**arrays)
+    return Point(arrays)

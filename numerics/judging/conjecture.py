@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import torch
 from jaxtyping import Float64
@@ -15,6 +14,7 @@ from numerics.bounds.certificates import Certificate
 from numerics.tolerances import INVARIANT
 from theory.claim import Claim
 from theory.cli.arguments import written_parameters
+from theory.point import Point
 from theory.problem import Instance, Problem, Variable
 
 SAME = INVARIANT
@@ -134,11 +134,11 @@ class Conjecture:
 
 
 def observe(
-    claim: Claim, instance: Instance, point: SimpleNamespace, value: float, certificate: Certificate | None
+    claim: Claim, instance: Instance, point: Point, value: float, certificate: Certificate | None
 ) -> Conjecture:
     """Describe a trained point (variables [rows, columns]) without any claim about it."""
     problem = claim.problem
-    variables = (_matrix(problem, v, getattr(point, v.name), instance) for v in problem.active_variables(instance))
+    variables = (_matrix(problem, v, point[v.name], instance) for v in problem.active_variables(instance))
     families = tuple(_families(claim, instance, point))
     return Conjecture(written_parameters(claim, instance), value, certificate, tuple(variables), families)
 
@@ -159,11 +159,11 @@ def _in_user_order(vectors: Float64[Tensor, "d K"], instance: Instance) -> Float
     return vectors[:, instance.in_user_order(list(range(count)))] if count == len(instance.order) else vectors
 
 
-def _families(claim: Claim, instance: Instance, point: SimpleNamespace) -> Iterator[Family]:
+def _families(claim: Claim, instance: Instance, point: Point) -> Iterator[Family]:
     """Describe what a variable has one of for each class, direction or sample; hidden units have no names of their own."""
     problem, (samples, counts) = claim.problem, claim.problem.samples
     for variable in problem.active_variables(instance):
-        array, (rows, columns) = getattr(point, variable.name), variable.shape
+        array, (rows, columns) = point[variable.name], variable.shape
         if columns == samples:
             means, scatter = _class_means(array, instance.bindings[counts])
             yield _described(f"class means of {variable.name}", _in_user_order(means, instance), scatter)

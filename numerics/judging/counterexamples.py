@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import sympy as sp
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.backends.balls import ball_bindings
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import Evaluator
 from numerics.backends.points import points_of
-from numerics.backends.tensors import DTYPE, ROUNDED_AWAY, Evaluator, TorchArrays, stack_bindings
-from numerics.bounds.certificates import Enclosure, separable_bound, value_at
+from numerics.backends.tensors import DTYPE, ROUNDED_AWAY, TorchArrays
+from numerics.bounds.enclosures import Enclosure, value_at
+from numerics.bounds.separable import separable_bound
 from theory.claim import Claim
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import Instance
 from theory.refutation import Refutation
 
@@ -29,9 +32,7 @@ class Counterexample(Enclosure):
         return bool(self.gap_ball < 0)
 
 
-def hold_against_published(
-    claim: Claim, instances: Sequence[Instance], points: SimpleNamespace
-) -> list[Counterexample]:
+def hold_against_published(claim: Claim, instances: Sequence[Instance], points: Point) -> list[Counterexample]:
     """Compare trained points (variables [instances, rows, columns]) with the best of the published structure."""
     return [
         Counterexample(
@@ -59,7 +60,7 @@ def simplex_logits(classes: int, margin: float) -> Float64[Tensor, "K K"]:
     return margin * (torch.eye(classes, dtype=DTYPE) - torch.ones(classes, classes, dtype=DTYPE) / classes)
 
 
-def point_of_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> SimpleNamespace:
+def point_of_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> Point:
     """Return balanced factors with these symmetric mean logits; all widths of the instance must be K."""
     refutation, bindings = claim.refutation, stack_bindings([instance])
     sizes, axes = torch.linalg.eigh(logits)
@@ -70,7 +71,7 @@ def point_of_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K
     for name, size in refutation.factors(instance.values).items():
         factor = (axes * evaluator.evaluate(Formula(size), {refutation.logit: sizes})) @ axes.mT
         arrays[name] = factor @ labels if name in over_samples else factor
-    return SimpleNamespace(**arrays)
+    return Point(arrays)
 
 
 def loss_at_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> float:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 from itertools import groupby
-from types import SimpleNamespace
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.backends.tensors import DTYPE, evaluate, setting, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE
 from numerics.tolerances import JUMP_BAND
 from theory.claim import Claim
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import Instance
 
 
-def measure(claim: Claim, instances: list[Instance], point: SimpleNamespace) -> dict[str, Tensor]:
+def measure(claim: Claim, instances: list[Instance], point: Point) -> dict[str, Tensor]:
     """Return the invariants of the claim's problem at a batch of points, one an instance; matrices are [I, …, n, n].
 
     Where equal classes (or data directions) are treated differently the minimisers form an orbit under rotations within
     their group; the point is rotated to the representative that the claim writes down.
     """
-    device = next(iter(vars(point).values())).device
+    device = next(iter(point.values())).device
     bindings = stack_bindings(instances, device)
     xp, data = setting(claim.problem, bindings)
     measured = {i.name: i.measure(xp, point, data, bindings) for i in claim.problem.invariants}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
@@ -12,11 +11,13 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from numerics.backends.tensors import Evaluator, setting
+from numerics.backends.bindings import setting
+from numerics.backends.evaluation import Evaluator
 from numerics.tolerances import INVARIANT, NEAR_SIZE, NEGLIGIBLE_SIZE, NO_DIVERGENCE, ON_THRESHOLD, VALUE_GAP
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
+from theory.point import Point
 from theory.results import Decides, Level, Measured, Minimised, Reading
 
 CROSSES = 1e-10
@@ -38,7 +39,7 @@ class Readings:
     divergences: dict[str, Tensor]
 
 
-def read(claim: Claim, evaluator: Evaluator, point: SimpleNamespace, invariants: dict[str, Tensor]) -> Readings:
+def read(claim: Claim, evaluator: Evaluator, point: Point, invariants: dict[str, Tensor]) -> Readings:
     """Read the named results and levels of a claim at a batch of points whose invariants are measured already."""
     xp, data = setting(claim.problem, evaluator.fixed)
     reading = Reading(xp, point, data, evaluator.fixed, invariants)

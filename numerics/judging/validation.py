@@ -5,21 +5,23 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 import torch
 from torch import Tensor
 
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import evaluate
 from numerics.backends.points import random_point
-from numerics.backends.tensors import TorchArrays, evaluate, setting, stack_bindings
+from numerics.backends.tensors import TorchArrays
 from numerics.training.optimise import require_memory
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import KINDS, Instance
-from theory.sources import asked, located
+from theory.sources import located
 from theory.symbols import BETWEEN
 
 SAME = 1e-12
@@ -41,7 +43,10 @@ def require_well_posed(claim: Claim, instance: Instance) -> None:
     require_memory(problem, instances, 1, torch.device("cpu"))
     bindings = stack_bindings(instances)
     xp = _Operations(TorchArrays(bindings))
-    data = asked(f"{claim.id}: data", problem.data, xp)
+    try:
+        data = problem.given(xp)
+    except ParameterError as error:
+        raise ParameterError(f"{claim.id}: {error}") from None
     point = random_point(claim, instances, 1.0, torch.Generator().manual_seed(0))
     given = (xp, _Named("v", point, "variables"), _Named("data", data, "given arrays"), _Bound(bindings))
     value = _evaluated(f"{claim.id}: loss", problem.loss, given, point)
@@ -189,7 +194,7 @@ def _free(expression: sp.Basic) -> set[sp.Basic]:
     return lists | {s for s in expression.free_symbols if isinstance(s, sp.Symbol) and s not in labels}
 
 
-def _evaluated(what: str, function: Callable[..., Any], given: Sequence[Any], point: SimpleNamespace) -> Any:
+def _evaluated(what: str, function: Callable[..., Any], given: Sequence[Any], point: Point) -> Any:
     try:
         return function(*given)
     except ParameterError as error:
@@ -199,24 +204,25 @@ def _evaluated(what: str, function: Callable[..., Any], given: Sequence[Any], po
             f"{what}: a matrix is singular at a random point: {' '.join(str(error).split())}"
         ) from error
     except RuntimeError as error:
-        shapes = ", ".join(f"{name} is {a.shape[-2]}×{a.shape[-1]}" for name, a in vars(point).items())
+        shapes = ", ".join(f"{name} is {a.shape[-2]}×{a.shape[-1]}" for name, a in point.items())
         raise ParameterError(f"{what}: shapes do not fit ({shapes}): {' '.join(str(error).split())}") from error
     except (Exception, SystemExit) as error:
         raise ParameterError(f"{what}: {located(error, function.__code__.co_filename)}") from error
 
 
-class _Named:
-    """A namespace that says what it holds when asked for something else; ``hasattr`` still works on it."""
+class _Named(Point):
+    """A point that says what it holds when it is asked for something else."""
 
-    def __init__(self, name: str, held: SimpleNamespace, kind: str) -> None:
-        self._name, self._held, self._kind = name, held, kind
+    __slots__ = ("_kind", "_name")
+
+    def __init__(self, name: str, held: Point, kind: str) -> None:
+        super().__init__(held)
+        self._name, self._kind = name, kind
 
     def __getattr__(self, name: str) -> Any:
-        held = self.__dict__["_held"]
-        if hasattr(held, name):
-            return getattr(held, name)
-        known = ", ".join(vars(held)) or "none"
-        raise AttributeError(f"{self._name}.{name} is not declared; the {self._kind} are {known}")
+        if name in self:
+            return self[name]
+        raise AttributeError(f"{self._name}.{name} is not declared; the {self._kind} are {', '.join(self) or 'none'}")
 
 
 class _Operations:

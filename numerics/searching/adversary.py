@@ -7,26 +7,30 @@ again by one command.
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.backends.balls import ball_bindings, highest
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import highest
+from numerics.backends.bindings import stack_bindings
 from numerics.backends.points import points_of, random_point
-from numerics.backends.tensors import DTYPE, stack_bindings
-from numerics.bounds.certificates import predicted_value, separable_bound, value_at
-from numerics.judging.comparison import Chain
+from numerics.backends.tensors import DTYPE
+from numerics.bounds.enclosures import predicted_value, value_at
+from numerics.bounds.separable import separable_bound
+from numerics.judging.chain import Chain
 from numerics.tolerances import LINK
 from numerics.training.optimise import minimise
 from theory.claim import Claim
 from theory.cli.arguments import written_parameters
 from theory.errors import ParameterError
+from theory.point import Point
 from theory.problem import Instance, Problem
 
 STEPS = 80
@@ -109,16 +113,14 @@ def descend(
     generator: torch.Generator,
     steps: int,
     parameters_move: bool,
-) -> tuple[list[Instance], SimpleNamespace]:
+) -> tuple[list[Instance], Point]:
     """Return instances and points at which gradient descent from random starts has made a link nearly tight, one an instance.
 
     ``links`` names the link of each instance: link i leads to bound i from its predecessor. A wrong constant in a bound
     shows where the true inequality has no slack to hide it.
     """
     nonnegative = {v.name for v in claim.problem.variables if v.nonnegative}
-    leaves = {
-        name: a.clone().requires_grad_() for name, a in vars(random_point(claim, instances, 1.0, generator)).items()
-    }
+    leaves = {name: a.clone().requires_grad_() for name, a in random_point(claim, instances, 1.0, generator).items()}
     groups = [{"params": [leaf], "lr": RATE * float(leaf.detach().abs().mean())} for leaf in leaves.values()]
     moving = _Moving(claim.problem, instances)
     if parameters_move and moving.shifts:
@@ -130,7 +132,7 @@ def descend(
         optimiser.zero_grad()
         if parameters_move:
             chain = Chain(claim, instances, moving.bindings())
-        values = chain.run(SimpleNamespace(**leaves)).values
+        values = chain.run(Point(leaves)).values
         slack = (values[links, members] - values[links + 1, members]) / values.detach().abs().max(0).values
         slack.sum().backward()
         for leaf in (*leaves.values(), *moving.shifts.values()):
@@ -143,7 +145,7 @@ def descend(
             for shift in moving.shifts.values():
                 shift.clamp_(-FARTHEST, FARTHEST)
     found = moving.moved() if parameters_move else list(instances)
-    return found, SimpleNamespace(**{name: leaf.detach() for name, leaf in leaves.items()})
+    return found, Point({name: leaf.detach() for name, leaf in leaves.items()})
 
 
 def tight_points(
@@ -152,17 +154,14 @@ def tight_points(
     generator: torch.Generator,
     steps: int = STEPS,
     links: Sequence[int] | None = None,
-) -> list[SimpleNamespace]:
+) -> list[Point]:
     """Return, for each link, a point of every instance at which that link is nearly tight; without ``links``, for all."""
     chosen, size = list(range(len(claim.proof.bounds)) if links is None else links), len(instances)
     which = torch.tensor(chosen).repeat_interleave(size)
     if not chosen:
         return []
     _, point = descend(claim, list(instances) * len(chosen), which, generator, steps, parameters_move=False)
-    return [
-        SimpleNamespace(**{name: a[i * size : (i + 1) * size] for name, a in vars(point).items()})
-        for i in range(len(chosen))
-    ]
+    return [point.map(operator.itemgetter(slice(i * size, (i + 1) * size))) for i in range(len(chosen))]
 
 
 @dataclass(frozen=True)
@@ -230,12 +229,12 @@ def _attempts(
         moved, point = descend(claim, everywhere, which, generator, steps, parameters_move)
         for first in range(0, len(moved), size):
             part = slice(first, first + size)
-            yield _at_link(claim, moved[part], SimpleNamespace(**{name: a[part] for name, a in vars(point).items()}))
+            yield _at_link(claim, moved[part], point.map(operator.itemgetter(part)))
     for start in range(starts):
         yield _at_value(claim, instances, seed + start)
 
 
-def _at_link(claim: Claim, instances: Sequence[Instance], point: SimpleNamespace) -> tuple[float, Violation | None]:
+def _at_link(claim: Claim, instances: Sequence[Instance], point: Point) -> tuple[float, Violation | None]:
     run = Chain(claim, instances).run(point)
     slack = run.margins().nan_to_num(-math.inf)  # of every link: descending on one may break another
     least = float(slack.min())

@@ -6,11 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import torch
 
-from numerics.backends.tensors import DTYPE, setting, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.tensors import DTYPE
 from numerics.judging.counterexamples import (
     Counterexample,
     block_logits,
@@ -21,6 +21,7 @@ from numerics.judging.counterexamples import (
 )
 from numerics.training.optimise import minimise
 from theory.claim import Claim, Verdict
+from theory.point import Point
 from theory.problem import Instance
 from theory.refutation import Refutation
 
@@ -75,8 +76,8 @@ def decide_cell(claim: Claim, instance: Instance, seed: int = 0) -> Cell:
     return Cell(_verdict(known, found), rank, geometry, found.gap_ball.str(4))
 
 
-def _batch(point: SimpleNamespace) -> SimpleNamespace:
-    return SimpleNamespace(**{name: a[None] for name, a in vars(point).items()})
+def _batch(point: Point) -> Point:
+    return point.map(lambda a: a[None])
 
 
 def _verdict(known: str, found: Counterexample) -> Verdict:
@@ -85,7 +86,7 @@ def _verdict(known: str, found: Counterexample) -> Verdict:
     return Verdict.HOLDS if known == "holds" else Verdict.OPEN
 
 
-def _rank(claim: Claim, instance: Instance, point: SimpleNamespace) -> int:
+def _rank(claim: Claim, instance: Instance, point: Point) -> int:
     xp, _ = setting(claim.problem, stack_bindings([instance]))
     sizes = torch.linalg.svdvals(claim.refutation.logits(xp, point))[0]
     return int((sizes > RANK * sizes[0]).sum()) if sizes[0] > 0 else 0

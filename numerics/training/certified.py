@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import torch
 
-from numerics.backends.tensors import evaluate, stack_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
 from numerics.bounds.certificates import Certificate, certify
 from numerics.tolerances import VALUE_GAP
 from numerics.training.optimise import Solution, curvature_spread, minimise
@@ -79,7 +79,7 @@ def train(
 
 
 def _certify(claim: Claim, solution: Solution, rows: Sequence[int]) -> list[Certificate | None]:
-    points = SimpleNamespace(**{name: array[list(rows)] for name, array in vars(solution.best_point()).items()})
+    points = solution.best_point().map(lambda array: array[list(rows)])
     return certify(claim, [solution.instances[i] for i in rows], points)
 
 

@@ -13,16 +13,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from types import SimpleNamespace
 
 import psutil
 import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
-from numerics.backends.tensors import DTYPE, TorchArrays, evaluate, select, stack_bindings
+from numerics.backends.bindings import select, stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE, TorchArrays
 from theory.errors import ParameterError, quoted
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import Instance, Problem, Variable
 from theory.symbols import j, k
 
@@ -115,10 +117,10 @@ class Solution:
     def best_ending(self) -> list[Ending]:
         return [Ending(int(e)) for e in self.endings.gather(1, self.best[:, None])[:, 0]]
 
-    def best_point(self) -> SimpleNamespace:
+    def best_point(self) -> Point:
         """The best point of each instance: variables as tensors [I, rows, columns]."""
         rows = torch.arange(len(self.instances), device=self.best.device)
-        return SimpleNamespace(**{name: array[rows, self.best] for name, array in self.points.items()})
+        return Point({name: array[rows, self.best] for name, array in self.points.items()})
 
 
 class _Layout:
@@ -145,10 +147,10 @@ class _Layout:
             ]
         )
 
-    def unpack(self, x: Float64[Tensor, "B n"], scale: Float64[Tensor, "B n"]) -> SimpleNamespace:
+    def unpack(self, x: Float64[Tensor, "B n"], scale: Float64[Tensor, "B n"]) -> Point:
         parts = (x * scale).split(self.lengths, dim=1)
-        return SimpleNamespace(
-            **{name: part.reshape(-1, *shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)}
+        return Point(
+            {name: part.reshape(-1, *shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)}
         )
 
 
@@ -232,7 +234,7 @@ def minimise(
     bindings = stack_bindings(instances, where)
     repeated = select(bindings, torch.arange(len(instances), device=where).repeat_interleave(starts))
     layout = _Layout(problem.active_variables(instances[0]), repeated)
-    data = problem.data(TorchArrays(repeated))
+    data = problem.given(TorchArrays(repeated))
     runs = len(instances) * starts
     scale = layout.scale.expand(runs, -1)
 
@@ -242,7 +244,7 @@ def minimise(
         subset = select(repeated, runs)
         if share < 1:
             subset |= {symbol: share * subset[symbol] for symbol in ramped}
-        given = SimpleNamespace(**{name: a[runs] if a.ndim > 2 else a for name, a in vars(data).items()})
+        given = data.map(lambda a: a[runs] if a.ndim > 2 else a)
         return problem.loss(TorchArrays(subset), layout.unpack(x, scale[runs]), given, subset)
 
     generator = torch.Generator().manual_seed(seed)
@@ -270,7 +272,7 @@ def minimise(
     search.evaluate()
     search.endings[search.endings == Ending.RUNNING] = Ending.STALLED
     shape = (len(instances), starts)
-    points = vars(layout.unpack(search.x, scale))
+    points = layout.unpack(search.x, scale)
     return Solution(
         problem=problem,
         instances=tuple(instances),
@@ -296,7 +298,7 @@ def curvature_spread(problem: Problem, instance: Instance, seed: int = 0) -> flo
     layout = _Layout(problem.active_variables(instance), bindings)
     x = _draw(torch.Generator().manual_seed(seed), 1, layout).requires_grad_()
     xp = TorchArrays(bindings)
-    loss = problem.loss(xp, layout.unpack(x, layout.scale), problem.data(xp), bindings)
+    loss = problem.loss(xp, layout.unpack(x, layout.scale), problem.given(xp), bindings)
     (g,) = torch.autograd.grad(loss.sum(), x, create_graph=True)
     first, curvatures = 0, []
     for length in layout.lengths:

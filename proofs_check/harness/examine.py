@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
-from numerics.bounds.certificates import Certificate, predicted_value
-from numerics.judging.comparison import Chain, ChainRun, Comparison, compare
+from numerics.bounds.certificates import Certificate
+from numerics.bounds.enclosures import predicted_value
+from numerics.judging.chain import Chain, ChainRun
+from numerics.judging.comparison import Comparison, compare
 from numerics.tolerances import TIGHT
 from numerics.training.certified import train
 from numerics.training.optimise import Solution
 from proofs_check.harness.points import chain_points
 from theory.claim import Claim, Verdict
 from theory.cli.arguments import written_parameters
+from theory.point import Point
 from theory.problem import Instance
 
 STARTS = {"free": 3, "bounded": 8, "ramped": 2}
@@ -33,7 +35,7 @@ class Examination:
     solution: Solution
     certificates: tuple[Certificate | None, ...]
     rounds: tuple[int, ...]
-    points: list[SimpleNamespace]
+    points: list[Point]
 
 
 def examine(claim: Claim, batch: Sequence[Instance], device: str, seed: int = 0) -> Examination:

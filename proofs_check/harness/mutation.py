@@ -6,18 +6,20 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import sympy as sp
 import torch
 
-from numerics.bounds.certificates import predicted_value
-from numerics.judging.comparison import Chain, ChainRun, Measured, compare, measure_starts
+from numerics.bounds.enclosures import predicted_value
+from numerics.judging.chain import Chain, ChainRun
+from numerics.judging.comparison import compare
+from numerics.judging.measured import Measured, measure_starts
 from numerics.searching.adversary import tight_points
 from proofs_check.harness.examine import Examination, chain_failures
 from theory.claim import Claim, Derivation
 from theory.errors import CheckFailed
 from theory.expressions import Formula
+from theory.point import Point
 from theory.refutation import Refutation
 from theory.results import Level
 
@@ -212,7 +214,7 @@ class _Facts:
 
 def _gather(claim: Claim, examination: Examination) -> _Facts:
     points = examination.points
-    stacked = SimpleNamespace(**{name: torch.cat([getattr(p, name) for p in points]) for name in vars(points[0])})
+    stacked = Point({name: torch.cat([p[name] for p in points]) for name in points[0]})
     chain = Chain(claim, list(examination.instances) * len(points))
     measured = measure_starts(claim, examination.solution)
     away = [not c.near_threshold for c in compare(claim, examination.solution, measured)]

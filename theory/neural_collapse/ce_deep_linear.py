@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
@@ -28,6 +27,7 @@ from theory.neural_collapse.deep_linear import (
 )
 from theory.neural_collapse.features import CROSS_ENTROPY, DLN
 from theory.neural_collapse.lemmas import SCHATTEN
+from theory.point import Point
 from theory.problem import ClassCounts, Problem
 from theory.proof import (
     Identity,
@@ -80,12 +80,12 @@ def loss_of_blocks(problem: Problem, sizes: list[int]) -> sp.Expr:
         return root * sp.diag(*blocks)
 
     third = factor(sp.Rational(1, 3))
-    v = SimpleNamespace(
+    v = Point(
         W_1=third / sp.sqrt(layer_decay[1]), W_2=third / sp.sqrt(layer_decay[2]), H=third / sp.sqrt(feature_decay)
     )
     xp = ConcreteArrays(classes, tuple(range(classes)))
     known = {N: sp.Integer(classes), M: sp.Integer(2)}
-    loss = problem.loss(xp, v, problem.data(xp), Symbols(known))
+    loss = problem.loss(xp, v, problem.given(xp), Symbols(known))
     return loss.subs(decay_product, layer_decay[1] * layer_decay[2] * feature_decay)
 
 

@@ -8,8 +8,6 @@ Source: Dang et al., "Neural Collapse for Cross-entropy Class-Imbalanced Learnin
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
@@ -17,6 +15,7 @@ from theory.claim import Claim, Derivation, Verdict
 from theory.neural_collapse.features import CEI, CROSS_ENTROPY, features_problem, margins, mean_features, mean_logits
 from theory.neural_collapse.lemmas import GIBBS
 from theory.neural_collapse.softmax import entropy, record_tangent_steps, wrong_probability
+from theory.point import Point
 from theory.problem import ClassCounts, Problem, Width
 from theory.proof import (
     Bound,
@@ -56,9 +55,7 @@ def derive(problem: Problem) -> Derivation:
     here = {t: t_k[k], count: n_k[k]}
     centring = SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K) * (1 / K)
     length = sp.sqrt(u_best.subs(here))
-    v = SimpleNamespace(
-        W=centring @ SymbolicMatrix.diag(K, sp.simplify(t_k[k] / length)), H=SymbolicMatrix.diag(K, length)
-    )
+    v = Point(W=centring @ SymbolicMatrix.diag(K, sp.simplify(t_k[k] / length)), H=SymbolicMatrix.diag(K, length))
     at_best = best.point.subs(count, n_k[k])
     point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {t_k: at_best})
     per_class = direction.subs(here)

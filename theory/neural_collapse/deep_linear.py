@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
@@ -26,6 +25,7 @@ from theory.neural_collapse.features import (
     squared_losses,
 )
 from theory.neural_collapse.lemmas import MIRSKY, PROJECTION, SCHATTEN
+from theory.point import Point
 from theory.problem import (
     ClassCounts,
     Invariant,
@@ -77,9 +77,9 @@ DEEPEST = 8
 
 def layers(v: Any) -> Any:
     """The layers W_1, …, W_M of a point, in this order."""
-    if hasattr(v, "layers"):
+    if "layers" in v:
         return v.layers
-    return tuple(getattr(v, f"W_{i}") for i in range(1, DEEPEST + 1) if hasattr(v, f"W_{i}"))
+    return tuple(v[f"W_{i}"] for i in range(1, DEEPEST + 1) if f"W_{i}" in v)
 
 
 def product(xp: Any, v: Any) -> Any:
@@ -89,7 +89,7 @@ def product(xp: Any, v: Any) -> Any:
 def logits(xp: Any, v: Any) -> Any:
     """W_M ⋯ W_1 H, plus the bias where the problem has one."""
     z = product(xp, v)
-    return xp.add_column(z, v.b) if hasattr(v, "b") else z
+    return xp.add_column(z, v.b) if "b" in v else z
 
 
 def mean_product(xp: Any, v: Any, data: Any, p: Any) -> Any:
@@ -166,7 +166,7 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
         sorted_parameter="class_counts",
         tied=tied,
         bind=bind,
-        data=lambda xp: SimpleNamespace(Y=xp.labels()),
+        data=lambda xp: Point(Y=xp.labels()),
         centred=with_bias and not spectral,
         spectral=spectral,
         labelled=(K, layer_width[M + 1]),
@@ -286,12 +286,12 @@ _BIAS = (
 )
 
 
-def balanced_layers(q: sp.Expr, frame: SymbolicMatrix, samples: sp.Expr) -> SimpleNamespace:
+def balanced_layers(q: sp.Expr, frame: SymbolicMatrix, samples: sp.Expr) -> Point:
     """Return W_l = √(μ/λ_l) F and H = √(μ/(λ_H n)) F with μ = Λ^(1/(M+1)) q^(2/(M+1)), the same for all factors."""
     root = decay_product ** (1 / (2 * (M + 1))) * q ** (1 / (M + 1))
     size = root / sp.sqrt(feature_decay * samples)
     h = SymbolicMatrix(frame.size, size * frame.diagonal, tuple((size * a, b) for a, b in frame.rank_one))
-    return SimpleNamespace(layers=SymbolicLayers(root, frame, M, layer_decay, decay_product / feature_decay), H=h)
+    return Point(layers=SymbolicLayers(root, frame, M, layer_decay, decay_product / feature_decay), H=h)
 
 
 def record_balanced_factors(record: StepRecorder) -> None:
@@ -540,10 +540,9 @@ def derive_simplex_frame(problem: Problem) -> Derivation:
     # S classes, all alike, in the array algebra of I_S and the ones: the ETF of S = R + 1 kept classes, with b = 1/K.
     kept = sp.Symbol("S", integer=True, positive=True)
     frame = SymbolicMatrix.identity(kept) - SymbolicMatrix.ones(kept) * (1 / kept)
-    v = balanced_layers(deep.q, frame, sym.n)
+    v = balanced_layers(deep.q, frame, sym.n).extended(b=1 / K)
     best = deep.minimum(sym.n, sp.Integer(1)).xreplace({ALIVE[1]: ALIVE[k]})
     point = StructuredPoint(problem, SymbolicArrays(kept, sym.n), v, {deep.q: best})
-    v.b = 1 / K
     total = R * deep.best.function.subs(in_n) + (K - 1 - R) * sym.n / (2 * N)
     dropped = (
         (K - kept) * sym.n / (2 * N) * (1 - 1 / K)

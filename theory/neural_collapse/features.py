@@ -10,13 +10,13 @@ With smoothed labels the cross-entropy is taken against (1 − α) e_y + (α/K) 
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 
 from theory import symbols as sym
 from theory.claim import Source
+from theory.point import Point
 from theory.problem import (
     ClassCounts,
     Flag,
@@ -50,7 +50,7 @@ CROSS_ENTROPY, MSE = "cross-entropy", "MSE"
 def logits(xp: Any, v: Any) -> Any:
     """W H, plus the bias where the problem has one."""
     z = v.W @ v.H
-    return xp.add_column(z, v.b) if hasattr(v, "b") else z
+    return xp.add_column(z, v.b) if "b" in v else z
 
 
 def cross_entropy_losses(xp: Any, z: Any, data: Any) -> Any:
@@ -181,7 +181,7 @@ def features_problem(
         sorted_parameter="class_counts",
         tied=sym.n_k,
         bind=bind,
-        data=lambda xp: SimpleNamespace(Y=xp.labels()),
+        data=lambda xp: Point(Y=xp.labels()),
         nuclear_form=NuclearForm(
             fit == CROSS_ENTROPY,
             logits,

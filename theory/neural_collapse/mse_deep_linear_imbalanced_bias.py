@@ -9,7 +9,6 @@ ones with it; this claim says what becomes of the frame where both come together
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 
 import sympy as sp
 
@@ -24,6 +23,7 @@ from theory.neural_collapse.deep_linear import (
 )
 from theory.neural_collapse.features import DLN, MSE
 from theory.neural_collapse.lemmas import TURNING
+from theory.point import Point
 from theory.problem import ClassCounts, Problem
 from theory.proof import Identity, StepRecorder, StructuredPoint, Vanishes
 from theory.results import Measured
@@ -58,7 +58,7 @@ def record_small_case(record: StepRecorder, problem: Problem, deep: DeepDirectio
     """Put the point into the loss in the coordinates of classes and samples: three classes, two layers, all entries exact."""
     xp = ConcreteArrays(len(SMALL_COUNTS), tuple(c for c, n in enumerate(SMALL_COUNTS) for _ in range(n)))
     total = sum(SMALL_COUNTS)
-    y = problem.data(xp).Y
+    y = problem.given(xp).Y
     centred = y - y * sp.ones(total, total) / total
     left = [vector.normalized() for value, _, (vector,) in (centred * centred.T).eigenvects() if value != 0]
     left.sort(key=lambda u: -(u.T * centred * centred.T * u)[0])
@@ -69,8 +69,8 @@ def record_small_case(record: StepRecorder, problem: Problem, deep: DeepDirectio
     share = [sp.prod(decays) ** sp.Rational(1, 3) * x ** sp.Rational(2, 3) for x in q]
     lower, upper, h = (sp.diag(*(sp.sqrt(mu / decay) for mu in share)) for decay in decays)
     b = sp.Matrix([bias.subs({n_k[k]: n, N: total}) for n in SMALL_COUNTS])
-    v = SimpleNamespace(layers=(lower, u * upper), H=h * right, b=b)
-    found = problem.loss(xp, v, problem.data(xp), Symbols({N: total}))
+    v = Point(layers=(lower, u * upper), H=h * right, b=b)
+    found = problem.loss(xp, v, problem.given(xp), Symbols({N: total}))
     here = {M: 2, N: total, decay_product: sp.prod(decays)}
     expected = sum(deep.objective(x).subs(nu_k[k], size).subs(here) for x, size in zip(q, sizes, strict=True))
     says = (
@@ -91,7 +91,7 @@ def derive(problem: Problem) -> Derivation:
     says = "With all layers along the singular vectors of the centred labels the loss is the sum of the one-direction objectives."
     deep.record(Identity("reduction", says, point.loss(), summed))
     record_small_case(deep.record, problem, deep, bias)
-    v.b = bias
+    point = dataclasses.replace(point, v=v.extended(b=bias))
     of_bias = Measured(bias, lambda reading: reading.invariants["bias"], ((k, K),), unit=1 / K)
     found = point.predict(summed, deep.threshold(R, K - 1), named={**deep.named(K - 1), "bias": of_bias})
     of_classes = {"bias": Formula(bias, ((k, K),))}

@@ -6,14 +6,13 @@ Source: Dang et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), the 
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
 from theory.neural_collapse.features import DLN, MSE, class_singular_values, features_problem
 from theory.neural_collapse.lemmas import MIRSKY, NUCLEAR_NORM
+from theory.point import Point
 from theory.problem import ClassCounts, Problem, Width
 from theory.proof import Bound, Identity, Piece, Proof, Separable, Statistic, StepRecorder, StructuredPoint, Threshold
 from theory.results import Decides, Measured
@@ -38,7 +37,7 @@ def derive(problem: Problem) -> Derivation:
     w = sp.sqrt(u_best.subs(q, q_k[k]))
     h = sp.simplify(q_k[k] / (sp.sqrt(n_k[k]) * w))
     xp = SymbolicArrays(K, n_k[k])
-    v = SimpleNamespace(W=SymbolicMatrix.diag(K, w), H=SymbolicMatrix.diag(K, h))
+    v = Point(W=SymbolicMatrix.diag(K, w), H=SymbolicMatrix.diag(K, h))
     q_best = sp.Piecewise((best.point.subs(count, n_k[k]), k <= d), (sp.Integer(0), True))
     point = StructuredPoint(problem, xp, v, {q_k: q_best})
     per_class = direction.subs({q: q_k[k], count: n_k[k]})

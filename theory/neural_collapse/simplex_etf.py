@@ -6,8 +6,6 @@ feasible for the dual of the nuclear norm. One-hot labels are the case α = 0.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols
@@ -15,6 +13,7 @@ from theory.claim import Derivation
 from theory.neural_collapse.features import logits, margins
 from theory.neural_collapse.lemmas import GIBBS, NORM_DUALITY, NUCLEAR_NORM
 from theory.neural_collapse.softmax import entropy, record_tangent_steps, wrong_probability
+from theory.point import Point
 from theory.problem import Problem
 from theory.proof import (
     Bound,
@@ -47,7 +46,7 @@ def derive_etf(problem: Problem, record: StepRecorder, alpha: sp.Expr = sp.Integ
     trial = StructuredPoint(
         problem,
         xp,
-        SimpleNamespace(W=centring * sp.sqrt(u), H=centring * (t / sp.sqrt(u)), b=sp.Integer(0)),
+        Point(W=centring * sp.sqrt(u), H=centring * (t / sp.sqrt(u)), b=sp.Integer(0)),
         {},
         balanced,
     )
@@ -58,7 +57,7 @@ def derive_etf(problem: Problem, record: StepRecorder, alpha: sp.Expr = sp.Integ
     best = minimise_on_half_line(record, "the margin", in_margin, t, sp.Integer(0), True, fractions_in)
     ratio = threshold_ratio(record, "the feature decay", best, feature_decay, weight=1 / (K - 1))
 
-    v = SimpleNamespace(W=centring * sp.sqrt(u_best), H=centring * sp.simplify(t / sp.sqrt(u_best)), b=sp.Integer(0))
+    v = Point(W=centring * sp.sqrt(u_best), H=centring * sp.simplify(t / sp.sqrt(u_best)), b=sp.Integer(0))
     prediction = StructuredPoint(problem, xp, v, {t: best.point}, balanced).predict(
         in_margin,
         Threshold(ratio, k, K, tuned="feature_decay"),

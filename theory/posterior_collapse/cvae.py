@@ -10,12 +10,12 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
+from theory.point import Point
 from theory.posterior_collapse import linear_gaussian as shared
 from theory.problem import Invariant, Parameter, PositiveReals, Problem, RealMatrix, Variable
 from theory.proof import Bound, Identity, Proof, Statistic, StepRecorder
@@ -38,11 +38,11 @@ def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
     return {**shared.bind(values), condition_dim: len(rows[0]), regression: rows}
 
 
-def canonical_data(xp: Any) -> SimpleNamespace:
+def canonical_data(xp: Any) -> Point:
     """Roots of condition and output in the canonical coordinates, and the root of the residual covariance."""
     root = xp.diagonal_root(theta)
     condition = xp.beside(xp.eye(condition_dim), xp.zeros(condition_dim, D))
-    return SimpleNamespace(A_x=condition, A_y=xp.beside(xp.given(regression), root), root=root)
+    return Point(A_x=condition, A_y=xp.beside(xp.given(regression), root), root=root)
 
 
 PROBLEM = Problem(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 
+from theory.point import Point
 from theory.posterior_collapse import linear_gaussian as shared
 from theory.problem import Invariant, Parameter, PositiveReal, Problem, Variable, WidthPair
 from theory.proof import (
@@ -238,7 +238,7 @@ def hierarchy(
         sorted_parameter="theta",
         tied=theta,
         bind=binding,
-        data=lambda xp: SimpleNamespace(root=xp.diagonal(theta)),
+        data=lambda xp: Point(root=xp.diagonal(theta)),
     )
 
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Derivation
+from theory.point import Point
 from theory.posterior_collapse import linear_gaussian as shared
 from theory.posterior_collapse.hierarchy import (
     KAPPA,
@@ -114,10 +114,10 @@ class Levels:
         """The roots of covariances among the variables, with the variance of a direction."""
         return {name: s for name, s in (("S_1", self.lower), ("S_2", self.variance)) if s.is_Symbol}
 
-    def diagonals(self, **entries: sp.Expr) -> SimpleNamespace:
+    def diagonals(self, **entries: sp.Expr) -> Point:
         """Return diagonal variables; of the roots of covariances the square is given."""
         rooted = {name: sp.sqrt(e) if name in self.learnable else e for name, e in entries.items()}
-        return SimpleNamespace(**{name: SymbolicMatrix.diag(D, entry) for name, entry in rooted.items()})
+        return Point({name: SymbolicMatrix.diag(D, entry) for name, entry in rooted.items()})
 
     def reduce(self) -> None:
         """Record the reduction to one direction, and minimise it over everything but a and ω²."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Source
+from theory.point import Point
 from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Problem, Width
 from theory.proof import (
     Bound,
@@ -147,14 +147,14 @@ def gram_invariants(
     """
 
     def decoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
-        return getattr(v, decoder) @ xp.transpose(getattr(v, decoder))
+        return v[decoder] @ xp.transpose(v[decoder])
 
     def encoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
-        whitened = getattr(v, encoder) @ data.root
+        whitened = v[encoder] @ data.root
         return xp.transpose(whitened) @ whitened
 
     def decoded_noise(xp: Any, v: Any, data: Any, p: Any) -> Any:
-        decoded = getattr(v, decoder) @ noise(v, data)
+        decoded = v[decoder] @ noise(v, data)
         return decoded @ xp.transpose(decoded)
 
     u, w = decoder, encoder
@@ -209,7 +209,7 @@ def eigenvalues_of_gram(symbol: sp.IndexedBase, decoder: str) -> Statistic:
     return Statistic(
         symbol,
         f"eigenvalues of ${decoder} {decoder}^T$",
-        lambda xp, v, data, p: xp.singular_values(getattr(v, decoder), data.root.shape[-1]) ** 2,
+        lambda xp, v, data, p: xp.singular_values(v[decoder], data.root.shape[-1]) ** 2,
     )
 
 
@@ -217,7 +217,7 @@ def explained(decoder: str, of_prior: Callable[[Any], Any], of_noise: Callable[[
     """Return what measures tr(C M⁻¹) for M = of_prior(p) U Uᵀ + of_noise(p) I."""
 
     def measure(xp: Any, v: Any, data: Any, p: Any) -> Any:
-        u = getattr(v, decoder)
+        u = v[decoder]
         gram = xp.scale(u @ xp.transpose(u), of_prior(p))
         shifted = gram + xp.scale(xp.identity(gram), of_noise(p))
         return xp.inner(data.root, xp.solve(shifted, data.root))
@@ -244,9 +244,9 @@ class LearnableVariance:
             (self.slope**2 * self.std**2 + self.variance) / eta_enc**2 - 1 + sp.log(eta_enc**2) - sp.log(self.variance)
         )
 
-    def _at(self, decoder: sp.Expr, encoder: sp.Expr, variance: sp.Expr, others: dict[str, sp.Expr]) -> SimpleNamespace:
+    def _at(self, decoder: sp.Expr, encoder: sp.Expr, variance: sp.Expr, others: dict[str, sp.Expr]) -> Point:
         entries = {self.decoder: decoder, self.encoder: encoder, "S": sp.sqrt(variance), **others}
-        return SimpleNamespace(**{name: SymbolicMatrix.diag(D, entry) for name, entry in entries.items()})
+        return Point({name: SymbolicMatrix.diag(D, entry) for name, entry in entries.items()})
 
     def reduce(self, others: dict[str, sp.Expr], extra: sp.Expr = sp.Integer(0)) -> None:
         """Record that the loss is the sum of one-direction objectives, and ``extra`` each, at diagonal variables.
@@ -301,7 +301,7 @@ class LearnableVariance:
 
     def means(self, xp: Any, v: Any, data: Any, p: Any) -> Any:
         """The whitened encoder: a root of the covariance of the posterior mean."""
-        return getattr(v, self.encoder) @ data.root
+        return v[self.encoder] @ data.root
 
     def predict(self, others: Callable[[sp.Expr, sp.Expr], dict[str, sp.Expr]]) -> Prediction:
         """Return the prediction; ``others(ω, v)`` gives the diagonals of further variables at the minimiser."""

@@ -9,13 +9,13 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
+from theory.point import Point
 from theory.posterior_collapse import linear_gaussian as shared
 from theory.problem import Parameter, PositivePerDimension, Problem, Variable
 from theory.proof import (
@@ -69,7 +69,7 @@ PROBLEM = Problem(
     tied=theta,
     partner=sigma,
     bind=bind,
-    data=lambda xp: SimpleNamespace(root=xp.diagonal(theta), S=xp.diagonal(sigma, d)),
+    data=lambda xp: Point(root=xp.diagonal(theta), S=xp.diagonal(sigma, d)),
 )
 
 
@@ -83,7 +83,7 @@ def derive(problem: Problem) -> Derivation:
     # One direction of the loss itself, at diagonal U = ω, W = v.
     xp = SymbolicArrays(D)
     w_dir, v_dir = sp.IndexedBase("omega_dir", positive=True), sp.IndexedBase("v_dir", real=True)
-    trial = SimpleNamespace(U=SymbolicMatrix.diag(D, w_dir[k]), W=SymbolicMatrix.diag(D, v_dir[k]))
+    trial = Point(U=SymbolicMatrix.diag(D, w_dir[k]), W=SymbolicMatrix.diag(D, v_dir[k]))
     direction = ((std - std * w * slope) ** 2 + w**2 * scale**2) / eta_dec**2 + beta * slope**2 * std**2 / eta_enc**2
     own_kl = beta * (scale**2 / eta_enc**2 - 1 + sp.log(eta_enc**2) - sp.log(scale**2))
     record(
@@ -115,9 +115,7 @@ def derive(problem: Problem) -> Derivation:
     point = StructuredPoint(
         problem,
         xp,
-        SimpleNamespace(
-            U=SymbolicMatrix.diag(D, sp.sqrt(x_k[k])), W=SymbolicMatrix.diag(D, sp.simplify(v_best.subs(back)))
-        ),
+        Point(U=SymbolicMatrix.diag(D, sp.sqrt(x_k[k])), W=SymbolicMatrix.diag(D, sp.simplify(v_best.subs(back)))),
         {x_k: sp.Piecewise((x_alive, k <= d), (0, True))},
     )
     fixed_kl = sp.Sum(own_kl.subs(scale, sigma[j]), (j, 1, d))

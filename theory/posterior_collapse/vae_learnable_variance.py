@@ -9,10 +9,10 @@ Lucas et al., "Don't Blame the ELBO!" (NeurIPS 2019).
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from theory.claim import Claim, Derivation, Verdict
+from theory.point import Point
 from theory.posterior_collapse.linear_gaussian import (
     GAUSSIAN_POSTERIOR,
     TRACE_INEQUALITY,
@@ -52,7 +52,7 @@ PROBLEM = Problem(
     sorted_parameter="theta",
     tied=theta,
     bind=bind,
-    data=lambda xp: SimpleNamespace(root=xp.diagonal(theta)),
+    data=lambda xp: Point(root=xp.diagonal(theta)),
 )
 
 
