@@ -139,8 +139,8 @@ def features_problem(
     parameters = [
         Parameter("class_counts", counts, "samples per class, $n_1, …, n_K$"),
         Parameter("widths", width, "feature dimension $d$", default=lambda values: len(values["class_counts"])),
-        Parameter("weight_decay", PositiveReal(), r"weight decay $\lambda_W$"),
-        Parameter("feature_decay", PositiveReal(), r"feature decay $\lambda_H$"),
+        Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
+        Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
     ]
     variables = [
         Variable("W", (sym.K, sym.d), balance),
@@ -172,7 +172,7 @@ def features_problem(
         parameters.append(
             Parameter("bias", Flag(), "whether the classifier has an unregularised bias $b$", default=False)
         )
-        variables.append(Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: values["bias"]))
+        variables.append(Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: values["bias"], offset=True))
     return Problem(
         parameters=tuple(parameters),
         variables=tuple(variables),
