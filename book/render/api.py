@@ -6,7 +6,6 @@ import ast
 import importlib
 import inspect
 import pkgutil
-import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 import numerics
-import numerics.backends.balls
+import numerics.backends.ball_arrays
 import numerics.backends.tensors
 import theory
 import theory.algebra
@@ -24,6 +23,7 @@ import theory.posterior_collapse.linear_gaussian
 import theory.problem
 from book.render.markdown import prose, sentence
 from theory.claim import Claim, Derivation, Source
+from theory.namespace import ArrayNamespace
 from theory.problem import Domain, Invariant, Parameter, Problem, Variable
 from theory.proof import Bound, Lemma, Prediction, Proof, Separable, Statistic, Step, Threshold
 from theory.results import Level, Reading, Result
@@ -33,7 +33,7 @@ BACKENDS = {
     "symbolic": theory.algebra.SymbolicArrays,
     "concrete": theory.algebra.ConcreteArrays,
     "tensors": numerics.backends.tensors.TorchArrays,
-    "balls": numerics.backends.balls.BallArrays,
+    "balls": numerics.backends.ball_arrays.BallArrays,
 }
 """The classes that offer the operations of the array namespace, by what their matrices are made of."""
 
@@ -84,20 +84,24 @@ def public_parts() -> dict[str, tuple[str, list[tuple[str, str, list[tuple[str, 
     return found
 
 
-def array_operations() -> list[tuple[str, str, dict[str, bool]]]:
-    """Return the operations of the array namespace: the call, what the operation does, and which backends offer it.
+def in_one_line(docstring: str) -> str:
+    """Return a docstring as Markdown for the cell of a table."""
+    return prose(" ".join(docstring.split()))
 
-    What an operation does is the first sentence of its docstring, in the first backend where it has one.
+
+def array_operations() -> list[tuple[str, str, dict[str, str]]]:
+    """Return the operations of the array namespace: the call, what it does, and what backends say of it besides.
+
+    A backend that says nothing of an operation does what the namespace says, whatever it is given.
     """
-    offered = {backend: public_methods(kind) for backend, kind in BACKENDS.items()}
     found = []
-    for name in sorted(set().union(*offered.values())):
-        having = [methods[name] for methods in offered.values() if name in methods]
-        _, *arguments = inspect.signature(having[0]).parameters
-        texts = filter(None, map(inspect.getdoc, having))
-        says = prose(re.split(r"(?<=\.)\s", next(texts, ""))[0])
-        found.append((f"xp.{name}({', '.join(arguments)})", says, {b: name in m for b, m in offered.items()}))
-    return found
+    for name, operation in public_methods(ArrayNamespace).items():
+        _, *arguments = inspect.signature(operation).parameters
+        notes = {
+            backend: in_one_line(text) for backend, kind in BACKENDS.items() if (text := getattr(kind, name).__doc__)
+        }
+        found.append((f"xp.{name}({', '.join(arguments)})", in_one_line(operation.__doc__ or ""), notes))
+    return sorted(found)
 
 
 def known_lemmas() -> dict[str, list[tuple[str, Lemma]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from numerics.bounds.certificates import predicted_value
+from numerics.bounds.enclosures import predicted_value
 from numerics.commands.options import training_options
 from numerics.commands.training import BALL_DIGITS, report_failures, train_and_report
 from numerics.judging.comparison import compare

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from numerics.backends.tensors import Evaluator, setting, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import Evaluator
 from numerics.tolerances import LINK, ROUNDED
 from theory.claim import Claim
 from theory.expressions import Formula

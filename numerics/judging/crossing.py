@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from numerics.backends.tensors import Evaluator
+from numerics.backends.evaluation import Evaluator
 from numerics.tolerances import INVARIANT, JUMP_BAND, NEAR_SIZE, ON_THRESHOLD, THRESHOLD_BAND
 from theory.claim import Claim
 from theory.expressions import Formula

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from numerics.backends.tensors import DTYPE, Evaluator, setting, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import Evaluator
+from numerics.backends.tensors import DTYPE
 from numerics.judging.crossing import Crossing
 from numerics.judging.invariants import measure
 from numerics.judging.named_results import Readings, read

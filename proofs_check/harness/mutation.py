@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sympy as sp
 import torch
 
-from numerics.bounds.certificates import predicted_value
+from numerics.bounds.enclosures import predicted_value
 from numerics.judging.chain import Chain, ChainRun
 from numerics.judging.comparison import compare
 from numerics.judging.measured import Measured, measure_starts

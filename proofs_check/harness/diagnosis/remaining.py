@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from numerics.bounds.certificates import predicted_value
+from numerics.bounds.enclosures import predicted_value
 from numerics.judging.comparison import VALUE, Comparison
 from numerics.training.optimise import Ending
 from proofs_check.harness.diagnosis.finding import Finding, agree, listed
