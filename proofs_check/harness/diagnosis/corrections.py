@@ -24,7 +24,7 @@ from theory.symbols import D, K, M, N, positive
 EXPONENTS = tuple(sp.Rational(s * e, 4) for e in (4, 2, 8, 1, 3) for s in (1, -1))
 """Powers of a factor that are tried, the likely ones first."""
 FITS = 1e-4
-"""Relative distance at which a ratio counts as that factor: a hundred times what an invariant may deviate by over ten."""
+"""Relative distance at which a ratio counts as a factor: ten times what an invariant may deviate by."""
 LARGEST_DENOMINATOR = 16
 """Largest denominator of a fraction that counts as a forgotten number."""
 MOST_PLACES = 24
