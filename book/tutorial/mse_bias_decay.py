@@ -99,26 +99,42 @@ PROBLEM = Problem(
 
 
 # From the loss to its minimiser: two kinds of directions, the centred ones and the common one.
+count, q, mu = positive("n"), positive("q"), positive("mu")
+here = {count: n, mu: mu_k[k]}
+gamma = common_weight(bias_decay)
+
+
 def derive(problem):
     record = StepRecorder()
-    count, q, u, mu = positive("n"), positive("q"), positive("u"), positive("mu")
-    split = weight_decay * u / 2 + feature_decay * q**2 / (2 * u)
-    u_best = stationary_point(record, "the split between the layers", split, u)
-    direction = mu * (q - sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best))
+    u, direction = fit_and_decay(record)
     best = minimise_on_half_line(record, "the singular value", direction, q, sp.Integer(0))
     ratio = threshold_ratio(record, "the class count", best, count)
+    prediction = predict(problem, record, u, direction, best, ratio)
+    record_best_bias(record)
+    lemmas = (NUCLEAR_NORM, PINCHING, MIRSKY)
+    bounds, separable = chain(direction.subs(here), prediction.value.expression)
+    return Derivation(Proof(tuple(record.steps), lemmas, STATISTICS, bounds, separable), prediction)
 
+
+def fit_and_decay(record):
+    """The best split of a singular value q between the layers, and what a direction of weight μ then costs."""
+    u = positive("u")
+    split = weight_decay * u / 2 + feature_decay * q**2 / (2 * u)
+    u_best = stationary_point(record, "the split between the layers", split, u)
+    return u_best, mu * (q - sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best))
+
+
+def predict(problem, record, u, direction, best, ratio):
     # W = w (I − J/K) + w' J/K and H likewise: singular value p in all directions that sum to zero, and r in that of the ones.
     p, r, b = positive("p"), positive("r"), sp.Symbol("b", real=True)
     ones = SymbolicMatrix.ones(K) * (1 / K)
     centring = SymbolicMatrix.identity(K) - ones
-    w, common_w = (sp.sqrt(u_best.subs(q, x)) for x in (p, r))
+    w, common_w = (sp.sqrt(u.subs(q, x)) for x in (p, r))
     v = Point(
         W=centring * w + ones * common_w,
         H=centring * (p / (sp.sqrt(n) * w)) + ones * (r / (sp.sqrt(n) * common_w)),
         b=b,
     )
-    gamma = common_weight(bias_decay)
     minima = {x: best.point.subs({count: n, mu: weight}) for x, weight in ((p, 1), (r, gamma))}
     balanced = Symbols({N: K * n})
     in_bias = StructuredPoint(problem, SymbolicArrays(K, n), v, minima, balanced)
@@ -134,7 +150,6 @@ def derive(problem):
             summed.subs(N, K * n),
         )
     )
-    here = {count: n, mu: mu_k[k]}
     # What the statement may name, each with what it is held against at trained points.
     named = {
         "singular_value": Measured(best.point.subs(here), sizes, ((k, K),), unit=sp.sqrt(n)),
@@ -146,71 +161,7 @@ def derive(problem):
             given={r: lambda reading: sizes(reading)[..., -1]},
         ),
     }
-    prediction = point.predict(summed, Threshold(ratio.subs(here), k, K, tuned="feature_decay"), named=named)
-
-    mean = sp.Symbol("m", real=True)
-    record(
-        SumOfSquares(
-            "the best bias",
-            r"A mean $m$ of a row over the samples costs at least $\lambda_b/(1 + \lambda_b)$ of $m^2/2$, whatever the bias.",
-            (mean + b) ** 2 / 2 + bias_decay * b**2 / 2 - gamma * mean**2 / 2,
-            (((1 + bias_decay) / 2, b + mean / (1 + bias_decay)),),
-        )
-    )
-
-    # The chain: what is left of the fit at the best bias, and then each direction by itself.
-    s, t = sp.IndexedBase("sigma", nonnegative=True), sp.IndexedBase("t", nonnegative=True)
-    centred, common, c = sp.symbols("R_1 R_2 c", nonnegative=True)
-    statistics = (
-        Statistic(
-            centred,
-            r"$\|(WH - Y)(I - J/N)\|^2$",
-            lambda xp, v, data, p: xp.squared_norm(over_samples(xp, v.W @ v.H - data.Y)),
-        ),
-        Statistic(
-            common,
-            r"$\|(WH - Y) J/N\|^2$",
-            lambda xp, v, data, p: xp.squared_norm(v.W @ v.H - data.Y - over_samples(xp, v.W @ v.H - data.Y)),
-        ),
-        Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, p[K])),
-        Statistic(
-            t,
-            "singular values of $(I - J/K) WH (I - J/N)$",
-            lambda xp, v, data, p: xp.singular_values(xp.centre(over_samples(xp, v.W @ v.H)), p[K]),
-        ),
-        Statistic(
-            c,
-            r"$|1^T WH 1| / \sqrt{KN}$",
-            lambda xp, v, data, p: abs(xp.sum_of_entries(v.W @ v.H)) / (p[K] * p[N]) ** 0.5,
-        ),
-    )
-    summand = direction.subs(here)
-    reading = sp.Piecewise((t[k], k < K), (c, True))
-    nuclear = sp.sqrt(weight_decay * feature_decay) * sp.Sum(s[k], (k, 1, K))
-    bounds = (
-        Bound(
-            "best bias, nuclear-norm form",
-            (centred + gamma * common) / (2 * N) + nuclear,
-            "The best bias for $Z = WH$, and the best factorisation of $Z$.",
-            ("the best bias", NUCLEAR_NORM.name),
-        ),
-        Bound(
-            "sum over directions",
-            sp.Sum(summand.subs(q, reading), (k, 1, K)),
-            r"Fit and nuclear norm are at least those of the centred block and of the common direction; in both the singular "
-            r"values of $Y$ are $\sqrt n$.",
-            (PINCHING.name, MIRSKY.name),
-        ),
-        Bound(
-            "predicted value",
-            prediction.value.expression,
-            "Each summand is at least its minimum.",
-            ("the singular value is convex", "the singular value is stationary"),
-        ),
-    )
-    separable = Separable((Piece(summand, sp.Integer(0)),), q, k, K, free=sp.true, reading=reading)
-    lemmas = (NUCLEAR_NORM, PINCHING, MIRSKY)
-    return Derivation(Proof(tuple(record.steps), lemmas, statistics, bounds, separable), prediction)
+    return point.predict(summed, Threshold(ratio.subs(here), k, K, tuned="feature_decay"), named=named)
 
 
 def sizes(reading):
@@ -225,9 +176,76 @@ def left_by_the_bias(reading):
     return (mean + xp.mean_entry(v.b)) / mean
 
 
+def record_best_bias(record):
+    mean, b = sp.symbols("m b", real=True)
+    record(
+        SumOfSquares(
+            "the best bias",
+            r"A mean $m$ of a row over the samples costs at least $\lambda_b/(1 + \lambda_b)$ of $m^2/2$, whatever the bias.",
+            (mean + b) ** 2 / 2 + bias_decay * b**2 / 2 - gamma * mean**2 / 2,
+            (((1 + bias_decay) / 2, b + mean / (1 + bias_decay)),),
+        )
+    )
+
+
+# The chain: what is left of the fit at the best bias, and then each direction by itself.
 def over_samples(xp, a):
     """Subtract from each row its mean over the samples."""
     return xp.transpose(xp.centre(xp.transpose(a)))
+
+
+s, t = sp.IndexedBase("sigma", nonnegative=True), sp.IndexedBase("t", nonnegative=True)
+centred, common, c = sp.symbols("R_1 R_2 c", nonnegative=True)
+STATISTICS = (
+    Statistic(
+        centred,
+        r"$\|(WH - Y)(I - J/N)\|^2$",
+        lambda xp, v, data, p: xp.squared_norm(over_samples(xp, v.W @ v.H - data.Y)),
+    ),
+    Statistic(
+        common,
+        r"$\|(WH - Y) J/N\|^2$",
+        lambda xp, v, data, p: xp.squared_norm(v.W @ v.H - data.Y - over_samples(xp, v.W @ v.H - data.Y)),
+    ),
+    Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, p[K])),
+    Statistic(
+        t,
+        "singular values of $(I - J/K) WH (I - J/N)$",
+        lambda xp, v, data, p: xp.singular_values(xp.centre(over_samples(xp, v.W @ v.H)), p[K]),
+    ),
+    Statistic(
+        c,
+        r"$|1^T WH 1| / \sqrt{KN}$",
+        lambda xp, v, data, p: abs(xp.sum_of_entries(v.W @ v.H)) / (p[K] * p[N]) ** 0.5,
+    ),
+)
+
+
+def chain(direction, value):
+    reading = sp.Piecewise((t[k], k < K), (c, True))
+    nuclear = sp.sqrt(weight_decay * feature_decay) * sp.Sum(s[k], (k, 1, K))
+    bounds = (
+        Bound(
+            "best bias, nuclear-norm form",
+            (centred + gamma * common) / (2 * N) + nuclear,
+            "The best bias for $Z = WH$, and the best factorisation of $Z$.",
+            ("the best bias", NUCLEAR_NORM.name),
+        ),
+        Bound(
+            "sum over directions",
+            sp.Sum(direction.subs(q, reading), (k, 1, K)),
+            r"Fit and nuclear norm are at least those of the centred block and of the common direction; in both the singular "
+            r"values of $Y$ are $\sqrt n$.",
+            (PINCHING.name, MIRSKY.name),
+        ),
+        Bound(
+            "predicted value",
+            value,
+            "Each summand is at least its minimum.",
+            ("the singular value is convex", "the singular value is stationary"),
+        ),
+    )
+    return bounds, Separable((Piece(direction, sp.Integer(0)),), q, k, K, free=sp.true, reading=reading)
 
 
 PINCHING = Lemma(
