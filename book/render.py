@@ -25,7 +25,7 @@ import numerics.tolerances
 import theory
 import theory.algebra
 import theory.neural_collapse.lemmas
-import theory.posterior_collapse.linear_gaussian
+import theory.posterior_collapse.lemmas
 import theory.problem
 import theory.symbols
 from book.examples import noun, sliding
@@ -274,7 +274,7 @@ def array_operations() -> list[tuple[str, str, dict[str, bool]]]:
 
 def known_lemmas() -> dict[str, list[tuple[str, Lemma]]]:
     """Return the lemmas that proofs may rest on, by the module they are imported from: the name there, and the lemma."""
-    modules = (theory.neural_collapse.lemmas, theory.posterior_collapse.linear_gaussian)
+    modules = (theory.neural_collapse.lemmas, theory.posterior_collapse.lemmas)
     return {m.__name__: [(name, x) for name, x in vars(m).items() if isinstance(x, Lemma)] for m in modules}
 
 

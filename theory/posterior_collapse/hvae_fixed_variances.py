@@ -29,8 +29,9 @@ from theory.posterior_collapse.hierarchy import (
     sigma_1,
     variables,
 )
+from theory.posterior_collapse.lemmas import RIDGE
 from theory.posterior_collapse.levels import ORBITS, STATEMENT, Hierarchy
-from theory.posterior_collapse.linear_gaussian import RIDGE, VAE
+from theory.posterior_collapse.linear_gaussian import VAE
 from theory.problem import Parameter, PositiveReal, Problem
 from theory.symbols import eta_dec, eta_enc, positive
 

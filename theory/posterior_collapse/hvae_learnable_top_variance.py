@@ -27,8 +27,9 @@ from theory.posterior_collapse.hierarchy import (
     sigma_1,
     variables,
 )
+from theory.posterior_collapse.lemmas import GAUSSIAN_POSTERIOR
 from theory.posterior_collapse.levels import ORBITS, STATEMENT, Hierarchy
-from theory.posterior_collapse.linear_gaussian import GAUSSIAN_POSTERIOR, VAE
+from theory.posterior_collapse.linear_gaussian import VAE
 from theory.problem import Invariant, Problem, Variable
 from theory.symbols import eta_dec, eta_enc, positive
 

@@ -17,8 +17,9 @@ from theory.algebra import sum_over
 from theory.claim import Claim, Derivation, Verdict
 from theory.posterior_collapse import hierarchy as two
 from theory.posterior_collapse.hierarchy import KAPPA, beta_1, d_1, d_2
+from theory.posterior_collapse.lemmas import GAUSSIAN_POSTERIOR, RIDGE, TRACE_INEQUALITY
 from theory.posterior_collapse.levels import LearnableLevels
-from theory.posterior_collapse.linear_gaussian import GAUSSIAN_POSTERIOR, RIDGE, TRACE_INEQUALITY, VAE, gram_invariants
+from theory.posterior_collapse.linear_gaussian import VAE, gram_invariants
 from theory.problem import GreaterThan, Parameter, Problem, Variable
 from theory.proof import Bound, Piece, Proof, Separable
 from theory.symbols import D, eta_dec, eta_enc, j, k, theta

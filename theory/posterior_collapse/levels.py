@@ -36,6 +36,7 @@ from theory.posterior_collapse.hierarchy import (
     transported,
     whitened,
 )
+from theory.posterior_collapse.lemmas import RIDGE, TRACE_INEQUALITY
 from theory.problem import Problem
 from theory.proof import (
     Bound,
@@ -403,13 +404,13 @@ class Hierarchy(Levels):
                 + sum_over(self.penalty(y[k]), k, d_1)
                 + constant,
                 "For a given code the loss is a square in $U_1$; for given $U_2$ the best posterior of $z_2$ is known.",
-                (shared.RIDGE.name, *dict.fromkeys([self.posterior.name]), "the decoder of the data is stationary"),
+                (RIDGE.name, *dict.fromkeys([self.posterior.name]), "the decoder of the data is stationary"),
             ),
             Bound(
                 "sum over singular values",
                 sum_over(of_data.subs(self.a, a_k), k, D) + sum_over(self.code_cost(a_k, y[k]), k, d_1) + constant,
                 "Both traces are smallest when the eigenvalues are paired in order; at most $d_1$ of either matrix are not zero.",
-                (shared.TRACE_INEQUALITY.name, "the two sizes"),
+                (TRACE_INEQUALITY.name, "the two sizes"),
             ),
             Bound(
                 "minimum over the upper decoder",
@@ -437,7 +438,7 @@ class Hierarchy(Levels):
                 ),
             ),
         )
-        lemmas = tuple(dict.fromkeys((shared.RIDGE, self.posterior, shared.TRACE_INEQUALITY)))
+        lemmas = tuple(dict.fromkeys((RIDGE, self.posterior, TRACE_INEQUALITY)))
         proof = Proof(tuple(self.record.steps), lemmas, statistics, bounds, separable)
         return Derivation(proof, prediction)
 
