@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
 from numerics.backends.points import points_of
-from numerics.backends.tensors import evaluate, stack_bindings
 from numerics.bounds.certificates import Certificate
 from numerics.judging.comparison import Comparison, compare
 from numerics.judging.invariants import measure

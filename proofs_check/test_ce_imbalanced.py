@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from numerics.backends.balls import Ball
-from numerics.bounds.certificates import entropy, wrong_probabilities
+from numerics.bounds.dual import entropy, wrong_probabilities
 from numerics.judging.invariants import helmert, measure
 from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
 from numerics.training.certified import train

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hypothesis
 import pytest
 
-from numerics.backends.balls import ball_bindings, highest
-from numerics.bounds.certificates import predicted_value, separable_bound
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import highest
+from numerics.bounds.enclosures import predicted_value
+from numerics.bounds.separable import separable_bound
 from numerics.bounds.steps import contradictions
 from numerics.tolerances import CERTIFICATE_GAP
 from numerics.training.certified import train

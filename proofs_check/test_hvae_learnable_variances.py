@@ -13,9 +13,11 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from numerics.backends.balls import Ball, BallArrays, BallMatrix, ball_bindings, evaluate_in_balls
+from numerics.backends.ball_arrays import BallArrays
+from numerics.backends.ball_evaluation import ball_bindings, evaluate_in_balls
+from numerics.backends.balls import Ball, BallMatrix
 from numerics.backends.tensors import DTYPE
-from numerics.bounds.certificates import predicted_value, value_at
+from numerics.bounds.enclosures import predicted_value, value_at
 from numerics.judging.invariants import measure
 from numerics.tolerances import SAME_MINIMUM
 from numerics.training.optimise import Ending, minimise

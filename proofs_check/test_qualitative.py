@@ -12,7 +12,9 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from numerics.backends.tensors import DTYPE, evaluate, setting, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE
 from numerics.judging.invariants import measure
 from numerics.tolerances import BELOW, CERTIFICATE_GAP, CONTRADICTION, INVARIANT, NEGLIGIBLE_SIZE, VALUE_GAP
 from numerics.training.certified import train

@@ -8,7 +8,9 @@ import pytest
 import sympy as sp
 import torch
 
-from numerics.backends.tensors import DTYPE, setting, shrinkage, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import shrinkage
+from numerics.backends.tensors import DTYPE
 from numerics.judging.released_code import Decision, decide
 from numerics.tolerances import CERTIFICATE_GAP, CONTRADICTION, INVARIANT, VALUE_GAP
 from numerics.training.optimise import Ending

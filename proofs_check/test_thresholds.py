@@ -7,9 +7,11 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from numerics.backends.balls import ball_bindings
+from numerics.backends.ball_evaluation import ball_bindings
 from numerics.backends.points import points_of
-from numerics.bounds.certificates import certify, start_is_least, value_at
+from numerics.bounds.certificates import certify
+from numerics.bounds.enclosures import value_at
+from numerics.bounds.separable import start_is_least
 from numerics.searching.thresholds import tuned_to
 from numerics.training.optimise import minimise
 from proofs_check.harness.report import Ledger

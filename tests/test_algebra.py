@@ -5,9 +5,11 @@ import pytest
 import sympy as sp
 import torch
 
-from numerics.backends.balls import BallArrays, BallMatrix
-from numerics.backends.tensors import TorchArrays, setting, stack_bindings
-from numerics.bounds.certificates import value_at
+from numerics.backends.ball_arrays import BallArrays
+from numerics.backends.balls import BallMatrix
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.tensors import TorchArrays
+from numerics.bounds.enclosures import value_at
 from theory import symbols as sym
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
 from theory.claim import find

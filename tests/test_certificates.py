@@ -7,19 +7,14 @@ import pytest
 import torch
 from sympy import Rational
 
-from numerics.backends.balls import Ball, BallMatrix, ball_bindings, highest
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import Ball, BallMatrix, highest
 from numerics.backends.points import points_of, random_point
 from numerics.bounds import certificates
-from numerics.bounds.certificates import (
-    MARGINS,
-    Certificate,
-    certify,
-    dual_bound_cross_entropy,
-    predicted_value,
-    problem_bounds,
-    separable_bound,
-    value_at,
-)
+from numerics.bounds.certificates import Certificate, certify, problem_bounds
+from numerics.bounds.dual import MARGINS, dual_bound_cross_entropy
+from numerics.bounds.enclosures import predicted_value, value_at
+from numerics.bounds.separable import separable_bound
 from numerics.tolerances import CERTIFICATE_GAP, SEPARABLE_GAP
 from numerics.training.optimise import minimise
 from proofs_check.harness.strategies import REGIMES, batches, drawn

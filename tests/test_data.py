@@ -7,7 +7,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from numerics.backends.tensors import DTYPE, evaluate, stack_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE
 from numerics.data.spectra import digits, residual_spectrum
 from numerics.training.optimise import Ending, minimise
 from theory.claim import find

@@ -12,7 +12,7 @@ import mpmath
 import pytest
 import sympy as sp
 
-from numerics.backends.tensors import stack_bindings
+from numerics.backends.bindings import stack_bindings
 from theory.claim import find, registry
 from theory.cli.commands import predict
 from theory.errors import ParameterError

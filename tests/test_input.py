@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from numerics.__main__ import main as numerics_main
-from numerics.backends.tensors import stack_bindings
+from numerics.backends.bindings import stack_bindings
 from numerics.training.optimise import minimise
 from theory.__main__ import main as theory_main
 from theory.claim import find

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from numerics.__main__ import main as numerics_main
-from numerics.backends.tensors import setting, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
 from numerics.judging.comparison import compare
 from numerics.training.certified import train
 from numerics.training.optimise import Ending, curvature_spread, minimise

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from numerics.backends.tensors import evaluate, stack_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
 from theory.claim import find, registry
 from theory.cli.commands import predict
 from theory.expressions import evaluate_exactly

@@ -6,8 +6,10 @@ import sympy as sp
 import torch
 from scipy.optimize import minimize_scalar
 
-from numerics.backends.balls import Ball, ball_bindings
-from numerics.backends.tensors import TorchArrays, stack_bindings
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import Ball
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.tensors import TorchArrays
 from theory.claim import find
 from theory.cli.commands import predict
 from theory.secular import SecularRoot, centred_spectrum

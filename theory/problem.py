@@ -148,7 +148,7 @@ class Problem:
     """Minimise ``loss(xp, v, data, p)`` over the variables.
 
     ``v`` and ``data`` are namespaces of variables and given arrays, ``p`` maps parameter symbols to their values, ``xp``
-    is the array namespace (``theory.algebra.SymbolicArrays`` documents it).
+    is the array namespace (``theory.namespace.ArrayNamespace``).
     ``sorted_parameter`` is the list that sets the order of classes or directions. ``bind(values)`` gives the SymPy
     bindings; real numbers come to it exactly as they were written, and as balls or tensors where those are computed with.
     ``data(xp)`` makes the given arrays (labels, a covariance root) in that backend. ``tied`` is the indexed

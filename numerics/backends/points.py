@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from numerics.backends.tensors import DTYPE, evaluate, stack_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.point import Point

@@ -12,7 +12,8 @@ from typing import Any
 import flint
 import sympy as sp
 
-from numerics.backends.balls import Ball, Undecided, evaluate_in_balls, function_in_balls
+from numerics.backends.ball_evaluation import evaluate_in_balls, function_in_balls
+from numerics.backends.balls import Ball, Undecided
 from theory.expressions import Formula
 from theory.proof import Convex, Identity, Nonnegative, Stationary, Step, SumOfSquares, Vanishes
 from theory.symbols import BETWEEN, LEAST

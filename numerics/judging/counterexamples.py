@@ -9,10 +9,13 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.backends.balls import ball_bindings
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
 from numerics.backends.points import points_of
-from numerics.backends.tensors import DTYPE, ROUNDED_AWAY, TorchArrays, evaluate, stack_bindings
-from numerics.bounds.certificates import Enclosure, separable_bound, value_at
+from numerics.backends.tensors import DTYPE, ROUNDED_AWAY, TorchArrays
+from numerics.bounds.enclosures import Enclosure, value_at
+from numerics.bounds.separable import separable_bound
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.point import Point

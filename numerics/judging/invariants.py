@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.backends.tensors import DTYPE, evaluate, setting, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE
 from numerics.tolerances import JUMP_BAND
 from theory.claim import Claim
 from theory.expressions import Formula

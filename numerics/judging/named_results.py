@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from numerics.backends.tensors import Evaluator, setting
+from numerics.backends.bindings import setting
+from numerics.backends.evaluation import Evaluator
 from numerics.tolerances import INVARIANT, NEAR_SIZE, NEGLIGIBLE_SIZE, NO_DIVERGENCE, ON_THRESHOLD, VALUE_GAP
 from theory.claim import Claim
 from theory.errors import ParameterError

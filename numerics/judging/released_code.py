@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from numerics.backends.tensors import evaluate, setting, stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import evaluate
 from numerics.bounds.certificates import Certificate
 from numerics.judging.invariants import measure
 from numerics.tolerances import INVARIANT

@@ -11,8 +11,10 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import evaluate
 from numerics.backends.points import random_point
-from numerics.backends.tensors import TorchArrays, evaluate, setting, stack_bindings
+from numerics.backends.tensors import TorchArrays
 from numerics.training.optimise import require_memory
 from theory.claim import Claim
 from theory.errors import ParameterError

@@ -17,11 +17,14 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.backends.balls import ball_bindings, highest
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import highest
+from numerics.backends.bindings import stack_bindings
 from numerics.backends.points import points_of, random_point
-from numerics.backends.tensors import DTYPE, stack_bindings
-from numerics.bounds.certificates import predicted_value, separable_bound, value_at
-from numerics.judging.comparison import Chain
+from numerics.backends.tensors import DTYPE
+from numerics.bounds.enclosures import predicted_value, value_at
+from numerics.bounds.separable import separable_bound
+from numerics.judging.chain import Chain
 from numerics.tolerances import LINK
 from numerics.training.optimise import minimise
 from theory.claim import Claim

@@ -7,7 +7,8 @@ from typing import Any
 
 from scipy.optimize import brentq
 
-from numerics.backends.tensors import evaluate, stack_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.proof import Threshold

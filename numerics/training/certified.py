@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from numerics.backends.tensors import evaluate, stack_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
 from numerics.bounds.certificates import Certificate, certify
 from numerics.tolerances import VALUE_GAP
 from numerics.training.optimise import Solution, curvature_spread, minimise

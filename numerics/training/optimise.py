@@ -19,7 +19,9 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
-from numerics.backends.tensors import DTYPE, TorchArrays, evaluate, select, stack_bindings
+from numerics.backends.bindings import select, stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE, TorchArrays
 from theory.errors import ParameterError, quoted
 from theory.expressions import Formula
 from theory.point import Point

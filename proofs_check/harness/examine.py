@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from numerics.bounds.certificates import Certificate, predicted_value
-from numerics.judging.comparison import Chain, ChainRun, Comparison, compare
+from numerics.bounds.certificates import Certificate
+from numerics.bounds.enclosures import predicted_value
+from numerics.judging.chain import Chain, ChainRun
+from numerics.judging.comparison import Comparison, compare
 from numerics.tolerances import TIGHT
 from numerics.training.certified import train
 from numerics.training.optimise import Solution

@@ -15,7 +15,8 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies as st
 
-from numerics.backends.tensors import evaluate, stack_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
 from numerics.searching.thresholds import tuned_to
 from theory.claim import Claim
 from theory.expressions import Formula

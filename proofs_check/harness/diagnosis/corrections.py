@@ -12,7 +12,9 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from numerics.backends.tensors import DTYPE, Evaluator, stack_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import Evaluator
+from numerics.backends.tensors import DTYPE
 from numerics.tolerances import INVARIANT
 from theory import symbols as sym
 from theory.expressions import Formula
