@@ -10,42 +10,45 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix, Number
 from theory.point import Point
 from theory.posterior_collapse import learnable_variance as residual
 from theory.posterior_collapse import linear_gaussian as vae
 from theory.posterior_collapse.learnable_variance import LinearVAE, minimise_direction, predict
 from theory.problem import Invariant, Parameter, PositiveReals, Problem, RealMatrix, Variable
 from theory.proof import Bound, Identity, Proof, Statistic, StepRecorder
-from theory.symbols import D, beta, condition_dim, d, eta_dec, eta_enc, j, k, regression, theta
+from theory.symbols import D, beta, condition_dim, d, eta_dec, eta_enc, indexed, j, k, regression, theta
 
-DIAGONAL_B = sp.IndexedBase(regression.name, real=True)[k]
+DIAGONAL_B = indexed(regression.name, real=True)[k]
 """Entry k of a diagonal B: it is as good as any, because B drops out."""
 
 
-def code(v: Point, data: Point) -> Any:
+def code(v: Point, data: Point) -> Matrix:
     """Return W_1 x + W_2 y, as a root of its covariance."""
     return v.W_1 @ data.A_x + v.W_2 @ data.A_y
 
 
-def loss(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return E‖y − U_1 z − U_2 x‖²/η_dec² + 2β KL; x = data.A_x s and y = data.A_y s with white s: any joint root of their covariance."""
     encoded = code(v, data)
     return vae.negative_elbo(xp, data.A_y, v.U_1 @ encoded + v.U_2 @ data.A_x, encoded, v.U_1, v.S, p)
 
 
-def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
+def bind(values: Mapping[str, Any]) -> Bindings:
     """Return the values of the symbols: those of a linear VAE, B and the dimension of the condition."""
     rows = values["regression"]
     return {**vae.bind(values), condition_dim: len(rows[0]), regression: rows}
 
 
-def canonical_data(xp: Any) -> Point:
+def canonical_data(xp: ArrayNamespace) -> Point:
     """Return roots of condition and output in the canonical coordinates, and the root of the residual covariance."""
     root = xp.diagonal_root(theta)
     condition = xp.beside(xp.eye(condition_dim), xp.zeros(condition_dim, D))
@@ -156,7 +159,7 @@ def reduce_to_residual(record: StepRecorder) -> None:
 
 def reduce_to_directions(record: StepRecorder, model: LinearVAE) -> None:
     """Prove the same on the loss itself, at diagonal matrices: a direction of a linear VAE, and the squares that P and Q cost."""
-    p, q = sp.IndexedBase("P_dir", real=True)[k], sp.IndexedBase("Q_dir", real=True)[k]
+    p, q = indexed("P_dir", real=True)[k], indexed("Q_dir", real=True)[k]
     others = {"U_2": DIAGONAL_B - p, "W_1": q - residual.v * DIAGONAL_B}
     left_out = (p - residual.omega * q) ** 2 / eta_dec**2 + beta * q**2 / eta_enc**2
     residual.reduce_to_directions(record, model, others, left_out)

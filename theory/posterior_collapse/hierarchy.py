@@ -6,17 +6,19 @@ x|z_1 ~ N(U_1 z_1, η_dec² I), and the prior of z_2 is N(0, η_enc² I). C is t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
 
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix, Number
 from theory.point import Point
 from theory.posterior_collapse import linear_gaussian as vae
 from theory.problem import Invariant, Parameter, PositiveReal, Problem, Variable, WidthPair
 from theory.proof import Statistic
 from theory.results import Level
-from theory.symbols import D, eta_dec, eta_enc, j, k, positive, theta
+from theory.symbols import D, eta_dec, eta_enc, indexed, j, k, positive, theta
 
 d_1 = sp.Symbol("d_1", integer=True, positive=True)
 d_2 = sp.Symbol("d_2", integer=True, positive=True)
@@ -26,7 +28,9 @@ KAPPA = sp.sqrt(beta_2) * eta_dec / (sp.sqrt(beta_1) * eta_enc)
 """κ: the unit in which a singular value ω of U_2 is measured."""
 
 
-def hierarchical_loss(xp: Any, v: Point, data: Point, p: Any, noise: Any, top_noise: Any) -> Any:
+def hierarchical_loss(
+    xp: ArrayNamespace, v: Point, data: Point, p: Bindings, noise: Matrix, top_noise: Matrix
+) -> Number:
     """Return E‖x − U_1 z_1‖²/η_dec² + 2β_1 E[log q(z_1|x) − log p(z_1|z_2)] + 2β_2 E KL(q(z_2|z_1) ‖ p(z_2)), in closed form.
 
     data.root is the square root of C, ``noise`` a root of Σ_1 and ``top_noise`` one of Σ_2.
@@ -46,7 +50,7 @@ def hierarchical_loss(xp: Any, v: Point, data: Point, p: Any, noise: Any, top_no
     )
 
 
-def given_noise(xp: Any, p: Any) -> Any:
+def given_noise(xp: ArrayNamespace, p: Bindings) -> Matrix:
     """Return the root σ_1 I of a given Σ_1."""
     return xp.scale(xp.eye(d_1), p[sigma_1])
 
@@ -62,7 +66,7 @@ TOP_WEIGHT = Parameter(
 def parameters(*further: Parameter, top_weight: Parameter = TOP_WEIGHT) -> tuple[Parameter, ...]:
     """Return the parameters of a hierarchy, with ``top_weight`` for β_2 and the ``further`` ones last."""
 
-    def same(values: dict[str, Any]) -> tuple[int, int]:
+    def same(values: Mapping[str, Any]) -> tuple[int, int]:
         return (len(values["theta"]),) * 2
 
     return (
@@ -76,7 +80,7 @@ def parameters(*further: Parameter, top_weight: Parameter = TOP_WEIGHT) -> tuple
     )
 
 
-def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
+def bind(values: Mapping[str, Any]) -> Bindings:
     """Return the values of the symbols that all hierarchies share, and of σ_1 where it is a parameter."""
     noise = {sigma_1: values["sigma1"]} if "sigma1" in values else {}
     return {
@@ -115,7 +119,7 @@ def variables(
     )
 
 
-def whitened(v: Point, data: Point) -> Any:
+def whitened(v: Point, data: Point) -> Matrix:
     """Return the whitened encoder W_1 C^{1/2} of z_1."""
     return v.W_1 @ data.root
 
@@ -123,8 +127,8 @@ def whitened(v: Point, data: Point) -> Any:
 def latent_levels(
     top: tuple[int, ...],
     code: tuple[int, ...],
-    noise: Callable[[Any, Point, Any], Any],
-    top_noise: Callable[[Any, Point, Any], Any],
+    noise: Callable[[ArrayNamespace, Point, Bindings], Matrix],
+    top_noise: Callable[[ArrayNamespace, Point, Bindings], Matrix],
     top_keeps_prior: sp.Basic = sp.true,
     code_keeps_prior: sp.Basic = sp.true,
 ) -> tuple[Level, Level]:
@@ -134,10 +138,10 @@ def latent_levels(
     is taken with x and z_2 drawn independently.
     """
 
-    def code_for_top(xp: Any, v: Point, data: Point, p: Any) -> Any:
+    def code_for_top(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
         return v.W_2 @ xp.beside(whitened(v, data), noise(xp, v, p))
 
-    def apart(xp: Any, v: Point, data: Point, p: Any) -> Any:
+    def apart(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
         return xp.beside(whitened(v, data), xp.scale(v.U_2, p[eta_enc]))
 
     return (
@@ -154,21 +158,21 @@ TOP_DECODER_SPECTRUM = Invariant(
     unit=KAPPA**2,
 )
 TOP_DECODER = Statistic(
-    sp.IndexedBase("y", nonnegative=True),
+    indexed("y", nonnegative=True),
     "eigenvalues of $U_2 U_2^T$",
     lambda xp, v, data, p: xp.singular_values(v.U_2, data.root.shape[-1]) ** 2,
 )
 
 
-def _encoder_gram(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def _encoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
     return xp.transpose(whitened(v, data)) @ whitened(v, data)
 
 
-def _decoder_gram(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def _decoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
     return v.U_1 @ xp.transpose(v.U_1)
 
 
-def transported(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def transported(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
     """Return C^{1/2} W_1ᵀ U_2 U_2ᵀ W_1 C^{1/2}: the decoder of z_2, seen from the data."""
     seen = xp.transpose(whitened(v, data)) @ v.U_2
     return seen @ xp.transpose(seen)
@@ -197,11 +201,11 @@ INVARIANTS = (
 
 
 def hierarchy(
-    loss: Callable[..., Any],
+    loss: Callable[[ArrayNamespace, Point, Point, Bindings], Number],
     parameters: tuple[Parameter, ...],
     variables: tuple[Variable, ...],
     invariants: tuple[Invariant, ...],
-    binding: Callable[[dict[str, Any]], dict[sp.Basic, Any]] = bind,
+    binding: Callable[[Mapping[str, Any]], Bindings] = bind,
 ) -> Problem:
     """Return the problem of a hierarchy on data with standard deviations θ; ``binding(values)`` gives the values of its symbols."""
     return Problem(
@@ -216,23 +220,25 @@ def hierarchy(
     )
 
 
-def resolvent(xp: Any, root: Any, gram: Any, shift: Any) -> Any:
+def resolvent(xp: ArrayNamespace, root: Matrix, gram: Matrix, shift: Number) -> Number:
     """Return tr(rootᵀ (gram + shift I)⁻¹ root)."""
     return xp.inner(root, xp.solve(gram + xp.scale(xp.identity(gram), shift), root))
 
 
-def explained_data(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def explained_data(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return tr(C (C^{1/2} W_1ᵀ W_1 C^{1/2} + σ_1² I)⁻¹): what a code with given Σ_1 leaves of the data."""
     return resolvent(xp, data.root, _encoder_gram(xp, v, data, p), p[sigma_1] ** 2)
 
 
-def explained_code(noise: Callable[..., Any], symbol: sp.Symbol, covariance: str) -> Statistic:
+def explained_code(
+    noise: Callable[[ArrayNamespace, Point, Bindings], Matrix], symbol: sp.Symbol, covariance: str
+) -> Statistic:
     """Return the statistic tr(A (U_2 U_2ᵀ + κ² I)⁻¹): what z_2 leaves of the code.
 
     ``symbol`` stands for it in bounds. ``noise(xp, v, p)`` is a root of Σ_1, which ``covariance`` writes in LaTeX.
     """
 
-    def measure(xp: Any, v: Point, data: Point, p: Any) -> Any:
+    def measure(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
         kappa_squared = p[beta_2] * p[eta_dec] ** 2 / (p[beta_1] * p[eta_enc] ** 2)
         return resolvent(xp, xp.beside(whitened(v, data), noise(xp, v, p)), v.U_2 @ xp.transpose(v.U_2), kappa_squared)
 

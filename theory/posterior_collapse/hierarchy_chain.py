@@ -21,10 +21,10 @@ from theory.posterior_collapse.hierarchy_direction import Direction, a, deviatio
 from theory.posterior_collapse.hierarchy_regimes import Regimes, log_a
 from theory.posterior_collapse.lemmas import RIDGE, TRACE_INEQUALITY
 from theory.proof import Bound, Piece, Proof, Separable, Statistic, StepRecorder
-from theory.symbols import D, eta_dec, j, k, theta
+from theory.symbols import D, eta_dec, indexed, j, k, theta
 
 fit, code_fit = sp.symbols("f g", nonnegative=True)
-x, y = sp.IndexedBase("x", nonnegative=True), TOP_DECODER.symbol
+x, y = indexed("x", nonnegative=True), TOP_DECODER.symbol
 CODE = x[k] + sigma_1**2
 """The variance of the code in direction k, read at a point."""
 

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix
 from theory.point import Point
 from theory.posterior_collapse.hierarchy import KAPPA, beta_1, beta_2, sigma_1
 from theory.problem import Problem
 from theory.proof import Identity, Lemma, StepRecorder, StructuredPoint
 from theory.scalar import stationary_point
-from theory.symbols import D, eta_dec, eta_enc, k, positive, theta
+from theory.symbols import D, eta_dec, eta_enc, indexed, k, positive, theta
 
 deviation, code, omega = positive("theta"), positive("lambda"), positive("omega")
 u, v = sp.symbols("u v", real=True)
@@ -39,7 +40,7 @@ class TopPosterior:
     """
 
     variance: sp.Expr
-    root: Callable[[Any, Point, Any], Any]
+    root: Callable[[ArrayNamespace, Point, Bindings], Matrix]
     penalty: Callable[[sp.Expr], sp.Expr]
     lemma: Lemma
     own: sp.Expr = sp.Integer(0)
@@ -129,8 +130,8 @@ def reduce_to_sizes(record: StepRecorder, problem: Problem, direction: Direction
 def _reduce_to_directions(record: StepRecorder, problem: Problem, direction: Direction) -> None:
     """Prove that at diagonal variables the loss is the sum of the objective over the directions."""
     learnable = direction.learnable
-    at = {s: sp.IndexedBase(f"{s.name}_dir", positive=True)[k] for s in (code, omega, *learnable.values())}
-    at |= {s: sp.IndexedBase(f"{s.name}_dir", real=True)[k] for s in (u, v)}
+    at = {s: indexed(f"{s.name}_dir", positive=True)[k] for s in (code, omega, *learnable.values())}
+    at |= {s: indexed(f"{s.name}_dir", real=True)[k] for s in (u, v)}
     trial = {"U_1": at[u], "W_1": at[code] / theta[k], "U_2": at[omega], "W_2": at[v]}
     trial |= {name: at[s] for name, s in learnable.items()}
     record(

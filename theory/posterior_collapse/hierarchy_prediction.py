@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, sum_over
+from theory.namespace import Row
 from theory.posterior_collapse import linear_gaussian as vae
 from theory.posterior_collapse.hierarchy import (
     KAPPA,
@@ -23,7 +23,7 @@ from theory.posterior_collapse.hierarchy_regimes import Regimes
 from theory.problem import Problem
 from theory.proof import Prediction, StructuredPoint, Threshold
 from theory.results import Decides, Measured, Reading, Result
-from theory.symbols import D, eta_dec, j, k, theta
+from theory.symbols import D, eta_dec, indexed, j, k, theta
 
 STATEMENT = (
     "At every global minimum the singular directions of both levels pair with the principal axes of the data, largest first. "
@@ -111,7 +111,7 @@ def minimiser(regimes: Regimes) -> Minimiser:
 def predict(problem: Problem, reduction: Reduction, regimes: Regimes) -> Prediction:
     """Predict the point: directions of both levels paired with the principal axes, each at its minimiser, and zero beyond d_1 and d_2."""
     direction, best = reduction.direction, minimiser(regimes)
-    x_k, y_k, a_k = (sp.IndexedBase(name, nonnegative=True) for name in "xya")
+    x_k, y_k, a_k = (indexed(name, nonnegative=True) for name in "xya")
     unknowns = {
         x_k: sp.Piecewise((best.encoder, BOTH_LEVELS), (best.encoder_alone, k <= d_1), (0, True)),
         y_k: sp.Piecewise((best.top, BOTH_LEVELS), (0, True)),
@@ -171,7 +171,7 @@ def _thresholds(best: Minimiser) -> tuple[Threshold, Threshold]:
     )
 
 
-def _codes(reading: Reading) -> Any:
+def _codes(reading: Reading) -> Row:
     """Measure the variances of the code."""
     return reading.diagonal("encoder_gram") + reading.p[sigma_1][..., None] ** 2
 
@@ -184,7 +184,7 @@ def _of_code(formula: sp.Expr, where: sp.Basic) -> Measured:
 def _named(best: Minimiser) -> dict[str, Result]:
     """Return what the statement names."""
     code_lives, top_lives = sp.And(BOTH_LEVELS, best.code_ratio > 1), best.top_ratio > 1
-    a_k = sp.IndexedBase("a", nonnegative=True)
+    a_k = indexed("a", nonnegative=True)
     return {
         "code_with_top": _of_code(best.on, sp.And(code_lives, top_lives)),
         "code_without_top": _of_code(best.off, sp.And(code_lives, sp.Not(top_lives))),

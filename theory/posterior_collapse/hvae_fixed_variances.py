@@ -9,11 +9,11 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix, Number
 from theory.point import Point
 from theory.posterior_collapse.hierarchy import (
     GIVEN_NOISE,
@@ -43,12 +43,12 @@ from theory.symbols import eta_dec, eta_enc, positive
 sigma_2 = positive("sigma_2")
 
 
-def top_noise(xp: Any, v: Point, p: Any) -> Any:
+def top_noise(xp: ArrayNamespace, v: Point, p: Bindings) -> Matrix:
     """Return the root σ_2 I of Σ_2."""
     return xp.scale(xp.eye(d_2), p[sigma_2])
 
 
-def loss(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return the loss of the hierarchy with Σ_2 = σ_2² I."""
     return hierarchical_loss(xp, v, data, p, given_noise(xp, p), top_noise(xp, v, p))
 

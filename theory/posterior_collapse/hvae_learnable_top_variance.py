@@ -9,11 +9,11 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Number
 from theory.point import Point
 from theory.posterior_collapse.hierarchy import (
     GIVEN_NOISE,
@@ -39,7 +39,7 @@ from theory.proof import StepRecorder
 from theory.symbols import eta_dec, eta_enc, positive
 
 
-def loss(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return the loss of the hierarchy with Σ_2 = S_2 S_2ᵀ."""
     return hierarchical_loss(xp, v, data, p, given_noise(xp, p), v.S_2)
 

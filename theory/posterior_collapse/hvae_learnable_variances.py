@@ -10,12 +10,13 @@ Source: the model is that of Dang et al., "Beyond Vanilla Variational Autoencode
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, sum_over
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix, Number, Row
 from theory.point import Point
 from theory.posterior_collapse import hierarchy as two
 from theory.posterior_collapse import linear_gaussian as vae
@@ -49,17 +50,17 @@ from theory.proof import (
 )
 from theory.results import Decides, Measured, Reading, Result, Shown
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
-from theory.symbols import D, eta_dec, eta_enc, j, k, positive, theta
+from theory.symbols import D, eta_dec, eta_enc, indexed, j, k, positive, theta
 
 ABOVE = GreaterThan("beta1", "at equal weights z_2 is arbitrary, at a smaller beta2 the objective is unbounded below")
 
 
-def loss(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return the loss of the hierarchy with Σ_1 = S_1 S_1ᵀ and Σ_2 = S_2 S_2ᵀ."""
     return two.hierarchical_loss(xp, v, data, p, v.S_1, v.S_2)
 
 
-def log_det_code(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def log_det_code(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return log det A of the covariance A = W_1 C W_1ᵀ + S_1 S_1ᵀ of the code."""
     root = xp.beside(two.whitened(v, data), v.S_1)
     return xp.logdet_of_gram(xp.cross(root, root)) / 2
@@ -109,7 +110,7 @@ PROBLEM = two.hierarchy(
 # One direction of the loss.
 lower, m = positive("Sigma_1"), positive("m")
 log_m = sp.Symbol("ell", real=True)
-gain = sp.IndexedBase("g", nonnegative=True)
+gain = indexed("g", nonnegative=True)
 DIRECTION = Direction(
     TopPosterior(
         variance=positive("Sigma"),
@@ -178,7 +179,7 @@ def on_curve(reduction: Reduction, minimum: Minimum, gain: sp.Expr, size: sp.Exp
 
 def follow_curve(record: StepRecorder, problem: Problem, reduction: Reduction, minimum: Minimum) -> None:
     """Prove what the loss is along the curve of the best variables, and that it has no lower bound where β_2 < β_1."""
-    size = sp.IndexedBase("s", nonnegative=True)
+    size = indexed("s", nonnegative=True)
     v = DIRECTION.diagonals(on_curve(reduction, minimum, gain[k], size[k]))
     point = StructuredPoint(problem, SymbolicArrays(D), v, {})
     rise, drop, delta = (beta_2 - beta_1) * size[k], positive("c"), positive("delta")
@@ -214,7 +215,7 @@ def _named(
 ) -> dict[str, Result]:
     """Return what the statement names."""
 
-    def codes(reading: Reading) -> Any:
+    def codes(reading: Reading) -> Row:
         root = reading.xp.beside(two.whitened(reading.v, reading.data), reading.v.S_1)
         return reading.xp.singular_values(root, reading.p[d_1]) ** 2
 
@@ -229,7 +230,7 @@ def _named(
     }
 
 
-def seen(xp: Any, v: Point, data: Point) -> Any:
+def seen(xp: ArrayNamespace, v: Point, data: Point) -> Matrix:
     """Return a root of G = C^{1/2} W_1ᵀ Σ_1⁻¹ W_1 C^{1/2}: the whitened encoder in units of the noise."""
     return xp.solve(v.S_1, two.whitened(v, data))
 

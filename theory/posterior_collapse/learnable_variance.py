@@ -31,7 +31,7 @@ from theory.proof import (
 )
 from theory.results import Decides, Result
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
-from theory.symbols import D, beta, d, eta_dec, eta_enc, k, positive
+from theory.symbols import D, beta, d, eta_dec, eta_enc, indexed, k, positive
 
 Diagonals = Mapping[str, sp.Expr]
 """Variables that are diagonal matrices: the k-th entry by the name of the variable."""
@@ -99,9 +99,9 @@ def reduce_to_directions(
     """
     here = {
         deviation: model.deviation,
-        omega: sp.IndexedBase("omega_dir", positive=True)[k],
-        variance: sp.IndexedBase("Sigma_dir", positive=True)[k],
-        v: sp.IndexedBase("v_dir", real=True)[k],
+        omega: indexed("omega_dir", positive=True)[k],
+        variance: indexed("Sigma_dir", positive=True)[k],
+        v: indexed("v_dir", real=True)[k],
     }
     there = {name: entry.subs(here) for name, entry in (others or {}).items()}
     point = model.at(here[omega], here[v], here[variance], there)
@@ -142,7 +142,7 @@ def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
     """Predict the point: directions paired with the principal axes, at the best m of the first d, and at ``FLOOR`` beyond."""
     here = {deviation: model.deviation}
     best_m = sp.exp(minimum.best.point).subs(here)
-    m_k = sp.IndexedBase("m", positive=True)
+    m_k = indexed("m", positive=True)
     size = sp.sqrt((m_k[k] - FLOOR) / eta_enc**2)
     back = {omega: size, **here}
     encoder, best_variance = (sp.simplify(best.subs(back)) for best in (minimum.encoder, minimum.variance))
@@ -179,7 +179,7 @@ def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr, output: str) -
 
     ``output`` is what the VAE decodes, in words for the reader.
     """
-    mu, fit = sp.IndexedBase("mu", nonnegative=True), sp.Symbol("f", nonnegative=True)
+    mu, fit = indexed("mu", nonnegative=True), sp.Symbol("f", nonnegative=True)
     u = model.decoder
     marginal = FLOOR + eta_enc**2 * mu[k]
     log_terms = sp.Sum(sp.log(marginal / FLOOR), (k, 1, D))

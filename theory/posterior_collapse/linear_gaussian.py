@@ -6,12 +6,14 @@ divergence. A covariance A Aᵀ is always given by a root A, and C is the covari
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
 
 from theory.claim import Source
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix, Number, Row
 from theory.point import Point
 from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Width
 from theory.proof import Statistic
@@ -44,12 +46,14 @@ def deviations_parameter() -> Parameter:
     return Parameter("theta", PositiveReals(), r"standard deviations $\theta_i$ of the data along its principal axes")
 
 
-def latent_dim_parameter(default: Callable[[dict[str, Any]], int] = lambda values: len(values["theta"])) -> Parameter:
+def latent_dim_parameter(
+    default: Callable[[Mapping[str, Any]], int] = lambda values: len(values["theta"]),
+) -> Parameter:
     """Return the latent dimension d; ``default(values)`` computes it from the other parameters."""
     return Parameter("latent_dim", Width(), "latent dimension $d$", default=default)
 
 
-def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
+def bind(values: Mapping[str, Any]) -> Bindings:
     """Return the values of the symbols that all VAEs with one level share."""
     return {
         D: len(values["theta"]),
@@ -61,12 +65,12 @@ def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
     }
 
 
-def misfit(xp: Any, output: Any, decoded: Any, decoder: Any, noise: Any) -> Any:
+def misfit(xp: ArrayNamespace, output: Matrix, decoded: Matrix, decoder: Matrix, noise: Matrix) -> Number:
     """Return E‖output − decoded code‖²: ``decoded`` is the decoded mean of the code, and noise noiseᵀ its covariance around the mean."""
     return xp.squared_norm(output - decoded) + xp.squared_norm(decoder @ noise)
 
 
-def twice_kl(xp: Any, encoded: Any, noise: Any, p: Any) -> Any:
+def twice_kl(xp: ArrayNamespace, encoded: Matrix, noise: Matrix, p: Bindings) -> Number:
     """Return 2 E KL(posterior ‖ prior) for the prior N(0, η_enc² I).
 
     ``encoded`` is a root of the covariance of the posterior mean, and ``noise`` one of the posterior covariance.
@@ -78,7 +82,9 @@ def twice_kl(xp: Any, encoded: Any, noise: Any, p: Any) -> Any:
     )
 
 
-def negative_elbo(xp: Any, output: Any, decoded: Any, encoded: Any, decoder: Any, noise: Any, p: Any) -> Any:
+def negative_elbo(
+    xp: ArrayNamespace, output: Matrix, decoded: Matrix, encoded: Matrix, decoder: Matrix, noise: Matrix, p: Bindings
+) -> Number:
     """Return E‖output − decoded code‖²/η_dec² + 2β E KL; the arguments are those of ``misfit`` and ``twice_kl``."""
     return misfit(xp, output, decoded, decoder, noise) / p[eta_dec] ** 2 + p[beta] * twice_kl(xp, encoded, noise, p)
 
@@ -87,8 +93,8 @@ def level(
     name: str,
     thresholds: tuple[int, ...],
     latent: sp.Expr,
-    means: Callable[[Any, Point, Point, Any], Any],
-    noise: Callable[[Any, Point, Point, Any], Any],
+    means: Callable[[ArrayNamespace, Point, Point, Bindings], Matrix],
+    noise: Callable[[ArrayNamespace, Point, Point, Bindings], Matrix],
     prior: sp.Expr = eta_enc,
     keeps_prior: sp.Basic = sp.true,
 ) -> Level:
@@ -98,7 +104,7 @@ def level(
     covariance. ``thresholds`` and ``keeps_prior`` say which directions have collapsed.
     """
 
-    def divergences(xp: Any, v: Point, data: Point, p: Any) -> Any:
+    def divergences(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
         return xp.divergences(*(xp.scale(root(xp, v, data, p), 1 / p[prior]) for root in (means, noise)))
 
     return Level(name, thresholds, latent, divergences, keeps_prior)
@@ -107,7 +113,7 @@ def level(
 def gram_invariants(
     decoder: str,
     encoder: str,
-    noise: Callable[[Point, Point], Any],
+    noise: Callable[[Point, Point], Matrix],
     variance: sp.Expr,
     tells: str,
     covariance: str = r"\Sigma",
@@ -121,14 +127,14 @@ def gram_invariants(
     divergence. ``tells`` names the matrix that shows the collapse.
     """
 
-    def decoder_gram(xp: Any, v: Point, data: Point, p: Any) -> Any:
+    def decoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
         return v[decoder] @ xp.transpose(v[decoder])
 
-    def encoder_gram(xp: Any, v: Point, data: Point, p: Any) -> Any:
+    def encoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
         whitened = v[encoder] @ data.root
         return xp.transpose(whitened) @ whitened
 
-    def decoded_noise(xp: Any, v: Point, data: Point, p: Any) -> Any:
+    def decoded_noise(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
         decoded = v[decoder] @ noise(v, data)
         return decoded @ xp.transpose(decoded)
 
@@ -202,10 +208,12 @@ def eigenvalues_of_gram(symbol: sp.IndexedBase, decoder: str) -> Statistic:
     )
 
 
-def explained(decoder: str, of_prior: Callable[[Any], Any], of_noise: Callable[[Any], Any]) -> Callable[..., Any]:
+def explained(
+    decoder: str, of_prior: Callable[[Bindings], Number], of_noise: Callable[[Bindings], Number]
+) -> Callable[[ArrayNamespace, Point, Point, Bindings], Number]:
     """Return the function that measures tr(C M⁻¹) for M = of_prior(p) U Uᵀ + of_noise(p) I, with U the variable ``decoder``."""
 
-    def measure(xp: Any, v: Point, data: Point, p: Any) -> Any:
+    def measure(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
         u = v[decoder]
         gram = xp.scale(u @ xp.transpose(u), of_prior(p))
         shifted = gram + xp.scale(xp.identity(gram), of_noise(p))

@@ -9,6 +9,7 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Number
 from theory.point import Point
 from theory.posterior_collapse import linear_gaussian as vae
 from theory.posterior_collapse.lemmas import RIDGE, TRACE_INEQUALITY
@@ -34,16 +37,16 @@ from theory.proof import (
 )
 from theory.results import Decides
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
-from theory.symbols import D, beta, d, eta_dec, eta_enc, j, k, positive, sigma, theta
+from theory.symbols import D, beta, d, eta_dec, eta_enc, indexed, j, k, positive, sigma, theta
 
 
-def loss(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return E‖x − Uz‖²/η_dec² + 2β KL, expectations taken in closed form; data.root and data.S are roots of Cov(x) and Σ."""
     encoded = v.W @ data.root
     return vae.negative_elbo(xp, data.root, v.U @ encoded, encoded, v.U, data.S, p)
 
 
-def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
+def bind(values: Mapping[str, Any]) -> Bindings:
     """Return the values of the symbols, with σ in ascending order.
 
     A direction of the data without a latent one counts as a latent direction whose posterior is the prior.
@@ -53,7 +56,7 @@ def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
     return {**vae.bind(values), sigma: (*given, *spare)}
 
 
-def default_dimension(values: dict[str, Any]) -> int:
+def default_dimension(values: Mapping[str, Any]) -> int:
     """Return the latent dimension if none is given: the number of σ, or that of θ where one σ stands for all."""
     return len(values["sigma"]) if len(values["sigma"]) > 1 else len(values["theta"])
 
@@ -110,7 +113,7 @@ def derive(problem: Problem) -> Derivation:
 
 def reduce_to_directions(record: StepRecorder, problem: Problem) -> None:
     """Prove that at diagonal variables the loss is the sum of ``DIRECTION`` and ``OWN_KL`` over the directions."""
-    w_k, v_k = sp.IndexedBase("omega_dir", positive=True)[k], sp.IndexedBase("v_dir", real=True)[k]
+    w_k, v_k = indexed("omega_dir", positive=True)[k], indexed("v_dir", real=True)[k]
     trial = Point(U=SymbolicMatrix.diag(D, w_k), W=SymbolicMatrix.diag(D, v_k))
     record(
         Identity(
@@ -154,7 +157,7 @@ def minimise_direction(record: StepRecorder) -> Minimum:
 
 def predict(problem: Problem, minimum: Minimum) -> Prediction:
     """Predict the point: directions paired with the principal axes, the first d of them at the best x, and zero beyond."""
-    x_k, best_x, ratio = sp.IndexedBase("x", nonnegative=True), minimum.best.point.subs(HERE), minimum.ratio.subs(HERE)
+    x_k, best_x, ratio = indexed("x", nonnegative=True), minimum.best.point.subs(HERE), minimum.ratio.subs(HERE)
     encoder = sp.simplify(minimum.encoder.subs({omega: sp.sqrt(x_k[k]), **HERE}))
     point = StructuredPoint(
         problem,
@@ -186,7 +189,7 @@ def predict(problem: Problem, minimum: Minimum) -> Prediction:
 
 def chain(record: StepRecorder, value: sp.Expr) -> Proof:
     """Prove that no point lies below ``value``: best encoder, then one scalar problem for each eigenvalue of the decoder's Gram matrix."""
-    mu = sp.IndexedBase("mu", nonnegative=True)
+    mu = indexed("mu", nonnegative=True)
     fit, decoded = sp.symbols("f g", nonnegative=True)
     summand = IN_SIZE.subs(HERE)
     statistics = (

@@ -9,9 +9,9 @@ Lucas et al., "Don't Blame the ELBO!" (NeurIPS 2019).
 
 from __future__ import annotations
 
-from typing import Any
-
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Number
 from theory.point import Point
 from theory.posterior_collapse import linear_gaussian as vae
 from theory.posterior_collapse.learnable_variance import (
@@ -26,7 +26,7 @@ from theory.proof import StepRecorder
 from theory.symbols import D, d, eta_enc, j, k, theta
 
 
-def loss(xp: Any, v: Point, data: Point, p: Any) -> Any:
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return E‖x − Uz‖²/η_dec² + 2β KL, expectations taken in closed form; data.root is the square root of Cov(x)."""
     encoded = v.W @ data.root
     return vae.negative_elbo(xp, data.root, v.U @ encoded, encoded, v.U, v.S, p)
