@@ -67,7 +67,7 @@ def parameters(*further: Parameter, top_weight: Parameter = TOP_WEIGHT) -> tuple
     """Return the parameters of a hierarchy, with ``top_weight`` for β_2 and the ``further`` ones last."""
 
     def same(values: Mapping[str, Any]) -> tuple[int, int]:
-        return (len(values["theta"]),) * 2
+        return len(values["theta"]), len(values["theta"])
 
     return (
         vae.deviations_parameter(),

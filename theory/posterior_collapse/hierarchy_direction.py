@@ -82,7 +82,8 @@ class Direction:
     @property
     def learnable(self) -> dict[str, sp.Symbol]:
         """The roots of covariances among the variables, with the variance of a direction."""
-        return {name: s for name, s in (("S_1", self.lower), ("S_2", self.top.variance)) if s.is_Symbol}
+        variances = {"S_1": self.lower, "S_2": self.top.variance}
+        return {name: variance for name, variance in variances.items() if isinstance(variance, sp.Symbol)}
 
     def diagonals(self, entries: Mapping[str, sp.Expr]) -> Point:
         """Return the point with diagonal matrices of these entries; for a root of a covariance the entry is its square."""
@@ -104,13 +105,13 @@ class Reduction:
 def reduce_to_sizes(record: StepRecorder, problem: Problem, direction: Direction) -> Reduction:
     """Prove that at diagonal variables the loss is a sum over directions, and that at the best ones only a and ω² are left of each."""
     _reduce_to_directions(record, problem, direction)
-    objective, variance = direction.objective, direction.top.variance
+    objective, learnable = direction.objective, direction.learnable
     best_u = stationary_point(record, "the decoder of the data", objective, u)
     best_v = stationary_point(record, "the encoder of the code", objective, v)
     best = {"U_1": best_u, "W_1": code / deviation, "U_2": omega, "W_2": best_v}
-    best |= {name: s for name, s in direction.learnable.items() if name == "S_1"}
+    best |= {name: variance for name, variance in learnable.items() if name == "S_1"}
     reduced = objective.subs({u: best_u, v: best_v})
-    if "S_2" in direction.learnable:
+    if (variance := learnable.get("S_2")) is not None:
         best["S_2"] = stationary_point(record, "the variance of the top code", reduced, variance)
         reduced = reduced.subs(variance, best["S_2"])
     of_code = code**2 + direction.lower
