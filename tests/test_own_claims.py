@@ -124,7 +124,7 @@ def test_a_claim_that_leaves_its_derivation_to_others_says_where_it_is(tmp_path,
     assert theory_main(["new", "my-setting", "--like", "cvae", "--out", str(tmp_path)]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("wrote ")
-    assert "theory.posterior_collapse.linear_gaussian.LearnableVariance" in second
+    assert "theory.posterior_collapse.learnable_variance.chain" in second
     assert "mse-imbalanced" in second
     assert theory_main(["new", "my-setting-2", "--like", "mse-imbalanced", "--out", str(tmp_path)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
