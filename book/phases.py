@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from IPython.display import HTML
 from rich.progress import track
 
-from book.figures import show
+from book.figures.plotting import show
 from numerics.searching.phases import Cell, decide_cell
 from theory.claim import Verdict, find
 

@@ -13,7 +13,8 @@ import pytest
 
 from numerics.__main__ import main as numerics_main
 from numerics.console import main as console_main
-from numerics.judging.comparison import compare, measure_starts
+from numerics.judging.comparison import compare
+from numerics.judging.measured import measure_starts
 from numerics.training import optimise
 from numerics.training.optimise import minimise
 from theory.__main__ import main as theory_main
@@ -352,7 +353,7 @@ def test_a_sweep_says_where_the_structure_changes(capsys):
 
 @pytest.mark.parametrize("as_json_too", [[], ["--json"]])
 def test_an_interrupted_sweep_keeps_what_it_has(as_json_too, capsys, monkeypatch):
-    from numerics.commands import main as commands
+    from numerics.commands import training as commands
 
     left = [commands.train, commands.train, interrupt]
     monkeypatch.setattr(commands, "train", lambda *given: left.pop(0)(*given))

@@ -13,9 +13,9 @@ import sympy as sp
 import torch
 
 from numerics.training.optimise import Ending
-from proofs_check.harness import diagnosis
-from proofs_check.harness.corrections import multiplied, parts, recognised
-from proofs_check.harness.diagnosis import CloserLook, Failure, diagnose, findings
+from proofs_check.harness.diagnosis import thresholds
+from proofs_check.harness.diagnosis.closer_look import CloserLook, Failure, diagnose, findings
+from proofs_check.harness.diagnosis.corrections import multiplied, parts, recognised
 from proofs_check.harness.examine import NO_CERTIFICATE, examine, judge
 from proofs_check.harness.report import Ledger
 from theory.claim import Derivation, find
@@ -210,7 +210,7 @@ def test_a_wrong_rank_limit_is_named():
 
 
 def test_a_wrong_second_threshold_is_named(monkeypatch):
-    monkeypatch.setattr(diagnosis, "CONFIRMING", 1)  # enough here, where the batch takes seconds to train
+    monkeypatch.setattr(thresholds, "CONFIRMING", 1)  # enough here, where the batch takes seconds to train
     claim = find("hvae-learnable-top-variance")
     number = next(i for i, t in enumerate(claim.prediction.thresholds) if t.telling == "top_decoder_spectrum")
     wrong = with_threshold(claim, number, ratio=claim.prediction.thresholds[number].ratio * 4)

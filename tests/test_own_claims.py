@@ -12,11 +12,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from book import examples, figures, render
+from book.examples import train_example
+from book.figures.tables import conjecture
+from book.render.claims import family
+from book.render.pages import page
 from numerics.commands.main import main as numerics_main
 from numerics.judging.conjecture import nearest_frame
 from numerics.judging.validation import require_sight, require_well_posed
-from proofs_check.harness.diagnosis import diagnose
+from proofs_check.harness.diagnosis.closer_look import diagnose
 from theory import sources
 from theory.__main__ import main as theory_main
 from theory.claim import Verdict, add_files, find, places, registry
@@ -198,11 +201,11 @@ def test_a_claim_without_a_formula_is_trained_and_described(own, capsys):
 def test_the_book_has_a_page_for_it(own):
     own(QUESTION)
     claim = find("squared-mse")
-    assert render.family(claim) == "Claims of your own"
-    page = render.page("claim", claim=claim)
-    assert "Nothing is claimed" in page
-    assert "## Derivation" not in page
-    shown = figures.conjecture(examples.train_example("squared-mse")).data
+    assert family(claim) == "Claims of your own"
+    text = page("claim", claim=claim)
+    assert "Nothing is claimed" in text
+    assert "## Derivation" not in text
+    shown = conjecture(train_example("squared-mse")).data
     assert "<li>class means of H: rank" in shown
 
 

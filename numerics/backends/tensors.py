@@ -139,19 +139,14 @@ class TorchArrays:
     def logdet_of_gram(self, s: Tensor) -> Tensor:
         return 2 * torch.linalg.slogdet(s).logabsdet
 
-    # Only statistics of the chains use what follows; proofs in SymPy never need it.
-
     def singular_values(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
-        """Singular values in descending order, padded with zeros to ``count``.
-
-        Those that rounding cannot tell from zero are zero: a small power of them would not be small.
-        """
+        """Those that rounding cannot tell from zero are zero: a small power of them would not be small."""
         values = torch.linalg.svdvals(a)[..., :count]
         values = torch.where(values > ROUNDED_AWAY * values[..., :1], values, 0.0)
         return torch.nn.functional.pad(values, (0, count - values.shape[-1]))
 
     def explained(self, factor: Tensor, root: Tensor) -> Tensor:
-        """tr(rootᵀ (I + factorᵀ factor)⁻¹ root), by a QR decomposition: the Gram matrix would square the condition number."""
+        """By a QR decomposition: the Gram matrix would square the condition number."""
         identity = self.identity(factor.mT @ factor)
         triangle = torch.linalg.qr(torch.cat([factor, identity], -2)).R
         solved = torch.linalg.solve_triangular(
@@ -160,41 +155,31 @@ class TorchArrays:
         return solved.square().sum((-2, -1))
 
     def smallest_first(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
-        """Singular values in ascending order, as many as ``count``; where there are fewer, infinity in the places that are left."""
         values = torch.linalg.svdvals(a).flip(-1)[..., :count]
         return torch.nn.functional.pad(values, (0, count - values.shape[-1]), value=torch.inf)
 
     def divergences(self, mean: Tensor, noise: Tensor) -> Float64[Tensor, "*b n"]:
-        """Eigenvalues of A + B − I − log B in descending order, for A = mean meanᵀ and B = noise noiseᵀ.
-
-        Twice the divergence of N(m, B) from N(0, I) in each direction, with A the second moment of m: zero iff A is zero and B one there.
-        """
         axes, sizes, _ = torch.linalg.svd(noise)
         own = (axes * (sizes.square() - 1 - 2 * sizes.log())[..., None, :]) @ axes.mT
         return torch.linalg.eigvalsh(mean @ mean.mT + own).flip(-1)
 
     def inner(self, a: Tensor, b: Tensor) -> Tensor:
-        """Inner product of two matrices."""
         return (a * b).sum((-2, -1))
 
     def sum_of_entries(self, a: Tensor) -> Tensor:
         return a.sum((-2, -1))
 
     def column_sums(self, a: Tensor) -> Tensor:
-        """Sum of the entries of each column, as a row."""
         return a.sum(-2)
 
     def diagonal_of(self, a: Tensor) -> Tensor:
-        """Diagonal entries of a matrix, as a row."""
         return a.diagonal(dim1=-2, dim2=-1)
 
     def scale(self, a: Tensor, factor: Tensor) -> Tensor:
         return a * torch.as_tensor(factor)[..., None, None]
 
     def identity(self, like: Tensor) -> Tensor:
-        """Identity matrix with as many columns as another matrix."""
         return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device).expand_as(like)
 
     def solve(self, a: Tensor, b: Tensor) -> Tensor:
-        """a⁻¹ b."""
         return torch.linalg.solve(a, b.expand(*a.shape[:-2], *b.shape[-2:]))

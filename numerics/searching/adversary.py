@@ -24,7 +24,7 @@ from numerics.backends.points import points_of, random_point
 from numerics.backends.tensors import DTYPE
 from numerics.bounds.enclosures import predicted_value, value_at
 from numerics.bounds.separable import separable_bound
-from numerics.judging.comparison import Chain
+from numerics.judging.chain import Chain
 from numerics.tolerances import LINK
 from numerics.training.optimise import minimise
 from theory.claim import Claim

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from numerics.bounds.certificates import Certificate
 from numerics.bounds.enclosures import predicted_value
-from numerics.judging.comparison import Chain, ChainRun, Comparison, compare
+from numerics.judging.chain import Chain, ChainRun
+from numerics.judging.comparison import Comparison, compare
 from numerics.tolerances import TIGHT
 from numerics.training.certified import train
 from numerics.training.optimise import Solution

@@ -11,7 +11,9 @@ import sympy as sp
 import torch
 
 from numerics.bounds.enclosures import predicted_value
-from numerics.judging.comparison import Chain, ChainRun, Measured, compare, measure_starts
+from numerics.judging.chain import Chain, ChainRun
+from numerics.judging.comparison import compare
+from numerics.judging.measured import Measured, measure_starts
 from numerics.searching.adversary import tight_points
 from proofs_check.harness.examine import Examination, chain_failures
 from theory.claim import Claim, Derivation

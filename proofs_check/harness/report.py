@@ -19,7 +19,7 @@ from numerics.judging.conjecture import observe
 from numerics.judging.validation import require_sight, require_well_posed
 from numerics.tolerances import VALUE_GAP
 from numerics.training.optimise import choose_device
-from proofs_check.harness.diagnosis import CloserLook
+from proofs_check.harness.diagnosis.closer_look import CloserLook
 from proofs_check.harness.examine import Examination, Judgement, examine, judge, size_of
 from proofs_check.harness.progress import Progress
 from theory.claim import Claim

@@ -9,7 +9,7 @@ import sympy as sp
 
 
 class ConcreteArrays:
-    """The array namespace on SymPy matrices of a concrete size, entries symbolic; one column for each sample.
+    """The operations of ``theory.namespace.ArrayNamespace`` on SymPy matrices of a concrete size, one column for each sample.
 
     ``classes`` lists the class of each column from 0, ``entries`` the diagonal for ``diagonal``.
     """

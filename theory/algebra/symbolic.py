@@ -12,13 +12,11 @@ from theory.algebra.matrices import _INNER, Beside, Layered, SymbolicLayers, Sym
 
 
 class SymbolicArrays:
-    """The array namespace on matrices of symbolic size, one column for each class (or direction).
+    """The operations of ``theory.namespace.ArrayNamespace`` on matrices of symbolic size, one column for each class (or direction).
 
-    The namespace a loss is written against; ``numerics.backends.tensors.TorchArrays`` and ``ConcreteArrays`` offer the same names.
-    Matrices support ``@``, ``+`` and ``-``. A *row* holds one number a column; here it is an expression in the index k. A
-    *column*, such as a bias, is one too, with k running over as many entries as a matrix has rows.
-    Scalars are only ever multiplied with scalars and rows. ``multiplicity`` is how many samples a column stands for.
-    ``label`` is the entry of the labels where they are written along their singular directions, one column for each.
+    A row is an expression in the index k. A column, such as a bias, is one too, with k running over as many entries as a matrix has
+    rows. ``multiplicity`` is how many samples a column stands for. ``label`` is the entry of the labels where they are written along
+    their singular directions, one column for each.
     """
 
     def __init__(self, size: sp.Expr, multiplicity: sp.Expr = sp.Integer(1), label: sp.Expr = sp.Integer(1)) -> None:
@@ -27,118 +25,98 @@ class SymbolicArrays:
         self.label = label
 
     def labels(self) -> SymbolicMatrix:
-        """One-hot labels: column i is e_y for the class y of sample i."""
+        """The diagonal matrix of ``label``."""
         return SymbolicMatrix.diag(self.size, self.label)
 
     def label_axes(self, y: SymbolicMatrix) -> tuple[SymbolicMatrix, SymbolicMatrix]:
-        """Left and right singular vectors of the labels less their mean over the samples; here the coordinate axes."""
+        """The coordinate axes, along which the labels are written here."""
         return SymbolicMatrix.identity(self.size), SymbolicMatrix.identity(self.size)
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> SymbolicMatrix:
-        """Diagonal matrix of a list, or of its first ``count`` entries; symbolically all sizes are one."""
+        """All sizes are one, so that ``count`` changes nothing."""
         return SymbolicMatrix.diag(self.size, entries[sym.k])
 
     def diagonal_root(self, entries: sp.IndexedBase) -> SymbolicMatrix:
-        """Diagonal matrix of the square roots of a list."""
         return SymbolicMatrix.diag(self.size, sp.sqrt(entries[sym.k]))
 
     def given(self, matrix: sp.MatrixSymbol) -> SymbolicMatrix:
-        """A matrix that is a parameter; symbolically a diagonal one with arbitrary entries."""
+        """A diagonal matrix with arbitrary entries."""
         return SymbolicMatrix.diag(self.size, sp.IndexedBase(matrix.name, real=True)[sym.k])
 
     def eye(self, size: sp.Symbol) -> SymbolicMatrix:
-        """Identity matrix of a size."""
         return SymbolicMatrix.identity(self.size)
 
     def zeros(self, rows: sp.Symbol, columns: sp.Symbol) -> SymbolicMatrix:
-        """Matrix of zeros."""
         return SymbolicMatrix.diag(self.size, sp.Integer(0))
 
     def beside(self, a: SymbolicMatrix, b: SymbolicMatrix) -> Beside:
-        """The block matrix [a, b]."""
         return Beside((a, b))
 
     def cross(self, a: SymbolicMatrix | Beside, b: SymbolicMatrix | Beside) -> SymbolicMatrix:
-        """a bᵀ."""
         pairs = zip(_blocks(a), _blocks(b), strict=True)
         return reduce(operator.add, (x @ y.T for x, y in pairs))
 
     def transpose(self, a: SymbolicMatrix) -> SymbolicMatrix:
-        """aᵀ."""
         return a.T
 
     def add_column(self, a: SymbolicMatrix, column: sp.Expr) -> SymbolicMatrix:
-        """Add the same column to every column of ``a``."""
         return a + SymbolicMatrix(a.size, sp.Integer(0), ((column, sp.Integer(1)),))
 
     def centre(self, a: SymbolicMatrix) -> SymbolicMatrix:
-        """Subtract from each column the mean of its entries."""
         return (SymbolicMatrix.identity(a.size) - SymbolicMatrix.ones(a.size) * (1 / a.size)) @ a
 
     def class_means(self, h: SymbolicMatrix, y: SymbolicMatrix) -> SymbolicMatrix:
-        """Mean of the columns of ``h`` over the samples of each class: h yᵀ (y yᵀ)⁻¹."""
         return h @ SymbolicMatrix.diag(y.size, 1 / y.diagonal)
 
     def column_squares(self, a: SymbolicMatrix) -> sp.Expr:
-        """Squared norm of each column, as a row."""
         return sp.simplify((a.T @ a).entry(sym.k, sym.k))
 
     def column_inner(self, a: SymbolicMatrix, b: SymbolicMatrix) -> sp.Expr:
-        """Inner product of each column of ``a`` with that of ``b``, as a row."""
         return sp.simplify((a.T @ b).entry(sym.k, sym.k))
 
     def entries(self, column: sp.Expr) -> sp.Expr:
-        """The entries of a column, as a row."""
         return column
 
     def sum_of_entries(self, a: SymbolicMatrix | sp.Expr) -> sp.Expr:
-        """Sum of the entries of a matrix or a column; samples do not count in it as they do in ``total``."""
         return sum_over(self.column_sums(a) if isinstance(a, SymbolicMatrix) else a, sym.k, self.size)
 
     def column_sums(self, a: SymbolicMatrix) -> sp.Expr:
-        """Sum of the entries of each column, as a row."""
         return sp.simplify(a.diagonal + sum(sum_over(u, sym.k, a.size) * v for u, v in a.rank_one))
 
     def diagonal_of(self, a: SymbolicMatrix) -> sp.Expr:
-        """Diagonal entries of a matrix, as a row."""
         return sp.simplify(a.entry(sym.k, sym.k))
 
     def mean_entry(self, column: sp.Expr) -> sp.Expr:
-        """Mean of the entries of a column."""
         return self.sum_of_entries(column) / self.size
 
     def spread(self, column: sp.Expr) -> sp.Expr:
-        """Sum of the squared distances of the entries of a column from their mean."""
         return self.squared_norm(column - self.mean_entry(column))
 
     def apply_layers(self, layers: SymbolicLayers, h: SymbolicMatrix) -> SymbolicMatrix:
-        """W_M ⋯ W_1 h."""
         return (layers.power(layers.depth) @ h) * (1 / sp.sqrt(layers.total))
 
     def layer_decays(self, layers: SymbolicLayers, decay: sp.IndexedBase) -> sp.Expr:
-        """Σ_l (λ_l/2) ‖W_l‖²; every layer contributes the same."""
+        """Every layer contributes the same."""
         one = self.squared_norm(layers.power(sp.Integer(1))) / layers.decay[sym.layer]
         return sum_over(sp.simplify(decay[sym.layer] / 2 * one), sym.layer, layers.depth)
 
     def top_grams(self, layers: SymbolicLayers) -> Layered:
-        """P_l P_lᵀ with P_l = W_M ⋯ W_l."""
         above = 2 * (layers.depth - sym.layer + 1)
         return Layered(layers.depth, layers.power(above) * (1 / layers.decays(sym.layer, layers.depth)))
 
     def bottom_grams(self, layers: SymbolicLayers, means: SymbolicMatrix) -> Layered:
-        """B_lᵀ B_l with B_l = W_l ⋯ W_1 · means."""
         gram = means.T @ layers.power(2 * sym.layer) @ means
         return Layered(layers.depth, gram * (1 / layers.decays(sp.Integer(1), sym.layer)))
 
     def layer_spectra(self, layers: SymbolicLayers, y: SymbolicMatrix) -> Layered:
-        """The largest eigenvalues of W_l W_lᵀ, as many as ``y`` has rows; a projection has as many ones as its trace says."""
+        """A projection has as many ones as its trace says."""
         size = layers.scale**2 / layers.decay[sym.layer]
         rank = sp.simplify(layers.frame.trace())
         whole = rank == layers.frame.size
         return Layered(layers.depth, size if whole else sp.Piecewise((size, sym.k <= rank), (0, True)))
 
     def column_cross_entropy(self, z: SymbolicMatrix, y: SymbolicMatrix) -> sp.Expr:
-        """Cross-entropy of the logits in each column against its label, as a row."""
+        """For one column a class, and equal logits of the wrong classes within a column."""
         if y != SymbolicMatrix.identity(y.size):
             raise ValueError("the symbolic cross-entropy is defined for one column per class, Y = I")
         correct = sp.simplify(z.entry(sym.k, sym.k))
@@ -148,27 +126,23 @@ class SymbolicArrays:
         return sp.log(1 + (z.size - 1) * sp.exp(sp.simplify(other - correct)))
 
     def total(self, row: sp.Expr) -> sp.Expr:
-        """Sum of a row over all samples."""
         return sum_over(row * self.multiplicity, sym.k, self.size)
 
     def squared_norm(self, a: SymbolicMatrix | Beside | sp.Expr) -> sp.Expr:
-        """Sum of the squared entries of a matrix or a column."""
         if isinstance(a, sp.Expr):
             return sum_over(sp.expand(a**2), sym.k, self.size)
         return sum(((block.T @ block).trace() for block in _blocks(a)), sp.Integer(0))
 
     def norm(self, a: SymbolicMatrix | Beside | sp.Expr) -> sp.Expr:
-        """Frobenius norm."""
         return sp.sqrt(self.squared_norm(a))
 
     def scale(self, a: SymbolicMatrix, factor: sp.Expr) -> SymbolicMatrix:
-        """A matrix times a number."""
         return a * factor
 
     def singular_values(self, a: SymbolicMatrix, count: sp.Expr) -> sp.Expr:
-        """Singular values in descending order, as a row; symbolically those of a diagonal matrix, or of aI + bJ with b ≤ 0.
+        """Those of a diagonal matrix, or of aI + bJ with b ≤ 0.
 
-        Their entries must be such that a diagonal matrix is nonnegative and descending, and that a and a + Kb are not negative.
+        The entries must be such that a diagonal matrix is nonnegative and descending, and that a and a + Kb are not negative.
         """
         if not a.rank_one:
             return a.diagonal
@@ -178,41 +152,37 @@ class SymbolicArrays:
         return sp.Piecewise((a.diagonal, sym.k < a.size), (sp.simplify(a.diagonal + a.size * total), True))
 
     def smallest_first(self, a: SymbolicMatrix, count: sp.Expr) -> sp.Expr:
-        """Singular values in ascending order, as a row; symbolically those of a diagonal matrix, as for ``singular_values``."""
+        """Those of a diagonal matrix with nonnegative and descending entries."""
         return _diagonal(a, "singular values in ascending order").subs(sym.k, a.size + 1 - sym.k)
 
     def divergences(self, mean: SymbolicMatrix, noise: SymbolicMatrix) -> sp.Expr:
-        """a² + b² − 1 − log b² for the entries a and b of diagonal matrices, which must be such that it descends."""
+        """Those of diagonal matrices whose entries are such that the divergences descend."""
         a, b = _diagonal(mean, "divergences") ** 2, _diagonal(noise, "divergences") ** 2
         return a + b - 1 - sp.log(b)
 
     def explained(self, factor: SymbolicMatrix, root: SymbolicMatrix) -> sp.Expr:
-        """tr(rootᵀ (I + factorᵀ factor)⁻¹ root), of diagonal matrices."""
+        """That of diagonal matrices."""
         a, b = _diagonal(factor, "explained trace"), _diagonal(root, "explained trace")
         return sum_over(b**2 / (1 + a**2), sym.k, root.size)
 
     def inner(self, a: SymbolicMatrix, b: SymbolicMatrix) -> sp.Expr:
-        """Inner product of two matrices."""
         return (a.T @ b).trace()
 
     def identity(self, like: SymbolicMatrix) -> SymbolicMatrix:
-        """Identity matrix with as many columns as another matrix."""
         return SymbolicMatrix.identity(like.size)
 
     def solve(self, a: SymbolicMatrix, b: SymbolicMatrix) -> SymbolicMatrix:
-        """a⁻¹ b for a diagonal matrix a."""
+        """For a diagonal matrix a."""
         return SymbolicMatrix.diag(a.size, 1 / _diagonal(a, "inverse")) @ b
 
     def rows(self, a: SymbolicMatrix) -> sp.Expr:
-        """Number of rows."""
         return a.size
 
     def log(self, x: sp.Expr) -> sp.Expr:
-        """Logarithm of a number."""
         return sp.log(x)
 
     def logdet_of_gram(self, s: SymbolicMatrix) -> sp.Expr:
-        """log det(S Sᵀ)."""
+        """Of a diagonal matrix."""
         return sum_over(sp.log(_diagonal(s, "log-determinant") ** 2), sym.k, s.size)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from IPython.display import HTML
 
-from book.figures import relative
+from book.figures.words import relative
 from numerics.judging.released_code import Decision, decide
 from theory.reference_code import ReferenceCode, reference_code
 

@@ -1,4 +1,4 @@
-"""The verdict tables that the checks write, read from ``book/results/checks``."""
+"""Verdict tables that the checks write, read from ``book/results/checks``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TABLES = Path(__file__).resolve().parent / "results" / "checks"
+TABLES = Path(__file__).resolve().parents[1] / "results" / "checks"
 
 
 @dataclass(frozen=True)
