@@ -131,6 +131,7 @@ def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimu
 def chain(record: StepRecorder, reduction: Reduction, value: sp.Expr) -> Proof:
     """Bound the loss at any point from below: by a function of WH, of its singular values, and by the sum of the minima."""
     s, residual = sp.IndexedBase("sigma", nonnegative=True), sp.Symbol("R", nonnegative=True)
+    decay, summand = sp.sqrt(weight_decay * feature_decay), reduction.of_class_k(q)
     statistics = (
         Statistic(residual, r"$\|WH - Y\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W @ v.H - data.Y)),
         Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, data.Y.shape[-2])),
@@ -138,13 +139,13 @@ def chain(record: StepRecorder, reduction: Reduction, value: sp.Expr) -> Proof:
     bounds = (
         Bound(
             "nuclear-norm form",
-            residual / (2 * N) + sp.sqrt(weight_decay * feature_decay) * sp.Sum(s[k], (k, 1, K)),
+            residual / (2 * N) + decay * sp.Sum(s[k], (k, 1, K)),
             "Over all factorisations of $Z = WH$ the decay terms are smallest when both factors share the singular values.",
             (NUCLEAR_NORM.name, "the split between the layers is stationary"),
         ),
         Bound(
             "sum over singular values",
-            sp.Sum(reduction.of_class_k(s[k]), (k, 1, K)),
+            sp.Sum(summand.subs(q, s[k]), (k, 1, K)),
             r"$\|Z - Y\|^2$ is at least the sum of the squared differences of singular values; those of $Y$ are $\sqrt{n_k}$.",
             (MIRSKY.name,),
         ),
@@ -155,8 +156,7 @@ def chain(record: StepRecorder, reduction: Reduction, value: sp.Expr) -> Proof:
             ("the singular value is convex", "the singular value is stationary"),
         ),
     )
-    one_class = Piece(reduction.objective.subs(count, n_k[k]), sp.Integer(0))
-    separable = Separable((one_class,), q, k, K, free=k <= d, reading=s[k])
+    separable = Separable((Piece(summand, sp.Integer(0)),), q, k, K, free=k <= d, reading=s[k])
     return Proof(tuple(record.steps), (NUCLEAR_NORM, MIRSKY), statistics, bounds, separable)
 
 
