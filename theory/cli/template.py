@@ -30,6 +30,7 @@ PARTS = {
     "def predict(": "Third part: the point that is put into the loss, and what is predicted of value and invariants.",
     "def chain(": "Fourth part: the proof, bounds of the loss that hold at every point.",
     "    statistics =": "What the chain of bounds is written in: numbers measured at a point.",
+    "STATISTICS =": "What the chain of bounds is written in: numbers measured at a point.",
     "    bounds =": "The chain: each bound lies below the one before it, at every point, and says what that rests on.",
     "CLAIM =": "The claim. The statement may use, as {name}, whatever `predict` was given as `named`.",
 }
