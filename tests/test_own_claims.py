@@ -124,7 +124,7 @@ def test_a_claim_that_leaves_its_derivation_to_others_says_where_it_is(tmp_path,
     assert theory_main(["new", "my-setting", "--like", "cvae", "--out", str(tmp_path)]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("wrote ")
-    assert "theory.posterior_collapse.linear_gaussian.LearnableVariance" in second
+    assert "theory.posterior_collapse.learnable_variance.chain" in second
     assert "mse-imbalanced" in second
     assert theory_main(["new", "my-setting-2", "--like", "mse-imbalanced", "--out", str(tmp_path)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
@@ -453,7 +453,11 @@ def test_pieces_that_leave_something_out_are_rejected(own, started, pieces, said
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("xp.squared_norm(v.W @ v.H - data.Y)", "problem.loss(xp, v, data, p)", "statistic R: is the loss itself"),
+        (
+            "xp.squared_norm(v.W @ v.H - data.Y)",
+            "CLAIM.problem.loss(xp, v, data, p)",
+            "statistic R: is the loss itself",
+        ),
         ("reading=s[k]", "reading=s[k] - 100", "below the lower end of its first piece at a random point"),
     ],
 )
@@ -474,8 +478,8 @@ def test_directions_that_do_not_match_are_named(own, started, capsys):
     own(
         in_its_place(
             started,
-            "Threshold(ratio.subs(count, n_k[k]), k, K, tuned",
-            "Threshold(ratio.subs(count, n_k[1]), k, 1, tuned",
+            "Threshold(minimum.ratio, k, K, tuned",
+            "Threshold(minimum.ratio.subs(k, 1), k, 1, tuned",
         )
     )
     claim = find("my-setting")
@@ -507,7 +511,7 @@ def test_a_bound_above_the_loss_is_the_first_link_to_fail(own, started):
 
 def with_a_wrong_factor(started):
     """Return the starting file with a predicted value that is K − 1 times too large."""
-    value = "        {}sum_over(per_class, k, K),\n        threshold,"
+    value = "        {}summed,\n        Threshold("
     return in_its_place(started, value.format(""), value.format("(K - 1) * "))
 
 
