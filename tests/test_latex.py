@@ -29,6 +29,9 @@ X = sp.Symbol("x", real=True)
         (sp.cbrt(K * N) * sp.sqrt(n), r"\sqrt{n} \sqrt[3]{K N}"),
         (DECAY * sp.log(n), r"\sqrt{\lambda_{W} \lambda_{H}} \log{\left(n \right)}"),
         (N * weight_decay * feature_decay, r"N \lambda_{W} \lambda_{H}"),
+        (sp.sqrt(n) - N * DECAY, r"\sqrt{n} - N \sqrt{\lambda_{W} \lambda_{H}}"),
+        (1 - K, "1 - K"),
+        (-K - N, "- K - N"),
     ],
 )
 def test_a_root_is_one_root(expression: sp.Expr, written: str) -> None:

@@ -1,4 +1,4 @@
-"""Formulas as LaTeX, the way a paper writes them: √(λ_W λ_H) in one root, and λ_W before λ_H."""
+"""Formulas as LaTeX, the way a paper writes them: √(λ_W λ_H) in one root, λ_W before λ_H, and no minus in front of a sum."""
 
 from __future__ import annotations
 
@@ -33,7 +33,16 @@ class _Root(sp.Function):
 
 
 class _Printer(LatexPrinter):
-    """SymPy's printer, but for products: SymPy splits the root of a product of positive factors, and this joins it again."""
+    """SymPy's printer, but for products and sums.
+
+    SymPy splits the root of a product of positive factors, and this joins it again. It may start a sum with a negative term, and
+    this starts with the first positive one.
+    """
+
+    def _as_ordered_terms(self, expression: sp.Expr, order: str | None = None) -> list[sp.Expr]:
+        terms = list(super()._as_ordered_terms(expression, order=order))
+        first = next((number for number, term in enumerate(terms) if not term.could_extract_minus_sign()), 0)
+        return [terms[first], *terms[:first], *terms[first + 1 :]]
 
     def _print_Mul(self, expression: sp.Expr) -> str:
         joined = _with_joined_roots(expression) if isinstance(expression, sp.Mul) else expression

@@ -83,10 +83,11 @@ class Result(ABC):
     @property
     def shown(self) -> sp.Expr:
         """The formula as the statement writes it."""
-        if not self.letters:
-            return self.expression
-        replacements = [letter.replacement for letter in self.letters]
-        return sp.simplify(self.expression.subs(replacements))
+        shown = self.expression
+        for letter in self.letters:
+            shown = shown.subs(*letter.replacement)
+            shown = shown if letter.part is None else sp.simplify(shown)
+        return shown
 
 
 @dataclass(frozen=True)
