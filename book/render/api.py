@@ -19,7 +19,7 @@ import numerics.backends.tensors
 import theory
 import theory.algebra
 import theory.neural_collapse.lemmas
-import theory.posterior_collapse.linear_gaussian
+import theory.posterior_collapse.lemmas
 import theory.problem
 from book.render.markdown import prose, sentence
 from theory.claim import Claim, Derivation, Source
@@ -106,7 +106,7 @@ def array_operations() -> list[tuple[str, str, dict[str, str]]]:
 
 def known_lemmas() -> dict[str, list[tuple[str, Lemma]]]:
     """Return the lemmas that proofs may rest on, by module: the name of the lemma in the module, and the lemma."""
-    modules = (theory.neural_collapse.lemmas, theory.posterior_collapse.linear_gaussian)
+    modules = (theory.neural_collapse.lemmas, theory.posterior_collapse.lemmas)
     return {m.__name__: [(name, x) for name, x in vars(m).items() if isinstance(x, Lemma)] for m in modules}
 
 

@@ -8,6 +8,10 @@ favoured, against it, is shown by Garrod and Keating, "The Persistence of Neural
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
 import sympy as sp
 
 from theory import symbols as sym
@@ -214,6 +218,16 @@ PUBLISHED = sp.log(1 + (K - 1) * sp.exp(-t)) + WEIGHT * (K - 1) * (sp.sqrt(sym.n
 _LARGEST_MARGIN = (sp.log(K) / (WEIGHT * (K - 1))) ** (1 / p) / sp.sqrt(sym.n)
 DEEP_ENOUGH = sp.Or(sp.And(M >= 3, K >= 4), sp.And(M >= 2, K >= 6))
 
+LOGIT = sp.Symbol("s", nonnegative=True)
+
+
+def balanced_sizes(values: Mapping[str, Any]) -> dict[str, sp.Expr]:
+    """Return the singular values of balanced layers and class means whose product has the singular value LOGIT."""
+    shared = (decay_product * sym.n * LOGIT**2) ** (1 / (2 * (M + 1)))
+    layers = {f"W_{i}": shared / sp.sqrt(layer_decay[i]) for i in range(1, values["depth"] + 1)}
+    return {**layers, "H": shared / sp.sqrt(feature_decay * sym.n)}
+
+
 REFUTATION = Refutation(
     t=t,
     published=PUBLISHED,
@@ -248,6 +262,10 @@ REFUTATION = Refutation(
             sp.And(sp.Eq(sp.Mod(K, 2), 1), sp.Or(sp.And(M >= 3, K >= 5), sp.And(M >= 2, K >= 7))),
         ),
     ),
+    objective=lambda blocks: family_objective({size: sp.Integer(count) for size, count in Counter(blocks).items()}),
+    logits=product,
+    logit=LOGIT,
+    factors=balanced_sizes,
     holds_where=sp.Eq(M, 1),
     open_where="$K \\le 3$ at any depth $M \\ge 2$, and $K = 4, 5$ at $M = 2$, where the answer may depend on the decays",
 )

@@ -73,6 +73,7 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
         data=lambda xp: Point(Y=xp.labels()),
         centred=with_bias and not spectral,
         spectral=spectral,
+        labelled=(K, layer_width[M + 1]),
         # From two layers on zero is a local minimum: moving one factor alone changes no logit.
         ramped=lambda values: (layer_decay, feature_decay) if values["depth"] > 1 else (),
     )
@@ -88,8 +89,10 @@ def _parameters(counts: ClassCounts) -> tuple[Parameter, ...]:
             "widths $d_1, …, d_M$ of features and hidden layers",
             default=lambda values: (len(values["class_counts"]),) * values["depth"],
         ),
-        Parameter("weight_decay", PositivePerDimension("depth"), r"weight decays $\lambda_1, …, \lambda_M$"),
-        Parameter("feature_decay", PositiveReal(), r"feature decay $\lambda_H$"),
+        Parameter(
+            "weight_decay", PositivePerDimension("depth", decay=True), r"weight decays $\lambda_1, …, \lambda_M$"
+        ),
+        Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
     )
 
 
@@ -106,7 +109,7 @@ def _variables(size: sp.Expr, with_bias: bool) -> tuple[Variable, ...]:
     ]
     variables.append(Variable("H", (layer_width[1], N), size / sp.sqrt(feature_decay) / sp.sqrt(N)))
     if with_bias:
-        variables.append(Variable("b", (K, sp.Integer(1)), sp.Integer(1)))
+        variables.append(Variable("b", (K, sp.Integer(1)), sp.Integer(1), offset=True))
     return tuple(variables)
 
 

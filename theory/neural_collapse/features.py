@@ -154,7 +154,7 @@ def features_problem(
         Variable("H", (sym.d, sym.N), 1 / BALANCE, nonnegative=nonnegative_features),
     ]
     if with_bias:
-        variables.append(Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: values["bias"]))
+        variables.append(Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: values["bias"], offset=True))
     return Problem(
         parameters=_parameters(counts, width, with_bias, smoothed),
         variables=tuple(variables),
@@ -178,8 +178,8 @@ def _parameters(counts: ClassCounts, width: Width, with_bias: bool, smoothed: bo
     parameters = [
         Parameter("class_counts", counts, "samples per class, $n_1, …, n_K$"),
         Parameter("widths", width, "feature dimension $d$", default=lambda values: len(values["class_counts"])),
-        Parameter("weight_decay", PositiveReal(), r"weight decay $\lambda_W$"),
-        Parameter("feature_decay", PositiveReal(), r"feature decay $\lambda_H$"),
+        Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
+        Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
     ]
     if smoothed:
         parameters.append(
