@@ -80,6 +80,7 @@ WRONG = {
     # What the statement names.
     "ce-imbalanced-relu": {
         "a margin that forgets a size": named("margin", lambda p: formula("margin")(p).subs(N, 1)),
+        "rows of the classifier twice as long": named("classifier_row", lambda p: 2 * formula("classifier_row")(p)),
         "norms of the means said twice": named("mean_norm", lambda p: 2 * formula("mean_norm")(p)),
         "a critical count in N for N squared": named("critical_count", lambda p: formula("critical_count")(p) / N),
     },

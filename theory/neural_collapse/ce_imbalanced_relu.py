@@ -14,11 +14,14 @@ import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
+from theory.namespace import Row
 from theory.neural_collapse.features import (
+    BALANCE,
     CEI,
     CROSS_ENTROPY,
     features_problem,
     margins,
+    mean_features,
     mean_gram,
     mean_logits,
 )
@@ -39,7 +42,7 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
-from theory.results import Decides, Measured
+from theory.results import Decides, Letter, Measured, Reading, Result
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, feature_decay, j, k, n_k, positive, weight_decay
 
@@ -73,6 +76,11 @@ class Minimum:
     def margin_k(self) -> sp.Expr:
         """The margin of class k."""
         return self.margin.subs(count, n_k[k])
+
+    @property
+    def critical(self) -> sp.Expr:
+        """The class count at which a class begins to live."""
+        return sp.simplify(count / self.ratio)
 
 
 def derive(problem: Problem) -> Derivation:
@@ -113,6 +121,7 @@ def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimu
     v = Point(W=centring @ SymbolicMatrix.diag(K, sp.simplify(t_k[k] / length)), H=SymbolicMatrix.diag(K, length))
     point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {t_k: margin})
     summed = sum_over(reduction.objective.subs(of_class_k), k, K)
+    threshold = Threshold(minimum.ratio.subs(count, n_k[k]), k, K, tuned="feature_decay")
     record(
         Identity(
             "reduction",
@@ -121,20 +130,41 @@ def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimu
             summed,
         )
     )
-    return point.predict(
-        summed,
-        Threshold(minimum.ratio.subs(count, n_k[k]), k, K, tuned="feature_decay"),
-        named={
-            "margin": Measured(margin, margins, ((k, K),)),
-            "mean_norm": Measured(
-                mean_norm.subs(t_k[k], margin),
-                lambda reading: reading.diagonal("mean_gram"),
-                ((k, K),),
-                unit=sp.sqrt(weight_decay / feature_decay),
-            ),
-            "critical_count": Decides(sp.simplify(count / minimum.ratio), lambda critical: n_k[k] / critical),
-        },
-    )
+    return point.predict(summed, threshold, named=named_results(reduction, minimum, threshold.ratio))
+
+
+def named_results(reduction: Reduction, minimum: Minimum, ratio: sp.Expr) -> dict[str, Result]:
+    """Return the formulas of the statement, in a ratio r_k that decides whether class k lives, and its margin t_k."""
+    r, t_k, y = (sp.IndexedBase(name, positive=True) for name in "rty")
+    r_k = Letter(r[k], ratio, part=n_k[k], written=r[k] * minimum.critical)
+    mean_norm = reduction.mean_norm.subs({t: minimum.margin_k, count: n_k[k]})
+    slope = sp.simplify(t / (sp.sqrt(count) * reduction.mean_norm))  # of a classifier row in the weighted class means
+    return {
+        "margin": Measured(minimum.margin_k, margins, ((k, K),), letters=(r_k,)),
+        "mean_norm": Measured(
+            mean_norm,
+            lambda reading: reading.diagonal("mean_gram"),
+            ((k, K),),
+            unit=sp.sqrt(weight_decay / feature_decay),
+            letters=(Letter(t_k[k], minimum.margin_k),),
+        ),
+        "critical_count": Decides(minimum.critical, lambda critical: n_k[k] / critical),
+        "classifier_row": Measured(
+            slope * y[k], classifier_norms, ((k, K),), unit=BALANCE, given={y: centred_mean_norms}
+        ),
+    }
+
+
+def classifier_norms(reading: Reading) -> Row:
+    """The length of each classifier row."""
+    return reading.xp.column_squares(reading.xp.transpose(reading.v.W)) ** 0.5
+
+
+def centred_mean_norms(reading: Reading) -> Row:
+    """The length of y_k = √n_k h_k − (1/K) Σ_m √n_m h_m for each class."""
+    xp = reading.xp
+    weighted = mean_features(xp, reading.v, reading.data) * reading.p[n_k][..., None, :] ** 0.5
+    return xp.column_squares(xp.transpose(xp.centre(xp.transpose(weighted)))) ** 0.5
 
 
 def coupling(n_a: sp.Expr, n_b: sp.Expr, e_a: sp.Expr, e_b: sp.Expr, same: sp.Expr) -> sp.Expr:
@@ -301,10 +331,12 @@ CLAIM = Claim(
     source=CEI,
     verdict=Verdict.HOLDS,
     statement=(
-        "Every global minimiser has within-class features equal to their mean (NC1) and mutually orthogonal class means of "
-        "squared length ${mean_norm}$; the logits of class $k$ are $t_k (e_k - 1/K)$ with margin $t_k = {margin}$, and the "
-        "classifier rows sum to zero. Class $k$ collapses to zero (minority collapse) iff $n_k \\le {critical_count}$. With "
-        "equal class counts the means form an orthogonal frame and the classifier a simplex ETF."
+        "Let $r_k = {r}$ and $t_k = {margin}$. At every global minimiser the features of class $k$ equal their mean $h_k$ (NC1). "
+        "The class means are mutually orthogonal, with $\\|h_k\\|^2 = {mean_norm}$ (NC2). The rows of the classifier are $w_k = "
+        "{classifier_row}$ with $y_k = \\sqrt{{n_k}} h_k - \\frac{{1}}{{K}} \\sum_m \\sqrt{{n_m}} h_m$, so that they sum to zero and "
+        "the logits of class $k$ are $W h_k = t_k (e_k - 1/K)$, of margin $t_k$ (NC3). Class $k$ collapses to zero (minority "
+        "collapse) iff $r_k \\le 1$, that is iff $n_k \\le {critical_count}$. With equal class counts the means form an orthogonal "
+        "frame and the classifier a simplex ETF."
     ),
     problem=features_problem(CROSS_ENTROPY, ClassCounts(), Width(K), nonnegative_features=True),
     derive=derive,

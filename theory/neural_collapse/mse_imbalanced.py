@@ -28,7 +28,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.results import Decides, Measured
+from theory.results import Decides, Letter, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, d, feature_decay, k, n_k, positive, weight_decay
 
@@ -123,6 +123,7 @@ def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimu
                 ((k, K),),
                 where=k <= d,
                 unit=sp.sqrt(feature_decay / weight_decay),
+                letters=(Letter(q_k[k], minimum.singular_value),),
             ),
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from theory.expressions import Bindings
+from theory.latex import latex
 from theory.namespace import ArrayNamespace, Matrix, Number, Row
 from theory.neural_collapse.deep_directions import Directions, count, q
 from theory.neural_collapse.layers import logits, product
@@ -113,7 +114,7 @@ def scalar_bounds(
             "sum over singular values",
             sp.Sum(directions.objective(singular_values[k]), (k, 1, number)),
             r"$\|Z - Y\|^2$ is at least the sum of the squared differences of singular values; those of the labels are "
-            f"${sp.latex(size)}$.",
+            f"${latex(size)}$.",
             (MIRSKY.name,),
         ),
         Bound(

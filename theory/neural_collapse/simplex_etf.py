@@ -12,6 +12,7 @@ import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols
 from theory.claim import Derivation
+from theory.latex import latex
 from theory.neural_collapse.features import logits, margins
 from theory.neural_collapse.lemmas import GIBBS, NORM_DUALITY, NUCLEAR_NORM
 from theory.neural_collapse.softmax import entropy, record_tangent_steps, wrong_probability
@@ -29,7 +30,7 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
-from theory.results import Decides, Measured
+from theory.results import Decides, Letter, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, feature_decay, j, k, n, positive, smoothing, weight_decay
 
@@ -112,6 +113,7 @@ def predict(problem: Problem, reduction: Reduction, minimum: Minimum) -> Predict
                 lambda reading: reading.diagonal("classifier_gram"),
                 ((k, K),),
                 unit=sp.sqrt(feature_decay / weight_decay),
+                letters=(Letter(t, minimum.margin),),
             ),
             "ratio": Decides(minimum.ratio, lambda ratio: ratio),
         },
@@ -121,7 +123,7 @@ def predict(problem: Problem, reduction: Reduction, minimum: Minimum) -> Predict
 def record_dual_point(record: StepRecorder, problem: Problem, minimum: Minimum, alpha: sp.Expr) -> None:
     """Record that Y − P, for the labels Y and the predicted probabilities P, has an operator norm of at most N √(λ_W λ_H)."""
     x, wrong = positive("x"), positive("epsilon")
-    factor = sp.latex(K * wrong - alpha, symbol_names={wrong: r"\varepsilon"})
+    factor = latex(K * wrong - alpha, symbol_names={wrong: r"\varepsilon"})
     factor = factor if alpha == 0 else f"({factor})"
     one_hot, ones = SymbolicMatrix.identity(K), SymbolicMatrix.ones(K)
     probabilities = one_hot * (1 - K * wrong) + ones * wrong
