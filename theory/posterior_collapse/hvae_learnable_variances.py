@@ -29,7 +29,7 @@ from theory.posterior_collapse.hierarchy_direction import (
     code,
     deviation,
     omega,
-    reduce_to_sizes,
+    reduce,
     y,
 )
 from theory.posterior_collapse.lemmas import GAUSSIAN_POSTERIOR, RIDGE, TRACE_INEQUALITY
@@ -133,8 +133,8 @@ OF_DIRECTION = OF_DATA.subs({m: 1 + gain[k], deviation: theta[k]})
 def derive(problem: Problem) -> Derivation:
     """Reduce the loss to directions, minimise one, follow the curve of the best ones, predict its start, and chain the bounds."""
     record = StepRecorder()
-    reduction = reduce_to_sizes(record, problem, DIRECTION)
-    minimum = minimise_direction(record)
+    reduction = reduce(record, problem, DIRECTION)
+    minimum = minimise(record)
     follow_curve(record, problem, reduction, minimum)
     prediction = predict(problem, reduction, minimum)
     return Derivation(chain(record, prediction.value.expression), prediction)
@@ -153,7 +153,7 @@ class Minimum:
     ratio: sp.Expr
 
 
-def minimise_direction(record: StepRecorder) -> Minimum:
+def minimise(record: StepRecorder) -> Minimum:
     """Prove that data and code have their own costs, and minimise that of the code over a and ω², and that of the data over m ≥ 1."""
     whole = DIRECTION.data_cost + DIRECTION.code_cost(a, y) + DIRECTION.idle
     says = r"With $m = a/\Sigma_1$ the data and the code have their own costs."

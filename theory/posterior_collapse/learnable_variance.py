@@ -90,7 +90,7 @@ class Minimum:
     ratio: sp.Expr
 
 
-def reduce_to_directions(
+def reduce(
     record: StepRecorder, model: LinearVAE, others: Diagonals | None = None, extra: sp.Expr = sp.Integer(0)
 ) -> None:
     """Prove that at diagonal variables the loss is the sum of ``DIRECTION``, and ``extra`` each, over the directions.
@@ -115,7 +115,7 @@ def reduce_to_directions(
     )
 
 
-def minimise_direction(record: StepRecorder) -> Minimum:
+def minimise(record: StepRecorder) -> Minimum:
     """Minimise a direction over v and Σ, which leaves ``IN_MARGINAL``, and that over m ≥ ``FLOOR``."""
     encoder = stationary_point(record, "the encoder weight", DIRECTION, v)
     best_variance = stationary_point(record, "the encoder variance", DIRECTION.subs(v, encoder), variance)

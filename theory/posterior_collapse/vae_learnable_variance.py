@@ -17,9 +17,9 @@ from theory.posterior_collapse import linear_gaussian as vae
 from theory.posterior_collapse.learnable_variance import (
     LinearVAE,
     chain,
-    minimise_direction,
+    minimise,
     predict,
-    reduce_to_directions,
+    reduce,
 )
 from theory.problem import Problem, Variable
 from theory.proof import StepRecorder
@@ -55,8 +55,8 @@ def derive(problem: Problem) -> Derivation:
     """Reduce the loss to directions, minimise one, predict the point, and bound the loss from below by its value."""
     record = StepRecorder()
     model = LinearVAE(problem, decoder="U", encoder="W", deviation=theta[k])
-    reduce_to_directions(record, model)
-    minimum = minimise_direction(record)
+    reduce(record, model)
+    minimum = minimise(record)
     prediction = predict(model, minimum)
     return Derivation(chain(record, model, prediction.value.expression, "$x$"), prediction)
 
