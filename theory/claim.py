@@ -20,7 +20,7 @@ from theory.errors import CheckFailed, ParameterError, quoted, shown_path
 from theory.problem import Problem, reject
 from theory.proof import Prediction, Proof
 from theory.refutation import Refutation
-from theory.results import Shown
+from theory.results import Letter, Shown
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -115,20 +115,32 @@ class Claim:
         return self.derivation.prediction
 
     def check_named(self) -> None:
-        """Raise CheckFailed for a named result that is said to stand in a step, or in the refutation, and does not."""
+        """Raise CheckFailed for a named result that is said to stand in a step, the refutation or other results, and does not."""
         formulas = {step.name: [getattr(step, f.name) for f in fields(step)] for step in self.proof.steps}
         if self.refutation is not None:
             formulas |= {family.name: [family.objective] for family in self.refutation.families}
-        for name, result in self.prediction.named.items():
+        named = self.prediction.named
+        for name, result in named.items():
+            if isinstance(result, Letter) and not any(
+                r.expression.has(result.expression) for r in named.values() if r is not result
+            ):
+                raise CheckFailed(
+                    f"{self.id}: named: {name} does not recur in any other named result: {result.expression}"
+                )
             if isinstance(result, Shown) and result.expression not in formulas.get(result.by, []):
                 raise CheckFailed(f"{self.id}: named: {name} does not stand in {result.by!r}: {result.expression}")
 
     def rendered_statement(self) -> str:
-        """Return the statement with every formula filled in from the derivation.
+        """Return the statement with every formula filled in from the derivation, and letters written for what has one.
 
         Raises ParameterError for a name that the derivation did not give.
         """
-        named = {name: sp.latex(result.expression) for name, result in self.prediction.named.items()}
+        results = self.prediction.named
+        letters = {r.expression: r.symbol for r in results.values() if isinstance(r, Letter)}
+        named = {
+            name: sp.latex(result.expression if isinstance(result, Letter) else result.expression.xreplace(letters))
+            for name, result in results.items()
+        }
         try:
             return self.statement.format(**named)
         except KeyError as error:

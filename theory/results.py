@@ -91,6 +91,13 @@ class Shown(Result):
 
 
 @dataclass(frozen=True)
+class Letter(Result):
+    """``expression`` recurs in other named results: a statement writes ``symbol`` for it there, and says once what it stands for."""
+
+    symbol: sp.Expr
+
+
+@dataclass(frozen=True)
 class Level:
     """The latent directions of one level, and which of them have collapsed: their posterior is the prior for every input.
 

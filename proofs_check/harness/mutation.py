@@ -21,7 +21,7 @@ from theory.errors import CheckFailed
 from theory.expressions import Formula
 from theory.point import Point
 from theory.refutation import Refutation
-from theory.results import Level
+from theory.results import Letter, Level
 
 MOVED = (sp.Rational(21, 20), sp.Rational(1003, 1000))
 """Factors by which a threshold is moved, up and down."""
@@ -144,7 +144,9 @@ def mutants(claim: Claim, most: int | None = None) -> Iterator[Mutant]:
     thresholds = dict(zip(_threshold_targets(claim), (t.ratio for t in prediction.thresholds), strict=True))
     targets |= thresholds
     targets |= {f"bound {b.name}": b.expression for b in claim.proof.bounds}
-    named = {f"named {name}": result.expression for name, result in prediction.named.items()}
+    # A letter is notation: whatever it stands for, the statement says the same.
+    results = {name: result for name, result in prediction.named.items() if not isinstance(result, Letter)}
+    named = {f"named {name}": result.expression for name, result in results.items()}
     conditions = {f"level {level.name}": level.keeps_prior for level in prediction.levels}
     for target, expression in (targets | conditions | named).items():
         for change, mutated in mutations(expression, most and (most + 1) // 2 if target in named else most):

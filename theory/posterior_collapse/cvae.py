@@ -206,11 +206,12 @@ CLAIM = Claim(
     verdict=Verdict.HOLDS,
     statement=(
         "At every global minimum the code is uncorrelated with the condition, $W_1 = -W_2 B$, and the decoder's own use of the "
-        "condition is the regression, $U_2 = B$; the rest is the linear VAE on the residual. With $\\theta_k$ the eigenvalues of the "
-        "residual covariance, $d$ largest first, latent direction $k$ has the squared decoder singular value ${decoder}$, the squared "
-        "whitened encoder singular value ${encoder}$ and the posterior variance ${variance}$. It is collapsed, its posterior equal to "
-        "the prior, iff $\\theta_k \\le {critical}$, or $k > d$. So the better the condition explains the output, the more collapses. "
-        "Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation within the group."
+        "condition is the regression, $U_2 = B$; the rest is the linear VAE on the residual. With $\\theta_k$ the eigenvalues of "
+        "the residual covariance, $d$ largest first, and $m_k = {marginal}$, latent direction $k$ has the squared decoder singular "
+        "value ${decoder}$, the squared whitened encoder singular value ${encoder}$ and the posterior variance ${variance}$. It is "
+        "collapsed, its posterior equal to the prior, iff $\\theta_k \\le {critical}$, or $k > d$. So the better the condition "
+        "explains the output, the more collapses. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
+        "within the group."
     ),
     problem=PROBLEM,
     derive=derive,

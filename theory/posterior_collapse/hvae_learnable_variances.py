@@ -48,7 +48,7 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
-from theory.results import Decides, Measured, Reading, Result, Shown
+from theory.results import Decides, Letter, Measured, Reading, Result, Shown
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, eta_dec, eta_enc, indexed, j, k, positive, theta
 
@@ -205,7 +205,10 @@ def predict(problem: Problem, reduction: Reduction, minimum: Minimum) -> Predict
     return point.predict(
         sum_over(OF_DIRECTION, k, D),
         Threshold(ratio, k, D, tuned="eta_dec", within_rank=k <= d_1, of="z_1"),
-        named=_named(minimum.code, ratio, *(square.subs(gain[k], alive) for square in squares)),
+        named={
+            "m": Letter(alive + 1, indexed("m", positive=True)[k]),
+            **_named(minimum.code, ratio, *(square.subs(gain[k], alive) for square in squares)),
+        },
         levels=(of_code, of_top),
     )
 
@@ -305,14 +308,15 @@ CLAIM = Claim(
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(
-        "For $\\beta_1 < \\beta_2$, assumed from here on, $z_2$ has collapsed at every global minimum, in every direction and whatever the "
-        "data: $U_2 = 0$, $W_2 = 0$ and $\\Sigma_2 = \\eta_{{enc}}^2 I$. The code $z_1$ has covariance ${code} I$, and its directions pair "
-        "with the principal axes of the data, $d_1$ largest first: direction $k$ has the squared decoder singular value ${decoder}$, "
-        "the squared whitened encoder singular value ${encoder}$ and the posterior variance ${variance}$. It is collapsed, too, iff "
-        "$\\theta_k^2 \\le {critical}$, or $k > d_1$. Where $d_1$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
-        "within the group.\n\nWith the best code for an eigenvalue $y$ of $U_2 U_2^T$, of variance ${code_for_top}$, the loss exceeds its "
-        "value at $U_2 = 0$ by ${left}$, $\\kappa^2 = \\beta_2\\eta_{{dec}}^2/(\\beta_1\\eta_{{enc}}^2)$. So for $\\beta_1 = \\beta_2$ every "
-        "$U_2$ attains the minimum, with $z_2$ used or not; and for $\\beta_1 > \\beta_2$ there is none: the loss is unbounded below."
+        "For $\\beta_1 < \\beta_2$, assumed from here on, $z_2$ has collapsed at every global minimum, in every direction and "
+        "whatever the data: $U_2 = 0$, $W_2 = 0$ and $\\Sigma_2 = \\eta_{{enc}}^2 I$. The code $z_1$ has covariance ${code} I$, and "
+        "its directions pair with the principal axes of the data, $d_1$ largest first: with $m_k = {m}$ direction $k$ has the "
+        "squared decoder singular value ${decoder}$, the squared whitened encoder singular value ${encoder}$ and the posterior "
+        "variance ${variance}$. It is collapsed, too, iff $\\theta_k^2 \\le {critical}$, or $k > d_1$. Where $d_1$ cuts through a "
+        "group of equal $\\theta_k$ this holds up to a rotation within the group.\n\nWith the best code for an eigenvalue $y$ of "
+        "$U_2 U_2^T$, of variance ${code_for_top}$, the loss exceeds its value at $U_2 = 0$ by ${left}$. So for $\\beta_1 = "
+        "\\beta_2$ every $U_2$ attains the minimum, with $z_2$ used or not; and for $\\beta_1 > \\beta_2$ there is none: the loss "
+        "is unbounded below."
     ),
     problem=PROBLEM,
     derive=derive,

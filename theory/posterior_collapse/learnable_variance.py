@@ -29,7 +29,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.results import Decides, Result
+from theory.results import Decides, Letter, Result
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, indexed, k, positive
 
@@ -157,7 +157,10 @@ def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
     return point.predict(
         sum_over(IN_MARGINAL.subs({m: m_k[k], **here}), k, D),
         Threshold(sp.simplify(minimum.ratio.subs(here)), k, D, tuned="beta", within_rank=k <= d, of="z"),
-        named=_named(model, *(square.subs(m_k[k], best_m) for square in sizes)),
+        named={
+            "marginal": Letter(best_m, m_k[k]),
+            **_named(model, *(square.subs(m_k[k], best_m) for square in sizes)),
+        },
         levels=(
             vae.level("z", (0,), d, lambda xp, v, data, p: v[model.encoder] @ data.root, lambda xp, v, data, p: v.S),
         ),

@@ -68,7 +68,7 @@ CLAIM = Claim(
     verdict=Verdict.HOLDS,
     statement=(
         "At every global minimum the latent directions pair with the principal axes of the data, $d$ largest first. "
-        "Direction $k$ has the squared decoder singular value ${decoder}$, the squared whitened encoder singular value "
+        "With $m_k = {marginal}$ direction $k$ has the squared decoder singular value ${decoder}$, the squared whitened encoder singular value "
         "${encoder}$ and the posterior variance ${variance}$. It is collapsed, its posterior equal to the prior, iff "
         "$\\theta_k^2 \\le {critical}$, or $k > d$. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
         "within the group."
