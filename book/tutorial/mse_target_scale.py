@@ -51,8 +51,8 @@ PROBLEM = Problem(
     parameters=(
         Parameter("class_counts", ClassCounts(), "samples per class"),
         Parameter("widths", Width(), "feature dimension $d$", default=lambda values: len(values["class_counts"])),
-        Parameter("weight_decay", PositiveReal(), r"weight decay $\lambda_W$"),
-        Parameter("feature_decay", PositiveReal(), r"feature decay $\lambda_H$"),
+        Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
+        Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
         Parameter("target_scale", PositiveReal(), r"size $\kappa$ of the targets", default=1.0),
     ),
     variables=(Variable("W", (K, d), sp.sqrt(scale)), Variable("H", (d, N), sp.sqrt(scale))),
