@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
@@ -88,6 +88,14 @@ class Result(ABC):
             shown = shown.subs(*letter.replacement)
             shown = shown if letter.part is None else sp.simplify(shown)
         return shown
+
+
+def with_letters(results: Mapping[str, Result], *letters: Letter) -> dict[str, Result]:
+    """Return named results that show each of the letters wherever what it stands for is a part of the formula."""
+    return {
+        name: replace(result, letters=tuple(x for x in letters if result.expression.has(x.replacement[0])))
+        for name, result in results.items()
+    }
 
 
 @dataclass(frozen=True)
