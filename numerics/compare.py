@@ -12,6 +12,7 @@ from torch import Tensor
 
 from numerics.arrays import DTYPE, Evaluator, setting, stack_bindings
 from numerics.invariants import measure
+from numerics.known import Known
 from numerics.named_results import Judge, Readings, Run, read
 from numerics.optimise import Ending, Solution
 from numerics.tolerances import (
@@ -85,6 +86,10 @@ class Measured:
     readings: tuple[Readings, ...]
     limited: dict[int, Evaluator] = field(default_factory=dict)
 
+    def counted(self) -> list[tuple[dict[str, Tensor], Tensor]]:
+        """Return the best points, which count everywhere, and then each start, with the instances whose lowest value it reached."""
+        return [(self.best, torch.ones_like(self.reached[0])), *zip(self.starts, self.reached, strict=True)]
+
     def at_rank(self, rank: int, directions: Tensor) -> Evaluator:
         """Return the evaluator of the instances with so many of the ``directions`` [I, K] alive, 0 for none."""
         if rank not in self.limited:
@@ -121,20 +126,23 @@ def measure_starts(claim: Claim, solution: Solution) -> Measured:
     return Measured(evaluator, of_best, tuple(of_starts), tuple(reached), tuple(readings))
 
 
-def compare(claim: Claim, solution: Solution, measured: Measured | None = None) -> list[Comparison]:
+def compare(
+    claim: Claim, solution: Solution, measured: Measured | None = None, known: Known | None = None
+) -> list[Comparison]:
     """Hold the lowest starts of each instance against the prediction.
 
     Away from thresholds value and invariants must agree to VALUE_GAP and INVARIANT, for every start that reached the lowest
     value, and the classes predicted to collapse must be those that did; nowhere may the value lie below the prediction by
     more than BELOW. Near a threshold the invariants must agree to NEAR_SIZE, in their units; at a jump each start must agree
-    with the branch it is on.
+    with the branch it is on. ``known`` keeps what was found in the same ``measured`` for further predictions of the same claim.
     """
-    measured = measured or measure_starts(claim, solution)
+    measured, known = measured or measure_starts(claim, solution), known or Known()
     evaluator, prediction = measured.evaluator, claim.prediction
     values = solution.best_value().tolist()
     predicted = values if prediction.value is None else evaluator.evaluate(prediction.value).tolist()
-    crossings = crossings_of(claim, evaluator)
-    collapse_failures = [crossing.failures(measured.best, solution.instances) for crossing in crossings]
+    crossings = crossings_of(claim, evaluator, known)
+    collapse_failures = [known.once("collapse", (c,), c.failures, measured.best, solution.instances) for c in crossings]
+    zero = {c.threshold.of: known.once("zero", (c,), c.dead, measured.best).tolist() for c in crossings}
     near = torch.zeros(len(values), dtype=torch.bool, device=solution.values.device)
     for crossing in crossings:
         if not crossing.jump:
@@ -142,32 +150,14 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
     deviations: dict[str, list[float]] = {}
     distances: dict[str, list[float]] = {}
     for invariant in claim.problem.invariants:
-        if invariant.name not in prediction.invariants:
-            continue
-        axes = KINDS[invariant.kind]
-        unit = unit_of(claim, invariant, evaluator)
-        distance, size = torch.zeros_like(unit), torch.zeros_like(unit)
-        for run, reached in (
-            (measured.best, torch.ones_like(near)),
-            *zip(measured.starts, measured.reached, strict=True),
-        ):
-            expected = expected_of(claim, invariant.name, run, measured, crossings)
-            further = norms(run[invariant.name] - expected, axes)
-            size = torch.maximum(size, norms(expected, axes))
-            kept = reached.reshape(-1, *[1] * (distance.ndim - 1))
-            distance = torch.where(kept, torch.maximum(distance, further), distance)
-        deviations[invariant.name] = _worst(distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit))
-        distances[invariant.name] = _worst(distance / torch.maximum(size, unit))
-    judge = Judge(claim, evaluator, [c.near for c in crossings], [c.jump for c in crossings])
-    runs = [
-        Run(readings, reached, tuple(~crossing.dead(invariants) for crossing in crossings))
-        for readings, reached, invariants in zip(
-            measured.readings,
-            (torch.ones_like(near), *measured.reached),
-            (measured.best, *measured.starts),
-            strict=True,
-        )
-    ]
+        if invariant.name in prediction.invariants:
+            branch = prediction.branches.get(invariant.name)
+            on = (invariant, prediction.invariants[invariant.name], branch, *(() if branch is None else crossings))
+            deviations[invariant.name], distances[invariant.name] = known.once(
+                "invariant", on, _invariant_deviations, claim, invariant, measured, crossings
+            )
+    judge = Judge(claim, evaluator, crossings, known)
+    runs = known.once("runs", crossings, _runs, measured, crossings)
     named, named_failures = judge.deviations(runs), judge.failures(runs)
     results = []
     for number, (instance, ending, is_near) in enumerate(
@@ -200,7 +190,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
                 {name: d[number] for name, d in deviations.items()},
                 {name: d[number] for name, d in named.items()},
                 {level: d[number].tolist() for level, d in measured.readings[0].divergences.items()},
-                {c.threshold.of: c.dead(measured.best)[number].tolist() for c in crossings},
+                {of: of_each[number] for of, of_each in zero.items()},
                 ending,
                 is_near,
                 tuple(failures),
@@ -208,6 +198,31 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
             )
         )
     return results
+
+
+def _invariant_deviations(
+    claim: Claim, invariant: Invariant, measured: Measured, crossings: Sequence[Crossing]
+) -> tuple[list[float], list[float]]:
+    """Return the largest deviation of an invariant in each instance over the runs that count, relative to its size and in units."""
+    axes = KINDS[invariant.kind]
+    unit = unit_of(claim, invariant, measured.evaluator)
+    distance, size = torch.zeros_like(unit), torch.zeros_like(unit)
+    for run, reached in measured.counted():
+        expected = expected_of(claim, invariant.name, run, measured, crossings)
+        further = norms(run[invariant.name] - expected, axes)
+        size = torch.maximum(size, norms(expected, axes))
+        kept = reached.reshape(-1, *[1] * (distance.ndim - 1))
+        distance = torch.where(kept, torch.maximum(distance, further), distance)
+    relative = distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit)
+    return _worst(relative), _worst(distance / torch.maximum(size, unit))
+
+
+def _runs(measured: Measured, crossings: Sequence[Crossing]) -> list[Run]:
+    """Return what the best points and then the starts say of named results, with what is alive there."""
+    return [
+        Run(readings, reached, tuple(~crossing.dead(invariants) for crossing in crossings))
+        for readings, (invariants, reached) in zip(measured.readings, measured.counted(), strict=True)
+    ]
 
 
 def unit_of(claim: Claim, invariant: Invariant, evaluator: Evaluator) -> Tensor:
@@ -255,9 +270,19 @@ def _worst(batch: Tensor) -> list[float]:
     return batch.reshape(batch.shape[0], -1).max(1).values.tolist()
 
 
-def crossings_of(claim: Claim, evaluator: Evaluator) -> list[Crossing]:
-    """Return the thresholds of a claim at the instances of an evaluator."""
-    return [Crossing(claim, threshold, evaluator) for threshold in claim.prediction.thresholds]
+def crossings_of(claim: Claim, evaluator: Evaluator, known: Known | None = None) -> list[Crossing]:
+    """Return the thresholds of a claim at the instances of an evaluator; ``known`` keeps them for further predictions."""
+    known = known or Known()
+    invariants = claim.prediction.invariants
+    return [
+        known.once("crossing", (t, invariants[telling_of(claim, t)]), Crossing, claim, t, evaluator)
+        for t in claim.prediction.thresholds
+    ]
+
+
+def telling_of(claim: Claim, threshold: Threshold) -> str:
+    """Return the name of the invariant that shows which directions a threshold has alive."""
+    return threshold.telling or claim.problem.telling
 
 
 class Crossing:
@@ -266,7 +291,7 @@ class Crossing:
     def __init__(self, claim: Claim, threshold: Threshold, evaluator: Evaluator) -> None:
         axes = ((threshold.index, threshold.count),)
         self.claim, self.threshold = claim, threshold
-        self.telling = threshold.telling or claim.problem.telling
+        self.telling = telling_of(claim, threshold)
         self.ratio = ratio = evaluator.evaluate(Formula(threshold.ratio, axes))
         self.within = within = evaluator.evaluate(Formula(threshold.within_rank, axes)).bool()
         invariant = next(i for i in claim.problem.invariants if i.name == self.telling)

@@ -14,6 +14,7 @@ import torch
 from numerics.adversary import tight_points
 from numerics.certificates import predicted_value
 from numerics.compare import Chain, ChainRun, Measured, compare, measure_starts
+from numerics.known import Known
 from proofs_check.examine import Examination, chain_failures
 from theory.claim import Claim, Derivation
 from theory.errors import CheckFailed
@@ -204,6 +205,7 @@ class _Facts:
 
     examination: Examination
     measured: Measured
+    known: Known
     away: list[bool]
     chain: Chain
     statistics: dict[sp.Basic, torch.Tensor]
@@ -214,10 +216,10 @@ def _gather(claim: Claim, examination: Examination) -> _Facts:
     points = examination.points
     stacked = SimpleNamespace(**{name: torch.cat([getattr(p, name) for p in points]) for name in vars(points[0])})
     chain = Chain(claim, list(examination.instances) * len(points))
-    measured = measure_starts(claim, examination.solution)
-    away = [not c.near_threshold for c in compare(claim, examination.solution, measured)]
+    measured, known = measure_starts(claim, examination.solution), Known()
+    away = [not c.near_threshold for c in compare(claim, examination.solution, measured, known)]
     statistics = {s.symbol: s.measure(chain.xp, stacked, chain.data, chain.bindings) for s in claim.proof.statistics}
-    return _Facts(examination, measured, away, chain, statistics, chain.run(stacked).values)
+    return _Facts(examination, measured, known, away, chain, statistics, chain.run(stacked).values)
 
 
 class Evidence:
@@ -274,7 +276,7 @@ class Evidence:
             claim.check_named()
         except CheckFailed as error:
             return [str(error)]
-        comparisons = compare(claim, facts.examination.solution, facts.measured)
+        comparisons = compare(claim, facts.examination.solution, facts.measured, facts.known)
         failures = [failure for c in comparisons for failure in c.failures]
         if mutant.target == "value" and not failures:
             for comparison, certificate in zip(comparisons, facts.examination.certificates, strict=True):

@@ -317,7 +317,9 @@ def least(piece, variable, bound, place):
     function, slope = piece.function, sp.diff(piece.function, variable)
     low = reference(piece.lower, bound, place)
     # Halving evaluates both a thousand times and more, and only the variable differs from one time to the next.
-    fixed = {part for e in (function, slope) for part in without(variable, e) if isinstance(part, sp.Expr) and part.args}
+    fixed = {
+        part for e in (function, slope) for part in without(variable, e) if isinstance(part, sp.Expr) and part.args
+    }
     known = {**bound, **{part: reference(part, bound, place) for part in fixed}}
 
     def at(e, x):
