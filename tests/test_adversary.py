@@ -9,9 +9,10 @@ import pytest
 import sympy as sp
 import torch
 
-from numerics.adversary import FARTHEST, Violation, _Adam, _Moving, attack
-from numerics.commands import main
-from proofs_check.strategies import REGIMES, batches, drawn
+from numerics.commands.main import main
+from numerics.searching.adversary import FARTHEST, Violation, _Adam, _Moving, attack
+from proofs_check.harness.drawing import REGIMES
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Derivation, find
 
 STEPS = 100

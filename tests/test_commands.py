@@ -12,14 +12,15 @@ import time
 
 import pytest
 
-from numerics import optimise
 from numerics.__main__ import main as numerics_main
-from numerics.compare import compare, measure_starts
 from numerics.console import main as console_main
-from numerics.optimise import minimise
+from numerics.judging.comparison import compare
+from numerics.judging.measured import measure_starts
+from numerics.training import optimise
+from numerics.training.optimise import minimise
 from theory.__main__ import main as theory_main
 from theory.claim import find, registry
-from theory.entry import run
+from theory.cli.entry import run
 from theory.errors import ParameterError
 
 VAE = ["vae-learnable-variance", "theta=3,1,0.5", "latent_dim=2"]
@@ -88,12 +89,12 @@ def test_certify(capsys):
 
 
 def test_a_failed_check_has_exit_code_one(capsys, monkeypatch):
-    from numerics import optimise, training
+    from numerics.training import certified, optimise
 
     def too_short(*arguments, **options):
         return optimise.minimise(*arguments, **options, max_iterations=1)
 
-    monkeypatch.setattr(training, "minimise", too_short)
+    monkeypatch.setattr(certified, "minimise", too_short)
     assert numerics_main(["train", *VAE, "beta=0.5", "--starts", "1"]) == 1
     assert "check failed" in capsys.readouterr().err
     assert numerics_main(["certify", *VAE, "beta=0.5", "--starts", "1"]) == 1
@@ -154,18 +155,21 @@ def test_data_source_of_every_problem_family(words, capsys):
 
 ONCE_IT_TRAINS = """
 import os, sys
-from numerics import training
-from theory.entry import run
+from numerics.training import certified
+from theory.cli.entry import run
 
-def told(*given, **options):
-    os.write({descriptor}, b"trains")
-    return minimise(*given, **options)
+def told(*given, progress, **options):
+    def told_of(*of):
+        os.write({descriptor}, b"trains")
+        progress(*of)
 
-minimise, training.minimise = training.minimise, told
+    return minimise(*given, progress=told_of, **options)
+
+minimise, certified.minimise = certified.minimise, told
 from numerics.__main__ import main
 run(main)
 """
-"""The command, in a process that tells when training begins."""
+"""The command, in a process that tells of each iteration of its training."""
 
 
 @pytest.mark.parametrize("trains", [False, True])
@@ -289,7 +293,7 @@ def test_positions_are_those_of_the_users_list():
 
 
 def test_train_counts_the_same_runs_in_starts_endings_and_reached(capsys, monkeypatch):
-    from numerics import training
+    from numerics.training import certified
 
     def counted():
         numerics_main(["train", *MSE, "weight_decay=0.02", "--starts", "3", "--json"])
@@ -297,9 +301,9 @@ def test_train_counts_the_same_runs_in_starts_endings_and_reached(capsys, monkey
 
     once = counted()
     assert (once["starts"], once["rounds"], once["reached"]) == (3, 1, 3)
-    monkeypatch.setattr(training, "VALUE_GAP", -1.0)  # no certificate closes such a gap
+    monkeypatch.setattr(certified, "VALUE_GAP", -1.0)  # no certificate closes such a gap
     result = counted()
-    assert result["rounds"] == training.ROUNDS
+    assert result["rounds"] == certified.ROUNDS
     assert result["starts"] == sum(result["endings"].values()) == 3
     numerics_main(["train", *MSE, "weight_decay=0.02", "--starts", "3"])
     printed = capsys.readouterr().out
@@ -307,7 +311,7 @@ def test_train_counts_the_same_runs_in_starts_endings_and_reached(capsys, monkey
 
 
 def test_reached_leaves_out_starts_that_ended_higher(capsys, monkeypatch):
-    from numerics import training
+    from numerics.training import certified
 
     def one_higher(*arguments, **options):
         solution = optimise.minimise(*arguments, **options)
@@ -315,7 +319,7 @@ def test_reached_leaves_out_starts_that_ended_higher(capsys, monkeypatch):
         values[0, 1] *= 1 + 2e-10
         return dataclasses.replace(solution, values=values)
 
-    monkeypatch.setattr(training, "minimise", one_higher)
+    monkeypatch.setattr(certified, "minimise", one_higher)
     numerics_main(["train", *MSE, "weight_decay=0.02", "--starts", "3", "--json"])
     assert as_json(capsys)["reached"] == 2
 
@@ -404,7 +408,7 @@ def test_a_sweep_says_where_the_structure_changes(capsys):
 
 @pytest.mark.parametrize("as_json_too", [[], ["--json"]])
 def test_an_interrupted_sweep_keeps_what_it_has(as_json_too, capsys, monkeypatch):
-    from numerics import commands
+    from numerics.commands import training as commands
 
     left = [commands.train, commands.train, interrupt]
     monkeypatch.setattr(commands, "train", lambda *given: left.pop(0)(*given))

@@ -1,9 +1,10 @@
 """What was found already on the same evidence is not computed again, and nothing else is taken for it."""
 
-from numerics.compare import compare, measure_starts
-from numerics.known import Known
-from numerics.optimise import minimise
-from proofs_check.mutation import mutants, mutated_claim
+from numerics.judging.comparison import compare
+from numerics.judging.known import Known
+from numerics.judging.measured import measure_starts
+from numerics.training.optimise import minimise
+from proofs_check.harness.mutation import mutants, mutated_claim
 from theory.claim import find
 
 

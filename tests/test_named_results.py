@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 import sympy as sp
 
-from proofs_check.examine import judge
-from proofs_check.plugin import BATCHES
-from proofs_check.report import Ledger
-from proofs_check.strategies import REGIMES, batches, drawn
+from proofs_check.harness.drawing import REGIMES
+from proofs_check.harness.examine import judge
+from proofs_check.harness.plugin import BATCHES
+from proofs_check.harness.report import Ledger
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim, Derivation, find
 from theory.errors import CheckFailed, ParameterError
 from theory.posterior_collapse.hierarchy import beta_1, beta_2

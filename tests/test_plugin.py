@@ -8,11 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from proofs_check.plugin import pytest_configure, writable
-from proofs_check.progress import PAUSE, Progress
-from proofs_check.report import Ledger
-from proofs_check.strategies import REGIMES, batches, drawn
+from proofs_check.harness.drawing import REGIMES
+from proofs_check.harness.plugin import pytest_configure, writable
+from proofs_check.harness.progress import PAUSE, Progress
+from proofs_check.harness.report import Ledger
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import find
+from theory.point import Point
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,7 +40,7 @@ def test_a_table_that_cannot_be_written_is_said_before_the_checks_run(tmp_path):
 
 @pytest.fixture
 def capture():
-    return SimpleNamespace(global_and_fixture_disabled=contextlib.nullcontext)
+    return Point(global_and_fixture_disabled=contextlib.nullcontext)
 
 
 def test_batches_are_told_as_they_are_judged(capture, capsys):
