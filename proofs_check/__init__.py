@@ -1,1 +1,1 @@
-"""The theorem checks: generic over the registry of claims."""
+"""The theorem checks, which run on every claim of the registry."""

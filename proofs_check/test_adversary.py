@@ -1,4 +1,4 @@
-"""The adversary: what is claimed to hold withstands it, and what is false it finds unaided."""
+"""The adversary: claims that hold withstand it, and it breaks the refuted claims without help."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ATTACKS_ON_A_FALSE_CLAIM = 12
 
 
 def attacks(claim: Claim, ledger: Ledger, regimes: Sequence[Regime], number: int, steps: int) -> list[Attack]:
-    """Attack batches drawn from the claim's domain, until one of them breaks it."""
+    """Attack ``number`` batches of each regime, until one of them breaks the claim, and return the attacks."""
     found: list[Attack] = []
     for batch in itertools.chain(*(drawn(batches(claim, r, INSTANCES), number, ledger.seed + 1) for r in regimes)):
         found.append(attack(claim, batch, steps, seed=ledger.seed % 1000))
@@ -33,7 +33,7 @@ def attacks(claim: Claim, ledger: Ledger, regimes: Sequence[Regime], number: int
 
 
 def test_withstands_the_adversary(claim: Claim, ledger: Ledger) -> None:
-    """A violation is raised as CheckFailed, with a smaller one and the command that finds it."""
+    """No attack breaks the claim. A violation is raised as CheckFailed, with a smaller one and the command that finds it."""
     regimes, number, steps = BUDGET[ledger.profile]
     broken = attacks(claim, ledger, REGIMES[-regimes:], number, steps)[-1].violation
     if broken is not None:
@@ -43,8 +43,8 @@ def test_withstands_the_adversary(claim: Claim, ledger: Ledger) -> None:
 
 
 def test_a_false_claim_is_broken_and_the_command_finds_it_again(refuted: Claim, ledger: Ledger, capsys) -> None:
-    """With nothing said but the published structure, a better point is found, made small, and found again."""
-    # What is found is made smaller, which takes longer from afar.
+    """From the published structure alone a better point is found, made small, and found again by the printed command."""
+    # Few directions: the violation is made smaller afterwards, which takes longer from a large one.
     small = dataclasses.replace(REGIMES[-1], directions=3)
     broken = attacks(refuted, ledger, [small], ATTACKS_ON_A_FALSE_CLAIM, steps=1)[-1].violation
     assert broken is not None, "a false claim withstood the adversary"

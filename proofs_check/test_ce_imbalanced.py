@@ -1,4 +1,4 @@
-"""What only ce-imbalanced needs: class means of unequal classes form no simplex ETF, except for two classes."""
+"""Checks of ce-imbalanced alone: class means of unequal classes form no simplex ETF, except for two classes."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ from theory.symbols import K, N, feature_decay, weight_decay
 CLAIM = find("ce-imbalanced")
 STARTS = 4
 EXCESS = 1e-7
-"""By how much, relative, the best point with class means on an ETF must lie above the trained one: above what rounding and
-certificates (CERTIFICATE_GAP) leave open."""
+"""Least relative distance of the best point with class means on an ETF above the trained one. It exceeds the uncertainty that
+rounding and certificates (CERTIFICATE_GAP) leave."""
 
 
 def simplex(classes: int) -> Tensor:
-    """Return K vectors in K − 1 dimensions, as columns, with Gram matrix I − J/K."""
+    """Return the simplex of K vectors in K − 1 dimensions, [K − 1, K], with the Gram matrix I − J/K."""
     return helmert(classes).mT.contiguous()
 
 
 def best_on_simplex(instance: Instance) -> tuple[float, float]:
     """Return an upper and a lower bound on the least loss over points with class means r · (simplex ETF), r ≥ 0.
 
-    For any probabilities P with residuals A = I − P (one column a class) the loss lies above
-    Σ_k (n_k/N) entropy(p_k) + (r²/2) [λ_H Σ_k n_k (1 − 1/K) − tr(D AᵀA D (I − J/K)) / (N² λ_W)], D = diag(n_k): tangents of
-    the cross-entropy, then the best W. Where the bracket is not negative the entropy alone is a lower bound.
+    Let P be any probabilities, one column a class, with residuals A = I − P, and D = diag(n_k). Tangents of the cross-entropy and
+    the best W show that the loss lies above
+    Σ_k (n_k/N) entropy(p_k) + (r²/2) [λ_H Σ_k n_k (1 − 1/K) − tr(D AᵀA D (I − J/K)) / (N² λ_W)].
+    If the bracket is not negative, the entropy alone is a lower bound.
     """
     counts = torch.tensor(instance.values["class_counts"], dtype=torch.float64)
     classes, frame = len(counts), simplex(len(counts))
@@ -75,7 +76,7 @@ def best_on_simplex(instance: Instance) -> tuple[float, float]:
 
 @st.composite
 def unequal(draw: st.DrawFn) -> Instance:
-    """Unequal counts of 3 to 6 classes, and decays under which some class is alive."""
+    """Draw an instance with unequal counts of 3 to 6 classes, and decays under which some class is alive."""
     classes = draw(st.integers(3, 6))
     counts = draw(values_of("class_counts", ClassCounts(), REGIMES[-1], [1] * classes))
     weight = draw(powers_of_ten(-4, -1))
@@ -101,7 +102,7 @@ def test_unequal_classes_form_no_simplex(ledger: Ledger) -> None:
 
 
 def test_the_bound_on_simplices_is_no_wider_than_it_should_be() -> None:
-    """With equal classes the simplex ETF is optimal: there the bound must not exceed the minimum."""
+    """With equal classes the simplex ETF is optimal, so both bounds meet the minimum."""
     instance = CLAIM.problem.instance(class_counts=(4, 4, 4), weight_decay=0.01, feature_decay=0.002)
     solution = minimise(CLAIM.problem, [instance], starts=STARTS)
     upper, lower = best_on_simplex(instance)

@@ -24,11 +24,11 @@ from theory.problem import Instance
 from theory.proof import StepFailed
 
 MANY = "the value with many directions"
-"""What the check of it is called in a closer look."""
+"""The name of this check in a closer look."""
 
 
 def test_derived(claim: Claim, ledger: Ledger) -> None:
-    """The derivation goes through; each of its steps holds when checked again on its own, and in balls at random numbers."""
+    """The derivation goes through. Each step holds when it is checked again on its own, and in balls at random numbers."""
     claim.proof.check()
     separable = claim.proof.separable
     steps = (*claim.proof.steps, *(() if separable is None else (*separable.steps(), *separable.ending())))
@@ -48,7 +48,7 @@ def test_derived(claim: Claim, ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("aspect", ["chained", "trained", "certified"])
 def test_compared(claim: Claim, aspect: str, ledger: Ledger) -> None:
-    """Instances drawn over the whole domain show no failure of this aspect; one is raised as CheckFailed, with a closer look."""
+    """Instances drawn over the whole domain show no failure of this aspect. A failure is raised as CheckFailed, with a closer look."""
 
     def check(regime: Regime) -> None:
         @hypothesis.seed(ledger.seed)
@@ -63,15 +63,18 @@ def test_compared(claim: Claim, aspect: str, ledger: Ledger) -> None:
         try:
             check(regime)
         except StepFailed:
-            raise  # there is nothing to look at without a derivation
-        except CheckFailed as error:  # looked at more closely out here, as Hypothesis does not draw while it draws
+            raise  # without a derivation a closer look has nothing to show
+        except (
+            CheckFailed
+        ) as error:  # the closer look draws batches, which Hypothesis does not allow within a test it runs
             raise CheckFailed(f"{error}\n{ledger.diagnosis(claim)}") from None
 
 
 def test_value_with_many_directions(claim: Claim, ledger: Ledger) -> None:
-    """With more directions than are drawn otherwise the predicted value is still the certified minimum, in balls.
+    """The predicted value is the certified minimum, in balls, with more directions than the other checks draw.
 
-    That is the least of the separable bound, and without one what a single start and its dual enclose.
+    The certified minimum is the least value of the separable bound. Without such a bound it lies between the loss of a single
+    trained start and the dual bound from there.
     """
     separable = claim.proof.separable
     (batch,) = drawn(batches(claim, LARGE), 1, ledger.seed)
@@ -94,7 +97,7 @@ def test_value_with_many_directions(claim: Claim, ledger: Ledger) -> None:
 
 
 def failed(claim: Claim, instance: Instance, says: str, ledger: Ledger) -> CheckFailed:
-    """Return the error of the check with many directions, with a closer look."""
+    """Return the error of the check with many directions, with a closer look at the instance."""
     return CheckFailed(
         f"{says}: {written_parameters(claim, instance)}\n{ledger.diagnosis(claim, (MANY, says, instance))}"
     )

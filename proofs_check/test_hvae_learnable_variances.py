@@ -1,6 +1,7 @@
-"""What only hvae-learnable-variances needs: at equal weights z_2 is arbitrary, and beyond there is no minimum.
+"""Checks of hvae-learnable-variances alone: at β_1 = β_2 the latent z_2 is arbitrary, and at β_1 > β_2 the loss has no minimum.
 
-Both lie outside the claim's domain. The points are built in matrices from the conditions for a minimum over all but U_2.
+Both cases lie outside the claim's domain. The points are matrices that satisfy the conditions for a minimum over all variables
+but U_2.
 """
 
 from __future__ import annotations
@@ -37,25 +38,25 @@ SHAPES = (
     {"theta": (3.0, 2.0, 1.2, 0.6), "latent_dim": (2, 5), "eta_dec": 0.4, "eta_enc": 0.7},
 )
 ROUNDED = 1e-24
-"""Relative distance from the minimum of a minimiser rounded to doubles, in balls: the square of its error."""
+"""Relative distance of the loss from its minimum, in balls, at a minimiser rounded to doubles: the square of the rounding."""
 INFORMS = 0.1
-"""A divergence of z_2 that is not zero by rounding."""
+"""A divergence of z_2 above this is not rounding of zero."""
 
 
 def with_weights(beta1: float, beta2: float, shape: dict) -> Instance:
-    """Return an instance with any two weights: the claim's domain is left on purpose."""
+    """Return an instance with any two weights, also outside the claim's domain. ``shape`` gives the other parameters."""
     valid = CLAIM.problem.instance(**shape, beta1=beta1)
     values = {**valid.values, "beta2": beta2}
     return dataclasses.replace(valid, values=values, bindings=CLAIM.problem.bind(values))
 
 
 def best_for(instance: Instance, top: Tensor) -> Point:
-    """Return the best point for a given U_2."""
+    """Return the point that minimises the loss over all variables but U_2, which is ``top`` [d_1, d_2]."""
     p, (d_1, d_2) = instance.values, instance.values["latent_dim"]
     theta, dec, enc = torch.tensor(p["theta"], dtype=DTYPE), p["eta_dec"] ** 2, p["eta_enc"] ** 2
     shift = p["beta2"] * dec / (p["beta1"] * enc)
     prior = top @ top.T + shift * torch.eye(d_1, dtype=DTYPE)
-    ratios = (theta[:d_1] ** 2 / (p["beta1"] * dec)).clamp(min=1)  # of the variance of the code to that given x
+    ratios = (theta[:d_1] ** 2 / (p["beta1"] * dec)).clamp(min=1)  # variance of the code over its variance given x
     noise = torch.linalg.cholesky(dec * prior / shift) @ torch.diag(ratios.rsqrt())
     encoded = noise @ torch.nn.functional.pad(torch.diag((ratios - 1).sqrt()), (0, len(theta) - d_1))
     code = encoded @ encoded.T + noise @ noise.T
@@ -82,7 +83,7 @@ def drawn_top(instance: Instance, size: float) -> Tensor:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_at_equal_weights_every_top_decoder_attains_the_minimum(shape):
-    """z_2 is arbitrary: at some minimisers its posterior is the prior, at others it is not."""
+    """The latent z_2 is arbitrary: at some minimisers its posterior equals the prior, at others it does not."""
     instance = with_weights(0.7, 0.7, shape)
     least = predicted_value(CLAIM, instance)
     for size, informs in ((0.0, False), (0.3, True), (3.0, True)):
@@ -116,7 +117,7 @@ def test_within_the_domain_every_top_decoder_costs_something(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_beyond_equal_weights_the_loss_falls_without_bound(shape):
-    """By β_1 − β_2 for each unit of log det(I + U_2 U_2ᵀ/κ²): one singular value of U_2 is enough."""
+    """The loss falls by β_1 − β_2 for each unit of log det(I + U_2 U_2ᵀ/κ²). One growing singular value of U_2 is enough."""
     instance = with_weights(0.7, 0.4, shape)
     p = instance.values
     kappa = (p["beta2"] / p["beta1"]) ** 0.5 * p["eta_dec"] / p["eta_enc"]
@@ -129,7 +130,7 @@ def test_beyond_equal_weights_the_loss_falls_without_bound(shape):
 
 
 def test_the_curve_of_the_proof_falls_below_every_level():
-    """The loss in balls at the points of the proof, its own formulas: no rounding, however far along the curve."""
+    """The loss is evaluated in balls at the proof's own formulas, so that no rounding enters however far along the curve."""
     record = StepRecorder()
     reduction = reduce(record, CLAIM.problem, own.DIRECTION)
     minimum = own.minimise(record)

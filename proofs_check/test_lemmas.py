@@ -1,4 +1,4 @@
-"""The named lemmas that proofs rest on, tested on random matrices with ties and rank deficiency, and where they are equalities."""
+"""The named lemmas that proofs rest on, tested on random matrices with ties and rank deficiency, and in their cases of equality."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from proofs_check.harness.report import Ledger
 from theory.claim import find, places
 
 ROUNDED = 1e-11
-"""Rounding of singular value decompositions, relative to the size of the terms."""
+"""Rounding of a singular value decomposition, relative to the size of the terms."""
 OWN = [claim_id for claim_id, (place, _) in places().items() if place.startswith("theory.")]
-"""The claims of this suite; the lemmas of other packages and files are theirs to test."""
+"""The claims of this suite. Claims of other packages and files bring lemmas that are tested there."""
 EXAMPLES = 60
 
 
 class Draw:
-    """Random matrices from one seed."""
+    """Random sizes, numbers and matrices from one seed."""
 
     def __init__(self, seed: int) -> None:
         self.generator = np.random.default_rng(seed)
@@ -30,7 +30,7 @@ class Draw:
         return np.linalg.qr(self.generator.normal(size=(size, size)))[0]
 
     def spectrum(self, count: int) -> np.ndarray:
-        """Descending nonnegative numbers, often with ties and zeros, over several decades."""
+        """Return descending nonnegative numbers over several decades, often with ties and zeros."""
         levels = 10.0 ** self.generator.uniform(-3, 2, size=count)
         chosen = levels[self.generator.integers(0, count, size=count)]
         return np.sort(np.where(self.generator.random(count) < 0.25, 0.0, chosen))[::-1]
@@ -54,7 +54,7 @@ def singular(a: np.ndarray) -> np.ndarray:
 
 
 def unrounded(q: np.ndarray) -> np.ndarray:
-    """Singular values with those that are rounding set to zero: a small power of them would not be small."""
+    """Return singular values with rounding set to zero, since a small power of a small number need not be small."""
     return np.where(q > 1e-12 * q.max(initial=0.0), q, 0.0)
 
 
@@ -67,7 +67,7 @@ def same(a: float, b: float, size: float) -> None:
 
 
 def schatten_form(draw: Draw, depth: int) -> None:
-    """Any factorisation costs at least the form, and the balanced one costs just that."""
+    """Any factorisation costs at least the Schatten form, and the balanced factorisation costs exactly the form."""
     decays = [draw.positive() for _ in range(depth + 1)]
     sides = [draw.size() for _ in range(depth + 2)]
     factors = [draw.matrix(a, b) for a, b in zip(sides[1:], sides[:-1], strict=True)]
@@ -121,7 +121,7 @@ def operator_and_nuclear(draw: Draw) -> None:
 
 
 def gaussian_posterior(draw: Draw) -> None:
-    """A random Gaussian q costs at least the closed form; the exact posterior costs just that."""
+    """A random Gaussian q costs at least the closed form, and the exact posterior costs exactly the closed form."""
     data, latents = draw.size(), draw.size()
     beta, noise, prior = draw.positive() ** 0.5, draw.positive() ** 0.5, draw.positive() ** 0.5
     u, x = draw.matrix(data, latents), draw.generator.normal(size=data)
@@ -216,7 +216,7 @@ def test_every_lemma_that_a_proof_rests_on_is_tested(claim_id: str) -> None:
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_lemma(name: str, ledger: Ledger) -> None:
-    """Each entry of CHECKS asserts its lemma on what it draws."""
+    """Each function of CHECKS asserts its lemma on random matrices that it draws."""
 
     @hypothesis.seed(ledger.seed)
     @hypothesis.settings(max_examples=EXAMPLES)

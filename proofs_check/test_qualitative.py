@@ -1,4 +1,4 @@
-"""What the paper on linear VAEs says in words on top of its formulas: each sentence derived, and seen at trained optima."""
+"""The sentences of the paper on linear VAEs beside its formulas: each is derived, and seen at trained optima."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WEYL = Lemma(
 
 @dataclass(frozen=True)
 class Trained:
-    """A batch of instances trained together: the best points and their invariants."""
+    """A batch of instances that were trained together: the best points and their invariants."""
 
     claim: Claim
     instances: tuple[Instance, ...]
@@ -46,21 +46,21 @@ class Trained:
     measured: dict[str, Tensor]
 
     def sizes(self, name: str) -> Tensor:
-        """The diagonal of a Gram matrix, one entry a direction of the data: [instances, directions]."""
+        """Return the diagonal of a Gram matrix, with one entry for each direction of the data: [instances, directions]."""
         return self.measured[name].diagonal(dim1=-2, dim2=-1)
 
     def alive(self, name: str) -> Tensor:
-        """Which of these are not zero, as far as training tells."""
+        """Return which of these sizes are not zero, as far as training tells."""
         return not_zero(self.sizes(name))
 
 
 def not_zero(sizes: Tensor) -> Tensor:
-    """Which of the nonnegative sizes of a list exceed what training leaves of a zero."""
+    """Return which nonnegative sizes exceed the size at which training leaves a zero."""
     return sizes > INVARIANT * sizes.max()
 
 
 def trained(claim: Claim, settings: Sequence[Mapping[str, Any]]) -> Trained:
-    """Train the settings in one batch; all of them must be certified."""
+    """Train the settings in one batch, and assert that every trained point is certified."""
     instances = [claim.problem.instance(**values) for values in settings]
     training = train(claim, instances, starts=STARTS, seed=0, device="cpu")
     assert training.solution.best_ending() == [Ending.CONVERGED] * len(instances)
@@ -70,18 +70,18 @@ def trained(claim: Claim, settings: Sequence[Mapping[str, Any]]) -> Trained:
 
 
 def assert_falls(sizes: Tensor) -> None:
-    """Assert that no entry rises along the first axis by more than training leaves open, and that the last is smaller."""
+    """Assert that no entry rises along the first axis beyond what training leaves open, and that the sum falls from first to last."""
     assert bool((sizes[1:] - sizes[:-1] <= INVARIANT * sizes.max()).all())
     assert float(sizes[-1].sum()) < (1 - CONTRADICTION) * float(sizes[0].sum())
 
 
 def of_claim(*claim_ids: str) -> pytest.MarkDecorator:
-    """Run a test for these claims; next to the test, so that their ids come first and its claim is derived only once."""
+    """Run a test for these claims. This mark stands next to the test, so that ids of claims come first and a claim is derived once."""
     return pytest.mark.parametrize("about", claim_ids)
 
 
 def alive_branch(expression: sp.Expr) -> sp.Expr:
-    """Return a formula with each maximum replaced by its argument in θ: what it says of a direction that is alive."""
+    """Return a formula with each maximum replaced by its argument in θ: the formula of a direction that is alive."""
 
     def in_theta(*arguments: sp.Expr) -> sp.Expr:
         (kept,) = [a for a in arguments if a.has(theta)]
@@ -97,7 +97,7 @@ CORRELATIONS = (0.0, 0.3, 0.5, 0.7, 0.85, 0.98)
 
 @of_claim("cvae")
 def test_a_stronger_correlation_leaves_a_smaller_residual(about: str) -> None:
-    """One output of variance τ and correlation ρ with its condition: the residual τ (1 − ρ²) falls in ρ, and ω² with it."""
+    """The residual τ (1 − ρ²) of one output with variance τ and correlation ρ with its condition falls in ρ, and ω² falls with it."""
     tau, rho = positive("tau"), positive("rho")
     joint = sp.Matrix([[1, rho * sp.sqrt(tau)], [rho * sp.sqrt(tau), tau]])
     residual = joint[1, 1] - joint[1, 0] * joint[0, 1] / joint[0, 0]
@@ -110,7 +110,7 @@ def test_a_stronger_correlation_leaves_a_smaller_residual(about: str) -> None:
 
 @of_claim("cvae")
 def test_a_stronger_correlation_leaves_smaller_residual_eigenvalues(about: str) -> None:
-    """Scaling all correlations from s up to s + r shrinks vᵀEv for every v; by Weyl's theorem every eigenvalue falls."""
+    """Scaling all correlations from s up to s + r shrinks vᵀEv for every v, so by Weyl's theorem every eigenvalue falls."""
     s, r = positive("s"), positive("r")
     total, cross = sp.symbols("T Q", commutative=False)
     residual = {scale: total - scale**2 * cross * sp.adjoint(cross) for scale in (s, s + r)}
@@ -125,7 +125,7 @@ def test_a_stronger_correlation_leaves_smaller_residual_eigenvalues(about: str) 
 
 
 def along_correlations() -> list[dict[str, Any]]:
-    """The same output, its correlation with a condition of two directions scaled up step by step."""
+    """Return settings of one output whose correlations with its condition are scaled up step by step."""
     drawn = np.random.default_rng(3)
     axes = np.linalg.qr(drawn.normal(size=(3, 3)))[0]
     total = axes @ np.diag([3.0, 1.8, 1.1]) @ axes.T
@@ -186,7 +186,7 @@ def test_less_noise_is_derived_to_enlarge_the_decoder(about: str, noise: sp.Symb
 
 @of_claim("vae-fixed-variance")
 def test_with_given_variance_the_decoder_is_largest_half_way_to_the_threshold(about: str) -> None:
-    """There less noise need not enlarge the decoder: ω² rises up to half the critical √β η_dec and falls beyond it."""
+    """With a given variance less noise need not enlarge the decoder: ω² rises up to half the critical √β η_dec, and falls beyond."""
     at = {theta[k]: positive("theta"), sigma[k]: positive("sigma")}
     decoder = alive_branch(find(about).prediction.named["decoder"].expression).subs(at)
     critical = find(about).prediction.named["critical"].expression.subs(at)
@@ -218,14 +218,14 @@ def test_less_noise_collapses_less(about: str, noise: str) -> None:
     assert alive[-1] == 0
 
 
-# A learnable variance makes the collapse exact, a given one does not.
+# With a learnable variance the collapse is exact, with a given variance it is not.
 
 
 def divergences(run: Trained, number: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return for each latent direction E KL of its posterior to the prior, its variance and its squared encoder weight.
+    """Return for each latent direction the mean KL divergence from posterior to prior, the variance and the squared encoder weight.
 
-    The latent directions are the principal axes of Σ, on which posterior and prior are products; the sum is held against
-    the divergence of the loss itself.
+    The latent directions are the principal axes of Σ, along which posterior and prior are products. The sum of the divergences
+    is asserted to be the divergence in the loss itself.
     """
     instance = run.instances[number]
     bindings = stack_bindings([instance])
@@ -245,7 +245,7 @@ def divergences(run: Trained, number: int) -> tuple[Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("eta", [1.0, 1.7])
 @of_claim("vae-learnable-variance")
 def test_with_learnable_variance_collapse_is_exact(about: str, eta: float) -> None:
-    """Directions without encoder weight have the prior's variance and no divergence at all; the others have."""
+    """Directions without encoder weight have the prior's variance and no divergence. The other directions have a divergence."""
     run = trained(find(about), [{"theta": (2.0, 1.5, 0.9, 0.4), "beta": 1.1, "eta_dec": 0.95, "eta_enc": eta}])
     each, variances, weights = divergences(run, 0)
     zero = ~not_zero(weights)
@@ -259,7 +259,7 @@ def test_with_learnable_variance_collapse_is_exact(about: str, eta: float) -> No
 @pytest.mark.parametrize("eta", [1.0, 1.7])
 @of_claim("vae-fixed-variance")
 def test_with_given_variance_a_zero_direction_keeps_its_divergence(about: str, eta: float) -> None:
-    """Of three directions without encoder weight only the one whose variance is the prior's has none."""
+    """Of three directions without encoder weight, only the one with the prior's variance has no divergence."""
     given = (0.4 * eta, 0.8 * eta, eta, 1.6 * eta)
     settings = {"theta": (2.0, 0.7, 0.5, 0.4), "sigma": given, "beta": 1.1, "eta_dec": 0.95, "eta_enc": eta}
     run = trained(find(about), [settings])
@@ -282,10 +282,10 @@ HIERARCHIES = [
     for claim in registry().values()
     if set(WEIGHTS) <= {parameter.name for parameter in claim.problem.parameters if parameter.domain.scales}
 ]
-"""The claims where either weight may be the larger one."""
+"""The claims in which β_1 may be the larger or the smaller weight."""
 STEPS = (0.2, 1.0, 5.0)
 SPECTRUM = {"theta": (2.0, 1.2)}
-"""The only parameter of these claims that has no default."""
+"""The only parameter of these claims without a default."""
 
 
 def symbol_of(claim: Claim, name: str) -> sp.Symbol:
@@ -296,7 +296,7 @@ def symbol_of(claim: Claim, name: str) -> sp.Symbol:
 
 
 def branches(expression: sp.Expr) -> list[sp.Expr]:
-    """Return the formulas of which a formula with cases, minima and maxima is pieced together."""
+    """Return the formulas without cases, minima and maxima from which a formula is pieced together."""
     for cases, arguments in (
         (sp.Piecewise, lambda e: [value for value, _ in e.args]),
         (sp.Max, lambda e: list(e.args)),
@@ -324,7 +324,7 @@ def of_the_top(claim: Claim) -> Threshold:
 @pytest.mark.parametrize(("weight", "sign"), [("beta1", 1), ("beta2", -1)])
 @pytest.mark.parametrize("about", HIERARCHIES)
 def test_which_weights_are_derived_to_keep_the_top_alive(about: str, weight: str, sign: int) -> None:
-    """The ratio that exceeds 1 where z_2 is alive rises in β_1 and falls in β_2."""
+    """The ratio of z_2 to its threshold, alive above 1, rises in β_1 and falls in β_2."""
     claim = find(about)
     threshold, symbol = of_the_top(claim), symbol_of(claim, weight)
     plain = {entry: positive(f"x_{i}") for i, entry in enumerate(threshold.ratio.atoms(sp.Indexed))}
@@ -339,7 +339,7 @@ def test_which_weights_are_derived_to_keep_the_top_alive(about: str, weight: str
 @pytest.mark.parametrize(("weight", "sign"), [("beta1", 1), ("beta2", -1)])
 @pytest.mark.parametrize("about", HIERARCHIES)
 def test_which_weights_keep_the_top_alive(about: str, weight: str, sign: int) -> None:
-    """At trained optima the directions that the decoder of z_2 uses become no fewer as β_1 grows, no more as β_2 does."""
+    """At trained optima the decoder of z_2 uses no fewer directions as β_1 grows, and no more as β_2 grows."""
     claim = find(about)
     run = trained(claim, [{**SPECTRUM, weight: step} for step in STEPS])
     alive = not_zero(torch.linalg.svdvals(run.point.U_2) ** 2).sum(1).tolist()

@@ -1,4 +1,4 @@
-"""Where released code and derivation disagree, the trained and certified optimum decides."""
+"""Released code against derivations: where the two disagree, the trained and certified optimum decides."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def decisions(name: str) -> list[Decision]:
 
 
 def distance(one: tuple[float, ...], other: tuple[float, ...]) -> float:
-    """Return the distance of two lists, relative to the larger."""
+    """Return the distance of two lists, relative to the larger norm."""
     a, b = (torch.tensor(values, dtype=DTYPE) for values in (one, other))
     return float((a - b).norm() / torch.maximum(a.norm(), b.norm()))
 
@@ -56,7 +56,7 @@ def test_elsewhere_all_three_agree(code: ReferenceCode) -> None:
 
 @pytest.mark.parametrize("code", [CVAE_THRESHOLD], ids=[CVAE_THRESHOLD.claim_id])
 def test_the_code_errs_on_both_sides_of_the_threshold(code: ReferenceCode) -> None:
-    """Below β η_dec² = 1 it calls a living direction collapsed, above it a collapsed one living."""
+    """Below β η_dec² = 1 the code calls a living direction collapsed, and above it calls a collapsed direction living."""
     scales, differences = [], []
     for decision in decisions(code.name):
         values = decision.instance.values
@@ -78,9 +78,9 @@ def test_the_two_thresholds_are_one_only_where_the_scale_is_one(code: ReferenceC
 
 @pytest.mark.parametrize("code", [CROSS_ENTROPY_MARGIN], ids=[CROSS_ENTROPY_MARGIN.claim_id])
 def test_the_margin_depends_on_both_decays_alike(code: ReferenceCode) -> None:
-    """Same λ_W and other λ_H: the trained margin moves, the code's stays. Decays exchanged: the other way round.
+    """With another λ_H the trained margin moves and the code's margin does not. With the decays exchanged it is the other way round.
 
-    So no constant factor in the code's decays, which are written as halves, makes up for it.
+    So no constant factor in the decays, which the code writes as halves, explains the difference.
     """
     equal, more_on_features, exchanged = decisions(code.name)
     decays = [tuple(d.instance.values[f"{of}_decay"] for of in ("weight", "feature")) for d in decisions(code.name)]
@@ -104,7 +104,7 @@ def test_the_margins_agree_at_one_ratio_of_the_decays(code: ReferenceCode) -> No
 
 @pytest.mark.parametrize("code", [DEEP_MSE_BRANCH], ids=[DEEP_MSE_BRANCH.claim_id])
 def test_the_largest_root_is_stationary_and_not_the_minimum(code: ReferenceCode) -> None:
-    """Between fold and jump the last class is zero at the optimum; the loss at the code's point is larger."""
+    """Between the fold and the jump the last class is zero at the optimum, and the loss at the code's point is larger."""
     depths = set()
     for decision in decisions(code.name):
         depths.add(decision.instance.values["depth"])
@@ -118,9 +118,9 @@ def test_the_largest_root_is_stationary_and_not_the_minimum(code: ReferenceCode)
 
 
 def at_largest_roots(code: ReferenceCode, decision: Decision) -> tuple[float, float]:
-    """Return the loss at the point of the largest roots, from the problem's own loss, and its gradient there.
+    """Return the loss at the point of the largest roots, from the problem's own loss, and the gradient of the loss there.
 
-    All factors are diagonal and balanced. The gradient is measured against that at a point a tenth larger.
+    All factors of the point are diagonal and balanced. The gradient is relative to the gradient at the point times 1.1.
     """
     bindings = stack_bindings([decision.instance])
     xp, data = setting(code.claim.problem, bindings)

@@ -1,4 +1,4 @@
-"""Every refuted claim of the registry: why it is false, a trained counterexample, the part that holds, and what stays open."""
+"""Every refuted claim of the registry: the refutation, trained counterexamples, the part that holds, and the part that stays open."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from theory.problem import Instance
 STARTS = 3
 MARGINS = (0.1, 1.0, 4.0)
 SAME_FORMULA = 1e-12
-"""Relative distance of a loss computed from its matrices and its formula: rounding of some hundred terms."""
+"""Relative distance of a loss from its formula: rounding of some hundred terms."""
 REFUTED = ((6, 2), (7, 2), (4, 3), (5, 3), (4, 5))
 HOLDS = ((3, 1), (6, 1))
 SHARES = (0.05, 0.25)
@@ -38,7 +38,7 @@ def instance_at(claim: Claim, classes: int, depth: int, share: float) -> Instanc
     """Return an instance at which the Schatten term of a simplex ETF of margin 3 is this share of log K."""
     samples, p = 2, 2 / (depth + 1)
     decay = share * math.log(classes) / ((depth + 1) / 2 * (classes - 1) * (samples**0.5 * 3) ** p)
-    # Unequal decays with the same product: only that enters.
+    # The decays of the layers are unequal with the same product, since only the product enters.
     layers = tuple(decay * (2.0 if i % 2 else 0.5) for i in range(depth))
     rest = decay ** (depth + 1) / math.prod(layers)
     return claim.problem.instance(
@@ -49,7 +49,7 @@ def instance_at(claim: Claim, classes: int, depth: int, share: float) -> Instanc
 def trained(
     claim: Claim, classes: int, depth: int, ledger: Ledger, shares: tuple[float, ...] = SHARES
 ) -> list[Counterexample]:
-    """Train instances with these sizes from random starts and hold them against the published structure."""
+    """Train instances of these sizes from random starts, and hold the best points against the published structure."""
     instances = [instance_at(claim, classes, depth, share) for share in shares]
     solution = minimise(claim.problem, instances, STARTS, ledger.seed % 1000, ledger.device)
     found = hold_against_published(claim, instances, solution.best_point())
@@ -78,7 +78,7 @@ def test_derivation(refuted: Claim, ledger: Ledger) -> None:
 
 
 def departures(claim: Claim, classes: int, depth: int, margin: float) -> Iterator[str]:
-    """Yield the formulas of a refutation that are not the loss at the points they stand for."""
+    """Yield a line for each formula of a refutation that is not the loss at the points for which it stands."""
     instance, refutation = instance_at(claim, classes, depth, 0.1), claim.refutation
     simplex, last = simplex_logits(classes, margin), refutation.least.pieces[-1]
     stated = {"published": (refutation.published, simplex), "least": (refutation.least.total(), simplex)}
@@ -93,7 +93,7 @@ def departures(claim: Claim, classes: int, depth: int, margin: float) -> Iterato
         name: (objective_at(refutation, formula, instance, margin), loss_at_logits(claim, instance, logits))
         for name, (formula, logits) in stated.items()
     }
-    # The penalty alone is worth the loss at margin zero where the search for the least margin ends.
+    # Where the search for the least margin ends, the penalty alone equals the loss at margin zero.
     penalty = objective_at(refutation, last.concave.subs(refutation.t, last.upper), instance, margin)
     pairs["end"] = penalty, loss_at_logits(claim, instance, simplex_logits(classes, 0.0))
     for name, (value, loss) in pairs.items():
@@ -104,7 +104,7 @@ def departures(claim: Claim, classes: int, depth: int, margin: float) -> Iterato
 @pytest.mark.parametrize("margin", MARGINS)
 @pytest.mark.parametrize(("classes", "depth"), REFUTED + HOLDS)
 def test_formulas_are_losses(refuted: Claim, classes: int, depth: int, margin: float) -> None:
-    """Published structure and counterexamples: the formulas are the loss at points that have this structure."""
+    """The formulas of the published structure and of the counterexamples are the loss at points of these structures."""
     assert list(departures(refuted, classes, depth, margin)) == []
 
 
@@ -131,7 +131,7 @@ def test_counterexample_is_found_by_training(refuted: Claim, classes: int, depth
 
 @pytest.mark.parametrize(("classes", "depth"), HOLDS)
 def test_the_part_that_holds(refuted: Claim, classes: int, depth: int, ledger: Ledger) -> None:
-    """There training reaches the published value, and nothing lower."""
+    """Where the claim holds, training reaches the published value and nothing lower."""
     assert status(refuted.refutation, instance_at(refuted, classes, depth, 0.1)) == "holds"
     for counterexample in trained(refuted, classes, depth, ledger):
         assert 0 <= counterexample.gap <= VALUE_GAP
@@ -141,7 +141,7 @@ def test_the_part_that_holds(refuted: Claim, classes: int, depth: int, ledger: L
 def test_counterexamples_beyond_the_proof(
     refuted: Claim, classes: int, depth: int, shares: tuple[float, ...], ledger: Ledger
 ) -> None:
-    """The proof covers every decay and stops here; at these decays the claim is false all the same."""
+    """The proof, which covers every decay, does not reach these sizes. At these decays the claim is false all the same."""
     assert status(refuted.refutation, instance_at(refuted, classes, depth, 0.1)) == "open"
     for counterexample in trained(refuted, classes, depth, ledger, shares):
         assert counterexample.refutes, f"upper {counterexample.upper}, published at least {counterexample.lower}"
@@ -151,7 +151,7 @@ def test_counterexamples_beyond_the_proof(
 def test_open_cases_are_attacked(
     refuted: Claim, classes: int, depth: int, shares: tuple[float, ...], ledger: Ledger
 ) -> None:
-    """Nothing better than the published structure is found where the claim is called open."""
+    """Where the claim is open, training finds nothing better than the published structure."""
     assert status(refuted.refutation, instance_at(refuted, classes, depth, 0.1)) == "open"
     for counterexample in trained(refuted, classes, depth, ledger, shares):
         assert not counterexample.refutes, f"a counterexample: {counterexample}"

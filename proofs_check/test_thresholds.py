@@ -1,4 +1,4 @@
-"""Thresholds certified from either side: zero is optimal just below, proved, and is not just above, proved."""
+"""Thresholds certified from either side: just below a threshold zero is proved to be optimal, and just above not to be."""
 
 from __future__ import annotations
 
@@ -24,18 +24,22 @@ from theory.errors import CheckFailed
 from theory.problem import Instance
 
 APART = 1e-6
-"""Relative distance of the two instances from the threshold."""
+"""Relative distance of the instances on either side from the threshold."""
 EXAMPLES = {"quick": 1, "ci": 2, "thorough": 6}
 """Instances in each regime, by profile."""
 STARTS = 4
 CHECK = "the threshold from either side"
-"""What this check is called in a closer look."""
+"""The name of this check in a closer look."""
 CLOSED = 1e-12
-"""Certificate gap at zero, just below a threshold: a thousand times less than what living is worth at distance APART² above."""
+"""Largest certificate gap at zero, just below a threshold: a thousandth of the gain of a living direction at distance APART² above."""
 
 
 def zero_is_optimal(claim: Claim, instance: Instance, direction: int) -> bool:
-    """Decide it with a proof: by the scalar problem of the direction, or for all classes together by training and the dual."""
+    """Return whether zero is optimal for a direction, with a proof.
+
+    The scalar problem of the direction decides. Without a separable bound, training and the dual bound decide for all classes
+    together.
+    """
     if claim.proof.separable is not None:
         return start_is_least(claim.proof.separable, ball_bindings(claim.problem, instance), direction)
     trained = minimise(claim.problem, [instance], STARTS).best_point()
@@ -65,7 +69,7 @@ def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime,
         values = dict(batch[0].values)
         direction = min(direction, directions_within(claim, threshold, values))
         if claim.proof.separable is None:
-            direction = 1  # the last one to collapse: zero is then one point
+            direction = 1  # the last direction to collapse, so that zero is a single point
         for ratio, expected in ((1 - APART, True), (1 + APART, False)):
             tuned = {**values, threshold.tuned: tuned_to(claim, threshold, values, direction, ratio)}
             instance = claim.problem.instance(**tuned)
@@ -79,5 +83,5 @@ def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime,
 
     try:
         decided()
-    except CheckFailed as error:  # looked at more closely out here, as Hypothesis does not draw while it draws
+    except CheckFailed as error:  # the closer look draws batches, which Hypothesis does not allow within a test it runs
         raise CheckFailed(f"{error}\n{ledger.diagnosis(claim, contradicting[-1])}") from None

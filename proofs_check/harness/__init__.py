@@ -1,1 +1,1 @@
-"""What the theorem checks are made of: drawing, judging, mutants, the plugin of pytest, reports and diagnoses."""
+"""The parts of the theorem checks: drawing, judging, mutants, the plugin of pytest, reports and diagnoses."""

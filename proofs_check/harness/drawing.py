@@ -1,4 +1,4 @@
-"""How domains are drawn: with Hypothesis where training resolves every instance, and at random over all that is allowed."""
+"""Draw values of domains: with Hypothesis, where training resolves every instance, or at random over all allowed values."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ REGIMES = (
     Regime("wide", narrow=False, cut=False, flag=True, directions=5, samples=3, depth=2),
 )
 LARGE = Regime("large", narrow=False, cut=False, flag=True, directions=12, samples=10, depth=1)
-"""More directions than are drawn otherwise."""
+"""The regime with more directions than REGIMES have."""
 
 
 def powers_of_ten(low: float, high: float) -> st.SearchStrategy[float]:
-    """Log-uniform numbers."""
+    """Return the strategy of log-uniform numbers between 10^low and 10^high."""
     return st.floats(low, high, allow_nan=False).map(lambda e: 10.0**e)
 
 
 def over_decades(name: str, low: float, high: float) -> st.SearchStrategy[float]:
-    """Values log-uniform over decades.
+    """Return the strategy of log-uniform values of the parameter ``name`` between 10^low and 10^high.
 
-    The simplest value, which every run starts with, is one of its own for every name: at 1, or where two parameters are
-    equal, a missing factor or power does not show.
+    Every run starts with the simplest value, and each name has its own simplest value. A value of 1, or one value for two
+    parameters, would hide a missing factor or power.
     """
     offset = Random(name).uniform(0, high - low)
     return st.floats(0, high - low, allow_nan=False).map(lambda e: 10.0 ** (low + (e + offset) % (high - low)))
@@ -43,7 +43,7 @@ def over_decades(name: str, low: float, high: float) -> st.SearchStrategy[float]
 
 @dataclass
 class HypothesisDraws:
-    """Choices that Hypothesis makes, by its ``draw``, from what is usual (``theory.domains.drawing.Draws``)."""
+    """Choices that Hypothesis makes with ``draw``, among the usual values alone (``theory.domains.drawing.Draws``)."""
 
     draw: st.DrawFn
     regime: Regime
@@ -72,21 +72,21 @@ class HypothesisDraws:
 
 
 ROUND = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
-"""Numbers whose products and ratios are equal often enough to meet ties and thresholds."""
+"""Round numbers. Their products and ratios coincide often, so that draws meet ties and thresholds."""
 MIDDLE = 3.0
-"""Decades around 1 that are drawn more often than those further off."""
+"""Decades on either side of 1 that are drawn more often than decades further off."""
 SHARES = (0.3, 0.6)
-"""Shares of the draws that give a round number, and one of those or one in the middle."""
+"""Share of the draws that give a round number, and share that give a round number or one within MIDDLE decades."""
 FEW = 30
-"""Integers that are all drawn alike; of more the least, the largest and each decade are."""
+"""A range of at most this many integers is drawn uniformly. Draws from a longer range favour small numbers and the end."""
 
 
 class WideDraws:
-    """Choices made at random over all that is allowed, ties and round numbers among them (``theory.domains.drawing.Draws``).
+    """Choices made at random among all allowed values, often ties and round numbers (``theory.domains.drawing.Draws``).
 
-    ``groups`` have at least two members together, and one of them several where the ``regime`` is one that cuts; without a
-    regime one that fits is drawn. ``reach``: how many decades beyond the usual ones a number may lie. ``largest`` bounds integers of a
-    wide range, and ``different`` how many different ones there are in a list.
+    ``groups`` have at least two members together. A ``regime`` that cuts needs a group with several members; without a regime,
+    one that fits the groups is drawn. A number lies at most ``reach`` decades beyond the usual ones. ``largest`` bounds integers
+    of a wide range, and ``different`` bounds the number of different values in a list.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class WideDraws:
         return self.random.choice(options) if allowed is None else self._anything(options, *allowed)
 
     def several(self, options: Sequence[Any], least: int, most: int, allowed: tuple[Any, Any]) -> list[Any]:
-        """Draw from ``least`` to ``most`` values anew; two of them may be equal."""
+        """Draw from ``least`` to ``most`` values from the ``allowed`` range. Two values may be equal."""
         count = max(1, min(self.random.randint(least, most), self.different)) if least < most else least
         return [self._anything(options, *allowed) for _ in range(count)]
 
@@ -133,7 +133,7 @@ class WideDraws:
         return self.random.random() < 0.5
 
     def _anything(self, options: Sequence[Any], low: Any, high: Any) -> Any:
-        """Draw between two integers, or between two real numbers where the options are real."""
+        """Draw an allowed value from ``low`` to ``high``: a real number if the two are real, and an integer otherwise."""
         if isinstance(low, float):
             usual = math.log10(min(options)), math.log10(max(options))
             return self.number(usual, (math.log10(low), math.log10(high)))
@@ -145,7 +145,7 @@ class WideDraws:
 
 
 def drawn_values(problem: Problem, draws: Draws) -> dict[str, Any]:
-    """Return values of all parameters of a problem, each drawn after those that it depends on."""
+    """Return values of all parameters of a problem. Each parameter is drawn after the parameters that it depends on."""
     values: dict[str, Any] = {}
     for parameter in problem.in_dependency_order:
         values[parameter.name] = parameter.domain.drawn(parameter.name, draws, values)

@@ -1,4 +1,4 @@
-"""Train a batch of instances once and judge it under every aspect: chained, trained, certified."""
+"""Train a batch of instances once and judge the batch under every aspect: chained, trained, certified."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from theory.point import Point
 from theory.problem import Instance
 
 STARTS = {"free": 3, "bounded": 8, "ramped": 2}
-"""Random starts of an instance. Without bounds every local minimum found so far is global and three starts guard against a
-stray; with H ≥ 0 there are poor local minima. With a ramped penalty each start is followed by a search of its own."""
+"""Random starts of an instance. Without bounds every local minimum found so far is global, and three starts guard against an
+exception. With H ≥ 0 poor local minima exist. With a ramped penalty training searches further from each start."""
 
 
 NO_CERTIFICATE = "no lower bound could be verified: give the proof a Separable, or take the problem from features_problem, whose dual is known"
@@ -29,7 +29,11 @@ NO_CERTIFICATE = "no lower bound could be verified: give the proof a Separable, 
 
 @dataclass
 class Examination:
-    """One trained batch, with what is needed to judge it against the claim or a mutant of it."""
+    """One trained batch, with the certificates and chain points by which a claim or a mutant of the claim is judged.
+
+    ``rounds`` counts the rounds of training of each instance. ``points`` are the points at which the chain is run, each with one
+    entry for every instance; the last is the trained optimum.
+    """
 
     instances: tuple[Instance, ...]
     solution: Solution
@@ -39,7 +43,10 @@ class Examination:
 
 
 def examine(claim: Claim, batch: Sequence[Instance], device: str, seed: int = 0) -> Examination:
-    """Train a batch and compute its certificates and the points for its chain."""
+    """Train a batch of instances of equal sizes, and compute its certificates and the points for its chain.
+
+    Raises KeyboardInterrupt when training was interrupted.
+    """
     kind = "bounded" if any(v.nonnegative for v in claim.problem.variables) else "free"
     kind = "ramped" if claim.problem.ramped(batch[0].values) else kind
     training = train(claim, batch, starts=STARTS[kind], seed=seed, device=device)
@@ -51,7 +58,7 @@ def examine(claim: Claim, batch: Sequence[Instance], device: str, seed: int = 0)
 
 @dataclass
 class Judgement:
-    """Failures by aspect, and the examination and the comparisons behind them."""
+    """The failures of a batch by aspect, with the examination and the comparisons behind them."""
 
     examination: Examination
     comparisons: list[Comparison]
@@ -62,12 +69,12 @@ class Judgement:
 
 
 def size_of(judgement: Judgement) -> int:
-    """Return the number of entries of all variables of one instance."""
+    """Return the number of entries of all variables of one instance of a batch."""
     return sum(array[0, 0].numel() for array in judgement.examination.solution.points.values())
 
 
 def judge(claim: Claim, examination: Examination) -> Judgement:
-    """Judge a trained batch against a claim; nothing is trained again, so mutants are judged on the same evidence."""
+    """Judge a trained batch against a claim. Nothing is trained again, so mutants are judged on the same evidence."""
     judgement = Judgement(examination, compare(claim, examination.solution))
     failures = judgement.failures
     for comparison, certificate in zip(judgement.comparisons, examination.certificates, strict=True):
@@ -87,10 +94,10 @@ def judge(claim: Claim, examination: Examination) -> Judgement:
 
 
 def chain_failures(runs: Sequence[ChainRun], away: Sequence[bool]) -> list[str]:
-    """Judge a chain run at many points, the last of them the trained optimum.
+    """Return the failures of a chain that was run at many points, of which the last is the trained optimum.
 
-    No bound may exceed its predecessor anywhere, and away from thresholds all must meet at the optimum. A link is named once,
-    with the most that it is broken by.
+    No bound may exceed its predecessor at any point, and ``away`` from thresholds all bounds must meet at the optimum. Each
+    broken link is named once, with its largest excess.
     """
     worst: dict[str, float] = {}
     for run in runs:

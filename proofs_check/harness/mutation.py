@@ -1,4 +1,4 @@
-"""Wrong theorems on purpose: mutants of the predicted expressions and of the bounds, each of which must turn the checks red."""
+"""Wrong theorems on purpose: mutants of the predicted expressions and of the bounds. Each mutant must turn the checks red."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from theory.refutation import Refutation
 from theory.results import Level
 
 MOVED = (sp.Rational(21, 20), sp.Rational(1003, 1000))
-"""Factors by which a threshold is moved, up and down."""
+"""Factors by which a threshold is moved up and down."""
 UNEVALUABLE = (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError)
-"""What the evaluation of a mutant may raise: it is refuted as well then."""
+"""Errors that the evaluation of a mutant may raise. Such an error refutes the mutant too."""
 ATTACK_STEPS = 300
-"""Descent steps on each link of a mutated chain that the ready points did not refute."""
+"""Descent steps on each link of a mutated bound that no trained or drawn point has refuted."""
 
 
 Change = tuple[str, Callable[[], sp.Basic]]
-"""What is done to an expression, and what builds the result."""
+"""The words for a change of an expression, and the function that builds the changed expression."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of one expression: ``target`` says which, ``change`` what was done to it."""
+    """One change of one expression of a claim: ``target`` names the expression, and ``change`` says how it was changed."""
 
     claim: Claim
     target: str
@@ -59,9 +59,10 @@ class Mutant:
 
 
 def mutations(expression: sp.Basic, most: int | None = None) -> Iterator[tuple[str, sp.Basic]]:
-    """Yield the mutations of a tree: constants, signs, factors, terms, Max, conditions, summation limits, parameters.
+    """Yield the mutations of an expression, each with the words for the change.
 
-    With ``most`` only about so many of them, evenly spaced over the tree; the others are not even built.
+    Constants, signs, factors, powers, Max, conditions, summation limits and parameters are changed. With ``most``, about so many
+    mutations are yielded, evenly spaced over the tree of the expression; the others are not built.
     """
     changes = [*_local(expression), *_swaps(expression)]
     step = max(1, len(changes) // most) if most else 1
@@ -70,9 +71,9 @@ def mutations(expression: sp.Basic, most: int | None = None) -> Iterator[tuple[s
         try:
             mutated = build()
         except (TypeError, ValueError):
-            continue  # not an expression any more, such as a condition in the place of a number
+            continue  # the result is no expression, such as a condition in the place of a number
         if isinstance(mutated, sp.Eq) and mutated.reversed in seen:
-            continue  # an equation, read from the other side
+            continue  # the same equation with its sides exchanged
         if mutated not in seen:
             seen.add(mutated)
             yield change, mutated
@@ -127,16 +128,16 @@ def _swaps(e: sp.Basic) -> Iterator[Change]:
     }
     bases = {s.base.label for s in e.atoms(sp.Indexed)}
     symbols = sorted(e.free_symbols - indices - bases - e.atoms(sp.Indexed), key=str)
-    # Sizes are left alone: exchanging K and D gives sums beyond the last class, which is no expression to judge.
+    # Sizes are not swapped: with K and D exchanged, sums run beyond the last class and cannot be evaluated.
     for a, b in itertools.combinations([s for s in symbols if isinstance(s, sp.Symbol) and not s.is_integer], 2):
         yield f"swap {a} and {b}", lambda a=a, b=b: e.subs({a: b, b: a}, simultaneous=True)
 
 
 def mutants(claim: Claim, most: int | None = None) -> Iterator[Mutant]:
-    """Yield the mutants of a claim: of its value, invariants (and their branches at a jump), thresholds, bounds, what its statement
-    names, and of what is said to have collapsed.
+    """Yield the mutants of a claim.
 
-    With ``most`` about so many of each, and half as many of what the statement names.
+    The value, the invariants and their branches at a jump, the thresholds, the bounds, the named results and the conditions of
+    collapse are mutated. With ``most``, about so many mutants of each are yielded, and half as many of each named result.
     """
     prediction = claim.prediction
     targets = {} if prediction.value is None else {"value": prediction.value.expression}
@@ -163,7 +164,7 @@ def mutants(claim: Claim, most: int | None = None) -> Iterator[Mutant]:
 
 
 def refutation_mutants(claim: Claim, most: int | None = None) -> Iterator[tuple[str, Claim]]:
-    """Yield a refuted claim with one of its loss formulas mutated, and what was done; with ``most`` about so many of each."""
+    """Yield refuted claims with one loss formula mutated, each with the words for the change: about ``most`` for each formula."""
     replace, refutation, least = dataclasses.replace, claim.refutation, claim.refutation.least
     formulas = {"published": (refutation.published, lambda e: replace(refutation, published=e))}
     for number, piece in enumerate(least.pieces):
@@ -187,22 +188,23 @@ def refutation_mutants(claim: Claim, most: int | None = None) -> Iterator[tuple[
 
 
 def _other_thresholds(claim: Claim, level: Level) -> Iterator[tuple[int, ...]]:
-    """Yield every other choice of thresholds that a level might rest on."""
+    """Yield all sets of thresholds but the set on which a level rests, as positions."""
     positions = range(len(claim.prediction.thresholds))
     for size in range(len(positions) + 1):
         yield from (others for others in itertools.combinations(positions, size) if others != level.thresholds)
 
 
 def _threshold_targets(claim: Claim) -> list[str]:
-    """Names of the thresholds: the claim's own, and any further one by the invariant that tells of it."""
+    """Return the names of the thresholds. A threshold beyond the claim's own is named after the invariant that shows its collapse."""
     return ["threshold" if t.telling is None else f"threshold of {t.telling}" for t in claim.prediction.thresholds]
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """One trained batch with everything that does not depend on the mutant: its invariants, and its chain run at all points.
+    """One trained batch with all that does not depend on the mutant: the measured invariants and the chain at all points.
 
-    The points are stacked to one batch, point after point, the trained optimum last.
+    ``values`` [bounds, B] and ``statistics`` belong to the points of the examination, stacked to one batch with the trained optimum
+    last. ``away`` says which instances lie away from thresholds.
     """
 
     examination: Examination
@@ -225,23 +227,23 @@ def _gather(claim: Claim, examination: Examination) -> _Facts:
 
 
 class Evidence:
-    """A trained batch of a claim with its chain already run at all its points, on which mutants are judged."""
+    """A trained batch of a claim, with the chain run at all points, on which mutants are judged."""
 
     def __init__(self, claim: Claim, examination: Examination) -> None:
         self.claim = claim
         self.facts = _gather(claim, examination)
 
     def first_failure(self, mutant: Mutant) -> str | None:
-        """Return what the checks say against a mutant, or None when it survives."""
+        """Return the first failure that the checks find in a mutant, or None when the mutant survives."""
         judge = self._against_bound if mutant.of_bound else self._against_prediction
         try:
             failures = judge(mutant, self.facts)
         except UNEVALUABLE as error:
-            return f"cannot be evaluated: {error}"  # such as an entry beyond the last class
+            return f"cannot be evaluated: {error}"  # for example, an entry beyond the last class is read
         return failures[0] if failures else None
 
     def attack(self, mutant: Mutant) -> str | None:
-        """Descend on the slack of the links on either side of a mutated bound, and return the violation found, if any."""
+        """Descend on the slack of the links on either side of a mutated bound, and return the violation found, or None."""
         bounds = self.claim.proof.bounds
         changed = self._row(mutant) - 1
         mutated = (

@@ -1,6 +1,6 @@
-"""Options, Hypothesis profiles and the closing table of the theorem checks, and who of several processes runs what.
+"""The plugin of pytest: options, Hypothesis profiles, the closing table, and the distribution of tests to processes.
 
-Unit tests that take a claim run in the process that checks it, on what is derived and trained there already.
+Unit tests that take a claim run in the process that checks this claim, where the claim is derived and trained already.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from theory.claim import add_files, find, registry
 from theory.errors import CheckFailed, ParameterError, quoted, shown_path
 
 BATCHES = {"quick": 1, "ci": 2, "thorough": 60}
-"""Batches drawn for each claim in each of its regimes."""
+"""Batches drawn for each claim in each regime, by profile."""
 FIXED_SEED = 20230301
 CHECKS = Path(__file__).parents[1]
 
@@ -47,15 +47,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def writable(path: Path) -> bool:
-    """Tell whether a file can be written to, or made."""
+    """Return whether a file can be written to or created."""
     try:
         return not path.is_dir() and os.access(path if path.exists() else path.parent, os.W_OK)
-    except OSError:  # a name that is too long, or a folder that may not be entered
+    except OSError:  # the name is too long, or the folder may not be entered
         return False
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Tensors here are small: a second thread waits more than it works, and two processes on two cores fight over both.
+    # The tensors are small: a second thread waits more than it works, and two processes would compete for the same two cores.
     torch.set_num_threads(1)
     try:
         choose_device(config.getoption("--device"))
@@ -81,14 +81,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """One process where there is one accelerator; otherwise as many as there are cores."""
+    """Run one process on an accelerator, and otherwise as many processes as the machine has cores."""
     return 1 if choose_device(config.getoption("--device")).type == "cuda" else None
 
 
 class ByClaim(LoadScopeScheduling):
-    """Hands all tests of a claim to one process, where it is derived and trained once; so those of no claim, file by file.
+    """Hands all tests of a claim to one process, which derives and trains the claim once.
 
-    What a file's tests share is then made once, too. Scopes with many tests go first, so that processes end at about the same time.
+    Tests without a claim are handed out file by file, so that the fixtures of a file are made once. Scopes with many tests go
+    first, so that the processes end at about the same time.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -104,7 +105,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand the seed to a worker process, so that all draw the same."""
+    """Hand the seed to a worker process, so that all processes draw the same instances."""
     node.workerinput["seed"] = node.config.stash[Ledger.key].seed
 
 
@@ -123,7 +124,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
-    """Attach to the report of a test, where it ran, what it found on its claim; of what a claim gets wrong only the words."""
+    """Attach to the report of a test, in the process that ran the test, the figures that the test found for its claim.
+
+    A failure of the claim, and not of the code, is reported by its message alone, without a traceback.
+    """
     report = (yield).get_result()
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     claim = parameters.get("claim") or parameters.get("refuted")
@@ -135,7 +139,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 
 class Bookkeeper:
-    """Enters the reports of all processes into the ledger of the one that prints the table."""
+    """Enters the reports of all processes into the ledger of the process that prints the table."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger

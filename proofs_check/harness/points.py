@@ -1,4 +1,4 @@
-"""Points a chain is run at: random ones over many scales, optimised ones where a link is tight, and mixtures."""
+"""Points at which a chain is run: random points of many scales, points that make a link tight, and mixtures with the optimum."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SCALES = (1e-3, 0.1, 0.5, 1.0, 3.0, 30.0)
 
 
 def mixture(a: Point, b: Point, share: float) -> Point:
-    """Return (1 − share) a + share b; entries stay nonnegative where both are."""
+    """Return (1 − share) a + share b. Entries that are nonnegative in both points stay nonnegative."""
     return a.map(lambda x, y: (1 - share) * x + share * y, b)
 
 
 def chain_points(claim: Claim, instances: Sequence[Instance], trained: Point, seed: int) -> list[Point]:
-    """Return the points a chain is run at: random over SCALES, tight for each link, and between those and the optimum."""
+    """Return the points at which a chain is run: random over SCALES, tight for each link, between these and the optimum, the optimum."""
     generator = torch.Generator().manual_seed(seed)
     randoms = [random_point(claim, instances, scale, generator) for scale in SCALES]
     tight = tight_points(claim, instances, generator)

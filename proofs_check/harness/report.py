@@ -1,4 +1,4 @@
-"""What a run of the checks found, claim by claim: the closing table, and its JSON for the book."""
+"""The results of a run of the checks, claim by claim: the closing table, and the same table as JSON for the book."""
 
 from __future__ import annotations
 
@@ -41,14 +41,17 @@ COLUMNS = (
 
 
 LOOKED_AT = 4
-"""Failing batches that a closer look starts from, the smallest, and as many that do not fail to hold them against."""
+"""A closer look starts from so many failing batches, the smallest ones, and compares them with as many batches that pass."""
 SHOWN = 2
-"""Trained points of a batch that are described where nothing is claimed."""
+"""Trained points of a batch that are described for a claim without a derivation."""
 
 
 @dataclass
 class Row:
-    """The worst figures of one claim over all its instances; gaps and deviations away from thresholds, certificates everywhere."""
+    """The worst figures of one claim over all its instances.
+
+    Gaps and deviations count away from thresholds, and certificate gaps at every instance.
+    """
 
     claim: Claim
     instances: int = 0
@@ -64,7 +67,7 @@ class Row:
     conjectures: list[list[str]] = field(default_factory=list)
 
     def add(self, found: dict) -> None:
-        """Add the figures of one batch, or of an attack: its starts, and the least relative slack, negative where something broke."""
+        """Add the figures of one batch, or of an attack: its starts, and its least relative slack, negative where a link broke."""
         for name in {"instances", "starts", "starts_reached", "attacks"} & found.keys():
             setattr(self, name, getattr(self, name) + found[name])
         for name in {"value_gap", "deviation", "certificate_gap"} & found.keys():
@@ -74,7 +77,7 @@ class Row:
 
 
 def conjectures(claim: Claim, examination: Examination) -> list[list[str]]:
-    """Say what the first trained points of a batch look like, for a claim that says nothing itself."""
+    """Return descriptions of the first trained points of a batch, if the claim has no derivation, and otherwise none."""
     if claim.derive is not None:
         return []
     points = points_of(examination.solution.best_point())
@@ -84,7 +87,7 @@ def conjectures(claim: Claim, examination: Examination) -> list[list[str]]:
 
 
 def figures(claim: Claim, examination: Examination, judgement: Judgement) -> dict:
-    """Return the worst figures of one batch; plain numbers and text, so that they travel between processes."""
+    """Return the worst figures of one batch. They are plain numbers and text, so that they can be sent between processes."""
     away = [c for c in judgement.comparisons if not c.near_threshold]
     reached = 0
     for number, comparison in enumerate(judgement.comparisons):
@@ -104,10 +107,10 @@ def figures(claim: Claim, examination: Examination, judgement: Judgement) -> dic
 
 @dataclass
 class Ledger:
-    """All rows of a run, and the batches already trained, so that no aspect trains them twice.
+    """All rows of a run, and the batches that are trained already, so that no aspect trains a batch twice.
 
-    Checks may run in several processes: what a test finds is collected in ``fresh`` and travels with its report. Where there
-    is a ``progress``, each batch that was trained is told to it.
+    Checks may run in several processes: the figures that a test finds are collected in ``fresh`` and sent with the report of the
+    test. With a ``progress``, each trained batch is counted there.
     """
 
     device: str
@@ -124,7 +127,10 @@ class Ledger:
     key = pytest.StashKey["Ledger"]()
 
     def judged(self, claim: Claim, batch: tuple[Instance, ...], regime: str = "given") -> Judgement:
-        """Examine and judge a batch of a regime, or return the judgement it already got in this run."""
+        """Return the judgement of a batch of a regime. A batch is trained and judged once in a run.
+
+        The first batch of a claim is also used to check that the claim can be evaluated; otherwise ParameterError is raised.
+        """
         name = (claim.id, *(tuple(sorted(instance.values.items())) for instance in batch))
         if claim.id not in self._well_posed:
             require_well_posed(claim, batch[0])
@@ -139,9 +145,9 @@ class Ledger:
         return self._seen[name]
 
     def diagnosis(self, claim: Claim, *failures: tuple[str, str, Instance]) -> str:
-        """Return what a closer look at a failing claim shows; what an earlier one has said is only referred to.
+        """Return what a closer look at a failing claim shows. Findings of an earlier look are only referred to.
 
-        ``failures``: checks other than those of judged batches, each with its name, what it said and where it failed.
+        ``failures`` are further checks that failed, each with its name, its message and the instance at which it failed.
         """
         look = self._looks.setdefault(claim.id, CloserLook(claim))
         judged = [judgement for name, judgement in self._seen.items() if name[0] == claim.id]
@@ -151,9 +157,9 @@ class Ledger:
         return f"A closer look:\n{look.at(looked_at, failures)}"
 
     def once(self, claim_id: str, says: str) -> str:
-        """Return what a check says of a claim; where another check has said the same first line, only that.
+        """Return the message of a check of a claim, or its first line if an earlier message has begun with the same line.
 
-        Below it formulas may come in another order each time they are derived.
+        First lines are compared, since below them the order of formulas may change with each derivation.
         """
         first, *more = says.splitlines()
         if (claim_id, first) not in self._said:
@@ -162,11 +168,11 @@ class Ledger:
         return f"{first} (in full above)" if more else first
 
     def enter(self, claim: Claim, found: dict) -> None:
-        """Enter what was found on a claim, by the names of a row's figures."""
+        """Enter figures of a claim, named as in Row."""
         self.fresh.setdefault(claim.id, []).append(found)
 
     def take_fresh(self, claim_id: str) -> list[dict]:
-        """Return what was found on a claim since the last call."""
+        """Return the figures that were entered for a claim since the last call."""
         return self.fresh.pop(claim_id, [])
 
     def note(self, claim: Claim, found: list[dict], passed: bool, seconds: float) -> None:
@@ -185,7 +191,7 @@ class Ledger:
         return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
     def lines(self) -> list[str]:
-        """The closing table as text."""
+        """Return the closing table as lines of text."""
         table = [COLUMNS] + [
             (
                 row.claim.id,
@@ -209,7 +215,7 @@ class Ledger:
 
 
 def write_table(ledger: Ledger, target: Path) -> None:
-    """Write the closing table as JSON, with device, versions and date, for the book to show."""
+    """Write the closing table as JSON, with device, versions and date. The book shows these files."""
     rows = [
         {
             "claim": row.claim.id,

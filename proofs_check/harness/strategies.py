@@ -1,7 +1,7 @@
-"""Hypothesis strategies that build valid instances from the domains of a claim, by construction.
+"""Hypothesis strategies that build valid instances from the domains of a claim, without filtering invalid ones.
 
-A *batch* is a tuple of instances of equal sizes: they are trained together. Each batch crosses every threshold of the claim:
-it has an instance exactly on it, one close to it, one on either side, and further ones anywhere over decades.
+A *batch* is a tuple of instances of equal sizes, which are trained together. Each batch crosses every threshold of the claim:
+one instance lies exactly on the threshold, one close to it, one on either side, and further ones anywhere over decades.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from theory.proof import Threshold
 BATCH_SIZE = 6
 LARGEST_K = 8
 APART_WITHOUT_THRESHOLD = 0.3
-"""Factor between the positive numbers of instances of one batch where no threshold is claimed."""
+"""Where no threshold is claimed, the positive numbers of an instance are those of the instance before it times this factor."""
 CLOSE = (0.01, 0.1)
-"""Relative distance of two parameters that are close."""
+"""Least and largest relative distance of two parameters that are drawn close to each other."""
 DECADES_APART = (-1.5, 1.5)
 """Decades by which the feature decay may differ from the weight decays of a deep network."""
 ALIVE = (0.3, 3.0)
-"""Decades above its threshold that one class or direction is drawn at; the others lie up to four decades further off, where
-the conditioning of the problem, which grows with this distance, reaches what float64 training still resolves."""
+"""Decades above its threshold at which one class or direction is drawn. The others lie up to four decades further off. The
+conditioning of the problem grows with this distance, and reaches there what float64 training still resolves."""
 OTHER = (-1.0, 1.0)
-"""Decades around the other thresholds of a claim that a direction is drawn at before it is taken to one of them."""
+"""Decades around each other threshold of a claim at which a direction is drawn before it is taken to one threshold."""
 
 
 def drawn(strategy: st.SearchStrategy[Any], number: int, seed: int) -> list[Any]:
-    """Return the first few draws of a strategy, the simplest first; the same seed gives the same."""
+    """Return the first ``number`` draws of a strategy, the simplest first. The same seed gives the same draws."""
     found: list[Any] = []
 
     @hypothesis.settings(
@@ -61,9 +61,10 @@ def drawn(strategy: st.SearchStrategy[Any], number: int, seed: int) -> list[Any]
 
 @st.composite
 def group_sizes(draw: st.DrawFn, regime: Regime, least: int) -> list[int]:
-    """Split from 2 to LARGEST_K directions, or as many as the regime says, into groups of equal ones; a cut one has several members.
+    """Draw the sizes of groups of equal directions: from 2 to LARGEST_K directions in all, or as many as the regime says.
 
-    ``least`` is how many there are at least; the regime of one direction draws no more.
+    In a regime that cuts, one group has several members. The regime of one direction draws ``least`` directions, the fewest
+    that the claim allows, all different.
     """
     if regime.directions == 1:
         return [1] * least
@@ -75,30 +76,33 @@ def group_sizes(draw: st.DrawFn, regime: Regime, least: int) -> list[int]:
 
 
 BELOW, ABOVE, ALIVE_IN_A_BATCH, ANYWHERE = 1, 2, 3, 5
-"""Positions in a batch of instances drawn below their threshold, above it, well above it, and anywhere."""
+"""Positions in a batch: instances below their threshold, just above it, well above it, and anywhere."""
 
 
 def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
-    """Ratios to a threshold (alive above 1) for the instances of a batch.
+    """Return the strategy of the ratios to a threshold (alive above 1) of a batch with ``size`` instances.
 
-    Where a claim has several thresholds the conditioning grows with all ratios together, and each has its share of the decades.
+    With several thresholds the conditioning grows with the product of all ratios, so each ratio gets its share of the decades.
     """
     highest = ALIVE[1] / thresholds
     close = st.builds(lambda e, side: 1 + side * 10.0**e, st.floats(-8, -4), st.sampled_from((-1, 1)))
-    off = powers_of_ten(-2.8, -1.0)  # from just outside the band in which a certificate decides
+    off = powers_of_ten(-2.8, -1.0)  # just outside the band in which only the certificate decides, and further off
     below, above = off.map(lambda x: 1 - x), off.map(lambda x: 1 + x)
     kinds = [st.just(1.0), below, above, powers_of_ten(ALIVE[0], highest), close, powers_of_ten(-3, highest)]
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
 
 
 def is_counted(claim: Claim) -> bool:
-    """Tell whether the sorted parameter counts the samples of classes, of which there are two at least."""
+    """Return whether the sorted parameter counts the samples of classes. A problem has at least two classes."""
     return claim.problem.parameter(claim.problem.sorted_parameter).domain.counts
 
 
 @dataclass(frozen=True)
 class Meeting:
-    """A parameter that takes the value of the one it may meet, or one close to it; of a list the least or the largest entry."""
+    """A parameter that takes the value of the parameter it may meet, or a value close to it.
+
+    Where the other parameter is a list, the least or the largest entry is met.
+    """
 
     parameter: Parameter
     equal: bool
@@ -106,15 +110,16 @@ class Meeting:
 
 
 def meetings(claim: Claim, regime: Regime, thresholds: int) -> dict[tuple[int, int], Meeting]:
-    """Return which instance, by the number of its threshold and its position in the batch, has parameters meet.
+    """Return the instances at which two parameters meet, by number of the threshold and position in the batch.
 
-    Each parameter has one batch where it meets below the threshold and above it; those that no threshold tunes come first.
+    Each parameter meets the other one below, above and well above one threshold. Parameters that no threshold tunes come first;
+    parameters beyond the number of thresholds meet at an instance that is drawn anywhere.
     """
     tuned = {threshold.tuned for threshold in claim.prediction.thresholds}
     meeting = sorted((p for p in claim.problem.parameters if p.meets is not None), key=lambda p: p.name in tuned)
     places: dict[tuple[int, int], Meeting] = {}
     for place, parameter in enumerate(meeting[:thresholds]):
-        number = (place + regime.directions) % thresholds  # another one in another regime
+        number = (place + regime.directions) % thresholds  # so that regimes differ
         places[number, BELOW] = Meeting(parameter, equal=True, least=False)
         places[number, ALIVE_IN_A_BATCH] = Meeting(parameter, equal=True, least=True)
         places[number, ABOVE] = Meeting(parameter, equal=False, least=False)
@@ -125,16 +130,16 @@ def meetings(claim: Claim, regime: Regime, thresholds: int) -> dict[tuple[int, i
 
 
 def apart(value: float, other: float) -> float:
-    """Return the value, moved where it lies closer to the other than CLOSE by chance.
+    """Return a value, moved away from the ``other`` if it lies closer than CLOSE by chance.
 
-    There the divergence of a posterior from its prior is small beside its terms, and lost by rounding.
+    So close, the divergence of a posterior from its prior is small beside its terms, and rounding loses it.
     """
     return value if abs(value / other - 1) >= CLOSE[0] else other * (1 + CLOSE[0])
 
 
 @st.composite
 def met(draw: st.DrawFn, meeting: Meeting, values: Mapping[str, Any]) -> float:
-    """The value of the parameter where it meets the other."""
+    """Draw the value of a parameter that meets the other parameter, which is among ``values``."""
     other = values[meeting.parameter.meets]
     if isinstance(other, tuple):
         other = min(other) if meeting.least else max(other)
@@ -142,20 +147,20 @@ def met(draw: st.DrawFn, meeting: Meeting, values: Mapping[str, Any]) -> float:
 
 
 def directions_within(claim: Claim, threshold: Threshold, values: dict[str, Any]) -> int:
-    """Return how many classes or directions the rank limit leaves."""
+    """Return the number of classes or directions that the rank limit of a threshold leaves."""
     formula = Formula(threshold.within_rank, ((threshold.index, threshold.count),))
     return int(evaluate(formula, stack_bindings([claim.problem.instance(**values)])).sum())
 
 
 @st.composite
 def values_of(draw: st.DrawFn, name: str, domain: Domain, regime: Regime, groups: Sequence[int]) -> Any:
-    """Values of a parameter that depends on no other, in one regime, with ties in these groups."""
+    """Draw the value of a parameter that depends on no other, in one regime, with ties in these groups."""
     return domain.drawn(name, HypothesisDraws(draw, regime, groups), {})
 
 
 @st.composite
 def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
-    """Draw a batch of instances of a claim in one regime, ``size`` of them for each threshold."""
+    """Draw a batch of instances of a claim in one regime, ``size`` instances for each threshold."""
     groups = draw(group_sizes(regime, 2 if is_counted(claim) else 1))
     batch = _Batch(draw, claim, regime, groups, size)
     thresholds = claim.prediction.thresholds or (claim.prediction.yardstick,)
@@ -165,7 +170,7 @@ def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZ
 
 
 class _Batch:
-    """The instances of a batch, drawn one after the other; what fixes their sizes is drawn first."""
+    """The instances of a batch, drawn one after the other. Parameters that fix the sizes are drawn first and shared."""
 
     def __init__(self, draw: st.DrawFn, claim: Claim, regime: Regime, groups: Sequence[int], size: int) -> None:
         self.draw, self.claim, self.problem, self.size = draw, claim, claim.problem, size
@@ -180,14 +185,14 @@ class _Batch:
                 self.shared[parameter.name] = parameter.domain.drawn(parameter.name, self.draws, self.shared)
 
     def around(self, number: int, threshold: Threshold | None) -> Iterator[Instance]:
-        """Yield instances at ratios below, on and above a threshold, which is the one of this number; without one, anywhere."""
+        """Yield instances at ratios below, on and above the threshold of this number; without a threshold, anywhere."""
         for position, ratio in enumerate(self.draw(ratios(self.size, max(1, len(self.thresholds))))):
             values = self._varied(ratio)
             meeting = self.places.get((number, position))
             if meeting is not None:
                 values[meeting.parameter.name] = self.draw(met(meeting, values))
             if threshold is None:
-                # The simplest draw is the same for all of them, and there is no ratio to tell them apart.
+                # The simplest draw would give equal instances, since no ratio tells them apart.
                 for parameter in self.varying:
                     if parameter.domain.scales:
                         values[parameter.name] *= APART_WITHOUT_THRESHOLD**position
@@ -196,7 +201,7 @@ class _Batch:
             yield self.problem.instance(**values)
 
     def _varied(self, ratio: float) -> dict[str, Any]:
-        """Draw what varies within the batch, for an instance at this ratio to its threshold."""
+        """Draw the parameters that vary within the batch, for an instance at this ratio to its threshold."""
         values, self.draws.ratio = dict(self.shared), ratio
         independent = [parameter for parameter in self.varying if not parameter.domain.depends()]
         for parameter in independent:
@@ -210,9 +215,9 @@ class _Batch:
         return values
 
     def _tune(self, values: dict[str, Any], threshold: Threshold, ratio: float, pinned: str | None) -> None:
-        """Bring one direction to this ratio to the threshold, without moving the ``pinned`` parameter."""
+        """Bring one direction to this ratio to the threshold. The ``pinned`` parameter is not moved."""
         direction = self.draw(st.integers(1, directions_within(self.claim, threshold, values)))
-        # Where there are more thresholds the direction lies on either side of the others, and not too far off.
+        # With several thresholds, the direction lies on either side of the others, and not too far off.
         for other in self.thresholds:
             if other is not threshold and other.tuned != pinned:
                 nearest = min(direction, directions_within(self.claim, other, values))
@@ -224,7 +229,7 @@ class _Batch:
             self._gather_decays(values, threshold, direction, ratio)
 
     def _gather_decays(self, values: dict[str, Any], threshold: Threshold, direction: int, ratio: float) -> None:
-        """Bring the decays of many layers within a few decades of one another, whatever the ratio asks of their product."""
+        """Bring the decays of all layers within a few decades of one another. The ratio fixes their product alone."""
         for parameter in self.problem.parameters:
             if parameter.domain.decay and parameter.name in self.shared:
                 decays = self.shared[parameter.name]

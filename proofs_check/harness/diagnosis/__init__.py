@@ -1,1 +1,1 @@
-"""What is wrong with a claim that fails: the first link, trained against predicted, a wrong threshold, and by what factor."""
+"""The diagnosis of a claim that fails: broken links, trained against predicted numbers, wrong thresholds, and missing factors."""

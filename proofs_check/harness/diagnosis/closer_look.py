@@ -42,18 +42,18 @@ from theory.errors import CheckFailed
 from theory.problem import Instance
 
 BATCHES = 3
-"""Further batches that are drawn."""
+"""Further batches that a closer look draws."""
 CONFIRMED = 2
-"""Most corrections of one threshold that are trained on either side of it: many factors leave the same directions alive."""
+"""Largest number of corrections of one threshold that are tested by training: many factors leave the same directions alive."""
 
 
 def diagnose(claim: Claim, seed: int = 0) -> str:
-    """Train a few small batches and return what they show, as lines of text. A step that fails needs no training."""
+    """Train a few small batches of a claim and return the findings as lines of text. If a step fails, nothing is trained."""
     return CloserLook(claim, seed).at()
 
 
 class CloserLook:
-    """Looks at what failed of one claim, as often as something fails, and says nothing twice."""
+    """A closer look at one claim, taken each time that a check of the claim fails. No finding is reported twice."""
 
     def __init__(self, claim: Claim, seed: int = 0) -> None:
         self.claim, self.seed = claim, seed
@@ -61,11 +61,11 @@ class CloserLook:
 
     @cached_property
     def further(self) -> list[Judgement]:
-        """Small batches, in which what failed elsewhere may show as well."""
+        """Return further small batches, trained, in which the failures of other batches may show as well."""
         return [judged(self.claim, batch, self.seed) for batch in drawn(wide_batches(self.claim), BATCHES, self.seed)]
 
     def at(self, judgements: Iterable[Judgement] = (), failures: Iterable[tuple[str, str, Instance]] = ()) -> str:
-        """Return what a closer look shows, as lines of text.
+        """Return the new findings as lines of text, or a line that says that nothing new was found.
 
         ``judgements`` are batches that the checks have trained. ``failures`` are further checks that failed, each with its name,
         what it said and the instance at which it failed.
@@ -113,7 +113,7 @@ def findings(
     failures: Sequence[Failure] = (),
     seed: int = 0,
 ) -> list[Finding]:
-    """Return all that is wrong, and last what explains it. The list is empty only where nothing has failed.
+    """Return all findings, explanations last. The list is empty only if nothing has failed.
 
     ``further`` trains more batches. It is called where training and prediction differ, or where no batch is given.
     """
@@ -158,7 +158,7 @@ def _mended(
     known: Sequence[Trained],
     seed: int,
 ) -> Iterator[Finding]:
-    """Yield the corrections that mend most, each with all that it mends, until no correction mends anything that is left."""
+    """Yield the corrections that mend most quantities, each with all that it mends, until no quantity is left."""
     of_thresholds = {
         threshold_name(claim, claim.prediction.thresholds[number]): (
             number,
@@ -169,7 +169,7 @@ def _mended(
     left = dict(mended)
     while left:
         candidates = [c for own in left.values() for c in own.corrections]
-        # The first of those that mend most.
+        # max returns the first, and so the simplest, of the corrections that mend equally many quantities.
         chosen = max(candidates, key=lambda c: sum(c in own.corrections for own in left.values()))
         names = [name for name, own in left.items() if chosen in own.corrections]
         everywhere = all(left.pop(name).everywhere for name in names)

@@ -84,8 +84,9 @@ def factors_of(instance: Instance, entries: int) -> Iterator[tuple[sp.Basic, lis
 def recognised(trained: Tensor, predicted: Tensor, factors: Mapping[sp.Basic, Tensor]) -> sp.Expr | None:
     """Return the simplest product of one or two powers of factors by which all predictions are off, or None.
 
-    Entries that are zero on either side are left out. A ratio that is the same everywhere counts as a number. A factor that is
-    the same everywhere is not tried, since 9 samples cannot be told from the number 9.
+    ``trained``, ``predicted`` and the values of each factor have one entry for each class or direction of each instance. Entries
+    that are zero on either side are left out. A ratio that is the same everywhere counts as a number. A factor that is the same
+    everywhere is not tried, since 9 samples cannot be told from the number 9.
     """
     both = (trained.abs() > INVARIANT * trained.abs().max()) & (predicted.abs() > INVARIANT * predicted.abs().max())
     if int(both.sum()) < 2:
@@ -232,7 +233,7 @@ def _mending(formula: Formula, part: sp.Basic, benches: Sequence[_Bench]) -> lis
                 if not kept:
                     break
         except UNEVALUABLE:
-            continue  # there is no class or direction in scope, or nothing of the changed formula is real
+            continue  # no class or direction is in scope, or the changed formula has no real value
         ranked = enumerate(benches[0].factors)
         return [(rank, factor) for rank, factor in ranked if factor in (kept or ())]
     return []

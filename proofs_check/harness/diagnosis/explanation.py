@@ -17,10 +17,10 @@ from proofs_check.harness.diagnosis.trained import Trained, differing_in
 
 @dataclass(frozen=True)
 class Explanation:
-    """The factor by which a quantity is off as a whole, or corrections of one part of its formula. Without both, none is known.
+    """The factor by which a quantity is off as a whole, or corrections of one part of its formula, or neither.
 
-    ``everywhere`` says that they mend all trained instances, and not only those at which the quantity differs. ``searched`` says
-    that a search found neither.
+    ``everywhere`` says that the factor or the corrections mend all trained instances, and not only those at which the quantity
+    differs. ``searched`` says that a search was made and found neither.
     """
 
     factor: sp.Expr | None = None
@@ -34,7 +34,7 @@ class Explanation:
 
 
 def explain(quantity: Quantity, known: Sequence[Trained]) -> Explanation:
-    """Find what mends a quantity at all instances away from thresholds, or else at those at which the quantity differs."""
+    """Return an explanation of a quantity at all instances away from thresholds, or else at those at which the quantity differs."""
     differs = differing_in(quantity.name)
     everywhere = [(t, t.part(t.away)) for t in known]
     failing = [(t, [m for m in members if differs(t, m)]) for t, members in everywhere]

@@ -1,4 +1,4 @@
-"""What a claim predicts of a minimum, the value and the invariants, beside what training found."""
+"""The quantities that a claim predicts, the minimum of the loss and the invariants: predicted and trained."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Quantity:
 
     @cached_property
     def invariant(self) -> Invariant:
-        """Return the invariant of this name; the minimum of the loss has none."""
+        """Return the invariant of this name. The minimum of the loss is no invariant: StopIteration is raised."""
         return next(i for i in self.claim.problem.invariants if i.name == self.name)
 
     def best(self, trained: Trained) -> Tensor:
@@ -52,7 +52,7 @@ class Quantity:
         return trained.measured.evaluator.evaluate(self.formula)
 
     def deviation(self, expected: Tensor, found: Tensor, trained: Trained) -> Tensor:
-        """Return the relative deviation [*, I] of what was found from what is expected, [*, I, …]: the largest over layers."""
+        """Return the relative deviation [*, I] of the found from the expected quantity, both [*, I, …]: the largest over layers."""
         if self.name == VALUE:
             return (found - expected).abs() / torch.maximum(found.abs(), expected.abs())
         unit = unit_of(self.claim, self.invariant, trained.measured.evaluator)
@@ -61,7 +61,7 @@ class Quantity:
         return relative if unit.ndim == 1 else relative.max(-1).values
 
     def run(self, trained: Trained, member: int) -> Run:
-        """Return the best start of an instance, or another start of the same value where only that one deviates."""
+        """Return the best start of an instance, or the start of the same value that deviates most if the best start agrees."""
         if self.name == VALUE:
             return Run(self.best(trained)[member], self.predicted(trained)[member])
         measured, candidates = trained.measured, []

@@ -46,7 +46,7 @@ def common_value(claim: Claim, known: Sequence[Trained]) -> Iterator[Finding]:
 
 
 def unexplained(claim: Claim, known: Sequence[Trained], found: Sequence[Finding]) -> Iterator[Finding]:
-    """Yield once more what the checks say of training and certificates, where nothing else explains it."""
+    """Yield again the messages of the checks of training and certificates that no other finding explains."""
     seen: set[str] = set()
     for trained in known:
         for member, comparison in enumerate(trained.comparisons):
@@ -87,7 +87,7 @@ def _agreement(comparison: Comparison) -> str:
 
 
 def said_again(failure: Failure) -> Finding:
-    """Return the finding that repeats what a further check said, where nothing else fails at its instance."""
+    """Return the finding that repeats the message of a further check, at whose instance nothing else fails."""
     (comparison,) = failure.judgement.comparisons
     says = f"{failure.check} fails: {failure.says}"
     return Finding(f"{failure.check} alone", says, comparison.instance, (_agreement(comparison),))

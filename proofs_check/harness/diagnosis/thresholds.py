@@ -24,7 +24,7 @@ CONFIRMING = 2
 
 
 def threshold_name(claim: Claim, threshold: Threshold) -> str:
-    """Return how a threshold is called, by the invariant that shows its collapse."""
+    """Return the name of a threshold, which contains the invariant that shows its collapse."""
     return f"the threshold of {threshold.telling or claim.problem.telling}"
 
 
@@ -43,7 +43,7 @@ def wrong_thresholds(claim: Claim, known: Sequence[Trained]) -> Iterator[tuple[i
 
 
 def _direction(trained: Trained, number: int, member: int) -> str:
-    """Describe what is predicted and what was trained of the contradicting direction that is farthest from the threshold."""
+    """Return a line on the contradicting direction that is farthest from the threshold: its predicted and its trained fate."""
     crossing, contradicted = trained.crossings[number], trained.contradicted[number][member]
     ratio = crossing.ratio[member]
     distance = torch.where(contradicted, ratio.log().abs().nan_to_num(math.inf), -torch.inf)

@@ -1,4 +1,4 @@
-"""Judged batches, with what the invariants of their starts and the thresholds of the claim show."""
+"""Judged batches, with the invariants of their starts and the thresholds at their instances."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Trained:
 
     @cached_property
     def lives(self) -> list[bool]:
-        """Return which instances have a direction that training left alive; all have where the claim says nothing of collapse."""
+        """Return which instances have a direction that training left alive: all of them if the claim has no threshold."""
         if not self.crossings:
             return [True] * len(self.instances)
         return (~self.crossings[0].dead(self.measured.best)).any(1).tolist()
@@ -113,7 +113,7 @@ def contradicted(trained: Trained) -> bool:
 
 
 def smallest(known: Sequence[Trained], fails: Callable[[Trained, int], bool]) -> Case | None:
-    """Return the first failing case of the smallest batch, away from thresholds where there is such a case; None without one."""
+    """Return the first failing case of the smallest batch, or None. Cases away from thresholds come before all others."""
     cases = [(t, member) for t in known for member in range(len(t.instances)) if fails(t, member)]
     return min(cases, key=order, default=None)
 
@@ -125,5 +125,5 @@ def order(case: Case) -> tuple[bool, int]:
 
 
 def differing_in(name: str) -> Callable[[Trained, int], bool]:
-    """Return the condition on a case that the quantity of this name differs there."""
+    """Return the function that says whether the quantity of this name differs at a case."""
     return lambda trained, member: name in trained.comparisons[member].differing
