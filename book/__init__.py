@@ -1,1 +1,1 @@
-"""The book: pages generated from the claims, executed and built into HTML that reads without network."""
+"""The book: pages that are generated from the claims, executed, and built into HTML that needs no network."""

@@ -49,14 +49,14 @@ def write_source() -> None:
     shutil.copytree(BOOK / "tutorial", SOURCE / "tutorial")
     for name in ("index", *STATIC_PAGES):
         (SOURCE / f"{name}.md").write_text(page(name), encoding="utf-8")
-    # Forked, so that all know the files with claims that were given.
+    # The processes are forked, so that all of them know the claims from --claims.
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
         list(pool.map(write_claim, registry()))
     (SOURCE / "_toc.yml").write_text(yaml.safe_dump(contents(), sort_keys=False), encoding="utf-8")
 
 
 def write_claim(claim_id: str) -> None:
-    """Write the page of a claim. This derives the claim."""
+    """Derive a claim and write its page."""
     print(f"deriving {claim_id}", flush=True)
     text = page("claim", claim=find(claim_id))
     (SOURCE / "claims" / f"{claim_id}.md").write_text(text, encoding="utf-8")
@@ -76,12 +76,12 @@ def contents() -> dict:
 
 
 def build_html() -> int:
-    """Run the code of all pages, then Jupyter Book on the source, strictly; return the exit status."""
+    """Run the code of all pages, then build the source with Jupyter Book, warnings as errors. Return the exit status."""
     shutil.rmtree(HTML, ignore_errors=True)
     shutil.rmtree(HTML.parent / ".doctrees", ignore_errors=True)
     paths = [str(BOOK.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    # Pages run side by side, so each keeps to one thread.
+    # Pages run side by side, so each page uses one thread.
     alone = {**environment, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     execute = [sys.executable, "-m", "book.execute", str(SOURCE), str(CACHE)]
     strictly = ["--warningiserror", "--nitpick", "--keep-going"]
@@ -95,7 +95,7 @@ def build_html() -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m book.build", description="The book, strictly built.", parents=[claims_option()]
+        prog="python -m book.build", description="Build the book, with warnings as errors.", parents=[claims_option()]
     )
     add_files(parser.parse_args(arguments).claims)
     began = time.perf_counter()

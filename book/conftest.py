@@ -1,4 +1,4 @@
-"""How the browser tests are handed out: all of a page to one process, which opens it once."""
+"""The distribution of the browser tests: one process runs all tests of a page, and opens the page once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 
 class ByPage(LoadScopeScheduling):
-    """Takes the page from the brackets of a test's name."""
+    """Groups tests by the page, which stands in the brackets of a test's name."""
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid.partition("[")[2] or nodeid

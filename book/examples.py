@@ -1,4 +1,4 @@
-"""The example each page shows, chosen from the domains of a claim's parameters alone."""
+"""The example on the page of a claim, chosen from the domains of the claim's parameters alone."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ STARTS = 8
 SWEEP_STARTS = 3
 SWEEP_POINTS = 14
 SHOWN_DIRECTIONS = 3
-"""As many classes or directions are alive in the example where thresholds differ: three can be drawn."""
+"""Number of classes or directions that are alive in an example whose thresholds differ: three vectors can be drawn."""
 LIVELY = 4.0
-"""Ratio to its threshold at which the last class or direction is kept while another threshold is crossed."""
+"""Factor by which a tuned parameter stays on the living side of its threshold while another threshold is crossed."""
 
 
 def noun(claim: Claim) -> str:
-    """Return what collapses in a claim's problem: a class or a direction."""
+    """Return "class" or "direction", whichever collapses in a claim's problem."""
     counted = any(parameter.domain.counts for parameter in claim.problem.parameters)
     return "class" if counted and not claim.problem.spectral else "direction"
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """A threshold of a claim, and the line in its parameters on which it is crossed.
+    """A threshold of a claim, and the line in parameter space on which it is crossed.
 
-    ``values`` are the parameters but for the tuned one. ``critical`` lists, in ascending order, where in the tuned parameter
-    classes or directions collapse, and ``falling`` tells whether they do so as it grows.
+    ``values`` are all parameters but the tuned one. ``critical`` lists, in ascending order, the values of the tuned parameter at
+    which a class or direction collapses. ``falling`` says whether they collapse as the tuned parameter grows.
     """
 
     claim: Claim
@@ -65,33 +65,33 @@ class Crossing:
 
     @property
     def telling(self) -> Invariant:
-        """The invariant that shows the collapse."""
+        """Return the invariant that shows the collapse."""
         name = self.threshold.telling or self.claim.problem.telling
         return next(i for i in self.claim.problem.invariants if i.name == name)
 
     def at(self, tuned: float) -> Instance:
-        """Return the instance with a value of the tuned parameter."""
+        """Return the instance at which the tuned parameter has this value."""
         return self.claim.problem.instance(**{**self.values, self.tuned: tuned})
 
     def jumps(self) -> bool:
-        """Tell whether the minimiser jumps at the threshold, at these parameters."""
+        """Return whether the minimiser jumps at the threshold, at these parameters."""
         return bool(evaluate(Formula(self.threshold.jump), self.at(self.critical[0]).bindings))
 
     def sizes(self, array: torch.Tensor) -> torch.Tensor:
-        """Return the entries of the telling invariant that show the collapse, one a direction."""
+        """Return the entries of the telling invariant that show the collapse, one for each class or direction."""
         return array if self.telling.kind == "spectrum" else array.diagonal(dim1=-2, dim2=-1)
 
     def predicted(self, tuned: Sequence[float]) -> torch.Tensor:
-        """Return the predicted sizes [values, directions]."""
+        """Return the predicted sizes [values, directions] at these values of the tuned parameter."""
         bindings = stack_bindings([self.at(value) for value in tuned])
         return self.sizes(evaluate(self.claim.prediction.invariants[self.telling.name], bindings))
 
     def alive_by(self, factor: float) -> float:
-        """Return the value that lies this factor on the side where all are alive."""
+        """Return the value of the tuned parameter that lies this factor beyond the threshold at which all are alive."""
         return self.critical[0] / factor if self.falling else self.critical[-1] * factor
 
     def sweep(self, count: int) -> list[float]:
-        """Return values of the tuned parameter from where all are alive to where all have collapsed."""
+        """Return ``count`` log-spaced values of the tuned parameter, from a value where all are alive to one where all are dead."""
         start, end = (min(self.critical) / 5, 1.7 * max(self.critical))
         if not self.falling:
             start, end = 5 * max(self.critical), min(self.critical) / 1.7
@@ -101,7 +101,7 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Example:
-    """A claim at concrete parameters, and how each of its thresholds is crossed from there."""
+    """A claim at concrete parameters, with a crossing of each threshold from there."""
 
     claim: Claim
     values: dict[str, Any]
@@ -112,14 +112,14 @@ class Example:
         return self.claim.problem.instance(**self.values)
 
     def predicted(self, invariant: Invariant) -> torch.Tensor | None:
-        """Return the predicted invariant, or None where the claim does not say."""
+        """Return the predicted invariant, or None if the claim does not predict it."""
         formula = self.claim.prediction.invariants.get(invariant.name)
         return None if formula is None else evaluate(formula, stack_bindings([self.instance]))[0]
 
 
 @dataclass(frozen=True)
 class TrainedExample:
-    """An example with its best trained point and what the checks say of it."""
+    """A trained example, with its comparison against the prediction and its certificate."""
 
     example: Example
     solution: Solution
@@ -128,7 +128,7 @@ class TrainedExample:
 
     @property
     def point(self) -> Point:
-        """The best point, variables as [rows, columns]."""
+        """Return the best point, with variables [rows, columns]."""
         (point,) = points_of(self.solution.best_point())
         return point
 
@@ -145,7 +145,10 @@ def ratios(claim: Claim, threshold: Threshold, values: Mapping[str, Any]) -> lis
 
 
 def find_crossing(claim: Claim, threshold: Threshold, values: dict[str, Any]) -> Crossing:
-    """Return where a threshold is crossed; a direction that its parameter does not take there is left out."""
+    """Return the crossing of a threshold from these values. Directions that the tuned parameter cannot take there are left out.
+
+    Raises ValueError if no direction can be taken to the threshold.
+    """
     critical = []
     for direction in range(1, len(ratios(claim, threshold, values)) + 1):
         with suppress(ValueError):
@@ -159,15 +162,15 @@ def find_crossing(claim: Claim, threshold: Threshold, values: dict[str, Any]) ->
 
 
 def sliding(claim: Claim) -> tuple[Threshold, ...]:
-    """Return the thresholds a slider can cross: those tuned by a single number."""
+    """Return the thresholds that a slider can cross: those that a single number tunes."""
     thresholds = claim.prediction.thresholds
     return tuple(t for t in thresholds if claim.problem.parameter(t.tuned).domain.scales)
 
 
 def make_example(claim: Claim) -> Example:
-    """Return the example of a claim: some directions alive, the last collapsed, where their thresholds differ.
+    """Return the example of a claim, in which some directions are alive and the last is collapsed, if their thresholds differ.
 
-    While one threshold is crossed the parameters of the others stay where all directions are alive.
+    While one threshold is crossed, the parameters of the others stay at values where all directions are alive.
     """
     values: dict[str, Any] = {}
     for parameter in claim.problem.in_dependency_order:
@@ -175,7 +178,7 @@ def make_example(claim: Claim) -> Example:
             values[parameter.name] = parameter.domain.example(values)
     values = {
         p.name: values[p.name] for p in claim.problem.parameters if p.name in values
-    }  # in the order they are declared
+    }  # in the order of their declaration
     thresholds = sliding(claim)
     lively = dict(values)
     for threshold in reversed(thresholds[1:]):
@@ -193,14 +196,14 @@ def make_example(claim: Claim) -> Example:
 
 
 def shown(number: float) -> float:
-    """Round to two digits, as an example is written down."""
+    """Return a number rounded to two digits, as examples are written."""
     return float(f"{number:.2g}")
 
 
 def checked(claim: Claim, solution: Solution) -> list[Comparison]:
-    """Hold training against prediction.
+    """Return the comparisons of a trained batch with the prediction.
 
-    Raises AssertionError when a claim that HOLDS fails: no page shows it then.
+    Raises AssertionError if a claim that HOLDS fails, so that no page shows a failing claim.
     """
     comparisons = compare(claim, solution)
     failures = [failure for comparison in comparisons for failure in comparison.failures]
@@ -210,7 +213,7 @@ def checked(claim: Claim, solution: Solution) -> list[Comparison]:
 
 
 def train_example(claim_id: str) -> TrainedExample:
-    """Train the example of a claim and hold it against prediction and certificate."""
+    """Train the example of a claim, and compare the best point with the prediction. See ``checked`` for the errors raised."""
     example = make_example(find(claim_id))
     training = train(example.claim, [example.instance], STARTS, seed=0, device="cpu")
     solution = training.solution
@@ -218,9 +221,9 @@ def train_example(claim_id: str) -> TrainedExample:
 
 
 def train_sweep(crossing: Crossing, tuned: Sequence[float]) -> tuple[torch.Tensor, int]:
-    """Train at every value of the tuned parameter, all in one batch.
+    """Train at all given values of the tuned parameter in one batch.
 
-    Returns the sizes that show the collapse [values, directions] and how many of the trained points are certified.
+    Returns the sizes that show the collapse, [values, directions], and the number of trained points that are certified.
     """
     instances = [crossing.at(value) for value in tuned]
     training = train(crossing.claim, instances, SWEEP_STARTS, seed=0, device="cpu")

@@ -1,4 +1,4 @@
-"""``python -m book.execute SOURCE CACHE``: run the code of all pages, several at a time, for Sphinx to find in the cache."""
+"""``python -m book.execute SOURCE CACHE``: run the code of all pages, several at a time, and keep the results in a cache for Sphinx."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat.v4 import new_code_cell
 
 TIMEOUT = 300
-"""Seconds that one cell may take."""
+"""Largest number of seconds for one cell."""
 CLEAR = "%reset -f"
 Ran = tuple[Path, ExecutionResult]
 
 
 def run_page(path: Path, kernel: AsyncKernelManager | None = None) -> Ran:
-    """Run the cells of a page, in a kernel of its own or in a given one, whose variables are cleared first."""
+    """Run the cells of a page in a kernel of its own, or in a given kernel whose variables are cleared first."""
     notebook = read_myst_markdown_notebook(path.read_text(encoding="utf-8"), path=path)
     notebook.cells.insert(0, new_code_cell(CLEAR))
     result = single_nb_execution(notebook, cwd=str(path.parent), timeout=TIMEOUT, allow_errors=False, km=kernel)
@@ -36,7 +36,7 @@ def run_page(path: Path, kernel: AsyncKernelManager | None = None) -> Ran:
 
 
 def run_in_turn(waiting: SimpleQueue[Path]) -> list[Ran]:
-    """Run waiting pages in one kernel: its imports and derivations serve them all."""
+    """Run waiting pages in one kernel, which imports and derives once for all of them."""
     kernel = AsyncKernelManager()
     try:
         return [run_page(path, kernel) for path in taken_from(waiting)]
@@ -53,9 +53,9 @@ def taken_from(waiting: SimpleQueue[Path]) -> Iterator[Path]:
 
 
 def main(source: str, cache: str) -> int:
-    """Run all pages with code and keep what they show; nothing of an earlier run is used again.
+    """Run all pages with code, and keep their outputs in the cache. Return 1 if a page failed, and 0 otherwise.
 
-    The pages of claims come from one template, import the same and share a kernel; any other page has its own.
+    The cache is emptied first. The pages of claims have the same imports and share the kernels; each other page has its own.
     """
     shutil.rmtree(cache, ignore_errors=True)
     kept = get_cache(cache)

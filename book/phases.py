@@ -1,4 +1,4 @@
-"""The table of where the refuted claim fails: ``python -m book.phases`` writes it, the book shows it."""
+"""The table of the cells at which the refuted claim fails: ``python -m book.phases`` writes the table, and the book shows it."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ CLASSES = range(3, 13)
 DEPTHS = range(1, 9)
 DECAYS = (1e-2, 1e-3, 1e-4, 1e-5)
 SHADES = ("#56B4E9", "#E9E9E9", "#D55E00")
-"""Colours of HOLDS, OPEN and REFUTED, told apart by colour-blind readers too."""
+"""Colours of HOLDS, OPEN and REFUTED, which colour-blind readers tell apart too."""
 
 
 def cells() -> list[dict]:
-    """Return the stored table: classes, depth and decay of each cell, and what ``numerics.searching.phases.Cell`` says of it."""
+    """Return the stored table: classes, depth and decay of each cell, and the entries of ``numerics.searching.phases.Cell``."""
     return json.loads(TABLE.read_text())
 
 
 def decide(classes: int, depth: int, decay: float) -> dict:
-    """Decide a cell of the table: one sample a class, and all decays equal."""
+    """Decide a cell of the table, with one sample a class and all decays equal, and return its entries."""
     claim = find(CLAIM)
     instance = claim.problem.instance(class_counts=(1,) * classes, depth=depth, weight_decay=decay, feature_decay=decay)
     return {"classes": classes, "depth": depth, "decay": decay, **decide_cell(claim, instance).record()}
 
 
 def figure() -> HTML:
-    """Draw the verdicts over classes and depth, the decay chosen by a slider; the cells tell rank, geometry and gap."""
+    """Draw the verdicts over classes and depth, with a slider for the decay. Each cell shows rank, geometry and gap."""
     levels = [Verdict.HOLDS, Verdict.OPEN, Verdict.REFUTED]
     stored = {(cell["classes"], cell["depth"], cell["decay"]): cell for cell in cells()}
     drawn = go.Figure()
@@ -71,7 +71,7 @@ def figure() -> HTML:
     return show(
         drawn,
         "Verdict on the published simplex ETF for one sample a class and equal decays. The number in a cell is the rank of the "
-        "best point found; hold the pointer over it for its geometry and its certified distance.",
+        "best point found. Hold the pointer over a cell for the geometry of that point and its certified distance.",
         height=520,
     )
 

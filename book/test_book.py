@@ -1,4 +1,4 @@
-"""The built book in a browser without network: formulas, figures, links and the verdict table of every page."""
+"""The built book in a browser without network: the formulas, figures, links and verdict tables of every page."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from theory.claim import registry
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 if CHROMIUM is None or DRIVER is None:
-    # A machine without a browser can still build and read the book, so its users are told in one line; .ci/run installs one
-    # and leaves nothing out.
+    # A machine without a browser can still build and read the book, so one line says what was left out. .ci/run installs a
+    # browser and leaves nothing out.
     pytest.skip(
         "browser tests were left out; they need Chromium: apt-get install chromium chromium-driver",
         allow_module_level=True,
@@ -51,14 +51,14 @@ PAGES = (
     *CLAIM_PAGES,
 )
 PATIENCE = 60
-"""Seconds a page may take to draw: 3D scenes are rendered in software here."""
+"""Largest number of seconds for drawing a page: 3D scenes are rendered in software."""
 FIGURES = 2
-"""Figures of a claim's page, besides one for each threshold."""
+"""Number of figures on a claim's page besides one for each threshold."""
 WIDER = 8
-"""Pixels by which a formula may exceed its column before it counts as too wide: half a sign."""
+"""Pixels by which a formula may exceed its column: half a sign."""
 
 LEAST_COLOURED = 100
-"""Pixels of a scene, 300 by 200 of them, that must be neither white nor grey as its axes are."""
+"""Least number of pixels of a scene, out of 300 by 200, that are coloured. Background and axes are white and grey."""
 CHROMIUM_OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -96,14 +96,14 @@ return [...document.querySelectorAll(".plotly-graph-div")].map(figure =>
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves the book and keeps silent about it."""
+    """Serves the book without logging."""
 
     def log_message(self, *_: object) -> None:
         return None
 
 
 class Links(HTMLParser):
-    """The links and anchors of a page as it lies on the disk."""
+    """The links and anchors of a page on the disk."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class Links(HTMLParser):
 
 
 class Resources(Links):
-    """What a page loads by itself: scripts, styles and images, but not the links a reader may follow."""
+    """The scripts, styles and images that a page loads by itself. Links that a reader may follow are left out."""
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         if tag != "a":
@@ -142,7 +142,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser(address: str) -> Iterator[WebDriver]:
-    """Start Chromium, which reaches nothing but this machine."""
+    """Start Chromium with access to this machine alone."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for argument in CHROMIUM_OPTIONS:
@@ -156,7 +156,7 @@ def browser(address: str) -> Iterator[WebDriver]:
 
 @dataclass(frozen=True)
 class OpenPage:
-    """A page in the browser, with what it asked for and complained about while it was opened."""
+    """A page in the browser, with the requests and the error messages from opening it."""
 
     name: str
     browser: WebDriver
@@ -167,19 +167,19 @@ class OpenPage:
         return self.browser.execute_script(script, *arguments)
 
     def figures_with(self, inside: str) -> list[WebElement]:
-        """Return the figures that hold such an element."""
+        """Return the figures that contain an element with the CSS selector ``inside``."""
         figures = self.browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
         return [figure for figure in figures if figure.find_elements(By.CSS_SELECTOR, inside)]
 
     def until_changed(self, script: str, figure: WebElement, before: object) -> object:
-        """Wait until the script gives another answer, and return that."""
+        """Wait until the script gives another answer than ``before``, and return the answer."""
         WebDriverWait(self.browser, PATIENCE).until(lambda _: self.ask(script, figure) != before)
         return self.ask(script, figure)
 
 
 @pytest.fixture(scope="module", params=PAGES)
 def page(request: pytest.FixtureRequest, browser: WebDriver, address: str) -> OpenPage:
-    """Open a page once for all its tests; its formulas are set and its figures drawn."""
+    """Open a page once for all its tests, and wait until its formulas are set and its figures are drawn."""
     browser.get("about:blank")
     browser.get_log("browser")
     browser.get_log("performance")

@@ -1,4 +1,4 @@
-"""Formulas as the book writes them: letters stand for what they replace, and no line is wider than the page."""
+"""Formulas as the book writes them: each letter stands for the part it replaces, and no line is wider than the page."""
 
 import re
 

@@ -64,9 +64,7 @@ def test_compared(claim: Claim, aspect: str, ledger: Ledger) -> None:
             check(regime)
         except StepFailed:
             raise  # without a derivation a closer look has nothing to show
-        except (
-            CheckFailed
-        ) as error:  # the closer look draws batches, which Hypothesis does not allow within a test it runs
+        except CheckFailed as error:  # the closer look draws batches, which Hypothesis forbids while it draws
             raise CheckFailed(f"{error}\n{ledger.diagnosis(claim)}") from None
 
 

@@ -83,5 +83,5 @@ def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime,
 
     try:
         decided()
-    except CheckFailed as error:  # the closer look draws batches, which Hypothesis does not allow within a test it runs
+    except CheckFailed as error:  # the closer look draws batches, which Hypothesis forbids while it draws
         raise CheckFailed(f"{error}\n{ledger.diagnosis(claim, contradicting[-1])}") from None

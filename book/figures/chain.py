@@ -1,4 +1,4 @@
-"""The chain of an example: loss and bounds at random points, and on the way to the trained optimum."""
+"""The figure of a chain: loss and bounds of an example at random points, and on the way to the trained optimum."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from theory.point import Point
 
 DASHES = ("solid", "dot", "dashdot", "dash")
 FLOOR = 1e-17
-"""Smallest gap drawn on a logarithmic axis. A gap of exactly zero is drawn here."""
+"""Smallest gap that is drawn on a logarithmic axis. Smaller gaps, and negative ones, are drawn here."""
 LENGTHS = tuple(10 ** (i / 8) for i in range(-16, 9))
-"""Sizes of the entries along the random ray."""
+"""Sizes of the random entries along the ray."""
 REMAINING = tuple(10 ** (-i / 5) for i in range(36))
-"""Shares of the way to the optimum that are left."""
+"""Shares of the way to the optimum that remain."""
 
 
 def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> Point:
@@ -39,9 +39,10 @@ def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> Po
 
 
 def chain(run: TrainedExample) -> HTML:
-    """Draw loss and bounds above the predicted value, along a random ray and on the way to the trained optimum.
+    """Draw the distances of loss and bounds from the predicted value, along a random ray and on the way to the trained optimum.
 
-    Raises AssertionError where the chain of a claim that HOLDS is broken.
+    Without a predicted value the distances are those from the trained minimum. Raises AssertionError if the chain of a claim that
+    HOLDS is broken.
     """
     example = run.example
     ray = random_points(example, LENGTHS, seed=0)
@@ -82,7 +83,7 @@ def chain(run: TrainedExample) -> HTML:
     figure.update_yaxes(title=f"above the {reference}, relative", **power, row=1, col=1)
     figure.update_yaxes(**power, row=1, col=2)
     figure.update_layout(legend={"orientation": "h", "y": -0.25})
-    figure.update_annotations(yshift=8)  # the titles stay clear of the uppermost numbers
+    figure.update_annotations(yshift=8)  # keeps the titles clear of the uppermost numbers
     words = (
         f"Each line is one bound of the chain above the {reference}, which is the zero of this scale; {order}. A line "
         f"at {FLOOR:.0e} equals the {reference} or lies below it{'' if silent else ' by rounding'}. "

@@ -1,4 +1,4 @@
-"""The crossing of a threshold: predicted and trained sizes against its parameter, with a slider."""
+"""The figure of a crossed threshold: predicted and trained sizes against the tuned parameter, with a slider."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from theory.problem import Invariant
 BESIDE = 1e-9
 """Relative distance from a jump at which its two sides are drawn."""
 CURVE_POINTS = 240
-"""Values of the parameter at which a curve is predicted."""
+"""Number of values of the tuned parameter at which a curve is predicted."""
 
 
 def alike(crossing: Crossing) -> list[list[int]]:
-    """Return groups of classes or directions with the same size and partner, which therefore share their curve."""
+    """Return the groups of classes or directions with the same size and partner, as positions. A group shares one curve."""
     problem, bindings = crossing.claim.problem, crossing.at(crossing.critical[0]).bindings
     sizes = list(bindings[problem.tied])
     partners = [None] * len(sizes) if problem.partner is None else list(bindings[problem.partner])
@@ -35,7 +35,7 @@ def alike(crossing: Crossing) -> list[list[int]]:
 def with_gaps(
     positions: list[float], curve: list[float], breaks: list[float]
 ) -> tuple[list[float], list[float | None]]:
-    """Return a curve that is interrupted at the given positions."""
+    """Return the positions and values of a curve that is interrupted at ``breaks``, where the value is None."""
     points: list[tuple[float, float | None]] = [*zip(positions, curve, strict=True), *((x, None) for x in breaks)]
     points.sort(key=lambda point: point[0])
     return [x for x, _ in points], [y for _, y in points]
@@ -49,9 +49,10 @@ def shown_entries(invariant: Invariant) -> str:
 
 @dataclass(frozen=True)
 class Swept:
-    """A crossed threshold: sizes [values, directions] at ``positions`` of its parameter, and curves between them.
+    """A crossed threshold: sizes [values, directions] along the tuned parameter.
 
-    ``trained`` and ``predicted`` belong to ``positions``, and ``curves`` to ``curve_at``.
+    ``trained`` and ``predicted`` are the sizes at ``positions``. ``curves`` are the predicted sizes at ``curve_at``, which lies
+    denser.
     """
 
     crossed: Crossing
@@ -78,7 +79,7 @@ class Swept:
 
 
 def sweep(crossed: Crossing) -> tuple[Swept, int]:
-    """Train along the parameter of a threshold, and return the sizes and how many trained points are certified."""
+    """Train along the tuned parameter of a threshold, and return the sizes and the number of certified points."""
     positions, curve_at = crossed.sweep(SWEEP_POINTS), sorted(crossed.sweep(CURVE_POINTS))
     if crossed.jumps():
         curve_at = sorted([*curve_at, *(x * (1 + side * BESIDE) for x in set(crossed.critical) for side in (-1, 1))])
@@ -88,7 +89,7 @@ def sweep(crossed: Crossing) -> tuple[Swept, int]:
 
 
 def crossing(run: TrainedExample, number: int = 0) -> HTML:
-    """Draw the predicted sizes against a threshold's parameter with trained points, and bars that a slider moves."""
+    """Draw predicted and trained sizes against the tuned parameter of threshold ``number``, and bars that a slider moves."""
     crossed = run.example.crossings[number]
     claim = crossed.claim
     label = label_in_html(claim.problem.parameter(crossed.tuned))
@@ -118,9 +119,9 @@ def crossing(run: TrainedExample, number: int = 0) -> HTML:
 
 
 def draw_bars(figure: go.Figure, swept: Swept) -> None:
-    """Draw what the slider moves, at its first position: predicted bars, trained rings and a line at the position.
+    """Draw the three traces that the slider moves, at its first position: predicted bars, trained rings and a vertical line.
 
-    These must be the first three traces of the figure.
+    They must be the first three traces of the figure.
     """
     figure.add_bar(
         x=swept.labels, y=swept.predicted[0].tolist(), marker_color=swept.colours, opacity=0.55, name="predicted",
@@ -146,7 +147,7 @@ def slider_steps(swept: Swept) -> list[dict]:
 
 
 def draw_curves(figure: go.Figure, swept: Swept) -> None:
-    """Draw the predicted curves with trained rings, one curve for each group that shares it, and lines at the thresholds."""
+    """Draw one predicted curve with trained rings for each group, and vertical lines at the thresholds."""
     claim, thresholds = swept.crossed.claim, sorted(set(swept.crossed.critical))
     for group in alike(swept.crossed):
         several = len(group) > 1

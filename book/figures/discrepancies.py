@@ -1,4 +1,4 @@
-"""The table of a discrepancy: what released code computes, what is derived and what training finds."""
+"""The table of a discrepancy: the numbers of released code, of the derivation and of training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from theory.reference_code import ReferenceCode, reference_code
 
 
 def table(name: str) -> HTML:
-    """Train the settings of a discrepancy and return them as a table, first those at which the formulas differ."""
+    """Train the settings of a discrepancy and return a table, with the settings at which the formulas differ first."""
     code = reference_code(name)
     settings = (*code.settings, *code.agreeing)
     decisions = decide(code, settings)
@@ -24,14 +24,14 @@ def table(name: str) -> HTML:
 
 
 def cells(code: ReferenceCode, decision: Decision) -> list[str]:
-    """Return the cells of one setting after its parameters."""
+    """Return the cells of one setting that follow its parameters."""
     sizes = [shown(code, values) for values in (decision.reference, decision.derived, decision.trained)]
     losses = [f"{decision.reference_loss:.8g}", f"{decision.value:.8g}"] if code.compares_losses else []
     return [*sizes, *losses, relative(decision.certificate.gap)]
 
 
 def shown(code: ReferenceCode, values: tuple[float, ...]) -> str:
-    """Write one entry for each class or direction."""
+    """Return the values of the classes or directions in words: alive or collapsed for a condition, and numbers otherwise."""
     if code.is_condition:
         return ", ".join("alive" if value else "collapsed" for value in values)
     largest = max(map(abs, values))

@@ -1,4 +1,4 @@
-"""The geometry of an example: the vectors behind its Gram matrices, predicted and trained."""
+"""The figure of the geometry: the vectors behind the Gram matrices of an example, predicted and trained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BARE = {"showarrow": False, "yshift": 16}
 
 
 def symmetric_root(gram: Tensor) -> Tensor:
-    """Return the positive semidefinite square root: its rows are vectors with these inner products."""
+    """Return the positive semidefinite square root of a Gram matrix [n, n]. Its rows are vectors with these inner products."""
     values, vectors = torch.linalg.eigh(gram)
     return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.mT
 
@@ -30,16 +30,16 @@ def is_gram(matrix: Tensor) -> bool:
 
 
 def spread_views(gram: Tensor) -> Tensor:
-    """Return three axes that show the vectors behind a Gram matrix: its leading eigenvectors [n, 3]."""
+    """Return three axes [n, 3] that show the vectors behind a Gram matrix [n, n]: its leading eigenvectors."""
     vectors = torch.linalg.eigh(gram).eigenvectors.flip(-1)[:, :3]
     return torch.nn.functional.pad(vectors, (0, 3 - vectors.shape[1]))
 
 
 def geometry(run: TrainedExample) -> HTML:
-    """Draw the vectors behind the Gram matrices among the invariants: lines end at predicted vectors, rings are trained ones.
+    """Draw the vectors behind the first two Gram matrices among the invariants: predicted vectors as lines, trained ones as rings.
 
-    A Gram matrix fixes its vectors up to a rotation, so the rows of its symmetric square root are drawn. Invariants of layers are
-    not drawn.
+    A Gram matrix fixes its vectors up to a rotation, so the rows of its symmetric square root are drawn. Invariants with one matrix
+    for each layer are not drawn.
     """
     example, measured = run.example, run.measured()
     invariants = sorted(
@@ -66,16 +66,19 @@ def geometry(run: TrainedExample) -> HTML:
     silent = all(predicted[i.name] is None for i in shown)
     ends = "The claim predicts no vectors" if silent else "Lines end at the predicted vectors"
     words = (
-        f"Drag to turn. {ends}, rings are the trained ones, and each number is that of a {noun(example.claim)}; a "
-        "vector of length zero carries nothing. A Gram matrix fixes its vectors up to a rotation: for both, the rows of "
-        "its symmetric square root are drawn, along leading eigenvectors of the first matrix where these show the "
-        "whole of it, and of its own otherwise."
+        f"Drag to turn. {ends}, rings are the trained vectors, and each number is that of a {noun(example.claim)}. A "
+        "vector of length zero carries nothing. A Gram matrix fixes its vectors up to a rotation, so the rows of its "
+        "symmetric square root are drawn. The axes are leading eigenvectors of the first matrix if these show all of a "
+        "matrix, and otherwise eigenvectors of the matrix itself."
     )
     return show(figure, words, 440)
 
 
 def draw_vectors(figure: go.Figure, column: int, tips: Tensor, rings: Tensor, thing: str, line_is: str) -> None:
-    """Draw lines to ``tips`` and rings around ``rings``, [n, 3], numbered from 1, into a scene; ``thing`` names a vector."""
+    """Draw lines to ``tips`` and rings at ``rings``, both [n, 3], into the scene of a column, numbered from 1.
+
+    ``thing`` names what a vector stands for, and ``line_is`` says whether lines are predicted or trained.
+    """
     reach = 1.15 * float(torch.cat([tips, rings]).abs().max())
     box = {"title": "", "showticklabels": False, "zeroline": False, "range": [-reach, reach]} | SCENE
     figure.update_scenes(xaxis=box, yaxis=box, zaxis=box, row=1, col=column)

@@ -1,4 +1,4 @@
-"""What all figures share: colours, and the HTML that the book's own plotly.js draws."""
+"""The common parts of all figures: colours, and the HTML that the book's own plotly.js draws."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from IPython.display import HTML
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#444444")
-"""Colours that readers with colour-blindness tell apart (Okabe and Ito)."""
+"""Colours that colour-blind readers tell apart (Okabe and Ito)."""
 DASHES = ("solid", "dot", "dashdot", "dash")
 FIT = """
     const figure = document.getElementById("{plot_id}");

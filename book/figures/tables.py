@@ -1,4 +1,4 @@
-"""Tables of a claim's page: the trained example against the prediction, and a refutation over several sizes."""
+"""The tables on a claim's page: the trained example against the prediction, and a refutation at several sizes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REFUTED_DECAY = 0.03
 
 
 def comparison_table(run: TrainedExample) -> HTML:
-    """Return a table of the predicted and the trained value, the deviations of the invariants, and the certificate."""
+    """Return a table with the predicted and the trained value, the deviations of the invariants, and the certificate."""
     comparison, certificate, solution = run.comparison, run.certificate, run.solution
     reached = (solution.values[0] - comparison.value <= VALUE_GAP * abs(comparison.value)).sum().item()
     certified = [("Certified lower bound", "none applies to this problem yet")]
@@ -49,14 +49,14 @@ def comparison_table(run: TrainedExample) -> HTML:
 
 
 def conjecture(run: TrainedExample) -> HTML:
-    """Return a description of the trained point of a claim without a formula."""
+    """Return a description of the trained point, for a claim without a derivation."""
     example = run.example
     found = observe(example.claim, example.instance, run.point, run.comparison.value, run.certificate)
     return HTML("<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in found.lines()) + "</ul>")
 
 
 def refutation_table(claim_id: str) -> HTML:
-    """Return a table of trained points held against every point of the published structure, over some sizes."""
+    """Return a table of trained points at several sizes, each against the best point of the published structure."""
     claim, rows = find(claim_id), []
     for classes, depth in REFUTED_SIZES:
         instance = claim.problem.instance(

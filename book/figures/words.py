@@ -13,14 +13,14 @@ from theory.problem import Parameter
 
 
 def symbol_in_html(latex: str) -> str:
-    """Return a symbol, given as LaTeX, as HTML: titles of axes show no LaTeX."""
+    """Return the HTML of a symbol that is given as LaTeX, since titles of axes show no LaTeX."""
     name, _, below = re.sub(r"[\\{}]", "", latex).partition("_")
     letter = sp.pretty(sp.Symbol(name), use_unicode=True)
     return f"{letter}<sub>{below}</sub>" if below else letter
 
 
 def label_in_html(parameter: Parameter) -> str:
-    """Return the meaning of a parameter for titles of axes: words and symbol, or the name where the meaning holds a formula."""
+    """Return the meaning of a parameter as HTML for the title of an axis, or its name if the meaning contains a longer formula."""
     formulas = re.findall(r"\$(.+?)\$", parameter.means)
     if not all(re.fullmatch(r"\\?\w+(_(\w|\{\w+\}))?", formula) for formula in formulas):
         return parameter.name.replace("_", " ")
@@ -33,10 +33,10 @@ def words_in_html(text: str) -> str:
 
 
 def parameters_in_words(values: Mapping[str, object]) -> str:
-    """Return parameters as the command line takes them, each marked as code."""
+    """Return parameters in the form that the command line takes, each marked as code."""
     return " ".join(f"<code>{name}={written_value(value)}</code>" for name, value in values.items())
 
 
 def relative(number: float) -> str:
-    """Write a relative size with its order of magnitude."""
+    """Return a relative size with two digits and its order of magnitude."""
     return f"{number:.1e}" if number else "0"

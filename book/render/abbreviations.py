@@ -19,13 +19,13 @@ SMALL, SMALL_ALONE, LARGEST_SHARE = 24, 30, 0.7
 """Parts with fewer characters of LaTeX than SMALL get no letter. A part that occurs once gets none if it has fewer than SMALL_ALONE,
 or if it is a larger share of the whole expression than LARGEST_SHARE."""
 INLINE = 24.0
-"""The meaning of a letter is written in the text up to this width, in em, and displayed beyond."""
+"""The meaning of a letter is written in the text up to this width, in em. A wider meaning is displayed."""
 LETTERS = ("Phi", "Psi", "Omega", "Xi", "Upsilon")
 KINDS = (sp.Max, sp.Min, sp.Piecewise, sp.And, sp.Or, sp.core.relational.Relational)
 """Parts of these kinds may be abbreviated, besides the functions that the theory defines itself."""
 ARITHMETIC = (sp.Add, sp.Mul)
 SMALL_SUM, OFTEN = 50, 2
-"""Sums and products are abbreviated only from this length on, and where they occur again at least so many times."""
+"""Sums and products get a letter only from SMALL_SUM characters of LaTeX on, and if they occur again at least OFTEN times."""
 INDICES = frozenset({sym.k, sym.j, sym.layer})
 
 
@@ -70,7 +70,7 @@ class _Letters:
         return tuple(sorted(found, key=str, reverse=True))
 
     def pattern(self, part: sp.Basic) -> sp.Basic:
-        """Return the part with its indices numbered: the same for the same part at other indices."""
+        """Return the part with its indices numbered. Parts that differ only in their indices have the same pattern."""
         numbered = {x: sp.Symbol(f"index_{i}", integer=True, positive=True) for i, x in enumerate(self.indices(part))}
         letters = {
             symbol: sp.Symbol("_".join([letter, *(str(numbered[i]) for i in indices if i in numbered)]))
@@ -86,7 +86,7 @@ class _Letters:
         return symbol
 
     def worth_one(self, expression: sp.Basic) -> sp.Basic | None:
-        """Return the part whose letter saves most, and None where no part is worth a letter. The whole is no part."""
+        """Return the part whose letter saves most, or None if no part is worth a letter. The whole expression is no part."""
         whole = len(latex(expression))
         counted: dict[sp.Basic, list[sp.Basic]] = {}
         for part in sp.preorder_traversal(expression):
@@ -108,14 +108,14 @@ class _Letters:
 
 
 def without_sign(part: sp.Basic) -> tuple[int, sp.Basic]:
-    """Return 1 and the part, or -1 and its negative where that has the fewer signs."""
+    """Return 1 and the part, or -1 and the negative of the part if the negative has fewer minus signs."""
     return (-1, -part) if isinstance(part, sp.Expr) and part.could_extract_minus_sign() else (1, part)
 
 
 def abbreviated(expression: sp.Basic) -> Abbreviated:
-    """Replace parts of a long expression by letters until it is no longer long. The parts that save most come first.
+    """Replace parts of a long expression by letters until the expression is no longer long. The parts that save most come first.
 
-    The same part at another index has the same letter, and is explained once. Explanations are abbreviated in turn.
+    The same part at another index has the same letter, whose meaning is given once. Meanings are abbreviated in turn.
     """
     letters = _Letters(expression)
     texts, symbols = [expression], []

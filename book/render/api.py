@@ -1,4 +1,4 @@
-"""The reference of the code: modules with their public parts, operations of the array namespace, constants, lemmas."""
+"""The contents of the reference: modules with their public parts, operations of the array namespace, constants and lemmas."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BACKENDS = {
     "tensors": numerics.backends.tensors.TorchArrays,
     "balls": numerics.backends.ball_arrays.BallArrays,
 }
-"""The classes that offer the operations of the array namespace, by what their matrices are made of."""
+"""The classes that offer the operations of the array namespace, by the kind of their matrices."""
 
 
 def summary(thing: Any) -> str:
@@ -55,7 +55,11 @@ def constants(module: Any) -> list[tuple[str, Any, str]]:
 
 
 def source_from(path: str, first: str, until: str | None = None) -> str:
-    """Return a part of a file as a code block: from the line that starts with ``first`` to the one before ``until``, or the end."""
+    """Return a part of a file as a code block.
+
+    The part begins with the line that starts with ``first``. It ends before the line that starts with ``until``, or with the file.
+    Raises StopIteration if there is no such line.
+    """
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(first))
     rest = lines[start:]
@@ -64,9 +68,9 @@ def source_from(path: str, first: str, until: str | None = None) -> str:
 
 
 def public_parts() -> dict[str, tuple[str, list[tuple[str, str, list[tuple[str, str]]]]]]:
-    """Return the modules of ``theory`` and ``numerics``: docstring, and the public classes and functions with their methods.
+    """Return the modules of ``theory`` and ``numerics`` by name, each with its docstring and its public classes and functions.
 
-    A class or function is given by its signature, docstring and methods. Modules of claims have pages of their own.
+    A class or function is given by its signature, docstring and methods. The modules of claims are left out: each claim has a page.
     """
     found = {}
     for package in (theory, numerics):
@@ -89,9 +93,9 @@ def in_one_line(docstring: str) -> str:
 
 
 def array_operations() -> list[tuple[str, str, dict[str, str]]]:
-    """Return the operations of the array namespace: the call, what it does, and what backends say of it besides.
+    """Return the operations of the array namespace: the call, its docstring, and the docstrings of the backends by name.
 
-    A backend that says nothing of an operation does what the namespace says, whatever it is given.
+    A backend without a docstring does what the docstring of the namespace says, for all input.
     """
     found = []
     for name, operation in public_methods(ArrayNamespace).items():
@@ -104,13 +108,13 @@ def array_operations() -> list[tuple[str, str, dict[str, str]]]:
 
 
 def known_lemmas() -> dict[str, list[tuple[str, Lemma]]]:
-    """Return the lemmas that proofs may rest on, by module: the name of the lemma in the module, and the lemma."""
+    """Return the lemmas on which proofs may rest, by module: the name of the lemma in the module, and the lemma."""
     modules = (theory.neural_collapse.lemmas, theory.posterior_collapse.lemmas)
     return {m.__name__: [(name, x) for name, x in vars(m).items() if isinstance(x, Lemma)] for m in modules}
 
 
 class Shortened:
-    """Stands for a default value that is too long to be shown."""
+    """A stand-in for a default value that is too long to be shown."""
 
     def __repr__(self) -> str:
         return "..."

@@ -14,13 +14,13 @@ BRACES = (r"(?<!\\)\{", r"(?<!\\)\}")
 
 
 def is_tall(latex: str) -> bool:
-    """Return whether a formula has cases, or fractions in fractions, which are hard to read within text."""
+    """Return whether a formula has cases, or fractions in fractions, which are hard to read in a line of text."""
     inside = (latex[m.end() : closing(latex, m.end(), *BRACES)] for m in re.finditer(r"\\frac\{|(?<=\})\{", latex))
     return r"\begin" in latex or any(r"\frac" in argument for argument in inside)
 
 
 def first_cases(latex: str) -> tuple[str, list[str], str] | None:
-    """Return what stands before the first cases, their rows, and what stands behind them; None without cases."""
+    """Return the LaTeX before the first cases, the rows of the cases, and the LaTeX after them, or None without cases."""
     before, begin, rest = latex.partition(r"\begin{cases}")
     if not begin:
         return None
@@ -30,7 +30,7 @@ def first_cases(latex: str) -> tuple[str, list[str], str] | None:
 
 
 def split_before(latex: str, signs: tuple[str, ...]) -> list[str]:
-    """Split LaTeX before each of the signs that stands outside all brackets and braces, and behind a comma."""
+    """Split LaTeX before each of the signs that stands outside all brackets and braces. A comma ends the piece before it."""
     pieces, start, depth, position = [], 0, 0, 0
     while position < len(latex):
         sign = next((s for s in signs if depth == 0 and latex.startswith(s, position)), None)
@@ -63,10 +63,10 @@ def without_argument_braces(latex: str) -> str:
 
 
 def widest_bracket(latex: str) -> tuple[str, str, str, str, str] | None:
-    """Return what stands before the widest bracket outside all braces, the bracket itself, and what stands after it.
+    """Return the widest bracket outside all braces that can be split: the LaTeX before, left sign, inside, right sign, LaTeX after.
 
     A fraction with a wide numerator counts as a bracket behind the fraction of 1 and its denominator. A fraction with a wide
-    denominator counts as a bracket behind its numerator and a slash.
+    denominator counts as a bracket behind its numerator and a slash. Returns None if no bracket can be split.
     """
     found = []
     for match in re.finditer(r"\\left\s*([(\[])|\\frac\{", latex):
@@ -84,7 +84,7 @@ def widest_bracket(latex: str) -> tuple[str, str, str, str, str] | None:
         if width(above) >= width(below):
             before, inside = rf"{before}\frac{{1}}{{{below}}} ", above
         elif after.strip():
-            continue  # what follows would seem to belong below
+            continue  # the LaTeX after the fraction would seem to belong to the denominator
         else:
             sides = ("(", ")") if len(split_before(above, BREAKS)) > 1 else (".", ".")
             before, inside = rf"{before}\left{sides[0]}{above}\right{sides[1]} \Big/ ", below
@@ -105,7 +105,7 @@ def _outside(latex: str) -> bool:
 
 
 def closing(latex: str, start: int, opens: str, closes: str) -> int:
-    """Return where the bracket closes that was opened just before ``start``. Raises ValueError if the bracket stays open."""
+    """Return the position at which the bracket that was opened just before ``start`` closes. Raises ValueError if it stays open."""
     depth = 1
     for match in re.finditer(f"(?P<open>{opens})|{closes}", latex[start:]):
         depth += 1 if match.group("open") else -1

@@ -42,7 +42,7 @@ def expressed(left: str, expression: sp.Basic) -> str:
 
 
 def stated(step: Step) -> str:
-    """Return what a step checks, as a displayed formula. The sides of an identity are abbreviated."""
+    """Return the statement that a step checks, as a displayed formula. The sides of an identity are abbreviated."""
     if not isinstance(step, Identity):
         return displayed(step.latex())
     short = abbreviated(sp.Tuple(step.left, step.right))
@@ -52,9 +52,9 @@ def stated(step: Step) -> str:
 
 
 def own_functions(claim: Claim) -> list[tuple[str, str]]:
-    """Return the functions of the theory in which a claim's results are written: how each is printed, and its definition.
+    """Return the LaTeX and the definition of each function of the theory that occurs in a claim's results.
 
-    The definition is the first sentence of the docstring of the function's class, which names the arguments.
+    The definition is the first paragraph of the docstring of the function's class, which names the arguments.
     """
     prediction = claim.prediction
     values = [] if prediction.value is None else [prediction.value.expression]
@@ -75,12 +75,12 @@ def own_functions(claim: Claim) -> list[tuple[str, str]]:
 
 
 def spelt(name: str) -> str:
-    """Return a name with its Greek letter written out, as SymPy takes it."""
+    """Return a name with its Greek letter written out, in the form that SymPy takes."""
     return unicodedata.name(name).split()[-1].lower() if len(name) == 1 and not name.isascii() else name
 
 
 def crossed(claim: Claim, threshold: Threshold) -> str:
-    """Return the entry that a threshold takes to zero, in words and LaTeX."""
+    """Return the entry of an invariant that a threshold takes to zero, as LaTeX."""
     name = threshold.telling or claim.problem.telling
     invariant = next(i for i in claim.problem.invariants if i.name == name)
     index = latex(threshold.index)
@@ -98,18 +98,18 @@ def collapsed_where(prediction: Prediction, level: Level) -> str:
 
 
 def entry_name(invariant: Invariant, predicted: Formula) -> str:
-    """Return LaTeX for an entry of an invariant, to stand left of its formula."""
+    """Return the LaTeX of an entry of an invariant, the left side of its formula."""
     name = rf"\text{{{invariant.name.replace('_', ' ')}}}"
     indices = " ".join(latex(index) for index, _ in predicted.axes)
     return f"{name}_{{{indices}}}" if indices else name
 
 
 def references(claim: Claim, bound: Bound) -> str:
-    """Return links to the steps and lemmas that a bound rests on."""
+    """Return links to the steps and lemmas on which a bound rests, as Markdown."""
     return ", ".join(f"[{name}](#{claim.id}-{slug(name)})" for name in bound.rests_on)
 
 
 def within_rank(threshold: Threshold) -> str:
-    """Return the rank limit of a threshold as a clause, or nothing where there is none."""
+    """Return the rank limit of a threshold as a clause, or an empty string without a limit."""
     condition = threshold.within_rank
     return "" if condition == sp.true else f" and ${latex(condition)}$"

@@ -1,4 +1,4 @@
-"""Displayed formulas, broken over several lines where they are wide."""
+"""Displayed formulas. Wide formulas are broken over several lines."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from book.render.brackets import (
 from book.render.width import TALL, TEXT, width
 
 ROOM = 33.5
-"""The width of a line of the book, in em, with a margin for formulas that are measured too narrow."""
+"""Width of a line of the book, in em, less a margin for formulas that are measured too narrow."""
 SHORT = 3.0
-"""A line is not broken before it is this wide, in em. A side of a relation up to twice this width shares a line."""
+"""A line is not broken before it is this wide, in em. A side of a relation of up to twice this width shares a line."""
 NARROWEST = 10.0
-"""The room of a part is never less than this, in em, however deep the brackets."""
+"""Least room of a part, in em, however deep the brackets are."""
 
 
 def displayed(latex: str) -> str:
-    """Return LaTeX as a displayed formula, over several lines where it is wide."""
+    """Return LaTeX as a displayed formula. A wide formula is broken over several lines."""
     return f"$$\n{in_lines(tidy(latex))}\n$$"
 
 
 def tidy(latex: str) -> str:
-    """Write the entry ``x_dir[k]`` of a direction as x_k, since the index shows the direction, and powers with a slash."""
+    """Return LaTeX with the entry ``x_dir[k]`` written as x_k, since the index shows the direction, and with slashes in powers."""
     latex = re.sub(r"\{([^{}]+)_\{dir\}\}_\{", r"{\1}_{", latex)
     return re.sub(r"\^\{(- )?\\frac\{(\w)\}\{(\w)\}\}", r"^{\1\2/\3}", latex)
 
 
 def in_lines(latex: str, room: float = ROOM) -> str:
-    """Break a wide formula before relations and terms, inside a bracket where needed, and inside the rows of cases."""
+    """Return a formula, broken if it is wide: before relations and terms, inside a bracket if needed, and inside rows of cases."""
     lines = _Lines(room)
     vanishing = re.fullmatch(r"\\left\.(.*?)(?:\\,)?\\right\|_\{(.*)\} = 0", latex, flags=re.DOTALL)
     if width(latex) <= room:
@@ -51,7 +51,7 @@ def in_lines(latex: str, room: float = ROOM) -> str:
 
 
 class _Lines:
-    """The lines of a formula as they are filled, each with the depth of the bracket in which the line starts."""
+    """The lines of a formula while they are filled, each with the depth of the bracket in which the line starts."""
 
     def __init__(self, room: float) -> None:
         self.room = room
@@ -59,19 +59,19 @@ class _Lines:
         self.full = False
 
     def latex(self) -> str:
-        """Return the lines, aligned at their starts; a single line is returned as it is."""
+        """Return the lines, aligned at their starts. A single line is returned without an environment."""
         if len(self.lines) == 1:
             return spaced(self.lines[0][1])
         indented = [r"\quad " * depth + spaced(text.strip()) for depth, text in self.lines]
         return "\\begin{aligned}\n" + " \\\\\n".join(f"& {line}" for line in indented) + "\n\\end{aligned}"
 
     def start(self, depth: int) -> None:
-        """Start a new line with an empty group, so that TeX spaces its first sign as one between two terms."""
+        """Start a new line with an empty group, so that TeX spaces the first sign like a sign between two terms."""
         self.lines.append((depth, "{} " if depth else ""))
         self.full = False
 
     def fits(self, more: str) -> bool:
-        """Return whether there is room for more on the last line."""
+        """Return whether the last line has room for ``more``."""
         depth, text = self.lines[-1]
         return not (text and self.full) and width(text + more) <= max(self.room - depth, NARROWEST)
 
@@ -85,7 +85,7 @@ class _Lines:
                 self.write(term, depth + 1)
 
     def write(self, term: str, depth: int = 1) -> None:
-        """Write a term on the last line, or on a line of its own where it does not fit, and break it where that is too short."""
+        """Write a term on the last line, or on a new line if the term does not fit. A term too wide for a line is broken."""
         if not self.fits(term) and width(self.lines[-1][1]) > SHORT:
             self.start(depth)
         opened = None if self.fits(term) else widest_bracket(without_argument_braces(term))
@@ -96,7 +96,7 @@ class _Lines:
             *others, last = [rf"{before}\{size}l{left} {first}", *others]
             for part in (*others, rf"{last} \{size}r{right}{after}"):
                 self.write(part, depth + 1)
-            self.full = True  # what follows a broken term starts a line
+            self.full = True  # the part after a broken term starts a new line
             return
         at, text = self.lines[-1]
         room = max(self.room - at - width(text), NARROWEST)
@@ -104,7 +104,7 @@ class _Lines:
 
 
 def spaced(latex: str) -> str:
-    """Return a formula with its rows of cases kept apart where some are tall."""
+    """Return a formula with its rows of cases, which are set further apart if one of them is tall."""
     found = first_cases(latex)
     if found is None:
         return latex
@@ -114,7 +114,7 @@ def spaced(latex: str) -> str:
 
 
 def with_narrow_cases(latex: str, room: float) -> str:
-    """Return a formula in which those values of cases are broken that make it wider than its room."""
+    """Return a formula in which the values of cases that make the formula wider than its room are broken."""
     found = first_cases(latex)
     if found is None:
         return latex

@@ -1,4 +1,4 @@
-"""Markdown of small things: names, sentences, verdicts."""
+"""Markdown of names, sentences and verdicts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def slug(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Return plain text as Markdown: every sign that Markdown would read is escaped, except in ``code``.
+    """Return plain text as Markdown, with all signs of Markdown escaped outside ``code``.
 
     A number such as 1e-50 stays on one line.
     """
@@ -30,7 +30,7 @@ def prose(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text without ``code`` as Markdown."""
+    """Return plain text that contains no ``code`` as Markdown."""
     text = re.sub(r"([\\*_<>\[\]|$#~])", r"\\\1", text)
     return re.sub(r"(?<=\de)-(?=\d)", f"-{WORD_JOINER}", text)
 

@@ -1,4 +1,4 @@
-"""Pages as Markdown, filled in from claims, docstrings and tables. No formula is written here."""
+"""Pages as Markdown, filled in from claims, docstrings and tables. This module writes no formula."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 
 def page(template: str, **values: Any) -> str:
-    """Return a page as MyST Markdown, from its template and the values that the template names."""
+    """Return a page as MyST Markdown, from the name of its template and the values that the template uses."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGES),
         undefined=jinja2.StrictUndefined,

@@ -1,4 +1,4 @@
-"""Verdict tables that the checks write, read from ``book/results/checks``."""
+"""The verdict tables that the checks write, read from ``book/results/checks``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TABLES = Path(__file__).resolve().parents[1] / "results" / "checks"
 
 @dataclass(frozen=True)
 class VerdictTable:
-    """One run of the checks: where and when it ran, and one row for each claim."""
+    """The table of one run of the checks: its device, versions, date and profile, and one row for each claim."""
 
     device: str
     versions: dict[str, str]
@@ -26,17 +26,17 @@ class VerdictTable:
 
 
 def verdict_tables(folder: Path = TABLES) -> list[VerdictTable]:
-    """Return the tables of a folder, by file name."""
+    """Return the tables of a folder, in the order of their file names."""
     return [VerdictTable(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.json"))]
 
 
 def shown_size(number: float | None) -> str:
-    """Write a gap or deviation with its order of magnitude."""
+    """Return a gap or deviation with its order of magnitude, or a dash for None."""
     return "–" if number is None else f"{number:.0e}"
 
 
 def cells(row: dict[str, Any]) -> list[str]:
-    """Return the cells of a row after claim and verdict, as the landing page shows them."""
+    """Return the cells of a row on the landing page, after the cells of claim and verdict."""
     share = "–" if row["starts_reached"] is None else f"{100 * row['starts_reached']:.0f} %"
     gaps = [shown_size(row[name]) for name in ("value_gap", "deviation", "certificate_gap")]
     attacks = [str(row["attacks"]), shown_size(row["least_slack"])]

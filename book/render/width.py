@@ -6,14 +6,14 @@ import re
 
 TALL = (r"\frac", r"\sum", r"\prod", r"\begin")
 DISPLAY, TEXT, SCRIPT, TINY = range(4)
-"""The styles of TeX, each smaller than the one before or as large."""
+"""The styles of TeX, from the largest to the smallest."""
 SIZES = (1.0, 1.0, 0.7, 0.5)
 BETWEEN = {
     **dict.fromkeys(("+", "-", r"\cdot", r"\wedge", r"\vee"), (0.78, 0.44)),
     **dict.fromkeys(("=", r"\ge", r"\le", r"\geq", r"\leq", ">", "<", r"\neq"), (0.78, 0.56)),
     r"\iff": (1.64, 1.1),
 }
-"""Widths, in em, of signs that stand between two things, and of the space around them."""
+"""Widths, in em, of signs that stand between two operands, and of the space around each sign."""
 WIDTHS = {
     **dict.fromkeys((r"\limits", r"\displaystyle", r"\end"), 0.0),
     **dict.fromkeys(
@@ -25,23 +25,23 @@ WIDTHS = {
     **{r"\,": 0.17, r"\:": 0.22, r"\;": 0.28, r"\quad": 1.0, ",": 0.45, "w": 0.72, r"\ell": 0.42, r"\omega": 0.62},
     **{r"\log": 1.45, r"\max": 2.0, r"\min": 1.85, r"\det": 1.55, r"\exp": 1.65},
 }
-"""Widths, in em, of what is not as wide as most letters."""
+"""Widths, in em, of the signs that are not as wide as most letters."""
 
 
 def width(latex: str, style: int = DISPLAY) -> float:
-    """Estimate the width of a formula in em."""
+    """Return an estimate of the width of a formula, in em."""
     return _Ruler(latex).rows(style)
 
 
 class _Ruler:
-    """Reads LaTeX from left to right and adds up widths, about as TeX sets them."""
+    """Reads LaTeX from left to right and adds up widths, approximately as TeX sets them."""
 
     def __init__(self, latex: str) -> None:
         self.tokens = re.findall(r"\\text\s*\{[^}]*\}|\\(?:[a-zA-Z]+|.)|\S", latex)
         self.at = 0
 
     def next(self) -> str:
-        """Return the next token, and nothing at the end."""
+        """Return the next token, or an empty string at the end."""
         self.at += 1
         return self.tokens[self.at - 1] if self.at <= len(self.tokens) else ""
 
@@ -51,7 +51,7 @@ class _Ruler:
             pass
 
     def rows(self, style: int, until: str = "", apart: float = 0.0) -> float:
-        """Return the width of the columns up to the token ``until``, which is read too; columns stand ``apart`` from each other."""
+        """Read up to the token ``until`` and return the width of the columns, which stand ``apart`` em from each other."""
         size, columns, column, start = SIZES[style], [0.0], 0, True
         total = 0.0
         while (token := self.next()) not in (until, ""):
@@ -72,7 +72,7 @@ class _Ruler:
         return sum(columns) + apart * (len(columns) - 1)
 
     def one(self, token: str, style: int) -> float:
-        """Return the width of the part that starts with a token which has been read."""
+        """Return the width of the part that starts with ``token``, which has been read already."""
         size, smaller = SIZES[style], max(SCRIPT, min(style + 1, TINY))
         if token == "{":
             return self.rows(style, "}")
@@ -102,7 +102,7 @@ class _Ruler:
         return size * WIDTHS.get(token, letter)
 
     def scripts(self, sign: str, style: int) -> float:
-        """Return the width of what stands above and below a sign, one over the other."""
+        """Return the width of the scripts above and below a sign, which stand one over the other."""
         widest = self.argument(style) if sign else 0.0
         while self.tokens[self.at : self.at + 1] in (["_"], ["^"], [r"\limits"]):
             if self.next() != r"\limits":
@@ -110,7 +110,7 @@ class _Ruler:
         return widest + 0.05
 
     def bracket(self, style: int) -> float:
-        """Return the width of a bracket that grows with its content."""
+        """Return the width of a bracket, with its content, whose sides grow with the content."""
         sides, began = [self.next()], self.at
         inside = self.rows(style, r"\right")
         held = self.tokens[began : self.at]
