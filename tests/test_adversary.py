@@ -1,4 +1,4 @@
-"""The adversary breaks what is false by little, and says how to find it again."""
+"""The adversary breaks claims that are slightly false, and prints a command that finds the violation again."""
 
 import dataclasses
 import itertools
@@ -20,7 +20,7 @@ RAISED = sp.Rational(101, 100)
 
 
 def test_a_raised_bound_is_broken(claim):
-    """The first bound of every chain is tight somewhere: a hundredth more and the adversary gets below it."""
+    """The first bound of every chain is tight somewhere. If the bound is raised by a hundredth, the adversary gets below it."""
     first, *others = claim.proof.bounds
     raised = dataclasses.replace(first, expression=RAISED * first.expression)
     derivation = Derivation(dataclasses.replace(claim.proof, bounds=(raised, *others)), claim.prediction)
@@ -46,7 +46,7 @@ def test_a_raised_value_is_broken_by_training():
 
 
 def test_what_must_exceed_another_parameter_does_so_wherever_both_move():
-    """A gap of one rounding and wide ones, each parameter moved as far as it may: every instance is valid."""
+    """Every instance is valid when a parameter moves as far as it may, from a gap of one rounding or from a wide gap."""
     problem = find("hvae-learnable-variances").problem
     instances = [problem.instance(theta=(2.0, 1.0), beta1=0.3, beta2=b) for b in (math.nextafter(0.3, 1), 0.4, 30.0)]
     moving = _Moving(problem, instances)
@@ -58,7 +58,7 @@ def test_what_must_exceed_another_parameter_does_so_wherever_both_move():
 
 
 def test_adam_moves_by_its_rate_at_first_and_then_by_its_moments():
-    """Two steps by hand: gradients 2 and −1, of which the second leaves the mean 0.08 and the mean square 0.004996."""
+    """Two steps are computed by hand: the gradients are 2 and −1, and the second leaves the mean 0.08 and the mean square 0.004996."""
     x, still = (torch.zeros(1, dtype=torch.float64, requires_grad=True) for _ in range(2))
     adam = _Adam([(x, 0.1), (still, 0.1)])
     moved = [0.0]

@@ -78,7 +78,7 @@ def test_symbolic_loss_is_the_concrete_loss_of_all_samples(claim_id):
 
 
 def test_smoothed_cross_entropy_is_the_one_against_the_smoothed_labels():
-    """In three namespaces: Σ_i log Σ_k e^(z_k) − ⟨y, z⟩ with y = (1 − α) e_y + (α/K) 1 written out, and the labels themselves."""
+    """The loss in three namespaces is Σ_i log Σ_k e^(z_k) − ⟨y, z⟩ with the labels y = (1 − α) e_y + (α/K) 1, written out."""
     problem = find("ce-label-smoothing").problem
     share, decays = sp.Rational(1, 7), sp.Rational(1, 10)
     instance = problem.instance(class_counts=(2, 2), widths=2, weight_decay=0.1, feature_decay=0.1, smoothing=1 / 7)
@@ -118,7 +118,7 @@ def test_symbolic_vae_loss_is_the_concrete_loss():
 
 
 def test_symbolic_loss_of_a_conditional_vae_is_the_concrete_one():
-    """Two blocks of columns, side by side, against the matrices written out."""
+    """Two symbolic blocks of columns, side by side, give the loss of the matrices written out."""
     problem, size = find("cvae").problem, 3
     variables = ("U_1", "U_2", "W_1", "W_2", "S")
     entries = {name: sp.symbols(f"{name}_1:{size + 1}", positive=True) for name in (*variables, "theta")}
@@ -146,7 +146,7 @@ OF_COLUMNS = {
 
 @pytest.mark.parametrize(("name", "expected"), OF_COLUMNS.items(), ids=OF_COLUMNS)
 def test_operations_on_columns_agree_in_every_namespace(name, expected):
-    """A column with unequal entries, such as a bias; and with samples that must not count, four a class."""
+    """The column has unequal entries, as a bias may have. The number of samples, four a class, must not count."""
     written = sp.IndexedBase("b", real=True)
     symbolic = getattr(SymbolicArrays(K, sp.Integer(4)), name)(written[k])
     assert substitute_indexed(symbolic.subs(K, 3).doit(), written, IN_K) == expected

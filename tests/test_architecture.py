@@ -1,4 +1,4 @@
-"""The rooms and the arrows between them."""
+"""The rooms of the code, and the imports between them."""
 
 import ast
 import graphlib
@@ -18,7 +18,7 @@ TOO_LONG = {
     "numerics/training/optimise.py",
     "numerics/training/optimise.py: minimise",
 }
-"""Modules and functions that are longer still. One that has become short enough must leave this list."""
+"""Modules and functions that are longer. A module or function that has become short enough must leave this list."""
 FORBIDDEN = {
     "theory": {"torch", "numpy", "scipy", "numerics", "proofs_check", "book"},
     "numerics": {"proofs_check", "book"},
@@ -26,7 +26,7 @@ FORBIDDEN = {
 
 
 def imported(path):
-    """Return the packages a file imports, wherever in it."""
+    """Return the packages that a file imports, anywhere in the file."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -41,7 +41,7 @@ def test_arrows_run_one_way(room):
 
 
 def test_theory_stands_on_sympy_alone():
-    """No file of it imports anything else, and a claim is derived where nothing else is loaded."""
+    """No file of ``theory`` imports another package, and a claim is derived in a process that loads no other package."""
     outside = {name for path in (ROOT / "theory").rglob("*.py") for name in imported(path)} - sys.stdlib_module_names
     assert outside == {"sympy", "mpmath", "theory"}  # mpmath is SymPy's own arithmetic
     code = "import sys, theory.claim; theory.claim.find('mse-imbalanced').derivation; print('torch' in sys.modules, 'numpy' in sys.modules)"
@@ -50,14 +50,14 @@ def test_theory_stands_on_sympy_alone():
 
 
 def modules(path):
-    """Return the modules a file imports from, in full."""
+    """Return the full names of the modules from which a file imports."""
     for node in ast.walk(ast.parse(path.read_text())):
         yield from ([a.name for a in node.names] if isinstance(node, ast.Import) else [])
         yield from ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
 
 
 def test_numerics_knows_no_family_of_claims():
-    """What it asks of a problem goes through the problem itself."""
+    """``numerics`` asks the problem itself, and imports from no family of claims."""
     families = ("theory.neural_collapse", "theory.posterior_collapse")
     files = list((ROOT / "numerics").rglob("*.py"))
     assert [f"{path.name}: {name}" for path in files for name in modules(path) if name.startswith(families)] == []
@@ -76,7 +76,7 @@ def test_numerics_knows_no_claim_by_name():
 
 
 LANGUAGE = {"k", "j", "R"}
-"""Symbols that formulas of every claim are written in: the indices, and what limits a rank."""
+"""Symbols of the formulas of every claim: the indices, and the limit of a rank."""
 LABELS = {"n_k"}
 """Symbols that define the labels, which the array namespaces of ``numerics/backends`` make."""
 
@@ -97,7 +97,7 @@ def vocabulary():
 
 
 def named(tree, variables, parameters):
-    """Yield the names of variables and parameters that a module is written with."""
+    """Yield the names of variables and parameters that occur in a module."""
     stems = {re.sub(r"\d+$", "", name) for name in variables if re.search(r"_\d+$", name)}
     for node in ast.walk(tree):
         match node:
@@ -124,7 +124,7 @@ def imported_symbols(tree, symbols, allowed):
 
 
 def test_numerics_knows_no_variable_or_parameter_by_name():
-    """What it asks goes through the problem, its variables, or the refutation. Data sources give parameters by name: that is their answer."""
+    """``numerics`` asks the problem, its variables or the refutation. Only data sources name parameters, since they return them."""
     variables, parameters, symbols = vocabulary()
     assert {"W", "H", "b", "U"} <= variables
     assert {"theta", "weight_decay", "class_counts"} <= parameters
@@ -152,7 +152,7 @@ def generic_modules():
 
 
 def told_apart(tree, domains):
-    """Yield the domains that a module tells apart from others by their class."""
+    """Yield the domains that a module tells apart by their class."""
     for node in ast.walk(tree):
         match node:
             case ast.MatchClass(cls=kind):
@@ -170,7 +170,7 @@ def test_domains_answer_for_themselves():
 
 
 def rules_on_names(tree, names):
-    """Yield the parts of names that a module looks for in a string, at its start or at its end."""
+    """Yield the parts of these names for which a module looks in a string, at its start, or at its end."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(
@@ -184,7 +184,7 @@ def rules_on_names(tree, names):
 
 
 def test_no_rule_depends_on_how_a_parameter_is_called():
-    """What a parameter is for, such as a decay, it says itself."""
+    """The domain of a parameter says what the parameter is for, such as a decay."""
     _, parameters, _ = vocabulary()
     assert [
         f"{path.name}: {part}" for path, tree in generic_modules() for part in rules_on_names(tree, parameters)
@@ -202,7 +202,7 @@ def test_readme_shows_every_claim_with_its_verdict():
 
 
 def test_the_python_example_of_the_readme_runs(capsys):
-    """Its two numbers, predicted and trained, agree."""
+    """The example prints the predicted and the trained value, and the two agree."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = readme.partition("In Python:\n\n")[2].partition("\n**")[0]
     exec(compile(textwrap.dedent(block), "README.md", "exec"), {})
@@ -211,7 +211,7 @@ def test_the_python_example_of_the_readme_runs(capsys):
 
 
 def rooms_below(room):
-    """Return the other rooms of ``numerics`` that the files of one import from."""
+    """Return the other rooms of ``numerics`` from which the files of a room import."""
     found = {
         name.split(".")[1] for path in room.rglob("*.py") for name in modules(path) if name.startswith("numerics.")
     }
@@ -225,7 +225,7 @@ def test_the_rooms_of_numerics_form_no_circle():
 
 
 def too_long(path):
-    """Yield the name of a file that is too long, and of each function in it that is, decorators included."""
+    """Yield the name of a file if it is too long, and of each function of the file that is too long, decorators included."""
     parts = path.relative_to(ROOT).parts
     name = "/".join(parts)
     text = path.read_text(encoding="utf-8")
@@ -242,7 +242,7 @@ def too_long(path):
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_module_and_no_function_is_too_long(room):
-    """Split by job, a module can be read at one sitting."""
+    """A module with one job can be read at one sitting."""
     paths = [path for path in sorted((ROOT / room).rglob("*.py")) if "_build" not in path.parts]
     found = [name for path in paths for name in too_long(path)]
     assert found == [name for name in found if name in TOO_LONG]

@@ -1,4 +1,4 @@
-"""Certificates: they meet trained optima, also where no formula is known, and never pass what is not optimal."""
+"""Certificates meet trained optima, also without a known formula, and never certify a point that is not optimal."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -73,7 +73,7 @@ def test_dual_bound_meets_training_under_smoothed_labels(smoothing, bias, counts
 
 @pytest.mark.parametrize("with_bias", [False, True])
 def test_dual_bound_holds_for_any_labels_that_are_probabilities(with_bias):
-    """Labels drawn at random, some entries zero, ties for the largest: the bound lies below the loss at every point."""
+    """The bound lies below the loss at every point, for random labels with some zeros and with ties for the largest entry."""
     generator = torch.Generator().manual_seed(3)
     classes, samples = 4, 9
     shares = torch.randint(0, 4, (classes, samples), generator=generator)
@@ -98,7 +98,7 @@ def test_dual_bound_holds_for_any_labels_that_are_probabilities(with_bias):
 
 @pytest.mark.parametrize("smoothing", [0.0, 1e-6, 0.1])
 def test_small_probabilities_keep_their_accuracy_in_the_dual_bound(smoothing):
-    """One sample a class at margin 60: the entropy of wrong-class probabilities near e⁻⁶⁰ to all digits, by hand in balls."""
+    """With one sample a class at margin 60, the entropy of wrong-class probabilities near e⁻⁶⁰ has all digits of a hand computation."""
     classes, margin = 3, 60
     labels = BallMatrix.of(
         [
@@ -179,14 +179,14 @@ def test_separable_bound_needs_no_formula_and_is_sharp():
 
 
 WIDE = 2
-"""Instances with parameters over many decades for each claim whose proof has a separable bound."""
+"""Number of instances over many decades, for each claim whose proof has a separable bound."""
 REACH = 15.0
-"""Decades beyond the usual ones that their numbers lie in."""
+"""Decades beyond the usual ones over which the numbers of these instances are drawn."""
 LARGEST_COUNT = 1000
 
 
 def wide_instances(claim: Claim) -> Iterator[Instance]:
-    """Yield instances with as many directions as are drawn elsewhere, and every count and every positive number drawn over decades."""
+    """Yield instances whose counts and positive numbers are drawn over decades, with as many directions as the checks draw."""
     generator = Random(f"5 {claim.id}")
     for position, regime in enumerate(generator.sample(REGIMES, WIDE)):
         groups = drawn(group_sizes(regime, 2 if is_counted(claim) else 1), 3, position)[-1]
@@ -195,13 +195,13 @@ def wide_instances(claim: Claim) -> Iterator[Instance]:
 
 
 def test_separable_bound_closes_over_many_decades(claim):
-    """The bound meets the predicted value whatever the ratio of the parameters, and excludes what lies a millionth below.
+    """The bound meets the predicted value for any ratios of the parameters, and excludes a value that lies a millionth below.
 
     The bound of a function that is spoiled by a millionth is not certified.
     """
     separable = claim.proof.separable
     if separable is None or claim.prediction.value is None:
-        assert claim.problem.nuclear_form is not None  # then the form of the problem gives a bound
+        assert claim.problem.nuclear_form is not None  # so the nuclear form of the problem gives a bound
         return
     for instance in wide_instances(claim):
         bindings = ball_bindings(claim.problem, instance)
@@ -219,7 +219,7 @@ def test_separable_bound_closes_over_many_decades(claim):
 
 
 def test_separable_bound_that_does_not_close_still_holds(monkeypatch):
-    """Halving that ends early leaves a bound below the predicted value, and a gap."""
+    """If halving ends early, the bound lies below the predicted value and leaves a gap."""
     monkeypatch.setattr(certificates, "HALVINGS", 4)
     claim = find("mse-imbalanced")
     instance = claim.problem.instance(class_counts=(300, 3), widths=3, weight_decay=1.4e-16, feature_decay=5.7e-17)

@@ -28,7 +28,7 @@ VAE = ["vae-learnable-variance", "theta=3,1,0.5", "latent_dim=2"]
 
 @pytest.fixture
 def ended(capsys, monkeypatch):
-    """Return a function that runs a command line to its end, and gives its exit code and what stands on standard error."""
+    """Return a function that runs a command line to its end, and returns its exit code and its standard error."""
 
     def of(main, words):
         monkeypatch.setattr(sys, "argv", ["command", *words])
@@ -130,7 +130,7 @@ def test_unusable_input_ends_in_one_line(module, words, named, ended):
     ],
 )
 def test_a_module_ends_as_its_command_does(module, words, said):
-    """In a process of its own."""
+    """The module is run in a process of its own."""
     done = subprocess.run([sys.executable, "-m", module, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
@@ -169,12 +169,12 @@ minimise, certified.minimise = certified.minimise, told
 from numerics.__main__ import main
 run(main)
 """
-"""The command, in a process that tells of each iteration of its training."""
+"""A program that runs the command, and writes to a pipe at each iteration of the training."""
 
 
 @pytest.mark.parametrize("trains", [False, True])
 def test_interruption_is_clean(trains):
-    """Ctrl-C while modules load, and while training runs."""
+    """Ctrl-C ends the command cleanly, while modules load and while training runs."""
     words = [
         "train",
         "mse-imbalanced",
@@ -191,7 +191,7 @@ def test_interruption_is_clean(trains):
         stderr=subprocess.PIPE,
         text=True,
         pass_fds=[writes],
-        # Whoever started the tests in the background made them deaf to Ctrl-C, and a child inherits that.
+        # Tests that are started in the background ignore Ctrl-C, and a child process would inherit this.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         os.close(writes)
@@ -281,7 +281,7 @@ MSE = ["mse-imbalanced", "class_counts=3,20,10", "feature_decay=0.02"]
 
 
 def test_positions_are_those_of_the_users_list():
-    """The smallest class stands first in the list, and last in the matrices that are compared."""
+    """The smallest class stands first in the user's list, and last in the matrices that are compared."""
     claim = find("mse-imbalanced")
     instance = claim.problem.instance(class_counts=(3, 20, 10), weight_decay=0.02, feature_decay=0.02)
     solution = minimise(claim.problem, [instance], starts=1)
@@ -444,7 +444,7 @@ def test_a_sweep_that_makes_no_sense_is_said(sweep, said):
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_output_in_any_encoding(encoding, monkeypatch):
-    """What an encoding lacks is escaped; JSON stays JSON."""
+    """Characters that an encoding lacks are escaped, and JSON stays valid."""
     for words in (["show", "cvae"], ["show", "cvae", "--json"]):
         written = io.BytesIO()
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))

@@ -1,4 +1,4 @@
-"""From raw samples to canonical parameters: the minimum on the samples themselves is the one predicted from their spectrum."""
+"""Canonical parameters of raw samples: the minimum on the samples is the minimum that is predicted from their spectrum."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ NOISE = {"beta": 0.6, "eta_dec": 0.9, "eta_enc": 1.3}
 
 
 def samples(condition_rank: int, determined: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw x with three coordinates of the given rank, and y with four, so many of them determined by x."""
+    """Draw 40 samples of x [40, 3] of rank ``condition_rank``, and of y [40, 4] with ``determined`` directions that x determines."""
     generator = np.random.default_rng(condition_rank + 10 * determined)
     hidden = generator.normal(size=(40, condition_rank))
     x = hidden @ generator.normal(size=(condition_rank, 3))
@@ -67,7 +67,7 @@ def test_what_leaves_nothing_to_encode_is_refused():
 
 
 def test_the_more_the_condition_explains_the_more_collapses():
-    """The lowest rows of the digits, given more and more of the rows above them."""
+    """The lowest rows of the digits are encoded given more and more of the rows above them."""
     claim = find("cvae")
     images = load_digits().data / 16
     alive = []

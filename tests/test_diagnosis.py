@@ -1,4 +1,4 @@
-"""Claims that are wrong on purpose: what a closer look says of each, and that it never finds nothing below a failure."""
+"""Claims that are wrong on purpose: a closer look names the mistake of each, and has a finding for every failure."""
 
 import importlib.util
 from dataclasses import replace
@@ -33,7 +33,7 @@ LEVELS = {"theta": (2.0, 1.1), "latent_dim": (2, 2), "sigma1": 0.8, "eta_dec": 0
 
 
 def read(path):
-    """Return the claim of a file without taking it up."""
+    """Return the claim of a file without adding it to the registry."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -80,7 +80,7 @@ def levels():
 
 
 def said(claim, examinations=None):
-    """Return what a closer look says of a claim at what is trained already."""
+    """Return the text of a closer look at a claim, with batches that are trained already."""
     look = CloserLook(claim)
     look.further = []
     return look.at([judge(claim, examination) for examination in examinations or trained()])
@@ -120,7 +120,7 @@ def test_a_factor_of_the_value_is_named(edited):
     assert "value differs: trained / predicted = 1/(K - 1)" in text
     assert "classifier_gram and mean_gram agree there" in text
     assert "threshold" not in text
-    assert "every trained instance" not in text  # where K = 2 nothing differs, and the widths there are no reason
+    assert "every trained instance" not in text  # at K = 2 nothing differs, but the widths there are not the reason
 
 
 def test_a_factor_missing_within_the_maximum_is_named_once_for_all_it_mends(edited):
@@ -207,7 +207,7 @@ def test_a_wrong_rank_limit_is_named():
 
 
 def test_a_wrong_second_threshold_is_named(monkeypatch):
-    monkeypatch.setattr(thresholds, "CONFIRMING", 1)  # enough here, where the batch takes seconds to train
+    monkeypatch.setattr(thresholds, "CONFIRMING", 1)  # one batch is enough, since a batch takes seconds to train
     claim = find("hvae-learnable-top-variance")
     number = next(i for i, t in enumerate(claim.prediction.thresholds) if t.telling == "top_decoder_spectrum")
     wrong = with_threshold(claim, number, ratio=claim.prediction.thresholds[number].ratio * 4)
@@ -229,7 +229,7 @@ def test_a_wrong_step_shows_both_sides_and_numbers(edited):
 
 
 def test_a_wrong_collapse_is_said_with_its_instance():
-    """The direction that keeps to its prior has collapsed, and is said not to have."""
+    """The direction that keeps its prior has collapsed, but the claim says that it has not."""
     claim = find("vae-fixed-variance")
     batch = [claim.problem.instance(theta=(2.0, 0.7), sigma=(0.5, 1.0), eta_dec=eta) for eta in (0.3, 1.1)]
     levels = tuple(replace(level, keeps_prior=sp.false) for level in claim.prediction.levels)

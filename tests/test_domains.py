@@ -1,4 +1,4 @@
-"""Every domain answers every question that is asked of one; a domain that is missing an answer fails by its name and the answer's."""
+"""Every domain answers every question about a domain. If an answer is missing, a test named after domain and question fails."""
 
 import dataclasses
 import importlib
@@ -33,7 +33,7 @@ USED = {type(p.domain): (claim, p) for claim in registry().values() for p in cla
 
 
 def asked(kind):
-    """Return a claim and its parameter of this kind of domain; a domain of no claim is asked as a further parameter of one."""
+    """Return a claim with its parameter of this kind of domain. A domain that no claim uses becomes a further parameter of a claim."""
     if kind in USED:
         return USED[kind]
     claim, parameter = find("mse-imbalanced"), Parameter("further", kind(), "a further parameter")
@@ -43,7 +43,7 @@ def asked(kind):
 
 
 def example(claim):
-    """Return the example of each parameter of a claim, after those it depends on, as a user may give it: the list not sorted."""
+    """Return an example of each parameter of a claim, in the order of dependence, as a user may give it: with an unsorted list."""
     values = {}
     for parameter in claim.problem.in_dependency_order:
         values[parameter.name] = parameter.domain.example(values)
@@ -76,7 +76,7 @@ def tells_whether_it_is_whole(claim, parameter):
 
 
 def is_written_back(claim, parameter):
-    """The words of an instance are taken by the command line again, and mean the same."""
+    """The command line reads the written parameters of an instance again, with the same meaning."""
     instance = example(claim)
     words = written_parameters(claim, instance).replace("'", "").split()
     again = claim.problem.instance(**parse_assignments(words, claim.problem))
@@ -92,7 +92,7 @@ def is_said(claim, parameter):
 
 
 def is_drawn_by_hypothesis(claim, parameter):
-    """In every regime, the large one too, each draw is allowed."""
+    """Each draw is allowed, in every regime and in the large one."""
     name, domain, problem, values = parameter.name, parameter.domain, claim.problem, example(claim).values
 
     @st.composite
@@ -123,7 +123,7 @@ def is_drawn_over_all_that_is_allowed(claim, parameter):
 
 
 def varies_without_changing_sizes(claim, parameter):
-    """Instances of one batch that differ in what varies are stacked."""
+    """Instances that differ in their varying parameters can be stacked to one batch."""
     name, domain, instance = parameter.name, parameter.domain, example(claim)
     if not domain.varies:
         return
@@ -145,7 +145,7 @@ def has_ends_within_it(claim, parameter):
 
 
 def is_enclosed(claim, parameter):
-    """The balls of an instance are finite and narrow, and lie where tensors have their numbers."""
+    """The balls of an instance are finite and narrow, and agree with the numbers of the tensors."""
     instance = example(claim)
     balls, tensors = ball_bindings(claim.problem, instance), stack_bindings([instance])
     for symbol, ball in balls.items():
@@ -155,7 +155,7 @@ def is_enclosed(claim, parameter):
 
 
 def is_displaced(claim, parameter):
-    """A number or list that moves stays in its domain, whatever the factor, and where it is if that is 1."""
+    """A number or list that is moved by any factor stays in its domain, and the factor 1 does not move it."""
     name, domain, instance = parameter.name, parameter.domain, example(claim)
     if not domain.moves:
         return
@@ -180,7 +180,7 @@ def is_moved_by_the_adversary(claim, parameter):
 
 
 def is_swept_or_refused_by_name(claim, parameter):
-    """A sweep gives as many values, or says in one line which parameter does not allow it."""
+    """A sweep returns as many values as are asked for, or says in one line which parameter allows no sweep."""
     instance, name = example(claim), parameter.name
     given = {each: value for each, value in instance.values.items() if each != name}
     said = None

@@ -1,7 +1,7 @@
 """Predictions over the whole allowed range of the parameters, against the same formulas evaluated term by term in long decimals.
 
-The reference knows none of the short cuts of ``theory.enclosure``: it runs through every term with mpmath, and finds the roots
-and minima by halving.
+The reference uses none of the short cuts of ``theory.enclosure``: it evaluates every term with mpmath, and finds roots and minima
+by halving.
 """
 
 import os
@@ -22,22 +22,23 @@ from theory.scalar import Shrinkage
 from theory.secular import SecularRoot
 
 DRAWS = int(os.environ.get("PREDICTIONS", "12"))
-"""Points for each claim; PREDICTIONS=500 draws that many."""
+"""Number of points for each claim. The environment variable PREDICTIONS sets another number."""
 SEED = 20230301
 DIGITS = ((60, 90), (400, 500), (1200, 1500))
-"""Decimals of the reference, by pairs until both give the same: the parameters span 100 decades, and products of them cancel."""
+"""Decimals of the reference: pairs are tried until both numbers of decimals give the same. The parameters span 100 decades, and
+their products cancel."""
 DECIDING = 200
-"""Decimals for conditions: two sides that agree in all but the last twenty are equal."""
+"""Decimals for conditions. Two sides that agree in all but the last twenty decimals count as equal."""
 SAME = 1e-14
-"""What two references, which are right to all digits of a double, agree to, relative to the largest entry."""
+"""Largest distance of two references that are both right to all digits of a double, relative to the largest entry."""
 EXACT = 1e-12
-"""What predictions may be off by, relative to the largest entry of an array: a few thousand roundings of a double."""
+"""Largest error of a prediction, relative to the largest entry of an array: a few thousand roundings of a double."""
 SHOWN = (2.3e-308, 1.7e308)
-"""What float64 holds with all its digits, less a trifle."""
+"""Range of the numbers that float64 holds with all digits, slightly narrowed."""
 
 
 def wide_draws(random):
-    """Return draws over all that is allowed for two to four classes or directions, some of them equal."""
+    """Return draws over all allowed values for two to four classes or directions, some of which may be equal."""
     size = random.randint(2, 4)
     groups = [random.randint(1, size)]
     while sum(groups) < size:
@@ -46,7 +47,7 @@ def wide_draws(random):
 
 
 def reference(e, bound, place=None):
-    """Evaluate an expression at bindings, term by term; a part of it that is bound as a whole is the number it is bound to."""
+    """Evaluate an expression at bindings, term by term. A part that is bound as a whole has the value to which it is bound."""
     place = place or {}
     if e.args and e in bound:
         return bound[e]
@@ -126,7 +127,7 @@ def number_of(number):
 
 
 def halved(falling, low, high):
-    """Return the root of a falling function."""
+    """Return the root of a falling function between ``low`` and ``high``."""
     for _ in range(int(3.4 * mpmath.mp.dps)):
         middle = (low + high) / 2
         low, high = (middle, high) if falling(middle) > 0 else (low, middle)
@@ -175,7 +176,7 @@ def distance(found, expected):
 
 
 def settled(formula, bound, digits=DIGITS):
-    """Return the flat entries of the reference: with so many digits that more change nothing, or zero where nothing is left."""
+    """Return the flat entries of the reference, with so many digits that further digits change nothing, or exact zeros."""
     for fewer, more in digits:
         found = []
         for number in (fewer, more):
@@ -186,7 +187,7 @@ def settled(formula, bound, digits=DIGITS):
         with mpmath.workdps(more):
             if distance(*found) <= SAME:
                 return found[1]
-            # What falls with every digit that is added is rounding of zero, and so is what is zero with fewer of a thousand.
+            # A value that falls with every added digit is rounding of zero. So is a value that is zero with a thousand digits or more.
             least, most = sorted(max(map(abs, entries)) for entries in found)
             if (
                 most == max(map(abs, found[0]))
@@ -200,7 +201,7 @@ def settled(formula, bound, digits=DIGITS):
 
 
 def shown(formula, bindings):
-    """Return the flat entries of a prediction, or why it is refused."""
+    """Return the flat entries of a prediction and None, or None and the message of its refusal."""
     try:
         return flat(evaluate_exactly(formula, bindings)), None
     except ParameterError as error:
@@ -217,7 +218,7 @@ def points(claim_id):
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("claim_id", registry())
 def test_predictions_over_the_whole_range(claim_id):
-    """Every number agrees, or is refused in one line because it leaves the range of float64."""
+    """Every predicted number agrees with the reference, or is refused in one line because it leaves the range of float64."""
     claim = find(claim_id)
     prediction = claim.prediction
     formulas = {**prediction.invariants, "collapsed": prediction.collapsed}
@@ -245,7 +246,7 @@ def test_predictions_over_the_whole_range(claim_id):
 
 
 def without(variable, e):
-    """Yield the largest parts of an expression that the variable does not occur in."""
+    """Yield the largest parts of an expression that do not contain the variable."""
     if variable not in e.free_symbols:
         yield e
     else:
@@ -257,7 +258,7 @@ def least(piece, variable, bound, place):
     """Return the least value of a piece, from its stationary points and ends."""
     function, slope = piece.function, sp.diff(piece.function, variable)
     low = reference(piece.lower, bound, place)
-    # Halving evaluates both a thousand times and more, and only the variable differs from one time to the next.
+    # Halving evaluates function and slope more than a thousand times, and only the variable changes from one time to the next.
     fixed = {
         part for e in (function, slope) for part in without(variable, e) if isinstance(part, sp.Expr) and part.args
     }
@@ -287,17 +288,17 @@ def least(piece, variable, bound, place):
 
 
 SCALAR_DIGITS = 400
-"""Decimals of the scalar problems: halving starts at brackets of up to 200 decades, and minima lie close to the ends."""
+"""Decimals for the scalar problems: halving starts from brackets of up to 200 decades, and minima lie close to the ends."""
 
 
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("claim_id", registry())
 def test_values_are_those_of_the_scalar_problems(claim_id):
-    """Each scalar problem minimised by halving its slope, without a formula for its minimiser."""
+    """The value is the sum of the scalar minima, each found by halving the slope, without a formula for the minimiser."""
     claim = find(claim_id)
     separable = claim.proof.separable
     if separable is None or claim.prediction.value is None:
-        # Known only here: to derive every claim when tests are collected costs each process seconds.
+        # The test ends here, and is not left out when tests are collected, since deriving every claim costs each process seconds.
         assert claim.prediction.value is None or claim.problem.nuclear_form is not None
         return
     for instance in list(points(claim_id))[: max(1, DRAWS // 4)]:
@@ -327,7 +328,7 @@ def prediction(claim_id, **values):
 
 
 def test_a_product_of_decays_beyond_float64_is_exact():
-    """The value by minimising the scalar problem of each class; the product of the decays is 4.1e-322."""
+    """The value is compared with the minima of the scalar problems of the classes. The product of the decays is 4.1e-322."""
     given = {"class_counts": (3, 2), "depth": 7, "weight_decay": 1.7e-40, "feature_decay": 1e-43}
     with mpmath.workdps(60):
         mean = (mpmath.mpf("1.7e-40") ** 7 * mpmath.mpf("1e-43")) ** mpmath.mpf("0.125")
@@ -356,13 +357,13 @@ def test_decays_at_the_ends_of_their_range(decay, depth, alive):
 
 @pytest.mark.parametrize("decay", [1.8, 1.7999999999999998])
 def test_a_jump_is_decided_exactly(decay):
-    """With two layers n = 3 of N = 5 jumps at Λ = n²/(16 N³) = 0.0045, which 0.05 · 0.05 · 1.8 is; the threshold is a root of it."""
+    """With two layers the class n = 3 of N = 5 jumps at Λ = n²/(16 N³) = 0.0045 = 0.05 · 0.05 · 1.8. The threshold has a root of Λ."""
     given = {"class_counts": (3, 2), "depth": 2, "weight_decay": (0.05, 0.05), "feature_decay": decay}
     assert prediction(DEEP, **given)["collapsed"] == [decay >= 1.8, True]
 
 
 def test_a_tie_of_irrational_numbers_is_a_tie():
-    """n_k = N² λ_W λ_H with decays that have no rational root: the margin is the difference of two equal roots."""
+    """At n_k = N² λ_W λ_H, with decays without a rational root, the margin is the difference of two equal roots."""
     found = prediction("mse-imbalanced", class_counts=(9, 1), weight_decay=0.3, feature_decay=1 / 32)
     on = prediction("mse-imbalanced", class_counts=(8, 2), weight_decay=0.1, feature_decay=0.2)
     assert found["collapsed"] == [False, False]
@@ -371,7 +372,7 @@ def test_a_tie_of_irrational_numbers_is_a_tie():
 
 
 def test_an_irrational_case_between_two_sums_of_roots():
-    """√2 + √8 = √18, which no number of digits tells."""
+    """√2 + √8 = √18 cannot be decided by any number of digits."""
     x = sp.IndexedBase("x", positive=True)
     root = sp.sqrt(x[1]) + sp.sqrt(x[2])
     for third, equal in ((18, True), (18.000000000000004, False)):
@@ -384,7 +385,7 @@ def test_an_irrational_case_between_two_sums_of_roots():
 
 @pytest.mark.parametrize("claim_id", registry())
 def test_more_terms_than_sympy_expands(claim_id):
-    """Many equal classes or directions cost as much as few: a value is a sum over them, and the others are theirs."""
+    """Many equal classes or directions cost as much as few: equal terms of the value and equal entries are evaluated once."""
     random, claim, groups = Random(f"{SEED} {claim_id}"), find(claim_id), (60, 41)
     directions = sum(groups)
     narrow = next(regime for regime in REGIMES if regime.narrow and not regime.cut and regime.directions > 1)

@@ -1,4 +1,4 @@
-"""Command lines drawn at random: they end with a code of their own and one line, never in a traceback."""
+"""Command lines drawn at random: each ends with a documented exit code and at most one line of error, never with a traceback."""
 
 import io
 import os
@@ -17,10 +17,10 @@ from theory.cli.commands import main as theory_main
 from theory.cli.entry import CHECK_FAILED, DONE, INTERRUPTED, UNUSABLE_INPUT, run
 
 EXAMPLES = int(os.environ.get("COLLAPSE_ATLAS_FUZZ", "200"))
-"""Command lines drawn; a search of its own takes thousands, by the environment variable."""
+"""Number of command lines drawn. The environment variable sets another number, such as thousands for a long search."""
 SEED = 20240607
 LONGEST_ECHO = 200
-"""Characters in a row of one given word that a message may repeat."""
+"""Largest number of characters of one given word that a message may repeat in a row."""
 
 CLAIMS = registry()
 SMALL = {
@@ -38,7 +38,7 @@ SMALL = {
     "beta2": ["3"],
     "sigma": ["0.5", "0.5,1"],
 }
-"""Values that some claim takes, and that are trained within a moment."""
+"""Values that some claim takes, small enough to be trained within a moment."""
 EXTREME = [
     "",
     "0",
@@ -83,7 +83,7 @@ def words_from(*texts):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Files and folders of every kind, which stand for paths on a command line."""
+    """Write files and folders of every kind, and return their paths, which are drawn as words of a command line."""
     folder = tmp_path_factory.mktemp("a:b c")
     contents = {
         "exits.py": b"import sys\nsys.exit(0)",
@@ -108,7 +108,7 @@ def assignments():
 
 @st.composite
 def whole_problems(draw):
-    """All that a claim needs, most of the time: a problem that is trained, unless one word is spoilt."""
+    """Draw a claim with most of its parameters, so that the problem can usually be trained."""
     claim_id, claim = draw(st.sampled_from(list(CLAIMS.items())))
     given = [p.name for p in claim.problem.parameters if p.name in SMALL and draw(st.integers(0, 9))]
     return [claim_id, *(f"{name}={draw(st.sampled_from(SMALL[name]))}" for name in given)]
@@ -119,12 +119,12 @@ NUMERICS = ["train", "certify", "conjecture", "attack"]
 
 
 def one_in(number, strategy):
-    """Draw from a strategy of lists one time in so many, and an empty list otherwise."""
+    """Draw from a strategy of lists once in ``number`` times, and an empty list otherwise."""
     return st.integers(1, number).flatmap(lambda drawn: strategy if drawn == number else st.just([]))
 
 
 def options(files, command):
-    """Options of a command, and sometimes one that it does not have or a word that is none."""
+    """Draw options of a command, sometimes an option that the command does not have, and sometimes a word that is no option."""
     numbers = words_from(["0", "1", "2", "10"], ["-1", "x", "9" * 5000, "1e3", "", "1" * 9])
     paths = st.one_of(st.sampled_from(files), words_from(STRANGE))
     sweeps = words_from(STRANGE, ["widths=1:2:2", "beta=1:0:3", "beta=1:2:2", "beta=1:2:" + "9" * 5000])
@@ -150,7 +150,7 @@ def options(files, command):
 
 @st.composite
 def command_lines(draw, files):
-    """A main function and its words; training takes one start, and descent two steps."""
+    """Draw a main function and its words. Training takes one start, and descent takes two steps."""
     command = draw(words_from(2 * THEORY, 4 * NUMERICS, STRANGE[:3]))
     claim_id, *problem = draw(st.one_of(whole_problems(), whole_problems(), st.lists(assignments(), min_size=1)))
     words = {
@@ -165,7 +165,7 @@ def command_lines(draw, files):
         words += [
             "--out",
             draw(words_from([writable] * 9, files)),
-        ]  # the last one counts: nothing is written anywhere else
+        ]  # the last --out counts, so nothing is written anywhere else
     if command in NUMERICS:
         words += ["--starts", draw(words_from(["1"] * 9, ["0", "9" * 5000]))]
     if command == "attack":
@@ -195,7 +195,7 @@ def test_a_command_line_ends_in_a_code_and_one_line(files, monkeypatch):
     def holds(line):
         main, words = line
         monkeypatch.setenv(sources.FILES, "")
-        for made in Path(files[0]).parent.iterdir():  # what an earlier command wrote there
+        for made in Path(files[0]).parent.iterdir():  # files that earlier commands wrote
             if str(made) not in files:
                 made.unlink()
         code, out, err = ended(main, words)

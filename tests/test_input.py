@@ -1,4 +1,4 @@
-"""Bad input: one clear line that names parameter, value and domain; ValueError in Python, exit code 2 on the command line."""
+"""Bad input gives one clear line with parameter, value and domain: a ValueError in Python, exit code 2 on the command line."""
 
 import re
 import shlex
@@ -219,7 +219,7 @@ WORDS = [
 
 @pytest.mark.parametrize(("claim_id", "words"), WORDS)
 def test_parameters_are_written_as_they_are_read(claim_id, words):
-    """In the user's order, and without losing a digit."""
+    """Written parameters are in the user's order and lose no digit."""
     claim = find(claim_id)
     instance = claim.problem.instance(**parse_assignments(words, claim.problem))
     written = shlex.split(written_parameters(claim, instance))

@@ -1,6 +1,6 @@
-"""The wheel, installed away from the repository: it checks claims of users, right ones and wrong ones, and its command runs.
+"""The wheel, installed away from the repository, checks right and wrong claims of users, and its command runs.
 
-A process that runs checks takes seconds before the first of them, so that all right claims share one, and all wrong ones another.
+A process takes seconds before its first check, so all right claims share one process, and all wrong claims share another.
 """
 
 import os
@@ -22,9 +22,9 @@ WRONG_VALUE = (
     "        sum_over(per_class, k, K),\n        threshold,",
     "        (K - 1) * sum_over(per_class, k, K),\n        threshold,",
 )
-"""A predicted value as it stands in a started file, and with a wrong factor before it."""
+"""A predicted value as it stands in a started file, and the same with a wrong factor."""
 WRONG_STEP = ("q_k[k] / (sp.sqrt(n_k[k]) * w)", "q_k[k] / w")
-"""What a reduction of the first tutorial says, and what it says wrongly."""
+"""A formula in the reduction of the first tutorial, and a wrong one."""
 
 
 def run(*words, folder):
@@ -32,7 +32,7 @@ def run(*words, folder):
     inherited = {
         name: value
         for name, value in os.environ.items()
-        # Where CI is set, pytest repeats what it has said in its summary.
+        # If CI is set, pytest repeats its messages in the summary.
         if not name.startswith(("PYTHON", "PYTEST", "COLLAPSE")) and name != "CI"
     }
     return subprocess.run(words, cwd=folder, env=inherited, capture_output=True, text=True, check=False)
@@ -40,9 +40,9 @@ def run(*words, folder):
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
-    """The programs of an environment that has the wheel, and what it depends on from the one that runs this test."""
+    """Make an environment with the wheel, and with dependencies from the environment of this test. Return its folder of programs."""
     folder = tmp_path_factory.mktemp("installed")
-    # A copy, since setuptools leaves its traces where it builds.
+    # The wheel is built from a copy, since setuptools leaves files where it builds.
     for name in ROOMS:
         shutil.copytree(ROOT / name, folder / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -55,7 +55,7 @@ def programs(tmp_path_factory):
     done = run(*PIP, "--python", str(python), "install", "--no-deps", "--no-index", str(wheel), folder=folder)
     assert done.returncode == 0, done.stderr
     packages = sysconfig.get_path("purelib", vars={"base": str(folder / "environment")})
-    # Of a folder that is listed here no .pth file is read, so that an editable installation in it takes no effect.
+    # Python reads no .pth file in a folder that is listed here, so an editable installation in that folder has no effect.
     (Path(packages) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     where = f"import {', '.join(ROOMS)}; print(*(m.__file__ for m in ({', '.join(ROOMS)})), sep='\\n')"
     found = run(str(python), "-c", where, folder=folder).stdout.splitlines()
@@ -73,7 +73,7 @@ def claim_file(programs, tmp_path_factory):
 
 
 def checked(programs, files, wanted):
-    """Run the checks on files of claims, with every warning an error, as in the tests of this repository."""
+    """Run the checks on files of claims, with warnings as errors, as in the tests of this repository."""
     claims = [word for file in files for word in ("--claims", str(file))]
     words = ("-m", "pytest", "--pyargs", "proofs_check", "-W", "error", *claims, "-k", wanted)
     return run(str(programs / "python"), *words, folder=files[0].parent)
@@ -81,7 +81,7 @@ def checked(programs, files, wanted):
 
 @pytest.fixture(scope="module")
 def right_claims(programs, claim_file):
-    """A run of all checks on a started file with nothing edited, and on the worked examples of the book."""
+    """Run all checks on a started file without edits, and on the worked examples of the book."""
     return checked(programs, [claim_file, *TUTORIALS.values()], " or ".join(["my-claim", *TUTORIALS]))
 
 
@@ -95,7 +95,7 @@ def changed(file, folder, old, new):
 
 @pytest.fixture(scope="module")
 def wrong_claims(programs, claim_file, tmp_path_factory):
-    """A run of some checks on a started file with a wrong value, and on a worked example with a wrong step."""
+    """Run some checks on a started file with a wrong value, and on a worked example with a wrong step."""
     folder = tmp_path_factory.mktemp("wrong")
     value = changed(claim_file, folder, *WRONG_VALUE)
     step = changed(TUTORIALS["mse-target-scale"], folder, *WRONG_STEP)
@@ -117,7 +117,7 @@ def test_a_right_claim_passes_all_checks(claim_id, right_claims):
 
 
 def test_the_author_is_told_what_is_wrong_with_a_value(wrong_claims):
-    """In the run's own output, with no traceback through the suite."""
+    """The output of the run names the mistake, without a traceback through the suite."""
     assert wrong_claims.returncode == 1, wrong_claims.stdout
     assert "trained value" in wrong_claims.stdout
     assert "value differs: trained / predicted = 1/(K - 1)" in wrong_claims.stdout
@@ -128,7 +128,7 @@ def test_the_author_is_told_what_is_wrong_with_a_value(wrong_claims):
 
 
 def test_a_wrong_step_is_shown_in_full_once(wrong_claims):
-    """There is nothing to look at more closely where no derivation is."""
+    """Without a derivation a closer look has nothing to show, and the wrong step is shown once."""
     sections = re.split(r"^_+ (.+?) _+$", wrong_claims.stdout, flags=re.MULTILINE)[1:]
     of_step = "".join(text for name, text in zip(sections[::2], sections[1::2], strict=True) if "mse-target" in name)
     assert of_step.count("    left - right = ") == wrong_claims.stdout.count("    left - right = ") == 1

@@ -1,4 +1,4 @@
-"""What was found already on the same evidence is not computed again, and nothing else is taken for it."""
+"""Results on the same evidence are computed once, and are never used for other evidence."""
 
 from numerics.judging.comparison import compare
 from numerics.judging.known import Known

@@ -40,7 +40,7 @@ def test_a_root_is_one_root(expression: sp.Expr, written: str) -> None:
 
 @pytest.mark.parametrize("expression", [sp.sqrt(K) * sp.sqrt(X), sp.sqrt(X) * sp.sqrt(1 - X), sp.sqrt(n), n ** (1 / K)])
 def test_what_is_no_product_of_roots_is_left_as_it_is(expression: sp.Expr) -> None:
-    """Of a factor that may be negative the root stays apart: √(−1) √(−1) is not √1."""
+    """The root of a factor that may be negative stays apart, since √(−1) √(−1) is not √1."""
     assert latex(expression) == sp.latex(expression)
 
 

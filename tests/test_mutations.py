@@ -1,4 +1,4 @@
-"""The checks can fail: every mutant of every prediction and bound must turn them red, or be equivalent for a stated reason."""
+"""The checks can fail: every mutant of every prediction and bound turns them red, or is equivalent for a stated reason."""
 
 import itertools
 import os
@@ -19,15 +19,16 @@ from theory.problem import Instance
 
 FURTHER_BATCHES = 3
 BATCH_SIZE = 8
-"""Instances of a further batch for each threshold, more than the checks train: they cost little more together, and a changed
-exponent shows only on one side of a threshold and of 1."""
+"""Instances of a further batch for each threshold. They are more than the checks train, since they cost little more together and a
+changed exponent shows only on one side of a threshold and of 1."""
 LEAST_KILLED = 0.95
 LARGEST_POINT = 150
-"""Entries of all variables of an instance of a further batch: training time grows with them, and a wrong formula shows on small ones as well."""
+"""Largest number of entries of all variables of an instance of a further batch. Training time grows with this number, and a wrong
+formula shows on small instances as well."""
 LARGEST_SAMPLE = 12
-"""Mutants of each target (value, invariant, threshold, bound) in an ordinary run, about."""
+"""Approximate number of mutants of each target (value, invariant, threshold, bound) in an ordinary run."""
 ALL_MUTANTS = "COLLAPSE_ATLAS_ALL_MUTANTS"
-"""Set this environment variable to try every mutant, some thirteen thousand; it takes less than a minute a claim."""
+"""Environment variable that makes a run try every mutant, some thirteen thousand. Such a run takes less than a minute a claim."""
 
 STILL_A_PROOF = "the mutated bound is weaker than the original, still above the next, and tight at the minimum: a proof all the same"
 LAST_ONE_ZERO = (
@@ -143,25 +144,25 @@ EQUIVALENT = {
         )
     },
 }
-"""Surviving mutants, each with the reason why it is no wrong theorem. An equivalent mutant always survives, so a second one
-of the same name, elsewhere in the expression, shows as a count above one."""
+"""Surviving mutants, each with the reason why it is no wrong theorem. An equivalent mutant always survives, so a second mutant of
+the same name, from another place of the expression, shows as a count above one."""
 
 
 def entries(claim: Claim, batch: tuple[Instance, ...]) -> int:
-    """Count the entries of all variables of one instance of a batch."""
+    """Return the number of entries of all variables of one instance of a batch."""
     sizes = {symbol: value for symbol, value in batch[0].bindings.items() if isinstance(value, int)}
     shapes = [variable.shape for variable in claim.problem.active_variables(batch[0])]
     return sum(int((rows * columns).subs(sizes)) for rows, columns in shapes)
 
 
 def in_turn(strategies: Sequence[st.SearchStrategy], number: int, seed: int) -> Iterator[tuple[Instance, ...]]:
-    """Yield so many batches of each strategy: first one of each, then the next of each."""
+    """Return ``number`` batches of each strategy, in turn: first one of each strategy, then the next of each."""
     of_all = itertools.zip_longest(*(drawn(strategy, number, seed) for strategy in strategies))
     return (batch for batch in itertools.chain.from_iterable(of_all) if batch is not None)
 
 
 def evidence(claim: Claim, ledger: Ledger) -> Iterator[Judgement]:
-    """Yield the batches that the checks train in this run, judged; then further small ones, trained here."""
+    """Yield the judged batches that the checks train in this run, and then further small batches that are trained here."""
     of_checks = [batches(claim, regime) for regime in REGIMES]
     for batch in in_turn(of_checks, BATCHES[ledger.profile], ledger.seed):
         yield ledger.judged(claim, batch)
@@ -171,7 +172,7 @@ def evidence(claim: Claim, ledger: Ledger) -> Iterator[Judgement]:
 
 
 def unexplained(survivors: list[Mutant]) -> list[Mutant]:
-    """Return the survivors that are not known to be equivalent; of two of the same name one is another mutant."""
+    """Return the survivors that are not known to be equivalent. Of two survivors with the same name, one is not the known mutant."""
     counted = Counter(m.name for m in survivors)
     return [m for m in survivors if counted[m.name] > 1 or m.name not in EQUIVALENT]
 
@@ -180,7 +181,7 @@ def test_mutants_are_killed(claim, ledger, record_property):
     tried = list(mutants(claim, None if os.environ.get(ALL_MUTANTS) else LARGEST_SAMPLE))
     survivors = tried
     trained: list[Evidence] = []
-    for judgement in evidence(claim, ledger):  # trained only as long as there is anybody left to judge
+    for judgement in evidence(claim, ledger):  # a batch is trained only while mutants survive
         assert judgement.all_failures() == [], "the evidence fails the claim itself"
         trained.append(Evidence(claim, judgement.examination))
         survivors = [m for m in survivors if trained[-1].first_failure(m) is None]
@@ -195,7 +196,7 @@ def test_mutants_are_killed(claim, ledger, record_property):
 
 
 def departs(claim: Claim) -> bool:
-    """Tell whether a formula of a refutation is not the loss at some point it stands for."""
+    """Return whether a formula of a refutation is not the loss at some point for which it stands."""
     points = itertools.product(REFUTED + HOLDS, MARGINS)
     try:
         return any(any(departures(claim, *sizes, margin)) for sizes, margin in points)

@@ -1,4 +1,4 @@
-"""Wrong theorems about what has collapsed and about what a statement names: each turns the checks red on what they train anyway."""
+"""Wrong theorems about collapse and about named results: each turns the checks red on the batches that the checks train anyway."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def level(name: str, **changed: object) -> Change:
 
 
 def named(name: str, formula: Callable[[Prediction], sp.Expr]) -> Change:
-    """Change the formula of a named result, and keep what it is held against."""
+    """Change the formula of a named result, and keep its measurement."""
 
     def change(prediction: Prediction) -> Prediction:
         result = replace(prediction.named[name], expression=formula(prediction))
@@ -46,12 +46,12 @@ def formula(name: str) -> Callable[[Prediction], sp.Expr]:
 
 
 def without_maximum(prediction: Prediction) -> sp.Expr:
-    """The posterior variance of a direction that is alive, said of all."""
+    """Return the posterior variance of a living direction, as a claim about all directions."""
     return formula("variance")(prediction).replace(sp.Max, lambda *args: max(args, key=lambda a: a.has(k)))
 
 
 WRONG = {
-    # What has collapsed.
+    # Wrong conditions of collapse.
     "vae-fixed-variance": {
         "a zero direction is collapsed": level("z", keeps_prior=sp.true),
         "no direction ever collapses": level("z", keeps_prior=sp.false),
@@ -78,7 +78,7 @@ WRONG = {
         "nothing of z collapses": level("z", keeps_prior=sp.false),
         "the variance of a live direction, said of all": named("variance", without_maximum),
     },
-    # What the statement names.
+    # Wrong named results.
     "ce-imbalanced-relu": {
         "a margin that forgets a size": named("margin", lambda p: formula("margin")(p).subs(N, 1)),
         "rows of the classifier twice as long": named("classifier_row", lambda p: 2 * formula("classifier_row")(p)),

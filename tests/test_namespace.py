@@ -1,4 +1,4 @@
-"""The array namespace: every backend has every operation, and on the same small input all of them agree."""
+"""The array namespace: every backend has every operation, and all backends agree on the same small input."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BASES = {name: sp.IndexedBase(name, real=True) for name in LISTS} | {"b": sp.Ind
 
 
 class Symbolic:
-    """Inputs of symbolic size; results are taken at SIZE and at the numbers of LISTS."""
+    """Inputs of symbolic size. Results are evaluated at SIZE and at the numbers of LISTS."""
 
     xp = SymbolicArrays(K)
     lists = BASES
@@ -99,7 +99,7 @@ class Symbolic:
 
 
 class Written:
-    """Inputs as SymPy matrices of SIZE; the other backends take the same numbers from here."""
+    """Inputs as SymPy matrices of SIZE. The other backends take the same numbers from this class."""
 
     xp = ConcreteArrays(SIZE, (0, 1, 2), THETA)
     size = SIZE
@@ -241,7 +241,7 @@ CALLS = {
     "bottom_grams": lambda xp, i: xp.bottom_grams(i.layers(), i.full()),
     "layer_spectra": lambda xp, i: xp.layer_spectra(i.layers(), xp.labels()),
 }
-"""A call of each operation; ``label_axes`` has a test of its own, as its vectors are unique only for unequal classes."""
+"""A call of each operation. ``label_axes`` has a test of its own, since its vectors are unique only for unequal classes."""
 
 OPERATIONS = [name for name, f in inspect.getmembers(ArrayNamespace, inspect.isfunction) if not name.startswith("_")]
 
@@ -258,7 +258,7 @@ def test_every_backend_has_every_operation_with_the_same_arguments(backend, oper
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_no_backend_has_operations_of_its_own(backend):
-    """Another operation belongs to the namespace, where every backend answers for it."""
+    """An operation of a backend belongs to the namespace, so that every backend has it."""
     offered = {n for n, f in inspect.getmembers(type(BACKENDS[backend].xp)) if callable(f) and not n.startswith("_")}
     assert offered == set(OPERATIONS)
 
@@ -281,7 +281,7 @@ def flattened(numbers):
 
 
 def full_input(backend):
-    """A matrix that is not diagonal, of 2 × 3, in each of the backends that have concrete sizes."""
+    """Return a 2 × 3 matrix that is not diagonal, in a backend with concrete sizes."""
     return BACKENDS[backend].made(sp.Matrix([[1, -2, 3], [sp.Rational(1, 2), 4, 0]]))
 
 
@@ -307,7 +307,7 @@ def test_what_is_diagonal_symbolically_agrees_on_full_matrices(call, backend):
 
 
 def test_the_axes_of_unequal_labels_agree():
-    """Singular vectors are unique up to signs: the projections on what they span, one by one, are compared."""
+    """Singular vectors are unique up to signs, so the projection on each vector is compared."""
     classes = (0, 0, 0, 1, 1, 2)
     counts = [classes.count(c) for c in range(3)]
     spaces = {
@@ -326,7 +326,7 @@ def test_the_axes_of_unequal_labels_agree():
 
 
 def test_balls_enclose_eigenvalues_that_are_equal():
-    """3 and 3, which no isolation tells apart; and a radius about the input is handed on."""
+    """The eigenvalues 3 and 3, which no isolation tells apart, are enclosed. A radius of the input enlarges the output."""
     twice = eigenvalues(BallMatrix.of([[2, 1, 0], [1, 2, 0], [0, 0, 3]]))
     assert all(x.contains(e) and x.rad() < Ball(1e-50) for x, e in zip(twice, (3, 3, 1), strict=True))
     wide = eigenvalues(BallMatrix.of([[Ball(2, 0.1), 0], [0, 1]]))

@@ -20,7 +20,7 @@ from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Pr
 
 REFERENCE_SECONDS = 2.0
 FLOOR = 1e-10
-"""Residual in units of the variables, which are of order 1: a thousand roundings of terms a hundred times larger."""
+"""Largest residual, in units of the variables, which are of order 1: a thousand roundings of terms a hundred times larger."""
 
 
 def test_reference_configuration_is_trained_fast_and_exactly():
@@ -29,7 +29,7 @@ def test_reference_configuration_is_trained_fast_and_exactly():
     minimise(claim.problem, [instance], starts=1, max_iterations=2)  # first use of torch's kernels
     seconds = []
     for seed in range(3):
-        began = time.process_time()  # one thread: what it takes where nothing else runs beside it
+        began = time.process_time()  # one thread: the time that training takes when nothing else runs
         solution = minimise(claim.problem, [instance], starts=1, seed=seed)
         seconds.append(time.process_time() - began)
         (comparison,) = compare(claim, solution)
@@ -47,7 +47,7 @@ def test_relu_reference_configuration():
 
 
 def test_a_run_ends_at_the_floor_of_rounding():
-    """Where the value can fall no further the gradient still does, and the run ends where it is least."""
+    """When rounding stops the value from falling, the gradient still falls, and the run ends where the gradient is least."""
     claim = find("hvae-learnable-top-variance")
     values = {"theta": (1.3, 1.3, 0.8, 0.8), "latent_dim": (4, 8), "beta1": 0.4, "beta2": 0.02, "sigma1": 0.4}
     solution = minimise(claim.problem, [claim.problem.instance(**values, eta_dec=0.7, eta_enc=0.2)], starts=3)
@@ -76,7 +76,7 @@ def test_training_several_instances_at_once_changes_nothing():
 
 
 def scalar_problem(loss, nonnegative=False) -> Problem:
-    """A problem in one variable x (n × 1) with the numbers c_1 … c_n given."""
+    """Return a problem in one variable x (n × 1) with given numbers c_1 … c_n."""
     c = sym.theta
     return Problem(
         parameters=(
@@ -94,7 +94,7 @@ def scalar_problem(loss, nonnegative=False) -> Problem:
 
 
 def test_bounded_minimum_satisfies_the_kkt_conditions():
-    """min ½ Σ (x_i + c_i − 2)² over x ≥ 0: the bound holds exactly where c_i > 2, with a positive gradient there."""
+    """In min ½ Σ (x_i + c_i − 2)² over x ≥ 0 the bound is active exactly where c_i > 2, with a positive gradient."""
     problem = scalar_problem(
         lambda xp, v, data, p: ((v.x[..., 0] + p[sym.theta] - 2) ** 2).sum(-1) / 2 + p[sym.beta], nonnegative=True
     )
@@ -141,7 +141,7 @@ def test_interruption_keeps_what_was_reached():
 
 
 def test_optimiser_does_not_see_the_prediction():
-    """Training a claim whose derivation would fail works all the same: nothing of it is used."""
+    """A claim whose derivation would fail can still be trained, since training does not use the derivation."""
 
     def no_derivation(problem):
         raise AssertionError("the optimiser asked for the derivation")
@@ -165,7 +165,7 @@ SLOW = ("mse-imbalanced", ",".join(["100"] * 40), 40, 1e-6)
     ],
 )
 def test_a_time_limit_ends_training_with_what_it_has(claim_id, values, seconds):
-    """The runs count as stalled, the values are those of the points, and certified training starts no further round."""
+    """The runs count as stalled, the values are the loss at the points, and certified training starts no further round."""
     problem = find(claim_id).problem
     instance = problem.instance(**values, weight_decay=SLOW[3], feature_decay=SLOW[3])
     training = train(find(claim_id), [instance], 2, 0, "cpu", time_limit=seconds)
@@ -206,7 +206,7 @@ def test_an_impossible_time_limit_is_refused(seconds):
 
 
 def test_the_spread_of_a_problem_is_that_of_its_curvatures():
-    """Of ½ Σ c_i x_i² the curvatures are the c_i; a direction without curvature does not count."""
+    """The curvatures of ½ Σ c_i x_i² are the c_i. A direction without curvature does not count."""
     problem = scalar_problem(lambda xp, v, data, p: (p[sym.theta] * v.x[..., 0] ** 2).sum(-1) / 2 + p[sym.beta])
     assert curvature_spread(problem, problem.instance(theta=(3e5, 1.0, 1.5e-3))) == pytest.approx(2e8, rel=1e-12)
     flat = scalar_problem(lambda xp, v, data, p: (p[sym.theta][..., 1:] * v.x[..., 1:, 0] ** 2).sum(-1) * p[sym.beta])
@@ -214,7 +214,7 @@ def test_the_spread_of_a_problem_is_that_of_its_curvatures():
 
 
 def test_training_that_stalls_says_how_widely_the_problem_is_spread(capsys):
-    """Threshold ratios n_k / (N² λ_W λ_H) by hand."""
+    """The threshold ratios n_k / (N² λ_W λ_H) are computed by hand."""
     words = ["class_counts=300,3", "widths=3", "weight_decay=1.4e-16", "feature_decay=5.7e-17"]
     assert numerics_main(["train", "mse-imbalanced", *words, "--starts", "1"]) == 1
     (said,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("check failed")]

@@ -1,4 +1,4 @@
-"""Claims from files: starting files, claims without a formula, and what is said of typical mistakes."""
+"""Claims from files: starting files, claims without a formula, and the messages for typical mistakes."""
 
 import functools
 import os
@@ -78,7 +78,7 @@ AT = {"class_counts": (5, 3, 1), "weight_decay": 0.01, "feature_decay": 0.01}
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """Return a function that writes a file and takes it up as the claims of a user, until the test ends."""
+    """Return a function that writes a file and adds its claims to the registry until the test ends."""
     monkeypatch.setenv(sources.FILES, "")
 
     def take_up(text):
@@ -106,7 +106,7 @@ def test_every_claim_can_be_started_from(claim_id, own):
 
 
 def test_help_says_which_claims_to_start_from(capsys):
-    """Those that derive and bound in their own file, by their source; the others by what they take from where."""
+    """The help lists the claims that derive and bound in their own file. A claim is left out if it shares its derivation."""
     with pytest.raises(SystemExit) as caught:
         theory_main(["new", "--help"])
     assert caught.value.code == 0
@@ -131,7 +131,7 @@ def test_a_claim_that_leaves_its_derivation_to_others_says_where_it_is(tmp_path,
 
 
 def test_claims_of_ones_own_are_starting_points_too(own):
-    """A file that leaves its derivation to a shared one is told from a file that does the work, whatever it is called."""
+    """A file that imports its derivation is told from a file that derives, whatever the file is called."""
     own(starting_file("my-own", find("vae-fixed-variance"), "my_own.py"))
     own(starting_file("my-shared", find("mse-imbalanced-relu"), "my_shared.py"))
     assert "my-own" in starting_points()
@@ -275,7 +275,7 @@ def test_what_bind_forgets_ends_in_one_line(old, new, said, own, capsys):
 
 
 def test_a_path_may_hold_any_sign(tmp_path, monkeypatch):
-    """Also those that separate paths in a list of them, here and in the processes that are started from here."""
+    """A path may hold the signs that separate paths in a list, in this process and in processes that it starts."""
     monkeypatch.setenv(sources.FILES, "")
     folder = tmp_path / "a:b;c\nd"
     folder.mkdir()
@@ -318,7 +318,7 @@ def test_a_file_of_any_kind_ends_in_one_line(text, said, tmp_path, monkeypatch, 
 
 
 def test_a_started_file_takes_over_whatever_its_model_says(own, tmp_path):
-    """A model without a docstring, with backslashes in it, in single quotes, or in an encoding of its own."""
+    """The model may have no docstring, a docstring with backslashes or in single quotes, or an encoding of its own."""
     bare = QUESTION.partition("\n\n")[2].replace('id="squared-mse"', "id='squared-mse'")
     own(bare)
     text = starting_file("my-setting", find("squared-mse"), "my_setting.py")

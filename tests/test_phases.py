@@ -1,4 +1,4 @@
-"""The stored table of where deep cross-entropy fails is what deciding its cells again gives."""
+"""The stored table of the cells at which deep cross-entropy fails agrees with cells that are decided again."""
 
 import pytest
 

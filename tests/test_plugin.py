@@ -1,4 +1,4 @@
-"""The checks as a command: what matches nothing is said, and how far a long run is."""
+"""The checks as a command: it reports an expression that matches nothing, and the progress of a long run."""
 
 import contextlib
 import subprocess
@@ -48,7 +48,7 @@ def test_batches_are_told_as_they_are_judged(capture, capsys):
     ledger = Ledger("cpu", "thorough", 0, Progress(capture, 2))
     for batch in drawn(batches(claim, REGIMES[0], 2), 2, seed=1):
         ledger.judged(claim, batch, "narrow")
-        ledger.judged(claim, batch, "narrow")  # judged already, and not told again
+        ledger.judged(claim, batch, "narrow")  # this batch is judged already and is not counted again
     first, second = capsys.readouterr().err.split("\n")[1:]
     assert first.startswith("vae-learnable-variance, narrow: batch 1/2, 0.")
     assert second.startswith("vae-learnable-variance, narrow: batch 2/2, 0.")

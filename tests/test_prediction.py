@@ -1,4 +1,4 @@
-"""Predictions: the figures of the reference configurations, and one formula evaluated two ways."""
+"""Predictions: the numbers of the reference configurations, and formulas evaluated exactly and on tensors."""
 
 import numpy as np
 import pytest
@@ -115,7 +115,7 @@ def test_relu_reference_configuration():
 
 
 def test_mse_reference_configuration():
-    """Σ_k (√(λ_W λ_H) (√n_k − 0.2) + 0.04/800), by hand: with N √(λ_W λ_H) = 0.2 every class is alive."""
+    """The value by hand is Σ_k (√(λ_W λ_H) (√n_k − 0.2) + 0.04/800): with N √(λ_W λ_H) = 0.2 every class is alive."""
     claim = find("mse-imbalanced")
     result = predict(
         claim, claim.problem.instance(class_counts="200,100,50,50", widths=64, weight_decay=5e-4, feature_decay=5e-4)
@@ -136,7 +136,7 @@ def test_results_come_in_the_order_the_user_gave():
 
 
 def test_collapse_exactly_on_the_threshold_is_decided_exactly():
-    """n_k = N² λ_W λ_H collapses; the decimal 0.1 is taken as one tenth, so no rounding blurs the tie."""
+    """A class with n_k = N² λ_W λ_H collapses. The decimal 0.1 is taken as one tenth, so no rounding blurs the tie."""
     claim = find("mse-imbalanced")
     on = predict(claim, claim.problem.instance(class_counts=(9, 1), weight_decay=0.1, feature_decay=0.1))
     above = predict(claim, claim.problem.instance(class_counts=(9, 1), weight_decay=0.1, feature_decay=0.0999999))
@@ -145,7 +145,7 @@ def test_collapse_exactly_on_the_threshold_is_decided_exactly():
 
 
 def test_fixed_variance_reference_configuration():
-    """By hand: with √β c = 1/2 the pairs (θ, σ) are (2, 0.2), (1, 0.5) and (0.1, 0.5)."""
+    """The prediction is computed by hand: √β c = 1/2, and the pairs (θ, σ) are (2, 0.2), (1, 0.5) and (0.1, 0.5)."""
     claim = find("vae-fixed-variance")
     given = {"theta": "1,2,0.1", "sigma": "0.5,0.2,0.5", "beta": 0.25, "eta_enc": 0.5, "eta_dec": 0.5}
     result = predict(claim, claim.problem.instance(**given))

@@ -1,4 +1,4 @@
-"""Steps evaluated in balls: the derivations are confirmed, and every kind of wrong step is contradicted."""
+"""Steps evaluated in balls: true steps are confirmed, and every kind of wrong step is contradicted."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ def spoiled(step: Step) -> Step:
     """Return a step that is false by a millionth, or in sign."""
     match step:
         case Identity():
-            # Matrices stand for noncommutative symbols: there a factor does it, elsewhere a term that vanishes nowhere.
+            # Noncommutative symbols stand for matrices, so they are multiplied by a factor. Elsewhere a term is added.
             commutes = step.right.is_commutative is not False
             return dataclasses.replace(step, right=step.right + OFF if commutes else (1 + OFF) * step.right)
         case SumOfSquares():
@@ -38,7 +38,7 @@ def test_every_spoiled_step_is_contradicted(claim):
 
 
 def test_a_simplification_that_lies_is_caught():
-    """A step whose own check always says yes."""
+    """The step's own check always says yes, and the evaluation in balls contradicts the step."""
 
     class Trusting(Identity):
         def holds(self) -> bool:

@@ -1,4 +1,4 @@
-"""The spectrum of centred labels, exact, in doubles and in balls, and the claim that stands on it."""
+"""The spectrum of centred labels, exact, in doubles and in balls, and the claim that rests on this spectrum."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_spectrum_is_that_of_the_matrix(counts):
 
 @pytest.mark.parametrize("counts", COUNTS)
 def test_enclosures_are_narrow_and_hold_a_root(counts):
-    """The characteristic polynomial, from SymPy, changes sign between the ends of every bracket, or vanishes at the number."""
+    """The characteristic polynomial, from SymPy, changes sign in every bracket, or vanishes at the rational eigenvalue."""
     x = sp.Symbol("x")
     exact = sp.diag(*counts) - sp.Matrix(counts) * sp.Matrix([counts]) / sum(counts)
     polynomial = exact.charpoly(x).as_expr()
@@ -50,7 +50,7 @@ def test_enclosures_are_narrow_and_hold_a_root(counts):
 
 
 def test_rational_eigenvalues_are_written_as_such():
-    """With two different counts the root solves a linear equation; of the others few are rational."""
+    """With two different counts the root solves a linear equation and is rational. With more counts few roots are rational."""
     assert centred_spectrum((2, 1, 1)) == (sp.Rational(3, 2), 1)
     assert centred_spectrum((100, 1)) == (sp.Rational(200, 101),)
     assert centred_spectrum((8, 3, 1)) == (sp.Rational(9, 2), sp.Rational(4, 3))
@@ -82,7 +82,7 @@ def test_equal_classes_give_the_simplex(depth):
     np.testing.assert_allclose(spectra[0], spectra[1][:, :3], rtol=1e-13)
     assert np.abs(spectra[1][:, 3]).max() == 0
     for name in ("classifier_grams", "feature_grams"):
-        size = {"classifier_grams": 1, "feature_grams": 6}[name]  # class means are those of 6 samples, axes of norm one
+        size = {"classifier_grams": 1, "feature_grams": 6}[name]  # class means average 6 samples, axes have norm one
         ours_there, simplex_there = (np.array(result["invariants"][name]) for result in (ours, simplex))
         traces = (np.trace(ours_there, axis1=-2, axis2=-1), size * np.trace(simplex_there, axis1=-2, axis2=-1))
         np.testing.assert_allclose(*traces, rtol=1e-13)
@@ -91,7 +91,7 @@ def test_equal_classes_give_the_simplex(depth):
 @pytest.mark.parametrize("depth", [1, 2, 4])
 @pytest.mark.parametrize("counts", [(9, 4, 1), (50, 5, 5, 2)])
 def test_value_by_another_way(counts, depth):
-    """Eigenvalues by LAPACK, each scalar problem minimised numerically, the rank cut to two."""
+    """The value agrees with LAPACK's eigenvalues and numerical minima of the scalar problems, with the rank cut to two."""
     values = {"class_counts": counts, "depth": depth, "widths": 2, **DECAYS}
     total, decay = sum(counts), DECAYS["weight_decay"] ** depth * DECAYS["feature_decay"]
     expected = 0.0
@@ -118,7 +118,7 @@ def test_only_what_belongs_to_classes_comes_in_the_order_the_user_gave():
 
 
 def test_collapse_exactly_on_the_threshold_is_decided_exactly():
-    """ν = 9/5 for classes of 9 and 1; with one layer the direction collapses iff ν ≤ N² λ_W λ_H."""
+    """Classes of 9 and 1 give ν = 9/5. With one layer the direction collapses iff ν ≤ N² λ_W λ_H."""
     on, above = (
         predict(CLAIM, CLAIM.problem.instance(class_counts=(9, 1), weight_decay=0.1, feature_decay=decay))
         for decay in (0.18, 0.1799999)

@@ -1,4 +1,4 @@
-"""The second worked example of the book: what is easily got wrong in it fails a check."""
+"""The second worked example of the book: each mistake that is easily made in it fails a check."""
 
 import re
 from pathlib import Path
@@ -53,7 +53,7 @@ WRONG = {
 
 @pytest.fixture
 def second_example(tmp_path, monkeypatch):
-    """Return a function that takes up the second example with one place changed, until the test ends."""
+    """Return a function that adds the second example, with one place changed, to the registry until the test ends."""
     monkeypatch.setenv(sources.FILES, "")
 
     def changed(old, new):
@@ -69,7 +69,7 @@ def second_example(tmp_path, monkeypatch):
 
 
 def failures(claim):
-    """Return what the checks of one batch find wrong, as one text."""
+    """Return the failures of the checks of one batch, as one text."""
     try:
         claim.proof.check()
     except CheckFailed as error:

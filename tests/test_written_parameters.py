@@ -1,4 +1,4 @@
-"""What commands, conjectures and diagnoses print of parameters is read by every command line again, in the user's order."""
+"""Parameters as commands, conjectures and diagnoses print them: every command line reads them again, in the user's order."""
 
 import functools
 import json
@@ -21,7 +21,7 @@ from theory.problem import REQUIRED
 
 @pytest.fixture(scope="module")
 def trained_once():
-    """Train an instance once for all commands: what they print of its parameters does not depend on the optimum."""
+    """Train an instance once for all commands, since the printed parameters do not depend on the optimum."""
     kept = {}
     with pytest.MonkeyPatch.context() as patch:
         train = training.train
@@ -37,7 +37,7 @@ def trained_once():
 
 @functools.cache
 def given(claim_id):
-    """Return parameters of a claim as a user may give them: the examples of their domains, the sorted list from its end."""
+    """Return parameters of a claim as a user may give them: the examples of their domains, with the sorted list reversed."""
     claim, values = find(claim_id), {}
     for parameter in claim.problem.parameters:
         if parameter.default is REQUIRED or parameter.domain.telling:
@@ -48,7 +48,7 @@ def given(claim_id):
 
 
 def in_words(parameters):
-    """Write parameters as ``name=value`` words, apart from the code that is tested."""
+    """Return parameters as ``name=value`` words, without the code that is tested."""
 
     def written(value, separator=","):
         if isinstance(value, list | tuple):
@@ -68,7 +68,7 @@ def instance_of(claim):
 
 
 def test_some_orders_are_not_sorted():
-    """Otherwise the tests below could not see an order that is lost."""
+    """Some user orders are not sorted, since otherwise the tests below could not see that an order is lost."""
     unsorted = [c.id for c in registry().values() if list(instance_of(c).order) != sorted(instance_of(c).order)]
     assert len(unsorted) > len(registry()) / 2
 
@@ -86,7 +86,7 @@ def test_every_command_prints_parameters_as_they_were_given(claim_id, capsys, tr
 
 @pytest.mark.parametrize("claim_id", registry())
 def test_what_is_written_as_words_is_read_again(claim_id, capsys, trained_once):
-    """A conjecture's first line, the line of a diagnosis that names an instance, and the command that finds a violation again."""
+    """The command line reads the first line of a conjecture, the instance of a diagnosis, and the command of a violation again."""
     claim = find(claim_id)
     instance = instance_of(claim)
     (point,) = points_of(trained_once(claim, [instance]).solution.best_point())
