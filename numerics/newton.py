@@ -15,17 +15,13 @@ from torch import Tensor
 
 from numerics.arrays import DTYPE
 from numerics.budget import Budget
-from numerics.quasi_newton import ROUNDING, TINY, Descent, block_size
+from numerics.quasi_newton import NEGLIGIBLE_DECREASE, ROUNDING, TINY, WAVERING, Descent, block_size
 
-NEGLIGIBLE_DECREASE = 1e-14
-"""A run has converged when its quadratic model promises less than this share of the loss: ten roundings of it."""
 POLISHING_STEPS = 6
 """Newton steps taken after that while they still halve the gradient: they cost little and sharpen the invariants."""
 POLISHING_IN_VAIN = 2
 """Of these, steps in a row that may fail to halve the least gradient so far; where an inexact step overshoots a flat direction
 the next one mends it."""
-WAVERING = 1e-12
-"""Share of the loss by which a polishing step may raise it: there a rise is rounding of its terms, and the gradient decides."""
 FORCING = (1e-2, 0.1)
 """Share to which a Newton step reduces the gradient of the quadratic model, least and largest. Close to rounding a more exact
 step takes several times as many curvatures, and what it adds along flat directions is noise."""
@@ -77,6 +73,8 @@ class Search:
         bounded = torch.zeros_like(descent.x[0], dtype=torch.bool) if descent.bounded is None else descent.bounded
         search = cls(loss, descent.x, bounded, descent.runs, descent.frozen)
         search.f, search.iterations, search.first_gradient = descent.value, descent.iterations, descent.first
+        search.residual = descent.residual
+        search.endings[descent.converged] = Ending.CONVERGED
         return search
 
     def run(self, budget: Budget) -> None:

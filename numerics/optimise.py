@@ -21,9 +21,9 @@ from numerics.arrays import TorchArrays, stack_bindings
 from numerics.budget import Budget, OutOfTime
 from numerics.escapes import drop_directions, redraw_units
 from numerics.layout import Layout, draw, isometries
-from numerics.newton import NEGLIGIBLE_DECREASE, Ending, Search
+from numerics.newton import Ending, Search
 from numerics.objective import Objective
-from numerics.quasi_newton import Descent
+from numerics.quasi_newton import NEGLIGIBLE_DECREASE, Descent
 from theory.errors import ParameterError, quoted
 from theory.problem import Instance, Problem
 

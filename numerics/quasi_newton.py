@@ -29,15 +29,20 @@ CACHED = 2**16
 """Entries of a point of all runs that are advanced together on a processor: with their pairs they stay in its cache."""
 DECREASE = 1e-4
 """Share of the decrease promised by the slope that a step must bring (Armijo)."""
-SETTLED = 1e-13
-"""Relative decrease still promised at which a run is left to the Newton steps."""
-CURVED = 1e-10
-"""Cosine between step and difference of gradients below which the pair says nothing of a positive curvature."""
+NEGLIGIBLE_DECREASE = 1e-14
+"""A run has settled when its quadratic model promises less than this share of the loss: ten roundings of it."""
+WAVERING = 1e-12
+"""Share of the loss by which a step may raise it after that: there a rise is rounding of its terms, and the gradient decides."""
+HEADWAY = 0.5
+"""Share to which the gradient of a settled run must fall between two looks, or the run ends where its gradient was least."""
+FLOOR = 1e-13
+"""Such a run stands at the floor of rounding if the gradient has fallen by this since the start; Newton steps take on all others."""
+CURVED = 1e-8
+"""Share of the decrease promised by the slope below which the curvature along a step counts as none."""
 FIRST_STEP = 0.1
 """Length of the first step, as a share of the length of the point."""
-STRAIGHT = 5
-"""Steps refused in a row after which the direction is that of steepest descent, and GIVEN_UP, after which the run ends."""
 GIVEN_UP = 25
+"""Steps refused in a row after which a run ends."""
 ROUNDING = 1e-15
 """Relative error of an evaluated loss: a few units in the last place of float64."""
 TINY = 1e-300
@@ -46,17 +51,20 @@ TINY = 1e-300
 
 @dataclass
 class _State:
-    """Runs that are advanced together; ``gradient`` is whole, ``slope`` only where entries are ``free`` to move."""
+    """Runs that are advanced together.
+
+    ``vectors`` holds for each run the m last steps, the m last differences of gradients, and the gradient on the entries that are
+    free to move. A pair with a zero row and column in ``triangle`` takes no part.
+    """
 
     row: Int64[Tensor, " B"]
     x: Float64[Tensor, "B n"]
     value: Float64[Tensor, " B"]
     gradient: Float64[Tensor, "B n"]
-    slope: Float64[Tensor, "B n"]
     direction: Float64[Tensor, "B n"]
     length: Float64[Tensor, " B"]
-    frozen: Bool[Tensor, "B n"] | None
-    pairs: Float64[Tensor, "B 2m n"]
+    decrease: Float64[Tensor, " B"]  # minus the slope along the direction
+    vectors: Float64[Tensor, "B 2m+1 n"]
     triangle: Float64[Tensor, "B m m"]  # the inverse of the upper triangle of SᵀY
     products: Float64[Tensor, "B m m"]  # YᵀY
     curvatures: Float64[Tensor, "B m"]  # the diagonal of SᵀY
@@ -65,6 +73,10 @@ class _State:
     refused: Int64[Tensor, " B"]
     running: Bool[Tensor, " B"]
     settled: Bool[Tensor, " B"]
+    kept: Float64[Tensor, "B n"]  # of a settled run the point with the least residual, its value and that residual
+    kept_value: Float64[Tensor, " B"]
+    least: Float64[Tensor, " B"]
+    frozen: Bool[Tensor, "B n"] | None
 
     def part(self, chosen: Tensor) -> _State:
         return _State(*(None if (a := getattr(self, f.name)) is None else a[chosen] for f in fields(self)))
@@ -78,7 +90,7 @@ class Descent:
     """A batch of runs brought close to their minima by ``run``, which keeps what it has when it is stopped.
 
     ``x`` [B, n] are the points and ``value`` [B] their losses (infinite where none was evaluated), ``first`` [B] the norms of the
-    projected gradients at the start, ``iterations`` [B] counts, and ``settled`` [B] tells which runs promise no further decrease.
+    projected gradients at the start and ``residual`` [B] the last ones (infinite for a run that promises a further decrease).
     ``at(runs)`` gives the loss of runs, ``runs`` [B] says which each is, entries ≥ 0 are ``bounded``, ``frozen`` ones do not move.
     """
 
@@ -95,7 +107,7 @@ class Descent:
         self.value = torch.full((len(x),), torch.inf, dtype=DTYPE, device=x.device)
         self.first = torch.full_like(self.value, torch.nan)
         self.iterations = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        self.settled = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        self.residual = torch.full_like(self.value, torch.inf)
         self.slot = 0
 
     def run(self, budget: Budget) -> None:
@@ -120,51 +132,76 @@ class Descent:
                         budget.require_time()
                         self._iterate(state, loss, budget.max_iterations)
                         budget.tell(left + len(waiting))
+                    self._look(state)
                     left = int(state.running.sum())
                 self._keep(state)
                 state = state.part(state.running) if left else None
         except BaseException:
             if state is not None:
                 state.value.fill_(torch.inf)  # it may be that of another point, where an iteration was cut short
+                state.least.fill_(torch.inf)
                 self._keep(state)
             raise
 
+    @property
+    def converged(self) -> Bool[Tensor, " B"]:
+        """The runs that stand at the floor of rounding."""
+        return self.residual <= FLOOR * self.first
+
+    def _look(self, state: _State) -> None:
+        """Keep the points of settled runs whose gradient still falls, and end the others."""
+        residual = self._residual(state.x, state.vectors[:, -1])
+        headway = state.settled & (residual < HEADWAY * state.least)
+        state.kept = torch.where(headway[:, None], state.x, state.kept)
+        state.kept_value = torch.where(headway, state.value, state.kept_value)
+        state.least = torch.where(headway, residual, state.least)
+        state.running &= ~state.settled | headway
+
     def _keep(self, state: _State) -> None:
         """Take over what these runs have reached."""
-        for name in ("x", "value", "iterations", "settled"):
-            getattr(self, name)[state.row] = getattr(state, name)
+        polished = state.least.isfinite()
+        self.x[state.row] = torch.where(polished[:, None], state.kept, state.x)
+        self.value[state.row] = torch.where(polished, state.kept_value, state.value)
+        self.residual[state.row] = state.least
+        self.iterations[state.row] = state.iterations
+
+    def _residual(self, x: Tensor, slope: Tensor) -> Float64[Tensor, " B"]:
+        """Return the norms of the projected gradients."""
+        return (slope if self.bounded is None else torch.where(self.bounded, x - (x - slope).clamp(min=0), slope)).norm(
+            dim=1
+        )
 
     def _started(self, row: Int64[Tensor, " b"], max_iterations: int) -> _State:
         """Evaluate some runs for the first time."""
-        x = self.x[row]
+        x, m = self.x[row], MEMORY
         frozen = None if self.frozen is None else self.frozen[row]
         value, gradient = value_and_gradient(self.at(self.runs[row]), x)
-        slope = self._free(x, gradient, frozen)
-        if self.bounded is None:
-            residual = slope.norm(dim=1)
-        else:
-            residual = torch.where(self.bounded, x - (x - slope).clamp(min=0), slope).norm(dim=1)
-        self.first[row] = residual
-        size = slope.norm(dim=1)
-        memory = x.new_zeros(len(row), MEMORY, MEMORY)
+        vectors = x.new_zeros(len(row), 2 * m + 1, x.shape[1])
+        vectors[:, -1] = slope = self._free(x, gradient, frozen)
+        self.first[row] = self._residual(x, slope)
+        square = slope.square().sum(1)
+        memory = x.new_zeros(len(row), m, m)
         return _State(
             row=row,
             x=x,
             value=value,
             gradient=gradient,
-            slope=slope,
             direction=-slope,
-            length=FIRST_STEP * x.norm(dim=1).clamp(min=1) / size.clamp(min=TINY),
-            frozen=frozen,
-            pairs=x.new_zeros(len(row), 2 * MEMORY, x.shape[1]),
+            length=FIRST_STEP * x.norm(dim=1).clamp(min=1) / square.sqrt().clamp(min=TINY),
+            decrease=square,
+            vectors=vectors,
             triangle=memory,
             products=memory.clone(),
             curvatures=memory[:, 0].clone(),
             spread=torch.ones_like(value),
             iterations=torch.zeros_like(row),
             refused=torch.zeros_like(row),
-            running=value.isfinite() & size.isfinite() & (size > 0) & (max_iterations > 0),
-            settled=size == 0,
+            running=value.isfinite() & square.isfinite() & (square > 0) & (max_iterations > 0),
+            settled=torch.zeros_like(value, dtype=torch.bool),
+            kept=x.clone(),
+            kept_value=value.clone(),
+            least=torch.full_like(value, torch.inf),
+            frozen=frozen,
         )
 
     def _free(self, x: Tensor, gradient: Tensor, frozen: Tensor | None) -> Tensor:
@@ -174,70 +211,69 @@ class Descent:
         return gradient if frozen is None else gradient.masked_fill(frozen, 0.0)
 
     def _iterate(self, state: _State, loss: Callable[[Tensor], Tensor], max_iterations: int) -> None:
-        """Try one step of every run, and find the next direction of those that took it."""
+        """Try one step of every run, and find the next direction.
+
+        A refused step is followed by a shorter one. Its place in the memory stays empty, so that after MEMORY of them in a row the
+        direction is that of steepest descent.
+        """
+        promised = state.length * state.decrease
         x = torch.addcmul(state.x, state.length[:, None], state.direction)
         if self.bounded is not None:
             x = torch.where(self.bounded, x.clamp(min=0), x)
+            promised = (state.vectors[:, -1] * (state.x - x)).sum(1).clamp(min=0)
         value, gradient = value_and_gradient(loss, x)
-        step = x.sub_(state.x)
-        promised = (state.slope * step).sum(1)
-        noise = ROUNDING * state.value.abs()
-        taken = (value <= state.value + DECREASE * promised.clamp(max=0) + noise) & state.running
-        change = torch.where(taken[:, None], gradient - state.gradient, 0.0)
-        step *= taken[:, None]
-        state.x += step
-        state.gradient += change
-        state.slope = self._free(state.x, state.gradient, state.frozen)
-        if self.bounded is not None or state.frozen is not None:
-            free = state.slope != 0
-            step, change = step * free, change * free
-        shrink = (-0.5 * promised / (value - state.value - promised).clamp(min=TINY)).clamp(0.1, 0.5)
-        shrink = torch.where(value.isfinite(), shrink, 0.1)
+        noise = torch.where(state.settled, WAVERING, ROUNDING) * state.value.abs()
+        taken = (value <= state.value - DECREASE * promised + noise) & state.running
+        x, gradient = (torch.where(taken[:, None], new, old) for new, old in ((x, state.x), (gradient, state.gradient)))
+        step, change = state.vectors[:, self.slot], state.vectors[:, MEMORY + self.slot]
+        torch.sub(x, state.x, out=step)
+        torch.sub(gradient, state.gradient, out=change)
+        slope = self._free(x, gradient, state.frozen)
+        state.vectors[:, -1] = slope
+        if slope is not gradient:
+            free = slope != 0
+            step *= free
+            change *= free
+        # The parabola through the refused value says how far to go back.
+        excess = value - state.value + promised
+        shrink = torch.where(value.isfinite(), 0.5 * promised / excess.clamp(min=TINY), 0.0).clamp(0.1, 0.5)
+        state.x, state.gradient = x, gradient
         state.value = torch.where(taken, value, state.value)
+        state.length = torch.where(taken, 1.0, state.length * shrink)
         state.refused = torch.where(taken, 0, state.refused + 1)
         state.iterations += state.running
-        direction, decrease = self._direction(state, step, change)
-        straight = state.refused == STRAIGHT
-        upward = decrease <= 0
-        state.direction = torch.where(taken[:, None], direction, state.direction)
-        state.direction = torch.where(
-            (straight | upward)[:, None], -state.spread[:, None] * state.slope, state.direction
-        )
-        state.length = torch.where(taken | straight, 1.0, state.length * shrink)
-        state.settled |= taken & (decrease >= 0) & (decrease <= 2 * SETTLED * state.value.abs())
-        ended = state.settled | (state.refused > GIVEN_UP) | (state.iterations >= max_iterations)
-        state.running &= ~ended
+        state.direction, state.decrease = self._direction(state, CURVED * promised)
+        if slope is not gradient:
+            state.direction *= free
+        state.settled |= taken & (state.decrease <= 2 * NEGLIGIBLE_DECREASE * state.value.abs())
+        state.running &= (state.refused <= GIVEN_UP) & (state.iterations < max_iterations)
 
-    def _direction(self, state: _State, step: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
-        """Put a pair into the memory of each run and return the directions, with the slopes downward along them."""
+    def _direction(self, state: _State, least: Float64[Tensor, " B"]) -> tuple[Tensor, Tensor]:
+        """Take the newest pairs into the memory, where their curvatures exceed ``least``.
+
+        Returns the directions −H g, and g H g.
+        """
         slot, m = self.slot, MEMORY
         self.slot = (slot + 1) % m
-        curvature, square = (step * change).sum(1), change.square().sum(1)
-        good = curvature > CURVED * step.norm(dim=1) * square.sqrt()
-        torch.mul(step, good[:, None], out=state.pairs[:, slot])
-        torch.mul(change, good[:, None], out=state.pairs[:, m + slot])
+        # The newest difference and the gradient, times all vectors.
+        change, slope = (state.vectors[:, m + slot :: m - slot][:, :2] @ state.vectors.mT).unbind(1)
+        curvature, square = change[:, slot], change[:, m + slot]
+        good = (curvature > least) & (square > 0)
         inverse = torch.where(good, 1 / curvature, 0.0)
         state.spread = torch.where(good, curvature / square, state.spread)
-        along = torch.stack([state.slope, state.pairs[:, m + slot]], 1) @ state.pairs.mT
-        steps, changes, over, products = along[:, 0, :m], along[:, 0, m:], along[:, 1, :m], along[:, 1, m:]
         # The oldest pair leaves its place to the new one: its row and column of the inverse triangle are dropped.
         state.triangle[:, slot] = 0
         state.triangle[:, :, slot] = 0
-        over = over.clone()
-        over[:, slot] = 0
-        column = -inverse[:, None] * _times(state.triangle, over)
-        column[:, slot] = inverse
-        state.triangle[:, :, slot] = column
-        state.products[:, slot] = products
-        state.products[:, :, slot] = products
+        state.triangle[:, :, slot] = -inverse[:, None] * _times(state.triangle, change[:, :m])
+        state.triangle[:, slot, slot] = inverse
+        state.products[:, slot] = state.products[:, :, slot] = change[:, m:-1]
         state.curvatures[:, slot] = torch.where(good, curvature, 0.0)
-        u = _times(state.triangle, steps)
-        inner = state.curvatures * u + state.spread[:, None] * (_times(state.products, u) - changes)
-        shares = torch.cat([_times(state.triangle.mT, inner), -state.spread[:, None] * u], 1)
-        direction = -torch.addcmul((shares[:, None] @ state.pairs)[:, 0], state.spread[:, None], state.slope)
-        if self.bounded is not None or state.frozen is not None:
-            direction = direction * (state.slope != 0)
-        return direction, -(direction * state.slope).sum(1)
+        spread = state.spread[:, None]
+        u = _times(state.triangle, slope[:, :m])
+        inner = state.curvatures * u + spread * (_times(state.products, u) - slope[:, m:-1])
+        shares = torch.cat([-_times(state.triangle.mT, inner), spread * u, -spread], 1)
+        decrease = -(shares * slope).sum(1)
+        return (shares[:, None] @ state.vectors)[:, 0], decrease
 
 
 def _times(matrix: Float64[Tensor, "B m m"], vector: Float64[Tensor, "B m"]) -> Float64[Tensor, "B m"]:
