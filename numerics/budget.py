@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-MAX_CG_STEPS = 250
-EXPLORING = 25
-"""Iterations, and steps of CG in each, for points that only have to lie in the right basin."""
+EXPLORING = 100
+"""Quasi-Newton iterations for points that only have to lie in the right basin."""
 
 
 class OutOfTime(Exception):
@@ -22,13 +21,12 @@ class Budget:
 
     max_iterations: int
     progress: Callable[[int, int], None] | None
-    max_cg_steps: int = MAX_CG_STEPS
     deadline: float = math.inf
     iteration: int = 0
 
     def exploring(self) -> Budget:
         """The effort for points that only have to lie in the right basin."""
-        return replace(self, max_iterations=EXPLORING, max_cg_steps=EXPLORING)
+        return replace(self, max_iterations=min(EXPLORING, self.max_iterations))
 
     def require_time(self) -> None:
         """Raise OutOfTime at the deadline, in the clock of ``time.perf_counter``."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from numerics.arrays import DTYPE
 from numerics.budget import Budget
-from numerics.layout import Layout, draw
+from numerics.layout import draw
 from numerics.newton import Search
 
 PATIENCE = 2
@@ -24,50 +26,70 @@ RAMP = (1e-3, 1e-2, 1e-1)
 """Shares of a ramped penalty that training starts under, before the whole of it."""
 MAX_ROUNDS = 30
 
+StillOpen = Callable[[Int64[Tensor, " i"]], Int64[Tensor, " o"]]
+"""Given some of the instances, those of them whose lowest point is not known to be a global minimum."""
 
-def redraw_units(search: Search, layout: Layout, generator: torch.Generator, starts: int, budget: Budget) -> None:
+
+def redraw_units(search: Search, generator: torch.Generator, still_open: StillOpen, budget: Budget) -> None:
     """Try to leave local minima by drawing one hidden unit anew; keeps whatever lowers the loss.
 
-    In each round every run continues from the best point of its instance, with a unit of its own: the other units are
-    minimised without it, then it alone from a random start, then everything. An instance is left after PATIENCE rounds in
-    which no run got lower.
+    In each round every run of an instance that is still open continues from the best point of its instance, with a unit of its own:
+    the other units are minimised without it, then it alone from a random start, then everything. An instance is left after
+    PATIENCE rounds in which no run got lower.
     """
-    units = int(layout.unit.max()) + 1
-    rounds_in_vain = torch.zeros(len(search.f) // starts, dtype=torch.int64)
-    offset = 0
-    for _ in range(MAX_ROUNDS):
-        tried = (rounds_in_vain < PATIENCE).nonzero()[:, 0].to(search.x.device)
+    objective, layout, starts = search.objective, search.objective.layout, search.objective.starts
+    rounds_in_vain = torch.zeros(len(objective), dtype=torch.int64, device=search.x.device)
+    for number in range(MAX_ROUNDS):
+        tried = still_open((rounds_in_vain < PATIENCE).nonzero()[:, 0])
         if len(tried) == 0:
             return
         values = search.f.reshape(-1, starts).nan_to_num(torch.inf)
         best = values.argmin(1)[tried] + tried * starts
+        own = torch.arange(len(tried) * starts, device=tried.device)
         runs = (tried[:, None] * starts + torch.arange(starts, device=tried.device)).flatten()
-        chosen = (torch.arange(len(runs), device=tried.device) + offset) % units
+        chosen = (own + number * starts) % (int(layout.unit.max()) + 1)
         redrawn = layout.unit == chosen[:, None]
         x = torch.where(redrawn, 0.0, search.x[best.repeat_interleave(starts)])
-        without = Search(search.loss, x, layout.bounded, search.runs[runs], frozen=redrawn)
-        without.run(budget)
+        without = Search(objective, x, runs, frozen=redrawn)
+        without.descend(budget)
         # Every second run goes on from the unit of its instance that was missed least: most likely a spare one.
         spare = without.f.reshape(-1, starts).argmin(1) + torch.arange(len(tried), device=tried.device) * starts
-        own = torch.arange(len(runs), device=tried.device)
         source = torch.where(own % 2 == 0, spare.repeat_interleave(starts), own)
         redrawn = redrawn[source]
         smaller = 10 ** (-UNIT_DECADES * torch.rand(len(runs), 1, generator=generator, dtype=DTYPE)).to(x.device)
         drawn = smaller * draw(generator, len(runs), layout)
         # Bounded entries start at zero: which of them are wanted follows from the others, whatever the class sizes.
         x = torch.where(redrawn, drawn.masked_fill(layout.bounded, 0.0), without.x[source])
-        alone = Search(search.loss, x, layout.bounded, search.runs[runs], frozen=~redrawn)
-        alone.run(budget)
-        together = Search(search.loss, alone.x, layout.bounded, search.runs[runs])
-        together.run(budget)
+        alone = Search(objective, x, runs, frozen=~redrawn)
+        alone.descend(budget)
+        together = Search(objective, alone.x, runs).solve(budget)
         lowest = values[tried].min(1).values
         search.adopt(together, runs)
         improved = together.f.reshape(-1, starts).min(1).values < lowest - IMPROVED * lowest.abs()
-        rounds_in_vain[tried.cpu()] = torch.where(improved.cpu(), 0, rounds_in_vain[tried.cpu()] + 1)
-        offset += starts
+        rounds_in_vain[tried] = torch.where(improved, 0, rounds_in_vain[tried] + 1)
 
 
-def drop_directions(search: Search, layout: Layout, starts: int, budget: Budget) -> None:
+def ramp(search: Search, start: Float64[Tensor, "B n"], opened: Int64[Tensor, " o"], budget: Budget) -> None:
+    """Train the opened instances again from their starts, under a penalty that grows, then without some of their directions.
+
+    Keeps whatever lowers the loss. ``start`` are the starts of all runs.
+    """
+    if len(opened) == 0:
+        return
+    objective, starts = search.objective, search.objective.starts
+    runs = (opened[:, None] * starts + torch.arange(starts, device=opened.device)).flatten()
+    x = start[runs]
+    for share in RAMP:
+        early = Search(objective.under(share), x, runs)
+        early.descend(budget.exploring())
+        x = early.x
+    ramped = Search(objective, x, runs).solve(budget)
+    search.adopt(ramped, runs)
+    _drop_directions(ramped, budget)
+    search.adopt(ramped, runs)
+
+
+def _drop_directions(search: Search, budget: Budget) -> None:
     """Try to leave local minima by deleting singular directions of the largest point of each instance; keeps what is lower.
 
     Where zero is a local minimum a direction may be kept at a cost above that of giving it up, and one given up does not come
@@ -75,6 +97,7 @@ def drop_directions(search: Search, layout: Layout, starts: int, budget: Budget)
     is best dropped, found by dropping a different one in each run, until no drop lowers it. Dropping at once all that are
     each better dropped is tried as well, but not gone on from: together they may be worth more than what is left.
     """
+    layout, starts = search.objective.layout, search.objective.starts
     position = min(layout.factors, key=lambda i: min(layout.shapes[i]))
     directions = min(layout.shapes[position])
     largest = search.x.norm(dim=1).reshape(-1, starts).nan_to_num(0.0).argmax(1)
@@ -83,7 +106,9 @@ def drop_directions(search: Search, layout: Layout, starts: int, budget: Budget)
     for _ in range(MAX_ROUNDS):
         dropped = torch.eye(directions, dtype=torch.bool, device=best.device).repeat(len(best), 1)
         every = torch.arange(len(best), device=best.device)
-        single = _without(path, layout, position, every.repeat_interleave(directions), dropped, budget.exploring())
+        explore = budget.exploring()
+        single = _without(path, position, every.repeat_interleave(directions), dropped, explore)
+        single.descend(explore)
         values = single.f.reshape(-1, directions).nan_to_num(torch.inf)
         gain = values < (path.f - IMPROVED * path.f.abs())[:, None]
         useful = gain.any(1)
@@ -91,24 +116,21 @@ def drop_directions(search: Search, layout: Layout, starts: int, budget: Budget)
             return
         best, path = best[useful], path.rows(useful)
         one = torch.nn.functional.one_hot(values[useful].argmin(1), directions).bool()
-        both = _without(path, layout, position, every[: len(best)].repeat(2), torch.cat([one, gain[useful]]), budget)
+        both = _without(path, position, every[: len(best)].repeat(2), torch.cat([one, gain[useful]]), budget)
+        both.solve(budget)
         path, together = both.rows(slice(0, len(best))), both.rows(slice(len(best), None))
         search.adopt(path, best)
         search.adopt(together, best)
 
 
 def _without(
-    search: Search,
-    layout: Layout,
-    position: int,
-    source: Int64[Tensor, " b"],
-    dropped: Bool[Tensor, "b directions"],
-    budget: Budget,
+    search: Search, position: int, source: Int64[Tensor, " b"], dropped: Bool[Tensor, "b directions"], budget: Budget
 ) -> Search:
-    """Minimise from the source runs with the dropped singular directions of one variable deleted.
+    """Return searches that start at the source runs with the dropped singular directions of one variable deleted.
 
-    The other variables are minimised first, so that they give up these directions too; then everything.
+    The other variables have been minimised, so that they give up these directions too.
     """
+    layout = search.objective.layout
     x = search.x[source].clone()
     first = sum(layout.lengths[:position])
     block = slice(first, first + layout.lengths[position])
@@ -116,11 +138,8 @@ def _without(
     x[:, block] = ((left * sizes.masked_fill(dropped, 0.0)[:, None, :]) @ right).flatten(1)
     frozen = torch.zeros_like(x, dtype=torch.bool)
     frozen[:, block] = True
-    others = Search(search.loss, x, layout.bounded, search.runs[source], frozen=frozen)
-    others.run(budget)
-    together = Search(search.loss, others.x, layout.bounded, search.runs[source])
-    together.first_gradient = search.first_gradient[
-        source
-    ]  # what counts as flat: the gradient here is small from the start
-    together.run(budget)
+    others = Search(search.objective, x, search.runs[source], frozen)
+    others.descend(budget)
+    together = Search(search.objective, others.x, search.runs[source])
+    together.first_gradient = search.first_gradient[source]  # the gradient here is small from the start
     return together

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from numerics.arrays import DTYPE
 from numerics.budget import Budget
+from numerics.objective import Objective
 from numerics.quasi_newton import NEGLIGIBLE_DECREASE, ROUNDING, TINY, WAVERING, Descent, block_size
 
 POLISHING_STEPS = 6
@@ -25,6 +26,7 @@ the next one mends it."""
 FORCING = (1e-2, 0.1)
 """Share to which a Newton step reduces the gradient of the quadratic model, least and largest. Close to rounding a more exact
 step takes several times as many curvatures, and what it adds along flat directions is noise."""
+MAX_CG_STEPS = 250
 FLAT = 1e-8
 """A run whose trust region has shrunk to rounding counts as converged, not stalled, when its gradient has fallen by this."""
 
@@ -46,14 +48,15 @@ class Search:
 
     def __init__(
         self,
-        loss: Callable[[Tensor, Tensor], Tensor],
+        objective: Objective,
         x: Float64[Tensor, "B n"],
-        bounded: Bool[Tensor, " n"],
         runs: Int64[Tensor, " B"],
         frozen: Bool[Tensor, "B n"] | None = None,
     ) -> None:
-        self.loss, self.x, self.bounded, self.runs = loss, x, bounded, runs
+        self.objective, self.x, self.runs = objective, x, runs
+        self.bounded = bounded = objective.layout.bounded
         self.frozen = torch.zeros_like(x, dtype=torch.bool) if frozen is None else frozen
+        self.any_frozen = frozen is not None
         self.any_bounded = bool(bounded.any())
         self.f = torch.full((len(x),), torch.inf, dtype=DTYPE, device=x.device)
         self.residual = torch.full_like(self.f, torch.inf)
@@ -67,18 +70,30 @@ class Search:
         self.kept, self.kept_value = x.clone(), self.f.clone()
         self.least = torch.full_like(self.f, torch.inf)
 
-    @classmethod
-    def after(cls, loss: Callable[[Tensor, Tensor], Tensor], descent: Descent) -> Search:
-        """Go on where a descent got to."""
-        bounded = torch.zeros_like(descent.x[0], dtype=torch.bool) if descent.bounded is None else descent.bounded
-        search = cls(loss, descent.x, bounded, descent.runs, descent.frozen)
-        search.f, search.iterations, search.first_gradient = descent.value, descent.iterations, descent.first
-        search.residual = descent.residual
-        search.endings[descent.converged] = Ending.CONVERGED
-        return search
+    def descend(self, budget: Budget) -> None:
+        """Bring every run close to its minimum; what has been reached is kept when this is interrupted."""
+        descent = Descent(self.objective, self.x, self.runs, self.frozen if self.any_frozen else None)
+        descent.first = self.first_gradient
+        try:
+            descent.run(budget)
+        finally:
+            self.x, self.f, self.iterations, self.residual = (
+                descent.x,
+                descent.value,
+                descent.iterations,
+                descent.residual,
+            )
+            self.kept = self.x.clone()
+            self.endings[descent.converged] = Ending.CONVERGED
+
+    def solve(self, budget: Budget) -> Search:
+        """Descend, and take Newton steps in the runs that are not at the floor of rounding then; returns the search itself."""
+        self.descend(budget)
+        self.run(budget)
+        return self
 
     def run(self, budget: Budget) -> None:
-        """Iterate until every run has ended or the budget is spent; a run left over counts as stalled."""
+        """Take Newton steps until every run has ended or the budget is spent; a run left over counts as stalled."""
         for _ in range(budget.max_iterations):
             running = self.step(budget)
             budget.tell(running)
@@ -92,7 +107,7 @@ class Search:
         if len(rows) == 0:
             return
         with torch.no_grad():
-            self.f[rows] = self.loss(self.x[rows], self.runs[rows])
+            self.f[rows] = self.objective(self.x[rows], self.runs[rows])
 
     def rows(self, chosen: Tensor | slice) -> Search:
         """Return some of the runs, as they stand."""
@@ -121,7 +136,7 @@ class Search:
     def _step(self, members: Int64[Tensor, " b"], budget: Budget) -> None:
         """Advance these runs by one iteration."""
         x = self.x[members].requires_grad_()
-        f = self.loss(x, self.runs[members])
+        f = self.objective(x, self.runs[members])
         (g,) = torch.autograd.grad(f.sum(), x, create_graph=True)
 
         def curvature(v: Tensor) -> Tensor:
@@ -137,12 +152,12 @@ class Search:
         first = torch.where(self.first_gradient[members].isnan(), residual, self.first_gradient[members])
         # Inner accuracy follows the gradient, so that convergence is superlinear (Dembo, Eisenstat, Steihaug 1982).
         forcing = (residual / first).sqrt().clamp(*FORCING)
-        step, promised = _steihaug(curvature, free_slope, held, self.radius[members], forcing, budget.max_cg_steps)
+        step, promised = _steihaug(curvature, free_slope, held, self.radius[members], forcing, MAX_CG_STEPS)
         if self.any_bounded:
             step = torch.where(self.bounded, (at + step).clamp(min=0), at + step) - at
             promised = -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))
         with torch.no_grad():
-            trial = self.loss(at + step, self.runs[members])
+            trial = self.objective(at + step, self.runs[members])
         noise = ROUNDING * value.abs()
         agreement = (value - trial + noise) / (promised + noise)
         agreement = torch.where(trial.isfinite() & (promised + noise > 0), agreement, -1.0)

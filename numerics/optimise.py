@@ -19,19 +19,18 @@ from torch import Tensor
 
 from numerics.arrays import TorchArrays, stack_bindings
 from numerics.budget import Budget, OutOfTime
-from numerics.escapes import drop_directions, redraw_units
+from numerics.escapes import ramp, redraw_units
 from numerics.layout import Layout, draw, isometries
 from numerics.newton import Ending, Search
 from numerics.objective import Objective
-from numerics.quasi_newton import NEGLIGIBLE_DECREASE, Descent
+from numerics.quasi_newton import NEGLIGIBLE_DECREASE
 from theory.errors import ParameterError, quoted
 from theory.problem import Instance, Problem
 
-RAMP = (1e-3, 1e-2, 1e-1)
-"""Shares of a ramped penalty that training starts under, before the whole of it."""
 PROBED = 64
 """Entries of each variable along which curvatures are looked at, spread evenly over it."""
 MAX_ITERATIONS = 600
+Closed = Callable[[list[int], SimpleNamespace], Sequence[bool]]
 WORKING_COPIES = 40
 """Arrays of the size of a point that are alive at once: the graph of two derivatives and the vectors of CG."""
 
@@ -59,10 +58,7 @@ class Solution:
     @property
     def best(self) -> Int64[Tensor, " I"]:
         """The start with the lowest value, for each instance; among equals one that converged. Diverged runs do not count."""
-        values = self.values.nan_to_num(torch.inf, posinf=torch.inf, neginf=torch.inf)
-        lowest = values.min(1, keepdim=True).values
-        equal = values <= lowest + NEGLIGIBLE_DECREASE * lowest.abs()
-        return torch.where(equal & (self.endings == Ending.CONVERGED), -torch.inf, values).argmin(1)
+        return _lowest(self.values, self.endings)
 
     def best_value(self) -> Float64[Tensor, " I"]:
         return self.values.gather(1, self.best[:, None])[:, 0]
@@ -74,6 +70,14 @@ class Solution:
         """The best point of each instance: variables as tensors [I, rows, columns]."""
         rows = torch.arange(len(self.instances), device=self.best.device)
         return SimpleNamespace(**{name: array[rows, self.best] for name, array in self.points.items()})
+
+
+def _lowest(values: Float64[Tensor, "I S"], endings: Int64[Tensor, "I S"]) -> Int64[Tensor, " I"]:
+    """Return the start with the lowest value, for each instance; among equals one that converged. Diverged runs do not count."""
+    values = values.nan_to_num(torch.inf, posinf=torch.inf, neginf=torch.inf)
+    lowest = values.min(1, keepdim=True).values
+    equal = values <= lowest + NEGLIGIBLE_DECREASE * lowest.abs()
+    return torch.where(equal & (endings == Ending.CONVERGED), -torch.inf, values).argmin(1)
 
 
 def choose_device(name: str) -> torch.device:
@@ -130,6 +134,7 @@ def minimise(
     max_iterations: int = MAX_ITERATIONS,
     progress: Callable[[int, int], None] | None = None,
     time_limit: float = math.inf,
+    closed: Closed | None = None,
 ) -> Solution:
     """Minimise the loss of a problem from random starts.
 
@@ -137,6 +142,8 @@ def minimise(
     one batch. ``progress(iteration, running)`` is called after each iteration. A KeyboardInterrupt stops the runs where
     they are and returns them with ``interrupted`` set; so does the end of ``time_limit`` seconds, with ``out_of_time`` set.
     A run that had not converged by then counts as stalled; one that had may still stand in a local minimum that would have been left.
+    ``closed(rows, points)`` may tell which instances, ``rows`` of them with their lowest points, need no search for a lower one; all are
+    searched where it is not given.
 
     Raises ParameterError when the instances differ in size, need more memory than there is, or the device is absent.
     """
@@ -149,26 +156,24 @@ def minimise(
     every = torch.arange(len(instances) * starts, device=where)
     layout, budget = objective.layout, Budget(max_iterations, progress, deadline=began + time_limit)
     generator = torch.Generator().manual_seed(seed)
-    drawn = draw(generator, len(instances) * starts, layout)
-    search = Search(objective, isometries(drawn, layout) if objective.ramped else drawn, layout.bounded, every)
+    start = draw(generator, len(every), layout)
+    start = isometries(start, layout) if objective.ramped else start
+    search = Search(objective, start, every)
+
+    def still_open(among: Tensor) -> Tensor:
+        if closed is None or len(among) == 0:
+            return among
+        runs = _lowest(search.f.reshape(-1, starts), search.endings.reshape(-1, starts))[among] + among * starts
+        points = layout.unpack(search.x[runs], layout.scale[among])
+        return among[~torch.tensor(closed(among.tolist(), points), device=where)]
+
     interrupted = out_of_time = False
     try:
-        for share in RAMP if objective.ramped else ():
-            early = Search(objective.under(share), search.x, layout.bounded, every)
-            try:
-                early.run(budget.exploring())
-            finally:  # what is stopped here has still got somewhere
-                search = Search(objective, early.x, layout.bounded, every)
-        descent = Descent(objective.at, search.x, layout.bounded, every)
-        try:
-            descent.run(budget)
-        finally:
-            search = Search.after(objective, descent)
-        search.run(budget)
+        search.solve(budget)
         if bool(layout.bounded.any()):
-            redraw_units(search, layout, generator, starts, budget)
+            redraw_units(search, generator, still_open, budget)
         if objective.ramped:
-            drop_directions(search, layout, starts, budget)
+            ramp(search, start, still_open(torch.arange(len(objective), device=where)), budget)
     except KeyboardInterrupt:
         interrupted = True
     except OutOfTime:

@@ -9,7 +9,6 @@ steps S and differences of gradients Y. Entries held at their bound take no part
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from numerics.arrays import DTYPE
 from numerics.budget import Budget
+from numerics.objective import Loss, Objective
 
 MEMORY = 6
 """Pairs of steps and differences kept: more save few iterations, and each costs two passes over a point."""
@@ -90,20 +90,19 @@ class Descent:
     """A batch of runs brought close to their minima by ``run``, which keeps what it has when it is stopped.
 
     ``x`` [B, n] are the points and ``value`` [B] their losses (infinite where none was evaluated), ``first`` [B] the norms of the
-    projected gradients at the start and ``residual`` [B] the last ones (infinite for a run that promises a further decrease).
-    ``at(runs)`` gives the loss of runs, ``runs`` [B] says which each is, entries ≥ 0 are ``bounded``, ``frozen`` ones do not move.
+    projected gradients at the start (or others put there before) and ``residual`` [B] the last ones (infinite for a run that promises a further decrease).
+    ``runs`` [B] says which run of the objective each row of x is; ``frozen`` entries do not move.
     """
 
     def __init__(
         self,
-        at: Callable[[Tensor], Callable[[Tensor], Tensor]],
+        objective: Objective,
         x: Float64[Tensor, "B n"],
-        bounded: Bool[Tensor, " n"],
         runs: Int64[Tensor, " B"],
         frozen: Bool[Tensor, "B n"] | None = None,
     ) -> None:
-        self.at, self.x, self.runs, self.frozen = at, x.clone(), runs, frozen
-        self.bounded = bounded if bool(bounded.any()) else None
+        self.objective, self.x, self.runs, self.frozen = objective, x.clone(), runs, frozen
+        self.bounded = objective.layout.bounded if bool(objective.layout.bounded.any()) else None
         self.value = torch.full((len(x),), torch.inf, dtype=DTYPE, device=x.device)
         self.first = torch.full_like(self.value, torch.nan)
         self.iterations = torch.zeros(len(x), dtype=torch.int64, device=x.device)
@@ -124,7 +123,7 @@ class Descent:
                     budget.require_time()
                     started = self._started(waiting[:room], budget.max_iterations)
                     state, waiting = started if state is None else state.joined(started), waiting[room:]
-                loss = self.at(self.runs[state.row])
+                loss = self.objective.at(self.runs[state.row])
                 left = len(state.row)
                 enough = (FULL if len(waiting) else HALF) * left
                 while left > enough:
@@ -175,10 +174,11 @@ class Descent:
         """Evaluate some runs for the first time."""
         x, m = self.x[row], MEMORY
         frozen = None if self.frozen is None else self.frozen[row]
-        value, gradient = value_and_gradient(self.at(self.runs[row]), x)
+        value, gradient = value_and_gradient(self.objective.at(self.runs[row]), x)
         vectors = x.new_zeros(len(row), 2 * m + 1, x.shape[1])
         vectors[:, -1] = slope = self._free(x, gradient, frozen)
-        self.first[row] = self._residual(x, slope)
+        residual, first = self._residual(x, slope), self.first[row]
+        self.first[row] = torch.where(first.isnan(), residual, first)
         square = slope.square().sum(1)
         memory = x.new_zeros(len(row), m, m)
         return _State(
@@ -210,7 +210,7 @@ class Descent:
             gradient = gradient.masked_fill(self.bounded & (x <= 0) & (gradient > 0), 0.0)
         return gradient if frozen is None else gradient.masked_fill(frozen, 0.0)
 
-    def _iterate(self, state: _State, loss: Callable[[Tensor], Tensor], max_iterations: int) -> None:
+    def _iterate(self, state: _State, loss: Loss, max_iterations: int) -> None:
         """Try one step of every run, and find the next direction.
 
         A refused step is followed by a shorter one. Its place in the memory stays empty, so that after MEMORY of them in a row the
@@ -280,9 +280,7 @@ def _times(matrix: Float64[Tensor, "B m m"], vector: Float64[Tensor, "B m"]) -> 
     return (matrix @ vector[..., None])[..., 0]
 
 
-def value_and_gradient(
-    loss: Callable[[Tensor], Tensor], x: Float64[Tensor, "B n"]
-) -> tuple[Float64[Tensor, " B"], Float64[Tensor, "B n"]]:
+def value_and_gradient(loss: Loss, x: Float64[Tensor, "B n"]) -> tuple[Float64[Tensor, " B"], Float64[Tensor, "B n"]]:
     """Return the losses at x, one a run, and their gradients."""
     with torch.enable_grad():
         at = x.detach().requires_grad_()
