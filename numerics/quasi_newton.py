@@ -19,10 +19,12 @@ from numerics.arrays import DTYPE
 from numerics.budget import Budget
 from numerics.objective import Loss, Objective
 
-MEMORY = 6
+MEMORY = 8
 """Pairs of steps and differences kept: more save few iterations, and each costs two passes over a point."""
 CHECKED = 8
 """Iterations between two looks at which runs have ended."""
+DESCENT_PER_STEP = 2
+"""Iterations of a descent for each step that Newton's method may take: they cost a hundredth of it."""
 FULL, HALF = 0.75, 0.5
 """Shares of a block below which ended runs leave it: while others wait for their places, and after that."""
 CACHED = 2**16
@@ -33,10 +35,13 @@ NEGLIGIBLE_DECREASE = 1e-14
 """A run has settled when its quadratic model promises less than this share of the loss: ten roundings of it."""
 WAVERING = 1e-12
 """Share of the loss by which a step may raise it after that: there a rise is rounding of its terms, and the gradient decides."""
-HEADWAY = 0.5
-"""Share to which the gradient of a settled run must fall between two looks, or the run ends where its gradient was least."""
-FLOOR = 1e-13
-"""Such a run stands at the floor of rounding if the gradient has fallen by this since the start; Newton steps take on all others."""
+HEADWAY = 0.7
+"""Share to which the gradient of a settled run must fall between two looks."""
+IN_VAIN = 8
+"""Looks in a row without headway after which a settled run ends, where its gradient was least."""
+FLOOR, ROUNDED = 1e-13, 1e-15
+"""Shares of the first gradient. Below the lesser one a settled run ends at once, and below the larger one with the first look
+without headway: it stands at the floor of rounding. Newton steps take on the runs that end above."""
 CURVED = 1e-8
 """Share of the decrease promised by the slope below which the curvature along a step counts as none."""
 FIRST_STEP = 0.1
@@ -76,6 +81,7 @@ class _State:
     kept: Float64[Tensor, "B n"]  # of a settled run the point with the least residual, its value and that residual
     kept_value: Float64[Tensor, " B"]
     least: Float64[Tensor, " B"]
+    in_vain: Int64[Tensor, " B"]
     frozen: Bool[Tensor, "B n"] | None
 
     def part(self, chosen: Tensor) -> _State:
@@ -89,8 +95,9 @@ class _State:
 class Descent:
     """A batch of runs brought close to their minima by ``run``, which keeps what it has when it is stopped.
 
-    ``x`` [B, n] are the points and ``value`` [B] their losses (infinite where none was evaluated), ``first`` [B] the norms of the
-    projected gradients at the start (or others put there before) and ``residual`` [B] the last ones (infinite for a run that promises a further decrease).
+    ``x`` [B, n] are the points and ``value`` [B] their losses, infinite where none was evaluated. ``first`` [B] are the norms of the
+    projected gradients at the start, or what was put there before, and ``residual`` [B] the least ones, infinite for a run that has
+    not settled.
     ``runs`` [B] says which run of the objective each row of x is; ``frozen`` entries do not move.
     """
 
@@ -114,14 +121,14 @@ class Descent:
 
         Raises what the budget raises, and KeyboardInterrupt, with the points reached so far kept.
         """
-        waiting = torch.arange(len(self.x), device=self.x.device)
+        waiting, most = torch.arange(len(self.x), device=self.x.device), DESCENT_PER_STEP * budget.max_iterations
         size, state = block_size(self.x), None
         try:
             while len(waiting) or state is not None:
                 room = size - (0 if state is None else len(state.row))
                 if room and len(waiting):
                     budget.require_time()
-                    started = self._started(waiting[:room], budget.max_iterations)
+                    started = self._started(waiting[:room], most)
                     state, waiting = started if state is None else state.joined(started), waiting[room:]
                 loss = self.objective.at(self.runs[state.row])
                 left = len(state.row)
@@ -129,7 +136,7 @@ class Descent:
                 while left > enough:
                     for _ in range(CHECKED):
                         budget.require_time()
-                        self._iterate(state, loss, budget.max_iterations)
+                        self._iterate(state, loss, most)
                         budget.tell(left + len(waiting))
                     self._look(state)
                     left = int(state.running.sum())
@@ -154,7 +161,9 @@ class Descent:
         state.kept = torch.where(headway[:, None], state.x, state.kept)
         state.kept_value = torch.where(headway, state.value, state.kept_value)
         state.least = torch.where(headway, residual, state.least)
-        state.running &= ~state.settled | headway
+        state.in_vain = torch.where(headway, 0, state.in_vain + state.settled)
+        enough = torch.where(state.least <= FLOOR * self.first[state.row], 1, IN_VAIN)
+        state.running &= state.in_vain < enough
 
     def _keep(self, state: _State) -> None:
         """Take over what these runs have reached."""
@@ -201,6 +210,7 @@ class Descent:
             kept=x.clone(),
             kept_value=value.clone(),
             least=torch.full_like(value, torch.inf),
+            in_vain=torch.zeros_like(row),
             frozen=frozen,
         )
 
@@ -242,16 +252,17 @@ class Descent:
         state.length = torch.where(taken, 1.0, state.length * shrink)
         state.refused = torch.where(taken, 0, state.refused + 1)
         state.iterations += state.running
-        state.direction, state.decrease = self._direction(state, CURVED * promised)
+        state.direction, state.decrease, square = self._direction(state, CURVED * promised)
         if slope is not gradient:
             state.direction *= free
         state.settled |= taken & (state.decrease <= 2 * NEGLIGIBLE_DECREASE * state.value.abs())
-        state.running &= (state.refused <= GIVEN_UP) & (state.iterations < max_iterations)
+        rounded = state.settled & (square <= (ROUNDED * self.first[state.row]).square())
+        state.running &= ~rounded & (state.refused <= GIVEN_UP) & (state.iterations < max_iterations)
 
-    def _direction(self, state: _State, least: Float64[Tensor, " B"]) -> tuple[Tensor, Tensor]:
+    def _direction(self, state: _State, least: Float64[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor]:
         """Take the newest pairs into the memory, where their curvatures exceed ``least``.
 
-        Returns the directions −H g, and g H g.
+        Returns the directions −H g, and the numbers g H g and g g.
         """
         slot, m = self.slot, MEMORY
         self.slot = (slot + 1) % m
@@ -273,7 +284,7 @@ class Descent:
         inner = state.curvatures * u + spread * (_times(state.products, u) - slope[:, m:-1])
         shares = torch.cat([-_times(state.triangle.mT, inner), spread * u, -spread], 1)
         decrease = -(shares * slope).sum(1)
-        return (shares[:, None] @ state.vectors)[:, 0], decrease
+        return (shares[:, None] @ state.vectors)[:, 0], decrease, slope[:, -1]
 
 
 def _times(matrix: Float64[Tensor, "B m m"], vector: Float64[Tensor, "B m"]) -> Float64[Tensor, "B m"]:
