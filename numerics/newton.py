@@ -154,6 +154,19 @@ class Search:
         forcing = (residual / first).sqrt().clamp(*FORCING)
         step, promised = _steihaug(curvature, free_slope, held, self.radius[members], forcing, MAX_CG_STEPS)
         if self.any_bounded:
+            # What the step takes beyond its bound goes on to it, and the others make the best of that.
+            blocked = ~held & self.bounded & (at + step < 0)
+            onto = torch.where(blocked, -at, 0.0)
+            held = held | blocked
+            rest, _ = _steihaug(
+                curvature,
+                (free_slope + curvature(onto)).masked_fill(held, 0.0),
+                held,
+                self.radius[members],
+                forcing,
+                MAX_CG_STEPS,
+            )
+            step = onto + rest
             step = torch.where(self.bounded, (at + step).clamp(min=0), at + step) - at
             promised = -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))
         with torch.no_grad():
