@@ -152,23 +152,10 @@ class Search:
         first = torch.where(self.first_gradient[members].isnan(), residual, self.first_gradient[members])
         # Inner accuracy follows the gradient, so that convergence is superlinear (Dembo, Eisenstat, Steihaug 1982).
         forcing = (residual / first).sqrt().clamp(*FORCING)
-        step, promised = _steihaug(curvature, free_slope, held, self.radius[members], forcing, MAX_CG_STEPS)
+        radius = self.radius[members]
+        step, promised = _steihaug(curvature, free_slope, held, radius, forcing)
         if self.any_bounded:
-            # What the step takes beyond its bound goes on to it, and the others make the best of that.
-            blocked = ~held & self.bounded & (at + step < 0)
-            onto = torch.where(blocked, -at, 0.0)
-            held = held | blocked
-            rest, _ = _steihaug(
-                curvature,
-                (free_slope + curvature(onto)).masked_fill(held, 0.0),
-                held,
-                self.radius[members],
-                forcing,
-                MAX_CG_STEPS,
-            )
-            step = onto + rest
-            step = torch.where(self.bounded, (at + step).clamp(min=0), at + step) - at
-            promised = -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))
+            step, promised = self._within_bounds(curvature, at, slope, held, step, radius, forcing)
         with torch.no_grad():
             trial = self.objective(at + step, self.runs[members])
         noise = ROUNDING * value.abs()
@@ -176,7 +163,6 @@ class Search:
         agreement = torch.where(trial.isfinite() & (promised + noise > 0), agreement, -1.0)
         accepted = agreement > 1e-4
         length = step.norm(dim=1)
-        radius = self.radius[members]
         grown = torch.where(length > 0.9 * radius, 3 * radius, radius)
         radius = torch.where(agreement > 0.75, grown, radius)
         radius = torch.where(agreement < 0.25, torch.minimum(radius, length) / 4, radius)
@@ -206,6 +192,26 @@ class Search:
         ending = torch.where(done, int(Ending.CONVERGED), torch.where(stuck, int(Ending.STALLED), int(Ending.RUNNING)))
         self.endings[members] = torch.where(lost, int(Ending.DIVERGED), ending)
 
+    def _within_bounds(
+        self,
+        curvature: Callable[[Tensor], Tensor],
+        at: Float64[Tensor, "B n"],
+        slope: Float64[Tensor, "B n"],
+        held: Bool[Tensor, "B n"],
+        step: Float64[Tensor, "B n"],
+        radius: Float64[Tensor, " B"],
+        forcing: Float64[Tensor, " B"],
+    ) -> tuple[Float64[Tensor, "B n"], Float64[Tensor, " B"]]:
+        """Return a step that respects the bounds, and the decrease that the quadratic promises for it.
+
+        The entries that ``step`` takes beyond their bound go on to it, and the others make the best of that.
+        """
+        blocked = ~held & self.bounded & (at + step < 0)
+        onto, held = torch.where(blocked, -at, 0.0), held | blocked
+        rest, _ = _steihaug(curvature, (slope + curvature(onto)).masked_fill(held, 0.0), held, radius, forcing)
+        step = torch.where(self.bounded, (at + onto + rest).clamp(min=0), at + rest) - at
+        return step, -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))
+
 
 def _steihaug(
     curvature: Callable[[Tensor], Tensor],
@@ -213,7 +219,6 @@ def _steihaug(
     held: Bool[Tensor, "B n"],
     radius: Float64[Tensor, " B"],
     forcing: Float64[Tensor, " B"],
-    max_steps: int,
 ) -> tuple[Float64[Tensor, "B n"], Float64[Tensor, " B"]]:
     """Minimise slope·s + ½ s·H s over ‖s‖ ≤ radius on the entries that are not held, by conjugate gradients.
 
@@ -226,7 +231,7 @@ def _steihaug(
     size = slope.square().sum(1)
     enough, within = forcing.square() * size, radius.square()
     active = size > 0
-    for _ in range(min(max_steps, slope.shape[1] + 5)):
+    for _ in range(min(MAX_CG_STEPS, slope.shape[1] + 5)):
         if not bool(active.any()):
             break
         bent = curvature(direction).masked_fill(held, 0.0)
