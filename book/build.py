@@ -16,10 +16,11 @@ from pathlib import Path
 import plotly
 import yaml
 
-from book import render
-from theory.arguments import claims_option
+from book.render.claims import family
+from book.render.pages import page
 from theory.claim import add_files, find, registry
-from theory.entry import run
+from theory.cli.arguments import claims_option
+from theory.cli.entry import run
 
 BOOK = Path(__file__).resolve().parent
 SOURCE = BOOK / "_build" / "source"
@@ -47,7 +48,7 @@ def write_source() -> None:
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", SOURCE / "static")
     shutil.copytree(BOOK / "tutorial", SOURCE / "tutorial")
     for name in ("index", *STATIC_PAGES):
-        (SOURCE / f"{name}.md").write_text(render.page(name), encoding="utf-8")
+        (SOURCE / f"{name}.md").write_text(page(name), encoding="utf-8")
     # Forked, so that all know the files with claims that were given.
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
         list(pool.map(write_claim, registry()))
@@ -55,17 +56,17 @@ def write_source() -> None:
 
 
 def write_claim(claim_id: str) -> None:
-    """Write the page of a claim, which derives it."""
+    """Write the page of a claim. This derives the claim."""
     print(f"deriving {claim_id}", flush=True)
-    page = render.page("claim", claim=find(claim_id))
-    (SOURCE / "claims" / f"{claim_id}.md").write_text(page, encoding="utf-8")
+    text = page("claim", claim=find(claim_id))
+    (SOURCE / "claims" / f"{claim_id}.md").write_text(text, encoding="utf-8")
 
 
 def contents() -> dict:
     """Return the table of contents: the claims by family, then the pages on the suite itself."""
     families: dict[str, list[dict[str, str]]] = {}
     for claim in registry().values():
-        families.setdefault(render.family(claim), []).append({"file": f"claims/{claim.id}"})
+        families.setdefault(family(claim), []).append({"file": f"claims/{claim.id}"})
     families["The suite"] = [{"file": name} for name in STATIC_PAGES]
     return {
         "format": "jb-book",

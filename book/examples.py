@@ -6,26 +6,27 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 
-from numerics.arrays import evaluate, points_of, stack_bindings
-from numerics.certificates import Certificate
-from numerics.compare import Comparison, compare
-from numerics.crossing import tuned_to
-from numerics.invariants import measure
-from numerics.optimise import Solution
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.points import points_of
+from numerics.bounds.certificates import Certificate
+from numerics.judging.comparison import Comparison, compare
+from numerics.judging.invariants import measure
+from numerics.searching.thresholds import tuned_to
 from numerics.tolerances import NEAR_CERTIFICATE_GAP
-from numerics.training import train
+from numerics.training.certified import train
+from numerics.training.optimise import Solution
 from theory.claim import Claim, Verdict, find
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import (
     REQUIRED,
     Instance,
     Invariant,
-    PositiveReal,
 )
 from theory.proof import Threshold
 
@@ -126,7 +127,7 @@ class TrainedExample:
     certificate: Certificate | None
 
     @property
-    def point(self) -> SimpleNamespace:
+    def point(self) -> Point:
         """The best point, variables as [rows, columns]."""
         (point,) = points_of(self.solution.best_point())
         return point
@@ -160,7 +161,7 @@ def find_crossing(claim: Claim, threshold: Threshold, values: dict[str, Any]) ->
 def sliding(claim: Claim) -> tuple[Threshold, ...]:
     """Return the thresholds a slider can cross: those tuned by a single number."""
     thresholds = claim.prediction.thresholds
-    return tuple(t for t in thresholds if isinstance(claim.problem.parameter(t.tuned).domain, PositiveReal))
+    return tuple(t for t in thresholds if claim.problem.parameter(t.tuned).domain.scales)
 
 
 def make_example(claim: Claim) -> Example:
@@ -169,9 +170,12 @@ def make_example(claim: Claim) -> Example:
     While one threshold is crossed the parameters of the others stay where all directions are alive.
     """
     values: dict[str, Any] = {}
-    for parameter in claim.problem.parameters:
+    for parameter in claim.problem.in_dependency_order:
         if parameter.default is REQUIRED or parameter.domain.telling:
             values[parameter.name] = parameter.domain.example(values)
+    values = {
+        p.name: values[p.name] for p in claim.problem.parameters if p.name in values
+    }  # in the order they are declared
     thresholds = sliding(claim)
     lively = dict(values)
     for threshold in reversed(thresholds[1:]):

@@ -5,7 +5,9 @@ import re
 import pytest
 import sympy as sp
 
-from book.formulas import ROOM, abbreviated, displayed, in_lines, width
+from book.render.abbreviations import abbreviated
+from book.render.lines import ROOM, displayed, in_lines
+from book.render.width import width
 from theory.symbols import k
 
 A, B, C = sp.symbols("alpha_{first} beta_{second} gamma_{third}", positive=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from theory.entry import loading, run
+from theory.cli.entry import loading, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     with loading():
-        from numerics.commands import main as commands
+        from numerics.commands.main import main as commands
 
     return commands(arguments)
 

@@ -6,15 +6,16 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from theory.entry import loading, run
+from theory.cli.entry import loading, run
 
 NAME = "collapse-atlas"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line and return the exit status."""
     with loading():
-        from theory import commands as theory
-        from theory.arguments import Parser
+        from theory.cli import commands as theory
+        from theory.cli.arguments import Parser
 
     words = sys.argv[1:] if arguments is None else arguments
     parser = Parser(prog=NAME, description="Claims, their derivations and predictions; training, certificates.")
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words and words[0] in (*commands.choices, *shows_version.option_strings):
         return theory.answer(parser.parse_args(words))
     with loading():
-        from numerics import commands as numerics  # torch comes with it, which the commands above do without
+        from numerics.commands import main as numerics  # torch comes with it, which the commands above do without
 
     numerics.add_commands(commands)
     return numerics.answer(parser.parse_args(words))

@@ -6,11 +6,13 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-import numerics.commands
-from numerics.adversary import Attack, attack, shrunk
-from proofs_check.report import Ledger
-from proofs_check.strategies import REGIMES, Regime, batches, drawn
+import numerics.commands.main
+from numerics.searching.adversary import Attack, attack, shrunk
+from proofs_check.harness.drawing import REGIMES
+from proofs_check.harness.report import Ledger
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim
+from theory.domains.drawing import Regime
 from theory.errors import CheckFailed
 
 BUDGET = {"quick": (1, 1, 60), "ci": (1, 1, 100), "thorough": (3, 20, 600)}
@@ -49,5 +51,5 @@ def test_a_false_claim_is_broken_and_the_command_finds_it_again(refuted: Claim, 
     smaller = shrunk(broken, steps=1)
     assert len(smaller.instance.values["class_counts"]) <= len(broken.instance.values["class_counts"])
     words = smaller.command().removeprefix("python -m numerics ").split()
-    assert numerics.commands.main([*words, "--starts", "2", "--steps", "1"]) == 1
+    assert numerics.commands.main.main([*words, "--starts", "2", "--steps", "1"]) == 1
     assert "broken: a trained point lies below" in capsys.readouterr().out

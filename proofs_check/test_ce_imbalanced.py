@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
@@ -12,16 +11,17 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from numerics.balls import Ball
-from numerics.certificates import entropy, wrong_probabilities
-from numerics.invariants import helmert, measure
-from numerics.optimise import minimise
+from numerics.backends.balls import Ball
+from numerics.bounds.dual import entropy, wrong_probabilities
+from numerics.judging.invariants import helmert, measure
 from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
-from numerics.training import train
-from proofs_check.report import Ledger
-from proofs_check.strategies import class_counts, powers_of_ten
+from numerics.training.certified import train
+from numerics.training.optimise import minimise
+from proofs_check.harness.drawing import REGIMES, powers_of_ten
+from proofs_check.harness.report import Ledger
+from proofs_check.harness.strategies import values_of
 from theory.claim import find
-from theory.problem import Instance, Variable
+from theory.problem import ClassCounts, Instance, Variable
 from theory.symbols import K, N, feature_decay, weight_decay
 
 CLAIM = find("ce-imbalanced")
@@ -77,7 +77,7 @@ def best_on_simplex(instance: Instance) -> tuple[float, float]:
 def unequal(draw: st.DrawFn) -> Instance:
     """Unequal counts of 3 to 6 classes, and decays under which some class is alive."""
     classes = draw(st.integers(3, 6))
-    counts = draw(class_counts([1] * (classes - 1) + [1]))
+    counts = draw(values_of("class_counts", ClassCounts(), REGIMES[-1], [1] * classes))
     weight = draw(powers_of_ten(-4, -1))
     product = draw(powers_of_ten(-3, -0.5)) * max(counts) / sum(counts) ** 2 / classes
     return CLAIM.problem.instance(class_counts=counts, weight_decay=weight, feature_decay=product / weight)
@@ -114,7 +114,7 @@ def test_the_bound_on_simplices_is_no_wider_than_it_should_be() -> None:
 def test_two_classes_form_a_simplex_whatever_their_counts(counts: tuple[int, int]) -> None:
     instance = CLAIM.problem.instance(class_counts=counts, weight_decay=0.001, feature_decay=0.0005)
     solution = minimise(CLAIM.problem, [instance], starts=STARTS)
-    point = SimpleNamespace(**vars(solution.best_point()))
+    point = solution.best_point()
     gram = measure(CLAIM, [instance], point)["mean_gram"][0]
     etf = torch.eye(2, dtype=torch.float64) - 1 / 2
     assert float(gram.trace()) > 0.1

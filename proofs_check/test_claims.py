@@ -5,16 +5,20 @@ from __future__ import annotations
 import hypothesis
 import pytest
 
-from numerics.balls import ball_bindings, highest
-from numerics.certificates import predicted_value, separable_bound
-from numerics.probing import contradictions
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import highest
+from numerics.bounds.enclosures import predicted_value
+from numerics.bounds.separable import separable_bound
+from numerics.bounds.steps import contradictions
 from numerics.tolerances import CERTIFICATE_GAP
-from numerics.training import train
-from proofs_check.examine import NO_CERTIFICATE
-from proofs_check.report import Ledger
-from proofs_check.strategies import ALIVE_IN_A_BATCH, LARGE, REGIMES, Regime, batches, drawn
-from theory.arguments import written_parameters
+from numerics.training.certified import train
+from proofs_check.harness.drawing import LARGE, REGIMES
+from proofs_check.harness.examine import NO_CERTIFICATE
+from proofs_check.harness.report import Ledger
+from proofs_check.harness.strategies import ALIVE_IN_A_BATCH, batches, drawn
 from theory.claim import Claim, Verdict
+from theory.cli.arguments import written_parameters
+from theory.domains.drawing import Regime
 from theory.errors import CheckFailed
 from theory.problem import Instance
 from theory.proof import StepFailed

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from types import SimpleNamespace
 
 import pytest
 import sympy as sp
 import torch
 from torch import Tensor
 
-from numerics.arrays import DTYPE
-from numerics.balls import Ball, BallArrays, BallMatrix, ball_bindings, evaluate_in_balls
-from numerics.certificates import predicted_value, value_at
-from numerics.invariants import measure
-from numerics.optimise import Ending, minimise
+from numerics.backends.ball_arrays import BallArrays
+from numerics.backends.ball_evaluation import ball_bindings, evaluate_in_balls
+from numerics.backends.balls import Ball, BallMatrix
+from numerics.backends.tensors import DTYPE
+from numerics.bounds.enclosures import predicted_value, value_at
+from numerics.judging.invariants import measure
 from numerics.tolerances import SAME_MINIMUM
+from numerics.training.optimise import Ending, minimise
 from theory.claim import find
 from theory.expressions import Formula
+from theory.point import Point
+from theory.posterior_collapse import hvae_learnable_variances as own
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
-from theory.posterior_collapse.levels import LearnableLevels
+from theory.posterior_collapse.hierarchy_direction import reduce
 from theory.problem import Instance
+from theory.proof import StepRecorder
 from theory.symbols import D, k
 
 CLAIM = find("hvae-learnable-variances")
@@ -45,7 +49,7 @@ def with_weights(beta1: float, beta2: float, shape: dict) -> Instance:
     return dataclasses.replace(valid, values=values, bindings=CLAIM.problem.bind(values))
 
 
-def best_for(instance: Instance, top: Tensor) -> SimpleNamespace:
+def best_for(instance: Instance, top: Tensor) -> Point:
     """Return the best point for a given U_2."""
     p, (d_1, d_2) = instance.values, instance.values["latent_dim"]
     theta, dec, enc = torch.tensor(p["theta"], dtype=DTYPE), p["eta_dec"] ** 2, p["eta_enc"] ** 2
@@ -56,7 +60,7 @@ def best_for(instance: Instance, top: Tensor) -> SimpleNamespace:
     encoded = noise @ torch.nn.functional.pad(torch.diag((ratios - 1).sqrt()), (0, len(theta) - d_1))
     code = encoded @ encoded.T + noise @ noise.T
     precision = p["beta1"] / p["beta2"] * top.T @ top / dec + torch.eye(d_2, dtype=DTYPE) / enc
-    return SimpleNamespace(
+    return Point(
         U_1=torch.diag(theta) @ torch.linalg.solve(code, encoded).T,
         W_1=encoded / theta,
         S_1=noise,
@@ -66,8 +70,8 @@ def best_for(instance: Instance, top: Tensor) -> SimpleNamespace:
     )
 
 
-def divergence_of_the_top(instance: Instance, point: SimpleNamespace) -> float:
-    batch = SimpleNamespace(**{name: array[None] for name, array in vars(point).items()})
+def divergence_of_the_top(instance: Instance, point: Point) -> float:
+    batch = point.map(lambda array: array[None])
     return float(measure(CLAIM, [instance], batch)["top_divergence"])
 
 
@@ -126,20 +130,21 @@ def test_beyond_equal_weights_the_loss_falls_without_bound(shape):
 
 def test_the_curve_of_the_proof_falls_below_every_level():
     """The loss in balls at the points of the proof, its own formulas: no rounding, however far along the curve."""
-    levels = LearnableLevels(CLAIM.problem)
-    levels.predict()
+    record = StepRecorder()
+    reduction = reduce(record, CLAIM.problem, own.DIRECTION)
+    minimum = own.minimise(record)
     instance = with_weights(0.7, 0.4, {"theta": (3.0, 2.0, 1.2), "eta_dec": 0.9, "eta_enc": 1.3})
     bindings = ball_bindings(CLAIM.problem, instance)
     xp = BallArrays(bindings)
     size = sp.Symbol("s", nonnegative=True)
 
     def loss(at: int) -> Ball:
-        entries = levels.at(levels.gain[k], size)
-        entries |= {name: sp.sqrt(entries[name]) for name in levels.learnable}
-        given = {**bindings, levels.gain: (Ball(3), Ball(1), Ball(0)), size: Ball(at)}
+        entries = own.on_curve(reduction, minimum, own.gain[k], size)
+        entries |= {name: sp.sqrt(entries[name]) for name in own.DIRECTION.learnable}
+        given = {**bindings, own.gain: (Ball(3), Ball(1), Ball(0)), size: Ball(at)}
         diagonals = {name: evaluate_in_balls(Formula(entry, ((k, D),)), given) for name, entry in entries.items()}
-        v = SimpleNamespace(**{name: BallMatrix.diagonal(diagonal) for name, diagonal in diagonals.items()})
-        return CLAIM.problem.loss(xp, v, CLAIM.problem.data(xp), bindings)
+        v = Point({name: BallMatrix.diagonal(diagonal) for name, diagonal in diagonals.items()})
+        return CLAIM.problem.loss(xp, v, CLAIM.problem.given(xp), bindings)
 
     start = loss(0)
     for at in (1, 10, 100):

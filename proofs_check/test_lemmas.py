@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from proofs_check.report import Ledger
+from proofs_check.harness.report import Ledger
 from theory.claim import find, places
 
 ROUNDED = 1e-11

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
-from types import SimpleNamespace
 
 import pytest
 import sympy as sp
 import torch
 
-from numerics.arrays import DTYPE, setting, shrinkage, stack_bindings
-from numerics.deciding import Decision, decide
-from numerics.optimise import Ending
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import shrinkage
+from numerics.backends.tensors import DTYPE
+from numerics.judging.released_code import Decision, decide
 from numerics.tolerances import CERTIFICATE_GAP, CONTRADICTION, INVARIANT, VALUE_GAP
+from numerics.training.optimise import Ending
+from theory.point import Point
 from theory.reference_code import CROSS_ENTROPY_MARGIN, CVAE_THRESHOLD, DEEP_MSE_BRANCH, REFERENCE_CODE, ReferenceCode
 from theory.symbols import M, N, beta, decay_product, eta_dec, feature_decay, layer_decay, n_k, weight_decay
 
@@ -133,7 +135,7 @@ def at_largest_roots(code: ReferenceCode, decision: Decision) -> tuple[float, fl
 
     def loss_and_slope(scale: float) -> tuple[float, float]:
         point = {name: (scale * a)[None].requires_grad_() for name, a in factors.items()}
-        value = code.claim.problem.loss(xp, SimpleNamespace(**point), data, bindings).sum()
+        value = code.claim.problem.loss(xp, Point(point), data, bindings).sum()
         slopes = torch.autograd.grad(value, list(point.values()))
         return value.item(), float(sum(slope.square().sum() for slope in slopes).sqrt())
 

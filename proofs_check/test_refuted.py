@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from numerics.optimise import minimise
-from numerics.probing import contradictions
-from numerics.refutation import (
+from numerics.bounds.steps import contradictions
+from numerics.judging.counterexamples import (
     Counterexample,
     block_logits,
     hold_against_published,
@@ -19,7 +18,8 @@ from numerics.refutation import (
     status,
 )
 from numerics.tolerances import VALUE_GAP
-from proofs_check.report import Ledger
+from numerics.training.optimise import minimise
+from proofs_check.harness.report import Ledger
 from theory.claim import Claim
 from theory.problem import Instance
 
@@ -84,7 +84,9 @@ def departures(claim: Claim, classes: int, depth: int, margin: float) -> Iterato
     stated = {"published": (refutation.published, simplex), "least": (refutation.least.total(), simplex)}
     for family in refutation.families:
         if sum(family.blocks(classes)) == classes:
-            stated[family.name] = family.objective, block_logits(family.blocks(classes), margin)
+            logits = block_logits(family.blocks(classes), margin)
+            stated[family.name] = family.objective, logits
+            stated[f"blocks of {family.name}"] = refutation.objective(family.blocks(classes)), logits
     if depth > 1 and len(stated) == 2:
         yield "no family has so many classes"
     pairs = {

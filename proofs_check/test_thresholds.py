@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import hypothesis
 import pytest
 import torch
 from hypothesis import strategies as st
 
-from numerics.arrays import points_of
-from numerics.balls import ball_bindings
-from numerics.certificates import certify, start_is_least, value_at
-from numerics.crossing import tuned_to
-from numerics.optimise import minimise
-from proofs_check.report import Ledger
-from proofs_check.strategies import REGIMES, Regime, batches, directions_within
-from theory.arguments import written_parameters
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.points import points_of
+from numerics.bounds.certificates import certify
+from numerics.bounds.enclosures import value_at
+from numerics.bounds.separable import start_is_least
+from numerics.searching.thresholds import tuned_to
+from numerics.training.optimise import minimise
+from proofs_check.harness.drawing import REGIMES
+from proofs_check.harness.report import Ledger
+from proofs_check.harness.strategies import batches, directions_within
 from theory.claim import Claim
+from theory.cli.arguments import written_parameters
+from theory.domains.drawing import Regime
 from theory.errors import CheckFailed
 from theory.problem import Instance
 
@@ -37,7 +39,7 @@ def zero_is_optimal(claim: Claim, instance: Instance, direction: int) -> bool:
     if claim.proof.separable is not None:
         return start_is_least(claim.proof.separable, ball_bindings(claim.problem, instance), direction)
     trained = minimise(claim.problem, [instance], STARTS).best_point()
-    zero = SimpleNamespace(**{name: torch.zeros_like(a) for name, a in vars(trained).items()})
+    zero = trained.map(lambda a: torch.zeros_like(a))
     there, here = (value_at(claim.problem, instance, point) for batch in (zero, trained) for point in points_of(batch))
     if here < there:
         return False

@@ -1,19 +1,20 @@
 """Matrices of symbolic size against SymPy's own matrices."""
 
-from types import SimpleNamespace
-
 import flint
 import pytest
 import sympy as sp
 import torch
 
-from numerics.arrays import TorchArrays, setting, stack_bindings
-from numerics.balls import BallArrays, BallMatrix
-from numerics.certificates import value_at
+from numerics.backends.ball_arrays import BallArrays
+from numerics.backends.balls import BallMatrix
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.tensors import TorchArrays
+from numerics.bounds.enclosures import value_at
 from theory import symbols as sym
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
 from theory.claim import find
 from theory.expressions import equal
+from theory.point import Point
 
 K, k = sym.K, sym.k
 a, b = sp.symbols("a b", positive=True)
@@ -59,8 +60,8 @@ def test_symbolic_loss_is_the_concrete_loss_of_all_samples(claim_id):
     h = SymbolicMatrix.diag(K, x[k])
     centring = SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K) * (1 / K)
     xp = SymbolicArrays(K, multiplicity[k])
-    v = SimpleNamespace(W=centring * a, H=h, b=sp.Integer(0))
-    symbolic = problem.loss(xp, v, problem.data(xp), Symbols()).subs(K, 3).doit()
+    v = Point(W=centring * a, H=h, b=sp.Integer(0))
+    symbolic = problem.loss(xp, v, problem.given(xp), Symbols()).subs(K, 3).doit()
     symbolic = substitute_indexed(
         symbolic, multiplicity, sp.Piecewise(*[(c, sp.Eq(k, i + 1)) for i, c in enumerate(counts)])
     )
@@ -68,8 +69,8 @@ def test_symbolic_loss_is_the_concrete_loss_of_all_samples(claim_id):
     concrete_xp = ConcreteArrays(3, classes)
     columns = h.concrete(3)
     full = sp.Matrix.hstack(*[columns[:, c] for c in classes])
-    concrete_v = SimpleNamespace(W=v.W.concrete(3), H=full, b=sp.zeros(3, 1))
-    concrete = problem.loss(concrete_xp, concrete_v, problem.data(concrete_xp), Symbols())
+    concrete_v = Point(W=v.W.concrete(3), H=full, b=sp.zeros(3, 1))
+    concrete = problem.loss(concrete_xp, concrete_v, problem.given(concrete_xp), Symbols())
     numbers = {x[1]: sp.Rational(3, 2), x[2]: sp.Rational(1, 3), x[3]: 2, a: sp.Rational(5, 4)}
     fixed = {sym.N: sum(counts), sym.weight_decay: sp.Rational(1, 10), sym.feature_decay: sp.Rational(1, 20)}
     fixed[sym.smoothing] = sp.Rational(1, 7)
@@ -87,14 +88,14 @@ def test_smoothed_cross_entropy_is_the_one_against_the_smoothed_labels():
     by_hand = sp.N(fitted + decays / 2 * (sum(a**2 for a in w) + sum(a**2 for a in h)), 40)
     xp, p = ConcreteArrays(2, (0, 0, 1, 1)), {sym.N: 4, sym.smoothing: share}
     p |= {sym.weight_decay: decays, sym.feature_decay: decays}
-    concrete = problem.loss(xp, SimpleNamespace(W=w, H=h), problem.data(xp), p)
+    concrete = problem.loss(xp, Point(W=w, H=h), problem.given(xp), p)
     assert abs(sp.N(concrete - by_hand, 30)) < sp.Float("1e-25")
     assert problem.nuclear_form.labels(xp, p) == y
-    point = SimpleNamespace(**{n: torch.tensor(a.tolist(), dtype=torch.float64) for n, a in (("W", w), ("H", h))})
+    point = Point({n: torch.tensor(a.tolist(), dtype=torch.float64) for n, a in (("W", w), ("H", h))})
     balls = value_at(problem, instance, point)
     assert float(balls) == pytest.approx(float(by_hand), rel=1e-15)
     torch_xp, data = setting(problem, stack_bindings([instance]))
-    batch = SimpleNamespace(W=point.W[None], H=point.H[None])
+    batch = Point(W=point.W[None], H=point.H[None])
     (floating,) = problem.loss(torch_xp, batch, data, stack_bindings([instance])).tolist()
     assert floating == pytest.approx(float(by_hand), rel=1e-14)
 
@@ -108,13 +109,11 @@ def test_symbolic_vae_loss_is_the_concrete_loss():
         return SymbolicMatrix.diag(sym.D, sp.Piecewise((values[0], sp.Eq(k, 1)), (values[1], True)))
 
     xp = SymbolicArrays(sym.D)
-    symbolic = problem.loss(
-        xp, SimpleNamespace(U=diagonal(p), W=diagonal(q), S=diagonal(r)), problem.data(xp), Symbols()
-    )
+    symbolic = problem.loss(xp, Point(U=diagonal(p), W=diagonal(q), S=diagonal(r)), problem.given(xp), Symbols())
     symbolic = symbolic.subs(sym.D, 2).doit().subs({sym.theta[1]: s[0], sym.theta[2]: s[1]})
     concrete_xp = ConcreteArrays(2, entries=s)
-    v = SimpleNamespace(U=sp.diag(*p), W=sp.diag(*q), S=sp.diag(*r))
-    concrete = problem.loss(concrete_xp, v, problem.data(concrete_xp), Symbols())
+    v = Point(U=sp.diag(*p), W=sp.diag(*q), S=sp.diag(*r))
+    concrete = problem.loss(concrete_xp, v, problem.given(concrete_xp), Symbols())
     assert equal(symbolic, concrete)
 
 
@@ -125,14 +124,14 @@ def test_symbolic_loss_of_a_conditional_vae_is_the_concrete_one():
     entries = {name: sp.symbols(f"{name}_1:{size + 1}", positive=True) for name in (*variables, "theta")}
     bases = {name: sym.theta if name == "theta" else sp.IndexedBase(name, positive=True) for name in entries}
     symbolic, concrete = SymbolicArrays(sym.D), ConcreteArrays(size, entries=entries["theta"])
-    v = SimpleNamespace(**{name: SymbolicMatrix.diag(sym.D, bases[name][k]) for name in variables})
-    w = SimpleNamespace(**{name: sp.diag(*entries[name]) for name in variables})
-    written_out = problem.loss(symbolic, v, problem.data(symbolic), Symbols()).subs(sym.D, size).doit()
+    v = Point({name: SymbolicMatrix.diag(sym.D, bases[name][k]) for name in variables})
+    w = Point({name: sp.diag(*entries[name]) for name in variables})
+    written_out = problem.loss(symbolic, v, problem.given(symbolic), Symbols()).subs(sym.D, size).doit()
     written_out = written_out.subs({bases[name][i + 1]: e for name in entries for i, e in enumerate(entries[name])})
-    difference = written_out - problem.loss(concrete, w, problem.data(concrete), Symbols())
+    difference = written_out - problem.loss(concrete, w, problem.given(concrete), Symbols())
     assert sp.expand(sp.expand_log(sp.expand(difference))) == 0
-    cross = symbolic.cross(problem.data(symbolic).A_y, problem.data(symbolic).A_x).concrete(size)
-    assert cross == concrete.cross(problem.data(concrete).A_y, problem.data(concrete).A_x)
+    cross = symbolic.cross(problem.given(symbolic).A_y, problem.given(symbolic).A_x).concrete(size)
+    assert cross == concrete.cross(problem.given(concrete).A_y, problem.given(concrete).A_x)
 
 
 NUMBERS = (sp.Integer(2), sp.Rational(-1, 3), sp.Rational(5, 4))

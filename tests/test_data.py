@@ -1,17 +1,19 @@
 """From raw samples to canonical parameters: the minimum on the samples themselves is the one predicted from their spectrum."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from numerics.arrays import DTYPE, evaluate, stack_bindings
-from numerics.data import digits, residual_spectrum
-from numerics.optimise import Ending, minimise
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE
+from numerics.data.spectra import digits, residual_spectrum
+from numerics.training.optimise import Ending, minimise
 from theory.claim import find
+from theory.point import Point
 
 NOISE = {"beta": 0.6, "eta_dec": 0.9, "eta_enc": 1.3}
 
@@ -37,7 +39,7 @@ def test_the_loss_on_raw_samples_has_the_predicted_minimum(condition_rank, deter
 
     roots = {"A_x": x, "A_y": y}
     raw = {name: torch.tensor((a - a.mean(0)).T / len(a) ** 0.5, dtype=DTYPE) for name, a in roots.items()}
-    problem = dataclasses.replace(claim.problem, data=lambda xp: SimpleNamespace(**raw))
+    problem = dataclasses.replace(claim.problem, data=lambda xp: Point(raw))
     sizes = problem.instance(theta=(1.0,) * 4, regression=np.zeros((4, 3)).tolist(), latent_dim=2, **NOISE)
     solution = minimise(problem, [sizes], starts=3)
     assert solution.best_ending() == [Ending.CONVERGED]

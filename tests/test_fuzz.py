@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from numerics.commands import main as numerics_main
+from numerics.commands.main import main as numerics_main
 from theory import sources
 from theory.claim import places, registry
-from theory.commands import main as theory_main
-from theory.entry import CHECK_FAILED, DONE, INTERRUPTED, UNUSABLE_INPUT, run
+from theory.cli.commands import main as theory_main
+from theory.cli.entry import CHECK_FAILED, DONE, INTERRUPTED, UNUSABLE_INPUT, run
 
 EXAMPLES = int(os.environ.get("COLLAPSE_ATLAS_FUZZ", "200"))
 """Command lines drawn; a search of its own takes thousands, by the environment variable."""

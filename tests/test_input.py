@@ -6,12 +6,12 @@ import shlex
 import pytest
 
 from numerics.__main__ import main as numerics_main
-from numerics.arrays import stack_bindings
-from numerics.optimise import minimise
+from numerics.backends.bindings import stack_bindings
+from numerics.training.optimise import minimise
 from theory.__main__ import main as theory_main
-from theory.arguments import parse_assignments, written_parameters
 from theory.claim import find
-from theory.entry import run
+from theory.cli.arguments import parse_assignments, written_parameters
+from theory.cli.entry import run
 from theory.problem import RealBetween
 
 GOOD = {

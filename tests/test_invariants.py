@@ -5,10 +5,10 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from numerics.compare import compare
-from numerics.data import digits, principal_deviations
-from numerics.invariants import measure, neural_collapse_metrics, split_groups
-from numerics.optimise import minimise
+from numerics.data.spectra import digits, principal_deviations
+from numerics.judging.comparison import compare
+from numerics.judging.invariants import measure, neural_collapse_metrics, split_groups
+from numerics.training.optimise import minimise
 from theory.claim import find
 
 K = 4

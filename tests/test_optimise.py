@@ -3,19 +3,19 @@
 import dataclasses
 import json
 import time
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from numerics.__main__ import main as numerics_main
-from numerics.arrays import setting, stack_bindings
-from numerics.compare import compare
-from numerics.optimise import Ending, curvature_spread, minimise
-from numerics.training import train
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.judging.comparison import compare
+from numerics.training.certified import train
+from numerics.training.optimise import Ending, curvature_spread, minimise
 from theory import symbols as sym
 from theory.claim import find
 from theory.errors import ParameterError
+from theory.point import Point
 from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Problem, Variable
 
 REFERENCE_SECONDS = 2.0
@@ -89,7 +89,7 @@ def scalar_problem(loss, nonnegative=False) -> Problem:
         sorted_parameter="theta",
         tied=c,
         bind=lambda values: {sym.D: len(values["theta"]), sym.d: 1, c: values["theta"], sym.beta: values["beta"]},
-        data=lambda xp: SimpleNamespace(c=xp.diagonal(c)),
+        data=lambda xp: Point(c=xp.diagonal(c)),
     )
 
 

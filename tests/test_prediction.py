@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from numerics.arrays import evaluate, stack_bindings
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
 from theory.claim import find, registry
-from theory.commands import predict
+from theory.cli.commands import predict
 from theory.expressions import evaluate_exactly
 
 EXAMPLES = {

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import sympy as sp
 
-from numerics.probing import NotProbed, contradiction
+from numerics.bounds.steps import NotProbed, contradiction
 from theory.claim import registry
 from theory.proof import Convex, Identity, Nonnegative, Stationary, Step, SumOfSquares, Vanishes
 

@@ -6,10 +6,12 @@ import sympy as sp
 import torch
 from scipy.optimize import minimize_scalar
 
-from numerics.arrays import TorchArrays, stack_bindings
-from numerics.balls import Ball, ball_bindings
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import Ball
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.tensors import TorchArrays
 from theory.claim import find
-from theory.commands import predict
+from theory.cli.commands import predict
 from theory.secular import SecularRoot, centred_spectrum
 from theory.symbols import nu_k
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from theory.entry import loading, run
+from theory.cli.entry import loading, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     with loading():
-        from theory.commands import main as commands
+        from theory.cli.commands import main as commands
 
     return commands(arguments)
 

@@ -29,9 +29,13 @@ from theory.domains import (
     reject,
     unbound,
 )
+from theory.domains.reading import in_given_order
 from theory.errors import ParameterError, quoted
 from theory.expressions import Bindings, to_exact
+from theory.point import Point
 from theory.sources import asked
+from theory.symbols import D, K, N, n_k
+from theory.symbols import d as hidden_units
 
 REQUIRED = object()
 
@@ -57,7 +61,8 @@ class Variable:
 
     ``shape`` is written in the sizes of the problem. ``scale`` is the variable's natural unit, an entry formula in
     (k, j) and the parameters: starts are drawn and steps are measured in it. ``nonnegative`` restricts every entry.
-    ``exists(values)`` tells whether there is such a variable at these parameters (a bias only where ``bias`` is true).
+    ``exists(values)`` tells whether there is such a variable at these parameters (a bias only where ``bias`` is true). An ``offset``,
+    such as a bias, is added to the outputs: it keeps its value where all factors vanish.
     """
 
     name: str
@@ -65,6 +70,12 @@ class Variable:
     scale: sp.Expr = sp.Integer(1)
     nonnegative: bool = False
     exists: Callable[[Mapping[str, Any]], bool] = lambda values: True
+    offset: bool = False
+
+    @property
+    def hidden_axis(self) -> int | None:
+        """The axis that runs over hidden units of one width, None where there is none."""
+        return self.shape.index(hidden_units) if hidden_units in self.shape else None
 
 
 KINDS = {"matrix": 2, "list": 1, "spectrum": 1, "scalar": 0}
@@ -125,10 +136,7 @@ class Instance:
             return array
         if _depth(array) > axes:
             return [self.in_user_order(part, axes) for part in array]
-        back = [0] * len(self.order)
-        for position, original in enumerate(self.order):
-            back[original] = position
-        return [self.in_user_order(array[i], axes - 1) for i in back]
+        return in_given_order([self.in_user_order(part, axes - 1) for part in array], self.order)
 
 
 def _exactly(value: Any) -> Any:
@@ -147,7 +155,7 @@ class Problem:
     """Minimise ``loss(xp, v, data, p)`` over the variables.
 
     ``v`` and ``data`` are namespaces of variables and given arrays, ``p`` maps parameter symbols to their values, ``xp``
-    is the array namespace (``theory.algebra.SymbolicArrays`` documents it).
+    is the array namespace (``theory.namespace.ArrayNamespace``).
     ``sorted_parameter`` is the list that sets the order of classes or directions. ``bind(values)`` gives the SymPy
     bindings; real numbers come to it exactly as they were written, and as balls or tensors where those are computed with.
     ``data(xp)`` makes the given arrays (labels, a covariance root) in that backend. ``tied`` is the indexed
@@ -157,8 +165,9 @@ class Problem:
     or the "conditional" one of a part of it given the rest. ``ramped(values)`` gives the parameters that training raises from
     small values: those of a penalty under which doing nothing is a local minimum, whatever the data. Where ``spectral``,
     directions and matrices run over singular directions that belong to no one entry of the sorted parameter. ``nuclear_form`` is that
-    of the problem, where it has one: lower bounds of the problem follow from it.
-    Raises ParameterError where a second list has a domain that is kept in order.
+    of the problem, where it has one: lower bounds of the problem follow from it. ``labelled`` has the sizes of variables that run over
+    classes or directions, and ``samples`` that which runs over samples, with the symbol of the numbers of samples per class.
+    Raises ParameterError where a second list has a domain that is kept in order, and where parameters depend on one another.
     """
 
     parameters: tuple[Parameter, ...]
@@ -168,13 +177,15 @@ class Problem:
     sorted_parameter: str
     tied: sp.IndexedBase
     bind: Callable[[Mapping[str, Any]], Bindings]
-    data: Callable[[Any], SimpleNamespace]
+    data: Callable[[Any], Point | SimpleNamespace]
     centred: bool = field(default=False, kw_only=True)
     partner: sp.IndexedBase | None = field(default=None, kw_only=True)
     data_view: str = field(default="spectrum", kw_only=True)
     ramped: Callable[[Mapping[str, Any]], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
     spectral: bool = field(default=False, kw_only=True)
     nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
+    labelled: tuple[sp.Expr, ...] = field(default=(K, D), kw_only=True)
+    samples: tuple[sp.Expr, sp.IndexedBase] = field(default=(N, n_k), kw_only=True)
 
     def __post_init__(self) -> None:
         for parameter in self.parameters:
@@ -183,6 +194,27 @@ class Problem:
                     f"{parameter.name}: its domain {type(parameter.domain).__name__} is for the list that is sorted, which is "
                     f"{self.sorted_parameter}"
                 )
+        _ = self.in_dependency_order
+
+    @property
+    def in_dependency_order(self) -> tuple[Parameter, ...]:
+        """The parameters, each after those that its domain depends on."""
+        ordered: list[Parameter] = []
+        waiting = list(self.parameters)
+        while waiting:
+            names = {parameter.name for parameter in waiting}
+            ready = [parameter for parameter in waiting if names.isdisjoint(parameter.domain.depends())]
+            if not ready:
+                raise ParameterError(f"{', '.join(p.name for p in waiting)}: depend on one another")
+            ordered += ready
+            waiting = [parameter for parameter in waiting if parameter not in ready]
+        return tuple(ordered)
+
+    def is_labelled(self, side: sp.Expr, instance: Instance) -> bool:
+        """Tell whether a side of a variable runs over classes or directions."""
+        known = {s: v for s, v in instance.bindings.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}
+        # An entry of a list is that at the depth of the instance.
+        return any(side == (size.subs(known) if isinstance(size, sp.Indexed) else size) for size in self.labelled)
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name; raises ParameterError when there is none."""
@@ -222,6 +254,18 @@ class Problem:
         for parameter in self.parameters:
             parameter.domain.sized(parameter.name, values[parameter.name], bindings)
         return Instance(values, order, bindings)
+
+    def given(self, xp: Any) -> Point:
+        """Return the given arrays in the backend ``xp`` of the array namespace.
+
+        Raises ParameterError, with the line of the claim's file, where ``data`` does not run or does not name them.
+        """
+        held = asked("data", self.data, xp)
+        if isinstance(held, SimpleNamespace):
+            held = Point(vars(held))
+        if not isinstance(held, Point):
+            raise ParameterError(f"data: {quoted(held)} is not allowed; data gives a Point of the given arrays")
+        return held
 
     def require_sizes(self, instance: Instance) -> None:
         """Raise ParameterError for a variable with a side that the bindings do not make an integer."""

@@ -10,8 +10,9 @@ from typing import Any
 import sympy as sp
 from mpmath.ctx_iv import MPIntervalContext
 
-from theory.enclosure import Number, Undecided
 from theory.expressions import provably_nonnegative, provably_positive
+from theory.intervals import Number, Undecided
+from theory.latex import latex
 from theory.proof import Convex, Identity, Nonnegative, Stationary, StepFailed, StepRecorder, Vanishes
 
 GUARD_BITS = 12
@@ -49,14 +50,12 @@ def stationary_point(record: StepRecorder, name: str, function: sp.Expr, variabl
 
     Raises StepFailed when calculus finds none, or more than one.
     """
-    record(
-        Convex(f"{name} is convex", f"The objective is strictly convex in ${sp.latex(variable)}$.", function, variable)
-    )
+    record(Convex(f"{name} is convex", f"The objective is strictly convex in ${latex(variable)}$.", function, variable))
     point = _only_root(name, sp.diff(function, variable), variable)
     record(
         Stationary(
             f"{name} is stationary",
-            f"The derivative in ${sp.latex(variable)}$ vanishes there.",
+            f"The derivative in ${latex(variable)}$ vanishes there.",
             function,
             variable,
             point,
@@ -83,9 +82,7 @@ def minimise_on_half_line(
     if exponential:
         x = sp.Symbol("x", positive=True)
         record(
-            Convex(
-                f"{name} is convex", f"The objective is strictly convex in ${sp.latex(variable)}$.", function, variable
-            )
+            Convex(f"{name} is convex", f"The objective is strictly convex in ${latex(variable)}$.", function, variable)
         )
         slope = sp.diff(function, variable)
         root = _only_root(name, sp.simplify(slope.subs(variable, sp.log(x))), x)
@@ -95,7 +92,7 @@ def minimise_on_half_line(
         record(
             Stationary(
                 f"{name} is stationary",
-                f"The derivative in ${sp.latex(variable)}$ vanishes there.",
+                f"The derivative in ${latex(variable)}$ vanishes there.",
                 function,
                 variable,
                 stationary,
@@ -125,7 +122,7 @@ def threshold_ratio(
     record(
         Nonnegative(
             f"{name} is monotone",
-            f"The slope at the bound changes sign only once as ${sp.latex(quantity)}$ grows.",
+            f"The slope at the bound changes sign only once as ${latex(quantity)}$ grows.",
             falling if ratio.equals(quantity / critical) else sp.simplify(-falling),
         )
     )
@@ -214,10 +211,9 @@ def minimise_deep_direction(
     ``count`` is n, ``total`` N, ``product`` Λ, ``depth`` M. For M ≥ 2 the objective is not convex: the root of the
     stationarity equation beyond the fold is a minimum, zero is another, and which is lower changes at a jump.
     """
-    u, above = sp.symbols("u s", positive=True)
+    u, kappa = sp.symbols("u kappa", positive=True)
     quadratic = (q - sp.sqrt(count)) ** 2 / (2 * total)
     penalty = (depth + 1) / 2 * product ** (1 / (depth + 1)) * q ** (2 / (depth + 1))
-    kappa = sp.Symbol("kappa", positive=True)
     kappa_here = total * product ** (1 / (depth + 1)) * count ** (-depth / (depth + 1))
     scaled = (u - 1) ** 2 / 2 + (depth + 1) / 2 * kappa * u ** (2 / (depth + 1))
     record(
@@ -228,6 +224,21 @@ def minimise_deep_direction(
             count / total * scaled.subs(kappa, kappa_here),
         )
     )
+    level, fold = _stationary_points(record, scaled, u, kappa)
+    jump = _jump(record, scaled, level, fold, u, kappa)
+    kappa_at_jump = sp.simplify(level.subs(u, jump))
+    critical = sp.powdenest(
+        sp.expand_power_base((total * product ** (1 / (depth + 1)) / kappa_at_jump) ** ((depth + 1) / depth))
+    )
+    _record_critical_count(record, kappa_here, count, critical, kappa_at_jump)
+    return DeepMinimum(Shrinkage(depth, kappa_here), count / critical, critical, quadratic, penalty, jump, fold)
+
+
+def _stationary_points(
+    record: StepRecorder, scaled: sp.Expr, u: sp.Symbol, kappa: sp.Symbol
+) -> tuple[sp.Expr, sp.Expr]:
+    """Return κ as a function of the stationary point u, and the fold, where two stationary points merge."""
+    above = sp.Symbol("s", positive=True)
     slope = sp.diff(scaled, u)
     level = sp.powsimp(_only_root("stationary points", slope, kappa))
     record(
@@ -253,6 +264,13 @@ def minimise_deep_direction(
             curvature.subs(u, fold + above),
         )
     )
+    return level, fold
+
+
+def _jump(
+    record: StepRecorder, scaled: sp.Expr, level: sp.Expr, fold: sp.Expr, u: sp.Symbol, kappa: sp.Symbol
+) -> sp.Expr:
+    """Return the stationary point u that is worth as much as zero."""
     gain = sp.factor(sp.simplify(sp.powsimp(sp.expand(scaled.subs(kappa, level) - scaled.subs(u, 0).subs(kappa, 0)))))
     jump = _only_root("the jump", gain, u)
     record(Vanishes("the jump", "There the stationary point is worth as much as zero: both are global.", gain, u, jump))
@@ -270,16 +288,19 @@ def minimise_deep_direction(
             sp.simplify(jump - fold),
         )
     )
-    at_jump = sp.simplify(level.subs(u, jump))
-    critical = sp.powdenest(
-        sp.expand_power_base((total * product ** (1 / (depth + 1)) / at_jump) ** ((depth + 1) / depth))
-    )
+    return jump
+
+
+def _record_critical_count(
+    record: StepRecorder, kappa_here: sp.Expr, count: sp.Symbol, critical: sp.Expr, kappa_at_jump: sp.Expr
+) -> None:
+    """Record that a class of the critical count lies on the jump, and that larger classes live."""
     record(
         Identity(
             "the critical class count",
             "At this class count $\\kappa$ is that of the jump (in logarithms; for $M = 1$ read $0 \\log 0 = 0$).",
             sp.expand_log(sp.log(kappa_here.subs(count, critical))),
-            sp.expand_log(sp.log(at_jump)),
+            sp.expand_log(sp.log(kappa_at_jump)),
         )
     )
     record(
@@ -289,4 +310,3 @@ def minimise_deep_direction(
             sp.simplify(-sp.diff(kappa_here, count) * count / kappa_here),
         )
     )
-    return DeepMinimum(Shrinkage(depth, kappa_here), count / critical, critical, quadratic, penalty, jump, fold)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import sympy as sp
 from mpmath.ctx_iv import MPIntervalContext
 
-from theory.enclosure import Number
+from theory.intervals import Number
 
 GUARD_BITS = 12
 """Bits of the secular function beyond those in which neighbouring numbers differ."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import sympy as sp
 
 
 def positive(name: str) -> sp.Symbol:
     """Return a positive real symbol."""
     return sp.Symbol(name, positive=True)
+
+
+def indexed(name: str, **assumptions: bool) -> sp.IndexedBase:
+    """Return an indexed symbol, such as θ with entries θ_1, θ_2, …, with assumptions on its entries."""
+    return cast(sp.IndexedBase, sp.IndexedBase(name, **assumptions))  # SymPy does not say what its constructor returns
 
 
 K = sp.Symbol("K", integer=True, positive=True)
@@ -20,13 +27,13 @@ N = positive("N")
 """Number of samples."""
 n = sp.Symbol("n", integer=True, positive=True)
 """Samples per class when all classes are equal; an integer symbol, which keeps it apart from the label of n_k."""
-n_k = sp.IndexedBase("n", positive=True)
+n_k = indexed("n", positive=True)
 """Samples of class k, in descending order."""
-nu_k = sp.IndexedBase("nu", positive=True)
+nu_k = indexed("nu", positive=True)
 """Effective class counts: the squared singular values of the centred labels, in descending order, K − 1 of them."""
-theta = sp.IndexedBase("theta", positive=True)
+theta = indexed("theta", positive=True)
 """Singular values of the data, in descending order."""
-sigma = sp.IndexedBase("sigma", positive=True)
+sigma = indexed("sigma", positive=True)
 """Posterior standard deviations of the latent directions, in ascending order."""
 condition_dim = sp.Symbol("m_x", integer=True, positive=True)
 """Dimension of the condition of a conditional VAE."""
@@ -45,9 +52,9 @@ M = sp.Symbol("M", integer=True, positive=True)
 """Depth: the number of linear layers."""
 R = sp.Symbol("R", integer=True, positive=True)
 """What limits the rank of the logits: the smallest width, or K (K − 1 with a bias, which takes the ones direction)."""
-layer_width = sp.IndexedBase("d", integer=True, positive=True)
+layer_width = indexed("d", integer=True, positive=True)
 """Widths d_1, …, d_M of features and hidden layers; d_(M+1) = K."""
-layer_decay = sp.IndexedBase("lambda", positive=True)
+layer_decay = indexed("lambda", positive=True)
 """Weight decays λ_1, …, λ_M of the layers."""
 decay_product = positive("Lambda")
 """Product of all decays, λ_1 ⋯ λ_M λ_H."""

@@ -1,0 +1,27 @@
+"""What all figures share: colours, and the HTML that the book's own plotly.js draws."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+from IPython.display import HTML
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#444444")
+"""Colours that readers with colour-blindness tell apart (Okabe and Ito)."""
+DASHES = ("solid", "dot", "dashdot", "dash")
+FIT = """
+    const figure = document.getElementById("{plot_id}");
+    new ResizeObserver(() => Plotly.Plots.resize(figure)).observe(figure.parentElement);
+"""
+"""Script that keeps a figure as wide as its column; plotly puts the id of the figure in."""
+
+
+def show(figure: go.Figure, words: str, height: int) -> HTML:
+    """Return a figure that the book's own plotly.js draws, with sentences below it; ``height`` is in pixels."""
+    figure.update_layout(
+        template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 40, "b": 50}, font={"size": 13},
+        paper_bgcolor="white", plot_bgcolor="white",
+    )  # fmt: skip
+    drawn = figure.to_html(
+        full_html=False, include_plotlyjs=False, config={"displayModeBar": False}, default_width="100%", post_script=FIT
+    )
+    return HTML(f'<div class="atlas-figure">{drawn}</div><p class="atlas-words">{words}</p>')

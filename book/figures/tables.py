@@ -1,0 +1,73 @@
+"""Tables of a claim's page: the trained example against the prediction, and a refutation over several sizes."""
+
+from __future__ import annotations
+
+import html
+
+from IPython.display import HTML
+
+from book.examples import TrainedExample
+from book.figures.words import parameters_in_words, relative, words_in_html
+from numerics.judging.conjecture import observe
+from numerics.judging.counterexamples import hold_against_published, status
+from numerics.tolerances import VALUE_GAP
+from numerics.training.optimise import minimise
+from theory.claim import find
+
+REFUTED_SIZES = [(classes, depth) for depth in range(1, 4) for classes in range(3, 8)]
+REFUTED_DECAY = 0.03
+"""Equal decays at which the published structure is refuted."""
+
+
+def comparison_table(run: TrainedExample) -> HTML:
+    """Return a table of the predicted and the trained value, the deviations of the invariants, and the certificate."""
+    comparison, certificate, solution = run.comparison, run.certificate, run.solution
+    reached = (solution.values[0] - comparison.value <= VALUE_GAP * abs(comparison.value)).sum().item()
+    certified = [("Certified lower bound", "none applies to this problem yet")]
+    if certificate is not None:
+        certified = [
+            (f"Certified lower bound ({certificate.method})", f"{certificate.lower:.12g}"),
+            ("Relative gap to the trained minimum", relative(certificate.gap)),
+        ]
+    says = {i.name: words_in_html(i.says) for i in run.example.claim.problem.invariants}
+    trained = ("Trained minimum", f"{comparison.value:.12g}")
+    values = [("Predicted minimum", "the claim gives no formula"), trained]
+    if run.example.claim.prediction.value is not None:
+        predicted = ("Predicted minimum", f"{comparison.predicted:.12g}")
+        values = [predicted, trained, ("Relative gap of the two", relative(comparison.gap))]
+    rows = [
+        *values,
+        *((f"Relative deviation of {says[name]}", relative(size)) for name, size in comparison.deviations.items()),
+        *certified,
+        ("Starts that reached this minimum", f"{reached} of {solution.values.shape[1]}"),
+        (f"Training time on {solution.device}", f"{solution.seconds:.2f} s"),
+    ]
+    body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
+    return HTML(
+        f'<p>The example: {parameters_in_words(run.example.instance.values)}</p><table class="atlas-table">{body}</table>'
+    )
+
+
+def conjecture(run: TrainedExample) -> HTML:
+    """Return a description of the trained point of a claim without a formula."""
+    example = run.example
+    found = observe(example.claim, example.instance, run.point, run.comparison.value, run.certificate)
+    return HTML("<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in found.lines()) + "</ul>")
+
+
+def refutation_table(claim_id: str) -> HTML:
+    """Return a table of trained points held against every point of the published structure, over some sizes."""
+    claim, rows = find(claim_id), []
+    for classes, depth in REFUTED_SIZES:
+        instance = claim.problem.instance(
+            class_counts=(2,) * classes, depth=depth, weight_decay=REFUTED_DECAY, feature_decay=REFUTED_DECAY
+        )
+        solution = minimise(claim.problem, [instance], starts=2)
+        (found,) = hold_against_published(claim, [instance], solution.best_point())
+        says = "counterexample" if found.refutes else "nothing better found"
+        known = status(claim.refutation, instance)
+        cells = (classes, depth, f"{found.upper:.10f}", f"{found.lower:.10f}", f"{found.gap:.1e}", says, known)
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    names = ("K", "M", "trained", "published, at least", "gap", "found", "proved for all decays")
+    head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
+    return HTML(f'<table class="table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>')

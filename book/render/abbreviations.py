@@ -1,0 +1,139 @@
+"""Long expressions made readable: letters stand for parts that recur."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.logic.boolalg import Boolean
+
+from book.render.brackets import is_tall
+from book.render.lines import displayed, tidy
+from book.render.width import TEXT, width
+from theory import symbols as sym
+from theory.latex import latex
+
+LONG = 260
+"""Expressions with more characters of LaTeX than this are abbreviated."""
+SMALL, SMALL_ALONE, LARGEST_SHARE = 24, 30, 0.7
+"""Parts with fewer characters of LaTeX than SMALL get no letter. A part that occurs once gets none if it has fewer than SMALL_ALONE,
+or if it is a larger share of the whole expression than LARGEST_SHARE."""
+INLINE = 24.0
+"""The meaning of a letter is written in the text up to this width, in em, and displayed beyond."""
+LETTERS = ("Phi", "Psi", "Omega", "Xi", "Upsilon")
+KINDS = (sp.Max, sp.Min, sp.Piecewise, sp.And, sp.Or, sp.core.relational.Relational)
+"""Parts of these kinds may be abbreviated, besides the functions that the theory defines itself."""
+ARITHMETIC = (sp.Add, sp.Mul)
+SMALL_SUM, OFTEN = 50, 2
+"""Sums and products are abbreviated only from this length on, and where they occur again at least so many times."""
+INDICES = frozenset({sym.k, sym.j, sym.layer})
+
+
+@dataclass(frozen=True)
+class Abbreviated:
+    """An expression with letters for some of its parts, and each letter with its meaning."""
+
+    expression: sp.Basic
+    meanings: tuple[tuple[sp.Symbol, sp.Basic], ...]
+
+    def where(self) -> str:
+        """Return the meanings of the letters as Markdown."""
+        inline, apart = [], []
+        for symbol, meaning in self.meanings:
+            relation = r"\iff" if isinstance(meaning, Boolean) else "="
+            formula = tidy(f"{latex(symbol)} {relation} {latex(meaning)}")
+            if width(formula, TEXT) <= INLINE and not is_tall(formula):
+                inline.append(f"${formula}$")
+            else:
+                apart.append(displayed(formula))
+        *listed, last = inline or [""]
+        said = f"where {', '.join(listed)} and {last}" if listed else f"where {last}".strip()
+        if not apart:
+            return f"{said}."
+        return "\n\n".join([f"{said}, and" if inline else said, *apart])
+
+
+class _Letters:
+    """The letters given out for one expression, each with the indices on which its meaning depends."""
+
+    def __init__(self, expression: sp.Basic) -> None:
+        entries = expression.atoms(sp.Indexed)
+        self.known = INDICES | {i for entry in entries for i in entry.indices if isinstance(i, sp.Symbol)}
+        self.free = list(LETTERS)
+        self.given: dict[sp.Symbol, tuple[str, tuple[sp.Symbol, ...]]] = {}
+
+    def indices(self, part: sp.Basic) -> tuple[sp.Symbol, ...]:
+        """Return the indices on which a part depends, also through its letters, with k before j."""
+        found = part.free_symbols & self.known
+        for symbol in part.free_symbols & self.given.keys():
+            found = found | set(self.given[symbol][1])
+        return tuple(sorted(found, key=str, reverse=True))
+
+    def pattern(self, part: sp.Basic) -> sp.Basic:
+        """Return the part with its indices numbered: the same for the same part at other indices."""
+        numbered = {x: sp.Symbol(f"index_{i}", integer=True, positive=True) for i, x in enumerate(self.indices(part))}
+        letters = {
+            symbol: sp.Symbol("_".join([letter, *(str(numbered[i]) for i in indices if i in numbered)]))
+            for symbol, (letter, indices) in self.given.items()
+        }
+        return part.xreplace({**numbered, **letters})
+
+    def name(self, letter: str, part: sp.Basic) -> sp.Symbol:
+        """Return the symbol of a letter that stands for a part, with the indices of the part."""
+        indices = self.indices(part)
+        symbol = sp.Symbol("_".join([letter, *map(str, indices)]))
+        self.given[symbol] = (letter, indices)
+        return symbol
+
+    def worth_one(self, expression: sp.Basic) -> sp.Basic | None:
+        """Return the part whose letter saves most, and None where no part is worth a letter. The whole is no part."""
+        whole = len(latex(expression))
+        counted: dict[sp.Basic, list[sp.Basic]] = {}
+        for part in sp.preorder_traversal(expression):
+            core = without_sign(part)[1]
+            named = isinstance(core, (*KINDS, *ARITHMETIC)) or type(core).__module__.startswith("theory.")
+            if named and part != expression:
+                counted.setdefault(self.pattern(core), []).append(core)
+        best, most = None, (0, 0)
+        for parts in counted.values():
+            part = min(parts, key=lambda p: (not p.has(sym.k), str(p)))
+            size, again = len(latex(part)), len(parts) - 1
+            worth = size >= SMALL and (again or SMALL_ALONE <= size <= LARGEST_SHARE * whole)
+            if isinstance(part, ARITHMETIC):
+                worth = size >= SMALL_SUM and again >= OFTEN
+            if worth:
+                saved = (again * size, size)
+                best, most = (part, saved) if saved > most else (best, most)
+        return best
+
+
+def without_sign(part: sp.Basic) -> tuple[int, sp.Basic]:
+    """Return 1 and the part, or -1 and its negative where that has the fewer signs."""
+    return (-1, -part) if isinstance(part, sp.Expr) and part.could_extract_minus_sign() else (1, part)
+
+
+def abbreviated(expression: sp.Basic) -> Abbreviated:
+    """Replace parts of a long expression by letters until it is no longer long. The parts that save most come first.
+
+    The same part at another index has the same letter, and is explained once. Explanations are abbreviated in turn.
+    """
+    letters = _Letters(expression)
+    texts, symbols = [expression], []
+    number = 0
+    while number < len(texts):
+        while (
+            letters.free and len(latex(texts[number])) > LONG and (part := letters.worth_one(texts[number])) is not None
+        ):
+            letter, pattern = letters.free.pop(0), letters.pattern(part)
+            alike = [
+                other
+                for text in texts
+                for other in sp.preorder_traversal(text)
+                if letters.pattern(without_sign(other)[1]) == pattern
+            ]
+            signed = {other: without_sign(other) for other in dict.fromkeys(alike)}
+            named = {other: sign * letters.name(letter, core) for other, (sign, core) in signed.items()}
+            texts = [*(text.xreplace(named) for text in texts), part]
+            symbols.append(letters.name(letter, part))
+        number += 1
+    return Abbreviated(texts[0], tuple(zip(symbols, texts[1:], strict=True)))

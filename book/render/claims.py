@@ -1,0 +1,115 @@
+"""The parts of a claim's page: its setting, functions, formulas, steps, bounds and thresholds."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import unicodedata
+from dataclasses import replace
+
+import sympy as sp
+
+from book.render.abbreviations import abbreviated
+from book.render.lines import displayed
+from book.render.markdown import prose, slug
+from theory.claim import Claim, places
+from theory.expressions import Formula
+from theory.latex import latex
+from theory.problem import Invariant
+from theory.proof import Bound, Identity, Prediction, Step, Threshold
+from theory.results import Level
+
+
+def family(claim: Claim) -> str:
+    """Return the family of a claim: the package of its file. Claims from elsewhere are a family of their own."""
+    place, _ = places()[claim.id]
+    return place.split(".")[-2].replace("_", " ").capitalize() if place.startswith("theory.") else "Claims of your own"
+
+
+def setting(claim: Claim) -> str:
+    """Return the docstring of a claim's file below its first line, one paragraph for each sentence with a label."""
+    (module,) = [m for m in list(sys.modules.values()) if getattr(m, "CLAIM", None) is claim]
+    text = inspect.cleandoc(module.__doc__ or "").partition("\n")[2]
+    return re.sub(r"^(\w+): ", r"\n**\1:** ", prose(text), flags=re.MULTILINE)
+
+
+def expressed(left: str, expression: sp.Basic) -> str:
+    """Return a displayed formula with the meanings of its letters. ``left`` is its left side and relation, as LaTeX."""
+    short = abbreviated(expression)
+    formula = displayed(f"{left} {latex(short.expression)}".strip())
+    return formula + (f"\n\n{short.where()}" if short.meanings else "")
+
+
+def stated(step: Step) -> str:
+    """Return what a step checks, as a displayed formula. The sides of an identity are abbreviated."""
+    if not isinstance(step, Identity):
+        return displayed(step.latex())
+    short = abbreviated(sp.Tuple(step.left, step.right))
+    left, right = short.expression.args
+    formula = displayed(replace(step, left=left, right=right).latex())
+    return formula + (f"\n\n{short.where()}" if short.meanings else "")
+
+
+def own_functions(claim: Claim) -> list[tuple[str, str]]:
+    """Return the functions of the theory in which a claim's results are written: how each is printed, and its definition.
+
+    The definition is the first sentence of the docstring of the function's class, which names the arguments.
+    """
+    prediction = claim.prediction
+    values = [] if prediction.value is None else [prediction.value.expression]
+    results = [
+        *values,
+        *(r.expression for r in prediction.named.values()),
+        *(f.expression for f in prediction.invariants.values()),
+    ]
+    kinds = {
+        type(f) for e in results for f in sp.sympify(e).atoms(sp.Function) if type(f).__module__.startswith("theory.")
+    }
+    found = []
+    for kind in sorted(kinds, key=lambda kind: kind.__name__):
+        arguments, _, definition = inspect.getdoc(kind).partition("\n\n")[0].partition("``: ")
+        names = arguments.partition("(")[2].rstrip(")").split(", ")
+        found.append((latex(kind(*(sp.Symbol(spelt(name)) for name in names))), prose(" ".join(definition.split()))))
+    return found
+
+
+def spelt(name: str) -> str:
+    """Return a name with its Greek letter written out, as SymPy takes it."""
+    return unicodedata.name(name).split()[-1].lower() if len(name) == 1 and not name.isascii() else name
+
+
+def crossed(claim: Claim, threshold: Threshold) -> str:
+    """Return the entry that a threshold takes to zero, in words and LaTeX."""
+    name = threshold.telling or claim.problem.telling
+    invariant = next(i for i in claim.problem.invariants if i.name == name)
+    index = latex(threshold.index)
+    entry = rf"\text{{{name.replace('_', ' ')}}}_{{{index if invariant.kind == 'spectrum' else f'{index} {index}'}}}"
+    return f"${entry}$"
+
+
+def collapsed_where(prediction: Prediction, level: Level) -> str:
+    """Return the condition under which a direction of a level has collapsed, as a clause."""
+    zero = " and in ".join(f"${prediction.thresholds[position].of}$" for position in level.thresholds)
+    conditions = [f"direction $k$ is zero in {zero}"] if zero else []
+    if level.keeps_prior != sp.true:
+        conditions.append(f"${latex(level.keeps_prior)}$")
+    return f"iff {' and '.join(conditions)}" if conditions else "always"
+
+
+def entry_name(invariant: Invariant, predicted: Formula) -> str:
+    """Return LaTeX for an entry of an invariant, to stand left of its formula."""
+    name = rf"\text{{{invariant.name.replace('_', ' ')}}}"
+    indices = " ".join(latex(index) for index, _ in predicted.axes)
+    return f"{name}_{{{indices}}}" if indices else name
+
+
+def references(claim: Claim, bound: Bound) -> str:
+    """Return links to the steps and lemmas that a bound rests on."""
+    return ", ".join(f"[{name}](#{claim.id}-{slug(name)})" for name in bound.rests_on)
+
+
+def within_rank(threshold: Threshold) -> str:
+    """Return the rank limit of a threshold as a clause, or nothing where there is none."""
+    condition = threshold.within_rank
+    return "" if condition == sp.true else f" and ${latex(condition)}$"

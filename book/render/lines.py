@@ -1,0 +1,127 @@
+"""Displayed formulas, broken over several lines where they are wide."""
+
+from __future__ import annotations
+
+import re
+
+from book.render.brackets import (
+    BREAKS,
+    OPERATORS,
+    RELATIONS,
+    first_cases,
+    split_before,
+    widest_bracket,
+    without_argument_braces,
+)
+from book.render.width import TALL, TEXT, width
+
+ROOM = 33.5
+"""The width of a line of the book, in em, with a margin for formulas that are measured too narrow."""
+SHORT = 3.0
+"""A line is not broken before it is this wide, in em. A side of a relation up to twice this width shares a line."""
+NARROWEST = 10.0
+"""The room of a part is never less than this, in em, however deep the brackets."""
+
+
+def displayed(latex: str) -> str:
+    """Return LaTeX as a displayed formula, over several lines where it is wide."""
+    return f"$$\n{in_lines(tidy(latex))}\n$$"
+
+
+def tidy(latex: str) -> str:
+    """Write the entry ``x_dir[k]`` of a direction as x_k, since the index shows the direction, and powers with a slash."""
+    latex = re.sub(r"\{([^{}]+)_\{dir\}\}_\{", r"{\1}_{", latex)
+    return re.sub(r"\^\{(- )?\\frac\{(\w)\}\{(\w)\}\}", r"^{\1\2/\3}", latex)
+
+
+def in_lines(latex: str, room: float = ROOM) -> str:
+    """Break a wide formula before relations and terms, inside a bracket where needed, and inside the rows of cases."""
+    lines = _Lines(room)
+    vanishing = re.fullmatch(r"\\left\.(.*?)(?:\\,)?\\right\|_\{(.*)\} = 0", latex, flags=re.DOTALL)
+    if width(latex) <= room:
+        lines.write(latex)
+    elif vanishing is not None:  # the point gets a line of its own
+        what, point = vanishing.groups()
+        lines.write_all(f"{what} = 0")
+        lines.start(1)
+        lines.write_all(rf"\text{{at }} {point}", 1)
+    else:
+        lines.write_all(latex)
+    return lines.latex()
+
+
+class _Lines:
+    """The lines of a formula as they are filled, each with the depth of the bracket in which the line starts."""
+
+    def __init__(self, room: float) -> None:
+        self.room = room
+        self.lines: list[tuple[int, str]] = [(0, "")]
+        self.full = False
+
+    def latex(self) -> str:
+        """Return the lines, aligned at their starts; a single line is returned as it is."""
+        if len(self.lines) == 1:
+            return spaced(self.lines[0][1])
+        indented = [r"\quad " * depth + spaced(text.strip()) for depth, text in self.lines]
+        return "\\begin{aligned}\n" + " \\\\\n".join(f"& {line}" for line in indented) + "\n\\end{aligned}"
+
+    def start(self, depth: int) -> None:
+        """Start a new line with an empty group, so that TeX spaces its first sign as one between two terms."""
+        self.lines.append((depth, "{} " if depth else ""))
+        self.full = False
+
+    def fits(self, more: str) -> bool:
+        """Return whether there is room for more on the last line."""
+        depth, text = self.lines[-1]
+        return not (text and self.full) and width(text + more) <= max(self.room - depth, NARROWEST)
+
+    def write_all(self, latex: str, depth: int = 0) -> None:
+        """Write the sides of the relations that stand in no bracket. Each side has its own line unless it is short."""
+        for number, side in enumerate(split_before(latex, RELATIONS)):
+            short = width(side) <= 2 * SHORT and self.fits(side)
+            if number and width(self.lines[-1][1]) > SHORT and not short:
+                self.start(depth)
+            for term in split_before(side, OPERATORS):
+                self.write(term, depth + 1)
+
+    def write(self, term: str, depth: int = 1) -> None:
+        """Write a term on the last line, or on a line of its own where it does not fit, and break it where that is too short."""
+        if not self.fits(term) and width(self.lines[-1][1]) > SHORT:
+            self.start(depth)
+        opened = None if self.fits(term) else widest_bracket(without_argument_braces(term))
+        if opened is not None:
+            before, left, inside, right, after = opened
+            size = "Bigg" if any(sign in inside for sign in TALL) else "big"
+            first, *others = split_before(inside, BREAKS)
+            *others, last = [rf"{before}\{size}l{left} {first}", *others]
+            for part in (*others, rf"{last} \{size}r{right}{after}"):
+                self.write(part, depth + 1)
+            self.full = True  # what follows a broken term starts a line
+            return
+        at, text = self.lines[-1]
+        room = max(self.room - at - width(text), NARROWEST)
+        self.lines[-1] = (at, text + (term if self.fits(term) else with_narrow_cases(term, room)))
+
+
+def spaced(latex: str) -> str:
+    """Return a formula with its rows of cases kept apart where some are tall."""
+    found = first_cases(latex)
+    if found is None:
+        return latex
+    before, rows, after = found
+    gap = r" \\[0.5em] " if any(sign in row for row in rows for sign in TALL) else r" \\ "
+    return rf"{before}\begin{{cases}} {gap.join(row.strip() for row in rows)} \end{{cases}}{spaced(after)}"
+
+
+def with_narrow_cases(latex: str, room: float) -> str:
+    """Return a formula in which those values of cases are broken that make it wider than its room."""
+    found = first_cases(latex)
+    if found is None:
+        return latex
+    before, rows, after = found
+    cells = [split_before(row, ("&",)) for row in rows]
+    widest = max(width(value, TEXT) for value, *_ in cells)
+    left = max(room - width(latex) + widest, NARROWEST)
+    narrow = [[value if width(value, TEXT) <= left else in_lines(value, left), *others] for value, *others in cells]
+    inside = r" \\ ".join(map("".join, narrow))
+    return rf"{before}\begin{{cases}} {inside} \end{{cases}}{after}"

@@ -1,0 +1,75 @@
+"""Pages as Markdown, filled in from claims, docstrings and tables. No formula is written here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import sympy as sp
+
+import numerics.tolerances
+import theory.symbols
+from book.examples import noun, sliding
+from book.render.api import (
+    BACKENDS,
+    array_operations,
+    constants,
+    known_lemmas,
+    parts_of_a_claim,
+    public_parts,
+    source_from,
+    summary,
+)
+from book.render.claims import (
+    collapsed_where,
+    crossed,
+    entry_name,
+    expressed,
+    own_functions,
+    references,
+    setting,
+    stated,
+    within_rank,
+)
+from book.render.lines import displayed
+from book.render.markdown import badge, prose, sentence, slug
+from book.render.verdicts import cells, verdict_tables
+from theory.claim import registry
+from theory.reference_code import REFERENCE_CODE
+
+PAGES = Path(__file__).resolve().parents[1] / "pages"
+
+
+def page(template: str, **values: Any) -> str:
+    """Return a page as MyST Markdown, from its template and the values that the template names."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (displayed, prose, sentence, slug)}}
+    named = (
+        array_operations,
+        badge,
+        cells,
+        collapsed_where,
+        constants,
+        crossed,
+        entry_name,
+        expressed,
+        known_lemmas,
+        noun,
+        own_functions,
+        parts_of_a_claim,
+        public_parts,
+        references,
+        sliding,
+        stated,
+    )
+    environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
+    environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances, "symbols": theory.symbols}
+    environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
+    return environment.get_template(f"{template}.md").render(**values)

@@ -1,0 +1,1 @@
+"""Backends of the array namespace in numbers: batched tensors and balls."""

@@ -1,0 +1,177 @@
+"""The array namespace on matrices of balls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+import flint
+import sympy as sp
+
+from numerics.backends.ball_spectra import eigenvalues, eigenvectors, smaller_gram
+from numerics.backends.balls import Ball, BallMatrix
+from theory.symbols import n_k
+
+
+class BallArrays:
+    """The operations of ``theory.namespace.ArrayNamespace`` on matrices of balls: each encloses its result.
+
+    Raises Undecided where singular vectors are wanted that balls cannot tell apart.
+    """
+
+    def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
+        self.bindings = bindings
+
+    def labels(self) -> BallMatrix:
+        counts = self.bindings[n_k]
+        return BallMatrix.of(
+            [[int(a == b) for b, n in enumerate(counts) for _ in range(n)] for a in range(len(counts))]
+        )
+
+    def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> BallMatrix:
+        return BallMatrix.diagonal(self.bindings[entries][: None if count is None else self.bindings[count]])
+
+    def diagonal_root(self, entries: sp.IndexedBase) -> BallMatrix:
+        return BallMatrix.diagonal([Ball(x).sqrt() for x in self.bindings[entries]])
+
+    def given(self, matrix: sp.MatrixSymbol) -> BallMatrix:
+        return BallMatrix.of(self.bindings[matrix])
+
+    def eye(self, size: sp.Symbol) -> BallMatrix:
+        return BallMatrix.diagonal([Ball(1)] * self.bindings[size])
+
+    def zeros(self, rows: sp.Symbol, columns: sp.Symbol) -> BallMatrix:
+        return BallMatrix(flint.arb_mat(self.bindings[rows], self.bindings[columns]))
+
+    def beside(self, a: BallMatrix, b: BallMatrix) -> BallMatrix:
+        return BallMatrix(flint.arb_mat([[*x, *y] for x, y in zip(a.tolist(), b.tolist(), strict=True)]))
+
+    def transpose(self, a: BallMatrix) -> BallMatrix:
+        return a.transposed
+
+    def add_column(self, a: BallMatrix, column: BallMatrix) -> BallMatrix:
+        return BallMatrix(
+            flint.arb_mat([[x + b for x in row] for row, (b,) in zip(a.tolist(), column.tolist(), strict=True)])
+        )
+
+    def centre(self, a: BallMatrix) -> BallMatrix:
+        rows, columns = a.shape
+        means = [sum(column, Ball(0)) / rows for column in a.transposed.tolist()]
+        return a - BallMatrix(flint.arb_mat(rows, columns, means * rows))
+
+    def cross(self, a: BallMatrix, b: BallMatrix) -> BallMatrix:
+        return a @ b.transposed
+
+    def class_means(self, h: BallMatrix, y: BallMatrix) -> BallMatrix:
+        counts = [sum(row, Ball(0)) for row in y.tolist()]
+        return h @ y.transposed @ BallMatrix.diagonal([1 / n for n in counts])
+
+    def identity(self, like: BallMatrix) -> BallMatrix:
+        return BallMatrix.diagonal([Ball(1)] * like.shape[1])
+
+    def solve(self, a: BallMatrix, b: BallMatrix) -> BallMatrix:
+        return BallMatrix(a.entries.solve(b.entries))
+
+    def label_axes(self, y: BallMatrix) -> tuple[BallMatrix, BallMatrix]:
+        rows, columns = y.shape
+        means = [sum(row, Ball(0)) / columns for row in y.tolist()]
+        centred = y - BallMatrix.of([[mean] * columns for mean in means])
+        values, vectors = eigenvectors(centred @ centred.transposed)
+        order = sorted(range(rows), key=lambda i: -float(values[i].mid()))[:-1]
+        left = BallMatrix.of([vectors[i] for i in order]).transposed
+        right = centred.transposed @ left @ BallMatrix.diagonal([1 / values[i].sqrt() for i in order])
+        return left, right
+
+    def apply_layers(self, layers: Sequence[BallMatrix], h: BallMatrix) -> BallMatrix:
+        return reduce(lambda below, w: w @ below, layers, h)
+
+    def layer_decays(self, layers: Sequence[BallMatrix], decay: Sequence[Ball]) -> Ball:
+        return sum((weight / 2 * w.squared_norm() for weight, w in zip(decay, layers, strict=True)), Ball(0))
+
+    def top_grams(self, layers: Sequence[BallMatrix]) -> list[BallMatrix]:
+        above = [reduce(lambda below, w: w @ below, layers[i:]) for i in range(len(layers))]
+        return [self.cross(p, p) for p in above]
+
+    def bottom_grams(self, layers: Sequence[BallMatrix], means: BallMatrix) -> list[BallMatrix]:
+        below = [self.apply_layers(layers[: i + 1], means) for i in range(len(layers))]
+        return [b.transposed @ b for b in below]
+
+    def layer_spectra(self, layers: Sequence[BallMatrix], y: BallMatrix) -> list[BallMatrix]:
+        return [BallMatrix.of([[x * x for x in self.singular_values(w, y.shape[0]).tolist()[0]]]) for w in layers]
+
+    def column_squares(self, a: BallMatrix) -> BallMatrix:
+        return BallMatrix.of([[sum((x * x for x in column), Ball(0)) for column in a.transposed.tolist()]])
+
+    def column_inner(self, a: BallMatrix, b: BallMatrix) -> BallMatrix:
+        pairs = zip(a.transposed.tolist(), b.transposed.tolist(), strict=True)
+        return BallMatrix.of([[sum((x * y for x, y in zip(*pair, strict=True)), Ball(0)) for pair in pairs]])
+
+    def column_cross_entropy(self, z: BallMatrix, y: BallMatrix) -> BallMatrix:
+        """log Σ_k exp(z_k − z_y), column by column; the labels are exact."""
+        losses = []
+        for logits, label in zip(z.transposed.tolist(), y.transposed.tolist(), strict=True):
+            correct = next(i for i, x in enumerate(label) if x == 1)
+            wrong = sum(((x - logits[correct]).exp() for i, x in enumerate(logits) if i != correct), Ball(0))
+            losses.append(wrong.log1p())
+        return BallMatrix.of([losses])
+
+    def column_sums(self, a: BallMatrix) -> BallMatrix:
+        return BallMatrix.of([[sum(column, Ball(0)) for column in a.transposed.tolist()]])
+
+    def diagonal_of(self, a: BallMatrix) -> BallMatrix:
+        return BallMatrix.of([[a.entries[i, i] for i in range(min(a.shape))]])
+
+    def entries(self, column: BallMatrix) -> BallMatrix:
+        return column.transposed
+
+    def sum_of_entries(self, a: BallMatrix) -> Ball:
+        return a.total()
+
+    def mean_entry(self, column: BallMatrix) -> Ball:
+        return column.total() / column.shape[0]
+
+    def spread(self, column: BallMatrix) -> Ball:
+        return self.centre(column).squared_norm()
+
+    def total(self, row: BallMatrix) -> Ball:
+        return row.total()
+
+    def squared_norm(self, a: BallMatrix) -> Ball:
+        return a.squared_norm()
+
+    def norm(self, a: BallMatrix) -> Ball:
+        return a.squared_norm().sqrt()
+
+    def inner(self, a: BallMatrix, b: BallMatrix) -> Ball:
+        return sum((x * y for x, y in zip(a.entries.entries(), b.entries.entries(), strict=True)), Ball(0))
+
+    def explained(self, factor: BallMatrix, root: BallMatrix) -> Ball:
+        gram = self.identity(factor) + factor.transposed @ factor
+        return self.inner(root, self.solve(gram, root))
+
+    def singular_values(self, a: BallMatrix, count: int) -> BallMatrix:
+        found = [x.nonnegative_part().sqrt() for x in eigenvalues(smaller_gram(a))][:count]
+        return BallMatrix.of([[*found, *[Ball(0)] * (count - len(found))]])
+
+    def smallest_first(self, a: BallMatrix, count: int) -> BallMatrix:
+        found = [x.nonnegative_part().sqrt() for x in eigenvalues(smaller_gram(a))[::-1]][:count]
+        return BallMatrix.of([[*found, *[Ball("inf")] * (count - len(found))]])
+
+    def divergences(self, mean: BallMatrix, noise: BallMatrix) -> BallMatrix:
+        variances, axes = eigenvectors(self.cross(noise, noise))
+        back = BallMatrix.of(axes)
+        own = back.transposed @ BallMatrix.diagonal([x - 1 - x.log() for x in variances]) @ back
+        return BallMatrix.of([eigenvalues(self.cross(mean, mean) + own)])
+
+    def rows(self, a: BallMatrix) -> int:
+        return a.shape[0]
+
+    def log(self, x: Ball) -> Ball:
+        return x.log()
+
+    def scale(self, a: BallMatrix, factor: Ball) -> BallMatrix:
+        return a * factor
+
+    def logdet_of_gram(self, s: BallMatrix) -> Ball:
+        return 2 * abs(s.entries.det()).log()

@@ -1,0 +1,110 @@
+"""Balls: numbers with a bound on their error, and matrices of them.
+
+A ball is of python-flint's type ``arb``. Doubles and the numbers a user wrote enter exactly; every operation encloses its result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Any
+
+import flint
+from torch import Tensor
+
+from theory.expressions import to_exact
+
+PRECISION = 192
+"""Bits of every ball: three times those of a double, so that what cancels in a loss does not show."""
+
+Ball = flint.arb
+
+flint.ctx.prec = PRECISION
+
+
+class Undecided(ArithmeticError):
+    """A condition holds for some points of a ball and not for others."""
+
+
+def exact(value: float | int) -> Ball:
+    """Return the number a user wrote as a ball: 0.01 is 1/100 and not its nearest binary fraction."""
+    number = to_exact(value)
+    return Ball(flint.fmpq(int(number.p), int(number.q)))
+
+
+def lowest(x: Ball) -> float:
+    """Return a double not above any point of the ball."""
+    return _outward(x.lower(), -1)
+
+
+def highest(x: Ball) -> float:
+    """Return a double not below any point of the ball."""
+    return _outward(x.upper(), 1)
+
+
+def _outward(x: Ball, side: int) -> float:
+    if not x.is_finite():
+        return side * math.inf
+    near = float(x)
+    while not (Ball(near) - x) * side >= 0:
+        near = math.nextafter(near, side * math.inf)
+    return near
+
+
+def hull(balls: Iterable[Ball]) -> Ball:
+    """Return a ball that holds all of these."""
+    return reduce(lambda a, b: a.union(b), balls)
+
+
+class BallMatrix:
+    """A matrix of balls; ``@`` multiplies, ``*`` and ``/`` scale."""
+
+    def __init__(self, entries: flint.arb_mat) -> None:
+        self.entries = entries
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[Any]]) -> BallMatrix:
+        return cls(flint.arb_mat([[Ball(x) for x in row] for row in rows]))
+
+    @classmethod
+    def from_tensor(cls, a: Tensor) -> BallMatrix:
+        """Take the doubles of a matrix [rows, columns] exactly."""
+        return cls(flint.arb_mat(*a.shape, [Ball(x) for x in a.flatten().tolist()]))
+
+    @classmethod
+    def diagonal(cls, entries: Sequence[Ball]) -> BallMatrix:
+        zero = Ball(0)
+        return cls.of([[x if a == b else zero for b in range(len(entries))] for a, x in enumerate(entries)])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.entries.nrows(), self.entries.ncols()
+
+    def tolist(self) -> list[list[Ball]]:
+        return self.entries.tolist()
+
+    @property
+    def transposed(self) -> BallMatrix:
+        return BallMatrix(self.entries.transpose())
+
+    def __matmul__(self, other: BallMatrix) -> BallMatrix:
+        return BallMatrix(self.entries * other.entries)
+
+    def __add__(self, other: BallMatrix) -> BallMatrix:
+        return BallMatrix(self.entries + other.entries)
+
+    def __sub__(self, other: BallMatrix) -> BallMatrix:
+        return BallMatrix(self.entries - other.entries)
+
+    def __mul__(self, factor: Ball | int) -> BallMatrix:
+        return BallMatrix(self.entries * Ball(factor))
+
+    def __truediv__(self, factor: Ball | int) -> BallMatrix:
+        return BallMatrix(self.entries * (1 / Ball(factor)))
+
+    def total(self) -> Ball:
+        return sum(self.entries.entries(), Ball(0))
+
+    def squared_norm(self) -> Ball:
+        return sum((x * x for x in self.entries.entries()), Ball(0))

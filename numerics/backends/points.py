@@ -1,0 +1,36 @@
+"""Points of a problem: batches drawn at random, and batches taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE
+from theory.claim import Claim
+from theory.expressions import Formula
+from theory.point import Point
+from theory.problem import Instance
+from theory.symbols import j, k
+
+
+def points_of(batch: Point) -> list[Point]:
+    """Return the points of a batch (variables [instances, rows, columns]), one an instance, on the CPU."""
+    arrays = {name: array.detach().cpu() for name, array in batch.items()}
+    size = len(next(iter(arrays.values())))
+    return [Point({name: array[number] for name, array in arrays.items()}) for number in range(size)]
+
+
+def random_point(claim: Claim, instances: Sequence[Instance], scale: float, generator: torch.Generator) -> Point:
+    """Draw a point for each instance, entries of the given scale in units of each variable."""
+    bindings = stack_bindings(instances)
+    sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
+    arrays = {}
+    for variable in claim.problem.active_variables(instances[0]):
+        rows, columns = (int(side.subs(sizes)) for side in variable.shape)
+        unit = evaluate(Formula(variable.scale, ((k, rows), (j, columns))), bindings)
+        entries = scale * unit * torch.randn(len(instances), rows, columns, generator=generator, dtype=DTYPE)
+        arrays[variable.name] = entries.abs() if variable.nonnegative else entries
+    return Point(arrays)

@@ -1,0 +1,214 @@
+"""The array namespace on batched float64 tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from theory.symbols import n_k
+
+DTYPE = torch.float64
+
+ROUNDED_AWAY = 1e-14
+"""Singular values below this share of the largest are rounding."""
+
+
+class _ColumnCrossEntropy(torch.autograd.Function):
+    """The cross-entropy of each column of logits against its one-hot label, with a gradient that reads the logits once."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, y: Tensor) -> Tensor:
+        wrong, shares, total = _wrong_logits(z, y)
+        ctx.save_for_backward(z, y, wrong, shares, total)
+        return torch.nn.functional.softplus(wrong, threshold=700.0)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        z, y, wrong, shares, total = ctx.saved_tensors
+        if torch.is_grad_enabled():  # second derivatives see what depends on the logits
+            wrong, shares, total = _wrong_logits(z, y)
+        pull = gradient * torch.sigmoid(wrong)
+        return shares * (pull / total)[..., None, :] - y * pull[..., None, :], None
+
+
+def _wrong_logits(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the log-sum-exp of the wrong logits less the correct one, and their exponentials with the sum of these.
+
+    The exponentials are shares of the largest of them, and zero in the place of the correct logit. Shifting by that logit first
+    keeps full relative accuracy when the loss is tiny.
+    """
+    lead = z - (z * y).sum(-2, keepdim=True)
+    lead = lead.masked_fill(y.bool(), -torch.inf)
+    largest = lead.detach().amax(-2, keepdim=True)
+    shares = torch.exp(lead - largest)
+    total = shares.sum(-2)
+    return largest[..., 0, :] + torch.log(total), shares, total
+
+
+class TorchArrays:
+    """The operations of ``theory.namespace.ArrayNamespace`` on tensors with leading batch axes; one column a sample."""
+
+    def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
+        self.bindings = bindings
+
+    def labels(self) -> Float64[Tensor, "K N"]:
+        counts = self.bindings[n_k].to(torch.int64)
+        classes = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
+        return torch.nn.functional.one_hot(classes, len(counts)).to(DTYPE).mT.contiguous()
+
+    def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> Float64[Tensor, "*b n n"]:
+        kept = None if count is None else self.bindings[count]
+        return torch.diag_embed(self.bindings[entries][..., :kept])
+
+    def diagonal_root(self, entries: sp.IndexedBase) -> Float64[Tensor, "*b n n"]:
+        return torch.diag_embed(self.bindings[entries].sqrt())
+
+    def given(self, matrix: sp.MatrixSymbol) -> Float64[Tensor, "*b r c"]:
+        return self.bindings[matrix]
+
+    def eye(self, size: sp.Symbol) -> Float64[Tensor, "n n"]:
+        return torch.eye(self.bindings[size], dtype=DTYPE, device=self._device)
+
+    def zeros(self, rows: sp.Symbol, columns: sp.Symbol) -> Float64[Tensor, "r c"]:
+        return torch.zeros(self.bindings[rows], self.bindings[columns], dtype=DTYPE, device=self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(v.device for v in self.bindings.values() if isinstance(v, Tensor))
+
+    def beside(self, a: Tensor, b: Tensor) -> Tensor:
+        batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        return torch.cat([part.expand(*batch, *part.shape[-2:]) for part in (a, b)], -1)
+
+    def cross(self, a: Tensor, b: Tensor) -> Tensor:
+        return a @ b.mT
+
+    def transpose(self, a: Tensor) -> Tensor:
+        return a.mT
+
+    def add_column(self, a: Tensor, column: Tensor) -> Tensor:
+        return a + column
+
+    def centre(self, a: Tensor) -> Tensor:
+        return a - a.mean(-2, keepdim=True)
+
+    def class_means(self, h: Tensor, y: Tensor) -> Tensor:
+        return (h @ y.mT) / y.sum(-1)[..., None, :]
+
+    def entries(self, column: Tensor) -> Tensor:
+        return column[..., 0]
+
+    def mean_entry(self, column: Tensor) -> Tensor:
+        return column.mean((-2, -1))
+
+    def spread(self, column: Tensor) -> Tensor:
+        return (column - column.mean((-2, -1), keepdim=True)).square().sum((-2, -1))
+
+    def apply_layers(self, layers: Sequence[Tensor], h: Tensor) -> Tensor:
+        for w in layers:
+            h = w @ h
+        return h
+
+    def layer_decays(self, layers: Sequence[Tensor], decay: Float64[Tensor, "*b M"]) -> Tensor:
+        return sum(decay[..., i] / 2 * self.squared_norm(w) for i, w in enumerate(layers))
+
+    def top_grams(self, layers: Sequence[Tensor]) -> Float64[Tensor, "*b M K K"]:
+        grams, product = [], None
+        for w in reversed(layers):
+            product = w if product is None else product @ w
+            grams.append(product @ product.mT)
+        return torch.stack(grams[::-1], -3)
+
+    def bottom_grams(self, layers: Sequence[Tensor], means: Tensor) -> Float64[Tensor, "*b M K K"]:
+        grams = []
+        for w in layers:
+            means = w @ means
+            grams.append(means.mT @ means)
+        return torch.stack(grams, -3)
+
+    def label_axes(self, y: Float64[Tensor, "K N"]) -> tuple[Float64[Tensor, "K r"], Float64[Tensor, "N r"]]:
+        counts = y.sum(-1)
+        # Orthonormal vectors, one a class, span what is constant on classes; there the centred labels are square.
+        classes = y.mT / counts.sqrt()
+        left, _, right = torch.linalg.svd((y - counts[:, None] / y.shape[-1]) @ classes)
+        return left[:, :-1], classes @ right.mT[:, :-1]
+
+    def layer_spectra(self, layers: Sequence[Tensor], y: Float64[Tensor, "K N"]) -> Float64[Tensor, "*b M K"]:
+        return torch.stack([self.singular_values(w, y.shape[-2]) ** 2 for w in layers], -2)
+
+    def column_squares(self, a: Tensor) -> Tensor:
+        return a.square().sum(-2)
+
+    def column_inner(self, a: Tensor, b: Tensor) -> Tensor:
+        return (a * b).sum(-2)
+
+    def column_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
+        return _ColumnCrossEntropy.apply(z, y)
+
+    def total(self, row: Tensor) -> Tensor:
+        return row.sum(-1)
+
+    def squared_norm(self, a: Tensor) -> Tensor:
+        return a.square().sum((-2, -1))
+
+    def norm(self, a: Tensor) -> Tensor:
+        return torch.linalg.matrix_norm(a)
+
+    def rows(self, a: Tensor) -> int:
+        return a.shape[-2]
+
+    def log(self, x: Tensor) -> Tensor:
+        return torch.log(x)
+
+    def logdet_of_gram(self, s: Tensor) -> Tensor:
+        return 2 * torch.linalg.slogdet(s).logabsdet
+
+    def singular_values(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
+        """Those that rounding cannot tell from zero are zero: a small power of them would not be small."""
+        values = torch.linalg.svdvals(a)[..., :count]
+        values = torch.where(values > ROUNDED_AWAY * values[..., :1], values, 0.0)
+        return torch.nn.functional.pad(values, (0, count - values.shape[-1]))
+
+    def explained(self, factor: Tensor, root: Tensor) -> Tensor:
+        """By a QR decomposition: the Gram matrix would square the condition number."""
+        identity = self.identity(factor.mT @ factor)
+        triangle = torch.linalg.qr(torch.cat([factor, identity], -2)).R
+        solved = torch.linalg.solve_triangular(
+            triangle.mT, root.expand(*factor.shape[:-2], *root.shape[-2:]), upper=False
+        )
+        return solved.square().sum((-2, -1))
+
+    def smallest_first(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
+        values = torch.linalg.svdvals(a).flip(-1)[..., :count]
+        return torch.nn.functional.pad(values, (0, count - values.shape[-1]), value=torch.inf)
+
+    def divergences(self, mean: Tensor, noise: Tensor) -> Float64[Tensor, "*b n"]:
+        axes, sizes, _ = torch.linalg.svd(noise)
+        own = (axes * (sizes.square() - 1 - 2 * sizes.log())[..., None, :]) @ axes.mT
+        return torch.linalg.eigvalsh(mean @ mean.mT + own).flip(-1)
+
+    def inner(self, a: Tensor, b: Tensor) -> Tensor:
+        return (a * b).sum((-2, -1))
+
+    def sum_of_entries(self, a: Tensor) -> Tensor:
+        return a.sum((-2, -1))
+
+    def column_sums(self, a: Tensor) -> Tensor:
+        return a.sum(-2)
+
+    def diagonal_of(self, a: Tensor) -> Tensor:
+        return a.diagonal(dim1=-2, dim2=-1)
+
+    def scale(self, a: Tensor, factor: Tensor) -> Tensor:
+        return a * torch.as_tensor(factor)[..., None, None]
+
+    def identity(self, like: Tensor) -> Tensor:
+        return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device).expand_as(like)
+
+    def solve(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.linalg.solve(a, b.expand(*a.shape[:-2], *b.shape[-2:]))

@@ -1,0 +1,1 @@
+"""Rigorous lower bounds, and steps of derivations checked in balls."""

@@ -1,0 +1,87 @@
+"""Lower bounds on the global minimum, computed from a trained point or from the data, without the predicted formula.
+
+Floating point proposes (dual points, probabilities, intervals) and ball arithmetic decides: feasibility is verified, and every
+bound is evaluated, on enclosures. What is left to trust are the inequalities themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from numerics.backends.ball_arrays import BallArrays
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import Ball, lowest
+from numerics.backends.bindings import shared, stack_bindings
+from numerics.backends.points import points_of
+from numerics.backends.tensors import TorchArrays
+from numerics.bounds.copositive import copositive_bound
+from numerics.bounds.dual import dual_bound_cross_entropy, dual_bound_mse
+from numerics.bounds.enclosures import Enclosure, value_at
+from numerics.bounds.separable import separable_bound
+from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
+from theory.claim import Claim
+from theory.point import Point
+from theory.problem import Instance, Problem
+
+
+@dataclass(frozen=True)
+class Certificate(Enclosure):
+    """lower ≤ global minimum ≤ upper; ``method`` says which bound was the best one."""
+
+    method: str
+
+    def failures(self, predicted: Ball | None, near_threshold: bool) -> list[str]:
+        """Return what is wrong: a gap that does not close, bounds in the wrong order, or a prediction outside them."""
+        allowed = NEAR_CERTIFICATE_GAP if near_threshold else CERTIFICATE_GAP
+        found = []
+        if self.gap_ball < 0:
+            found.append(f"the lower bound exceeds a value of the loss: gap {self.gap_ball.str(3)}")
+        if not self.gap <= allowed:
+            found.append(f"certificate gap {self.gap:.1e} exceeds {allowed:.0e}")
+        if predicted is not None and (predicted > self.upper_ball or predicted < self.lower_ball):
+            found.append(
+                f"predicted value {float(predicted):.15g} lies outside the certified [{self.lower:.15g}, {self.upper:.15g}]"
+            )
+        return found
+
+
+def certify(claim: Claim, instances: Sequence[Instance], points: Point) -> list[Certificate | None]:
+    """Return the best certificate for each instance from a trained point (variables [instances, rows, columns]).
+
+    The point is taken as the doubles it consists of, exactly. None where no bound applies, or none could be verified.
+    """
+    certificates: list[Certificate | None] = []
+    for instance, point in zip(instances, points_of(points), strict=True):
+        bounds = problem_bounds(claim.problem, instance, point)
+        if claim.proof.separable is not None:
+            bounds["separable"] = separable_bound(claim.proof.separable, ball_bindings(claim.problem, instance))
+        bounds = {method: bound for method, bound in bounds.items() if bound.is_finite()}
+        if not bounds:
+            certificates.append(None)
+            continue
+        method = max(bounds, key=lambda m: lowest(bounds[m]))
+        certificates.append(Certificate(value_at(claim.problem, instance, point), bounds[method], method))
+    return certificates
+
+
+def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[str, Ball]:
+    """Return every lower bound that the form of the problem alone admits, by method; nan where none could be verified."""
+    form = problem.nuclear_form
+    if form is None:
+        return {}
+    stacked = stack_bindings([instance])
+    at = {s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
+    xp = TorchArrays(at)
+    balls = ball_bindings(problem, instance)
+    decay = balls[form.decays[0]] * balls[form.decays[1]]
+    with_bias = form.bias in point
+    z = form.logits(xp, point)
+    if not form.cross_entropy:
+        return {"dual": dual_bound_mse(z, form.labels(xp, at), decay, with_bias)}
+    bounds = {"dual": dual_bound_cross_entropy(z, form.labels(BallArrays(balls), balls), decay, with_bias)}
+    if form.copositive and not with_bias:
+        bounds["copositive"] = copositive_bound(z, form.labels(xp, at), decay)
+    return bounds

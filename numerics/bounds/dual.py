@@ -1,0 +1,158 @@
+"""Dual lower bounds from trained logits: floating point proposes a dual point, ball arithmetic verifies it and evaluates the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from numerics.backends.balls import Ball, BallMatrix, highest
+from numerics.backends.tensors import DTYPE
+
+MARGINS = (1e-13, 1e-11, 1e-9, 1e-7)
+"""By how much, relative, a dual point is shrunk below the limit that floating point computed, until it is verified."""
+
+
+def wrong_probabilities(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"]) -> Float64[Tensor, "K N"]:
+    """Softmax probabilities with the correct entry, that of the largest label, set to zero: small ones keep their accuracy."""
+    return torch.softmax(z, 0) * (1 - largest_labels(y))
+
+
+def largest_labels(y: Float64[Tensor, "K N"]) -> Float64[Tensor, "K N"]:
+    """One-hot columns: where the largest label of each sample is."""
+    return torch.nn.functional.one_hot(y.argmax(0), y.shape[0]).to(y).T
+
+
+def entropy(wrong: Sequence[Ball]) -> Ball:
+    """Enclose −Σ p log p, given the wrong-class probabilities; nan where one may be negative."""
+    missing = sum(wrong, Ball(0))
+    if any(not p >= 0 for p in wrong) or not missing <= 1:
+        return Ball("nan")
+    logs = sum((p * p.log() for p in wrong if not p.is_zero()), Ball(0))
+    rest = Ball(0) if missing == 1 else (1 - missing) * (-missing).log1p()
+    return -(logs + rest)
+
+
+def exact_labels(y: Float64[Tensor, "K N"]) -> list[int]:
+    """The class of each sample, that of its largest label."""
+    return y.argmax(0).tolist()
+
+
+def dual_bound_cross_entropy(z: Float64[Tensor, "K N"], labels: BallMatrix, decay: Ball, with_bias: bool) -> Ball:
+    """Enclose the dual value (1/N) Σ entropy(p_i) of a feasible P near the softmax of the logits.
+
+    The columns of the labels Y are probabilities. P is feasible when ‖(Y − P)/N‖_op ≤ √(λ_W λ_H), and (Y − P) 1 = 0 if there is
+    a bias: shrinking P toward Y restores the first, a common shift of the columns (mixed with the mean label to stay positive)
+    the second. The entry of the largest label, the correct one, is never written down: it is 1 less the others, so that small
+    ones keep their relative accuracy.
+    """
+    samples = z.shape[1]
+    y = torch.tensor([float(x) for x in labels.entries.entries()], dtype=DTYPE).reshape(z.shape)
+    label_columns, correct = labels.transposed.tolist(), exact_labels(y)
+    wrong = wrong_probabilities(z, y)
+    largest = largest_labels(y)
+    residual = wrong - y * (1 - largest)
+    residual = residual - largest * residual.sum(0)  # P − Y
+    if with_bias:
+        residual = residual - residual.mean(1, keepdim=True)
+    shrink = min(1.0, samples * float(decay) ** 0.5 / float(torch.linalg.matrix_norm(residual, 2).clamp(min=1e-300)))
+    for margin in MARGINS:
+        kept = shrink * (1 - margin)
+        nearer = BallMatrix.from_tensor(kept * wrong) - labels * Ball(kept)
+        columns = with_correct_entries(nearer.transposed.tolist(), correct)
+        if with_bias:
+            columns = _balanced_columns(columns, label_columns, correct)
+        p_minus_y = BallMatrix.of(columns).transposed
+        if not has_norm_at_most(p_minus_y, samples**2 * decay):
+            continue
+        found = Ball(0)
+        for column, label, own in zip(columns, label_columns, correct, strict=True):
+            found += entropy([a + b for i, (a, b) in enumerate(zip(column, label, strict=True)) if i != own])
+        if found.is_finite():
+            return found / samples
+    return Ball("nan")
+
+
+def with_correct_entries(wrong: Sequence[Sequence[Any]], labels: Sequence[int]) -> list[list[Ball]]:
+    """Return columns of P − Y from the wrong-class probabilities: the correct entry is what makes the sum zero."""
+    columns = []
+    for column, label in zip(wrong, labels, strict=True):
+        entries = [Ball(x) for x in column]
+        entries[label] = -sum((x for i, x in enumerate(entries) if i != label), Ball(0))
+        columns.append(entries)
+    return columns
+
+
+def _balanced_columns(
+    columns: Sequence[Sequence[Ball]], labels: Sequence[Sequence[Ball]], correct: Sequence[int]
+) -> list[list[Ball]]:
+    """Return columns of P − Y whose mean is exactly zero: shifted by their mean, and mixed with the mean label.
+
+    The share of the mean label is the least one under which no probability is negative, and a trifle more.
+    """
+    samples, classes = len(columns), len(columns[0])
+    shift = [sum((c[i] for c in columns), Ball(0)) / samples for i in range(classes)]
+    frequency = [sum((y[i] for y in labels), Ball(0)) / samples for i in range(classes)]
+    shifted = [[x - s for x, s in zip(column, shift, strict=True)] for column in columns]
+    deficit = max(
+        highest(-(x + y[i]) / frequency[i])
+        for c, y, own in zip(shifted, labels, correct, strict=True)
+        for i, x in enumerate(c)
+        if i != own
+    )
+    share = Ball(max(0.0, deficit))
+    share = share / (1 + share)
+    return [
+        [(1 - share) * x + share * (f - y_i) for x, f, y_i in zip(column, frequency, y, strict=True)]
+        for column, y in zip(shifted, labels, strict=True)
+    ]
+
+
+def dual_bound_mse(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball, with_bias: bool) -> Ball:
+    """Enclose the dual value −⟨A, Y⟩ − (N/2)‖A‖² of a feasible A near the gradient (Z − Y)/N.
+
+    A is feasible when ‖A‖_op ≤ √(λ_W λ_H), and A 1 = 0 if there is a bias.
+    """
+    samples = z.shape[1]
+    proposed = (z - y) / samples
+    if with_bias:
+        proposed = proposed - proposed.mean(1, keepdim=True)
+    shrink = min(1.0, float(decay) ** 0.5 / float(torch.linalg.matrix_norm(proposed, 2).clamp(min=1e-300)))
+    labels = exact_labels(y)
+    for margin in MARGINS:
+        a = BallMatrix.from_tensor(shrink * (1 - margin) * proposed)
+        if with_bias:
+            a = BallMatrix.of([[x - sum(row, Ball(0)) / samples for x in row] for row in a.tolist()])
+        if has_norm_at_most(a, decay):
+            fitted = sum((a.entries[label, i] for i, label in enumerate(labels)), Ball(0))
+            return -fitted - Ball(samples) / 2 * a.squared_norm()
+    return Ball("nan")
+
+
+def has_norm_at_most(a: BallMatrix, square: Ball) -> bool:
+    """Verify ‖a‖_op² ≤ square: square · I − a aᵀ is positive semidefinite."""
+    gram = (a @ a.transposed).tolist()
+    return is_semidefinite([[square * int(i == j) - x for j, x in enumerate(row)] for i, row in enumerate(gram)])
+
+
+def is_semidefinite(rows: Sequence[Sequence[Ball]]) -> bool:
+    """Verify that every symmetric matrix within these balls is positive semidefinite, by its LDLᵀ decomposition.
+
+    Rows that are exactly zero off the diagonal need no positive pivot. False means not verified.
+    """
+    left = [list(row) for row in rows]
+    for i, row in enumerate(left):
+        if all(x.is_zero() for x in row[i + 1 :]):
+            if not row[i] >= 0:
+                return False
+            continue
+        if not row[i] > 0:
+            return False
+        for below in range(i + 1, len(left)):
+            factor = row[below] / row[i]
+            for column in range(below, len(left)):
+                left[below][column] -= factor * row[column]
+    return True

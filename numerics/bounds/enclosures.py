@@ -1,0 +1,59 @@
+"""Values and bounds as balls: the loss at a point, a predicted value, and what lies between two of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from numerics.backends.ball_arrays import BallArrays
+from numerics.backends.ball_evaluation import ball_bindings, evaluate_in_balls
+from numerics.backends.balls import Ball, BallMatrix, highest, lowest
+from theory.claim import Claim
+from theory.point import Point
+from theory.problem import Instance, Problem
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """The loss at a trained point, and a lower bound of something, as balls.
+
+    ``rigorous``: no floating-point result is trusted in either.
+    """
+
+    upper_ball: Ball
+    lower_ball: Ball
+    rigorous: ClassVar[bool] = True
+
+    @property
+    def upper(self) -> float:
+        """A double not below the loss at the point."""
+        return highest(self.upper_ball)
+
+    @property
+    def lower(self) -> float:
+        """A double not above the lower bound."""
+        return lowest(self.lower_ball)
+
+    @property
+    def gap_ball(self) -> Ball:
+        """(upper − lower) / |upper|."""
+        return (self.upper_ball - self.lower_ball) / abs(self.upper_ball)
+
+    @property
+    def gap(self) -> float:
+        """A double not below the relative gap."""
+        return highest(self.gap_ball)
+
+
+def value_at(problem: Problem, instance: Instance, point: Point) -> Ball:
+    """Enclose the loss at a point (variables [rows, columns]), the doubles taken exactly."""
+    bindings = ball_bindings(problem, instance)
+    xp = BallArrays(bindings)
+    v = point.map(lambda a: BallMatrix.from_tensor(a))
+    return problem.loss(xp, v, problem.given(xp), bindings)
+
+
+def predicted_value(claim: Claim, instance: Instance) -> Ball | None:
+    """Enclose the predicted value; None where the claim has no formula."""
+    formula = claim.prediction.value
+    return None if formula is None else evaluate_in_balls(formula, ball_bindings(claim.problem, instance))

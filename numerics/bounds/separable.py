@@ -1,0 +1,201 @@
+"""A lower bound for a sum of functions of one variable each, by branch and bound in balls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from numerics.backends.ball_evaluation import decide, function_in_balls
+from numerics.backends.balls import Ball, Undecided
+from theory.proof import Piece, Separable
+
+HALVINGS = 200
+"""Rounds of branch and bound; twenty or so settle a direction, more are needed where its minimiser lies many decades below
+the width of its piece."""
+
+RESOLVED = 1e-13
+"""Branch and bound ends where lower bound and least value known of all directions together come this close, relative."""
+
+RADII = 16
+"""A bound this many of its own radii below the least value known is as close as balls of this precision get."""
+
+MOST_INTERVALS = 4000
+"""Intervals of one direction at a time, beyond which branch and bound goes no further: the bound reached holds, and is loose."""
+
+
+def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> Ball:
+    """Enclose a lower bound on Σ_i min φ_i(x_i), without a formula for the minimisers; −∞ where there is none.
+
+    Branch and bound: on an interval a convex part lies above its tangents at both ends and a concave part above its chord,
+    so that φ lies above two linear functions, and above any mean of them. How fine a direction has to be resolved follows
+    from the sum of the least values known, never from a value elsewhere: with decays far below one a value at zero may be
+    larger by more decades than a double has.
+    """
+    count = int(sp.sympify(separable.count).subs({s: v for s, v in bindings.items() if isinstance(v, int)}))
+    fixed, searches = Ball(0), []
+    for number in range(1, count + 1):
+        direction = _Direction(separable, bindings, number)
+        if decide(separable.free, bindings, {separable.index: number}):
+            searches.append(_BranchAndBound(direction.pieces))
+        else:
+            fixed += direction.at_start
+    for _ in range(HALVINGS):
+        known = sum((search.known for search in searches), fixed)
+        share = RESOLVED * abs(known) / max(1, len(searches))
+        coarse = [search for search in searches if not (search.settled() or search.known - search.lower() <= share)]
+        if not coarse:
+            break
+        for search in coarse:
+            search.halve()
+    return sum((search.lower() for search in searches), fixed)
+
+
+def start_is_least(separable: Separable, bindings: Mapping[sp.Basic, Any], direction: int) -> bool:
+    """Decide whether a direction (from 1) is minimised where its pieces start: whether zero is optimal for it.
+
+    Both answers are proved; raises Undecided where neither can be.
+    """
+    pieces = _Direction(separable, bindings, direction).pieces
+    level = pieces[0].low.value
+    return all(piece.stays_above(level) for piece in pieces)
+
+
+class _Direction:
+    """The scalar problem of one direction in balls: its pieces that are not empty, and the value where they start."""
+
+    def __init__(self, separable: Separable, bindings: Mapping[sp.Basic, Any], number: int) -> None:
+        def in_balls(expression: sp.Expr) -> Callable[[Ball], Ball]:
+            return function_in_balls(sp.sympify(expression), separable.variable, bindings, {separable.index: number})
+
+        pieces = [_PieceInBalls(piece, separable.variable, in_balls) for piece in separable.pieces]
+        self.pieces = [piece for piece in pieces if not piece.high.at < piece.low.at]
+        first = separable.pieces[0]
+        self.at_start = in_balls(first.function)(in_balls(first.lower)(Ball(0)))
+
+
+@dataclass(frozen=True)
+class _End:
+    """An end of an interval: a number, the value of the piece there and of its concave part, and the slope of the convex one."""
+
+    at: Ball
+    value: Ball
+    concave: Ball
+    slope: Ball
+
+
+Interval = tuple[_End, _End]
+
+
+class _PieceInBalls:
+    """A piece between two numbers, ``low`` and ``high``: its ends, rounded outward, and the first beyond which it only grows."""
+
+    def __init__(
+        self, piece: Piece, variable: sp.Symbol, in_balls: Callable[[sp.Expr], Callable[[Ball], Ball]]
+    ) -> None:
+        self.convex, self.concave = in_balls(piece.convex), in_balls(piece.concave)
+        self.slope = in_balls(sp.diff(piece.convex, variable))
+        self.low = self.end(in_balls(piece.lower)(Ball(0)).lower())
+        if piece.upper != sp.oo:
+            self.high = self.end(in_balls(piece.upper)(Ball(0)).upper())
+            return
+        width = Ball(1)
+        while not self.slope(self.low.at + width) > 0:
+            width = 2 * width
+        self.high = self.end((self.low.at + width).upper())
+
+    def end(self, x: Ball) -> _End:
+        concave = self.concave(x)
+        return _End(x, self.convex(x) + concave, concave, self.slope(x))
+
+    def halved(self, interval: Interval) -> tuple[Interval, Interval]:
+        start, end = interval
+        middle = self.end(((start.at + end.at) / 2).mid())
+        return (start, middle), (middle, end)
+
+    def stays_above(self, level: Ball) -> bool:
+        """Decide whether no value of the piece lies below a level; raises Undecided where HALVINGS do not settle it."""
+        intervals = [(self.low, self.high)]
+        for _ in range(HALVINGS):
+            if any(end.value < level for interval in intervals for end in interval):
+                return False
+            # Where the level is the value at the very start, a piece that rises from there stays above it exactly.
+            intervals = [
+                (start, end)
+                for start, end in intervals
+                if not (_below(start, end) >= level or (start is self.low and _rises(start, end)))
+            ]
+            if not intervals:
+                return True
+            if len(intervals) > MOST_INTERVALS:
+                break
+            intervals = [half for interval in intervals for half in self.halved(interval)]
+        raise Undecided(f"whether a piece stays above {level.str(15)}")
+
+
+class _BranchAndBound:
+    """The search for the least value of one direction: ``known`` is not below it, ``lower()`` not above it."""
+
+    def __init__(self, pieces: Sequence[_PieceInBalls]) -> None:
+        self.known, self.within_rounding = Ball("inf"), Ball("inf")
+        self.open: list[tuple[_PieceInBalls, Interval, Ball]] = []
+        self._take([(piece, (piece.low, piece.high)) for piece in pieces])
+
+    def lower(self) -> Ball:
+        """A number not above the least value: intervals that were left hold nothing below ``known`` or ``within_rounding``."""
+        return min([self.known, self.within_rounding, *(below for _, _, below in self.open)])
+
+    def settled(self) -> bool:
+        """Whether halving brings nothing more, or is given up."""
+        return not self.open or len(self.open) > MOST_INTERVALS
+
+    def halve(self) -> None:
+        """Halve every interval that may hold a value below the least one known."""
+        self._take([(piece, half) for piece, interval, _ in self.open for half in piece.halved(interval)])
+
+    def _take(self, intervals: Sequence[tuple[_PieceInBalls, Interval]]) -> None:
+        for _, ends in intervals:
+            for end in ends:
+                if end.value.is_finite():
+                    self.known = min(self.known, end.value.upper())
+        self.open = []
+        for piece, interval in intervals:
+            found = _below(*interval)
+            below = found.lower() if found.is_finite() else Ball("-inf")
+            if below >= self.known:
+                continue
+            # Where the function is nothing but what cancels, no interval gets closer than the radius of the balls.
+            if found.is_finite() and below >= self.known - RADII * found.rad():
+                self.within_rounding = min(self.within_rounding, below)
+            else:
+                self.open.append((piece, interval, below))
+
+
+def _rises(start: _End, end: _End) -> bool:
+    """Whether the function is proved to be least at the start of an interval."""
+    if start.at == end.at:
+        return True
+    chord = (end.concave - start.concave) / (end.at - start.at)
+    return bool(start.slope + chord >= 0)
+
+
+def _below(start: _End, end: _End) -> Ball:
+    """Enclose a lower bound between two numbers, from a line through either end with the slope of the function there."""
+    if start.at == end.at:  # a piece of one point
+        return start.value
+    length = end.at - start.at
+    chord = (end.concave - start.concave) / length
+    rise, fall = start.slope + chord, end.slope + chord
+    if rise >= 0:
+        return start.value
+    if fall <= 0:
+        return end.value
+    # Any mean of the two lines lies below the function: the level one is about the highest.
+    weight = (fall / (fall - rise)).mid()
+    if not (weight >= 0 and weight <= 1):
+        weight = Ball(1)
+    left = weight * start.value + (1 - weight) * (end.value - fall * length)
+    right = weight * (start.value + rise * length) + (1 - weight) * end.value
+    return left.min(right)

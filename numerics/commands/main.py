@@ -1,0 +1,37 @@
+"""The command line of ``python -m numerics``: its commands, each in a module of its own, and their dispatch."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import torch
+
+from numerics.commands import attack, certify, conjecture, train
+from numerics.commands.options import read_numbers
+from theory.claim import add_files, find
+from theory.cli.arguments import Parser
+
+COMMANDS = {command.NAME: command for command in (train, certify, conjecture, attack)}
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this room to a parser of commands."""
+    for command in COMMANDS.values():
+        command.add_to(commands)
+
+
+def answer(options: argparse.Namespace) -> int:
+    """Carry out a command of this room and return the exit status."""
+    # The tensors are small: a second thread waits more than it works, above all where something else runs.
+    torch.set_num_threads(1)
+    read_numbers(options)
+    add_files(options.claims)
+    return COMMANDS[options.command].answer(find(options.id), options)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line and return the exit status."""
+    parser = Parser(prog="python -m numerics", description="Training and certificates for claims.")
+    add_commands(parser.add_subparsers(dest="command", required=True))
+    return answer(parser.parse_args(arguments))

@@ -1,0 +1,1 @@
+"""Trained points held against predictions, published structures and released code."""

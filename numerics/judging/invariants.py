@@ -1,0 +1,122 @@
+"""Quantities of a trained point that do not depend on the choice of coordinates, and the metrics NC1, NC2, NC3."""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.evaluation import evaluate
+from numerics.backends.tensors import DTYPE
+from numerics.tolerances import JUMP_BAND
+from theory.claim import Claim
+from theory.expressions import Formula
+from theory.point import Point
+from theory.problem import Instance
+
+
+def measure(claim: Claim, instances: list[Instance], point: Point) -> dict[str, Tensor]:
+    """Return the invariants of the claim's problem at a batch of points, one an instance; matrices are [I, …, n, n].
+
+    Where equal classes (or data directions) are treated differently the minimisers form an orbit under rotations within
+    their group; the point is rotated to the representative that the claim writes down.
+    """
+    device = next(iter(point.values())).device
+    bindings = stack_bindings(instances, device)
+    xp, data = setting(claim.problem, bindings)
+    measured = {i.name: i.measure(xp, point, data, bindings) for i in claim.problem.invariants}
+    if not claim.prediction.thresholds:
+        return measured
+    matrices = [i.name for i in claim.problem.invariants if i.kind == "matrix"]
+    for number, instance in enumerate(instances):
+        for basis in split_groups(claim, instance):
+            turn = _turning(measured[claim.problem.telling][number], basis.to(device))
+            for name in matrices:
+                turned = measured[name].clone()
+                turned[number] = turn @ turned[number] @ turn.mT
+                measured[name] = turned
+    return measured
+
+
+def _turning(matrix: Float64[Tensor, "n n"], basis: Float64[Tensor, "n g"]) -> Float64[Tensor, "n n"]:
+    """Return the rotation within the span of ``basis`` that takes the eigenvectors there, largest first, to its columns."""
+    _, vectors = torch.linalg.eigh(basis.mT @ matrix @ basis)
+    identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+    return identity + basis @ vectors.flip(-1).mT @ basis.mT - basis @ basis.mT
+
+
+def split_groups(claim: Claim, instance: Instance) -> list[Float64[Tensor, "n g"]]:
+    """Return an orthonormal basis of each space of equal classes or directions whose members need not fare alike.
+
+    A rank limit may cut through a group, its members may be paired with different partners, or, on a jump, each may be alive
+    or not. The loss does not change when such a group is rotated, yet its minimisers do: only what is left after a rotation
+    is the same for all of them. The columns of a basis are in the order in which the claim writes its representative down.
+    """
+    tied = list(instance.bindings[claim.problem.tied])
+    bindings = stack_bindings([instance])
+    partner = claim.problem.partner
+    partners = [None] * len(tied) if partner is None else list(instance.bindings[partner])
+    within, jumping = [], [False] * len(tied)
+    for threshold in claim.prediction.thresholds:
+        axes = ((threshold.index, threshold.count),)
+        within.append(evaluate(Formula(threshold.within_rank, axes), bindings)[0].tolist()[: len(tied)])
+        if bool(evaluate(Formula(threshold.jump), bindings)):
+            close = evaluate(Formula(threshold.ratio, axes), bindings)[0].log().abs() < JUMP_BAND
+            jumping = [a or b for a, b in zip(jumping, close.tolist(), strict=False)]
+    limits = [tuple(of_direction) for of_direction in zip(*within, strict=True)]
+    fate = [(kept, partners[i] if any(kept) else None) for i, kept in enumerate(limits)]
+    groups = [list(members) for _, members in groupby(range(len(tied)), key=tied.__getitem__)]
+    split = [g for g in groups if len({fate[i] for i in g}) > 1 or (len(g) > 1 and jumping[g[0]])]
+    axes_of = torch.eye(len(tied), dtype=DTYPE)
+    return [helmert(len(tied)) if claim.problem.centred else axes_of[:, members] for members in split]
+
+
+def helmert(size: int) -> Float64[Tensor, "n m"]:
+    """Return the orthonormal vectors (1, …, 1, −i, 0, …) / √(i (i+1)): the first r of them span a simplex of r + 1 points."""
+    columns = [
+        torch.cat(
+            [
+                torch.ones(i, dtype=DTYPE),
+                -torch.full((1,), float(i), dtype=DTYPE),
+                torch.zeros(size - i - 1, dtype=DTYPE),
+            ]
+        )
+        / math.sqrt(i * (i + 1))
+        for i in range(1, size)
+    ]
+    return torch.stack(columns, 1)
+
+
+def neural_collapse_metrics(
+    h: Float64[Tensor, "*b d N"], w: Float64[Tensor, "*b K d"], y: Float64[Tensor, "K N"]
+) -> dict[str, Tensor]:
+    """Return NC1, NC2 and NC3 as the literature defines them; all are 0 at perfect collapse to a simplex ETF.
+
+    NC1 = tr(Σ_W Σ_B⁺)/K with within- and between-class covariances; NC2 = ‖G/‖G‖ − E/‖E‖‖ for G = W Wᵀ and E = I − J/K;
+    NC3 = ‖W H̄c/‖W H̄c‖ − E/‖E‖‖ with the class means centred by the global mean.
+    Source: Papyan, Han, Donoho (PNAS 2020); normalised as in Zhu et al., arXiv:2105.02375, Section 4.
+    """
+    counts = y.sum(-1)
+    classes = y.shape[-2]
+    means = (h @ y.mT) / counts
+    overall = h.mean(-1, keepdim=True)
+    centred = means - overall
+    scatter = h - means @ y
+    within = scatter @ scatter.mT / y.shape[-1]
+    between = centred @ centred.mT / classes
+    etf = torch.eye(classes, dtype=h.dtype, device=h.device) - 1 / classes
+    etf = etf / etf.norm()
+
+    def direction(a: Tensor) -> Tensor:
+        return a / torch.linalg.matrix_norm(a)[..., None, None]
+
+    pseudo = torch.linalg.pinv(between, rtol=1e-10, hermitian=True)
+    return {
+        "NC1": (within @ pseudo).diagonal(dim1=-2, dim2=-1).sum(-1) / classes,
+        "NC2": torch.linalg.matrix_norm(direction(w @ w.mT) - etf),
+        "NC3": torch.linalg.matrix_norm(direction(w @ centred) - etf),
+    }

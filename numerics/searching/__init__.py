@@ -1,0 +1,1 @@
+"""Searches over points and parameters: an adversary, thresholds, phases."""

@@ -1,0 +1,327 @@
+"""An adversary that tries to break a claim: it descends on the slack of every link of the chain, and trains below its value.
+
+Points and parameters move together, the parameters within the claim's domain. What it finds is made small and can be found
+again by one command.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import highest
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.points import points_of, random_point
+from numerics.backends.tensors import DTYPE
+from numerics.bounds.enclosures import predicted_value, value_at
+from numerics.bounds.separable import separable_bound
+from numerics.judging.chain import Chain
+from numerics.tolerances import LINK
+from numerics.training.optimise import minimise
+from theory.claim import Claim
+from theory.cli.arguments import written_parameters
+from theory.errors import ParameterError
+from theory.point import Point
+from theory.problem import Instance, Problem
+
+STEPS = 80
+"""Descent steps on a link that proofs are checked with; a search of its own takes more."""
+RATE = 0.03
+"""Step of the descent: of a variable's size, and in the logarithm of a parameter."""
+FARTHEST = math.log(30.0)
+"""How far a parameter may move, in logarithms."""
+SHRINKING_TRIES = 25
+FRESH_STARTS = 2
+"""Random starts by which a violation is looked for again in a smaller instance."""
+
+
+class _Displacing:
+    """What a domain needs to keep displaced tensors within it."""
+
+    @staticmethod
+    def descending(x: Tensor) -> Tensor:
+        return x.sort(descending=True).values
+
+    @staticmethod
+    def within(x: Tensor, low: float, high: float) -> Tensor:
+        return x.clamp(low, high)
+
+    @staticmethod
+    def above(x: Tensor, level: Tensor) -> Tensor:
+        return torch.maximum(x, torch.nextafter(level.detach(), torch.full_like(level, torch.inf)))
+
+
+class _Moving:
+    """The real numbers among the parameters of some instances, with displacements that can be descended on.
+
+    Positive numbers, and each entry of a sorted list of them, are multiplied; so are the odds of a number between two limits,
+    and the relative excess of one above another parameter.
+    """
+
+    def __init__(self, problem: Problem, instances: Sequence[Instance]) -> None:
+        self.problem, self.instances = problem, instances
+        moved = {p.name: p.domain for p in problem.parameters if p.domain.moves}
+        # What a number depends on moves before it.
+        self.domains = dict(sorted(moved.items(), key=lambda item: len(item[1].depends())))
+        needed = {*self.domains, *(name for domain in moved.values() for name in domain.depends())}
+        self.given = {name: torch.tensor([i.values[name] for i in instances], dtype=DTYPE) for name in needed}
+        self.shifts = {name: torch.zeros_like(self.given[name], requires_grad=True) for name in self.domains}
+        self.start = stack_bindings(instances)
+
+    def _displaced(self) -> dict[str, Float64[Tensor, " B"] | Float64[Tensor, "B n"]]:
+        """Return what moves, within its domain."""
+        values: dict[str, Tensor] = {}
+        for name, domain in self.domains.items():
+            values[name] = domain.displaced(_Displacing, name, self.given, self.shifts[name].exp(), values)
+        return values
+
+    def bindings(self) -> dict[Any, Any]:
+        """Return the bindings at the displaced parameters, differentiable in the displacements."""
+        displaced = {name: tuple(v.unbind(1)) if v.ndim > 1 else v for name, v in self._displaced().items()}
+        values = {**self.instances[0].values, **displaced}
+        bindings = dict(self.start)
+        for symbol, value in self.problem.bind(values).items():
+            if isinstance(value, Tensor):
+                bindings[symbol] = value
+            elif isinstance(value, tuple) and any(isinstance(v, Tensor) for v in value):
+                columns = [v if isinstance(v, Tensor) else self.start[symbol][:, i] for i, v in enumerate(value)]
+                bindings[symbol] = torch.stack(columns, 1)
+        return bindings
+
+    def moved(self) -> list[Instance]:
+        """Return the instances at the displaced parameters."""
+        displaced = {name: values.tolist() for name, values in self._displaced().items()}
+        return [
+            self.problem.instance(**{**instance.values, **{name: v[i] for name, v in displaced.items()}})
+            for i, instance in enumerate(self.instances)
+        ]
+
+
+class _Adam:
+    """Adam (Kingma and Ba, arXiv:1412.6980) with its usual constants; ``rates`` are (tensor, step size).
+
+    ``torch.optim`` loads a compiler with its first optimiser, which takes a process longer than most descents.
+    """
+
+    MEAN, SQUARE, LEAST = 0.9, 0.999, 1e-8
+
+    def __init__(self, rates: Sequence[tuple[Tensor, float]]) -> None:
+        self.rates, self.steps = rates, 0
+        self.moments = [(torch.zeros_like(x), torch.zeros_like(x)) for x, _ in rates]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move each tensor that has a gradient, and forget the gradient."""
+        self.steps += 1
+        scale = math.sqrt(1 - self.SQUARE**self.steps)
+        for (x, rate), (mean, square) in zip(self.rates, self.moments, strict=True):
+            if x.grad is not None:
+                mean.lerp_(x.grad, 1 - self.MEAN)
+                square.mul_(self.SQUARE).addcmul_(x.grad, x.grad, value=1 - self.SQUARE)
+                size = (square.sqrt() / scale).add_(self.LEAST)
+                x.addcdiv_(mean, size, value=-rate / (1 - self.MEAN**self.steps))
+                x.grad = None
+
+
+def descend(
+    claim: Claim,
+    instances: Sequence[Instance],
+    links: Float64[Tensor, " B"],
+    generator: torch.Generator,
+    steps: int,
+    parameters_move: bool,
+) -> tuple[list[Instance], Point]:
+    """Return instances and points at which gradient descent from random starts has made a link nearly tight, one an instance.
+
+    ``links`` names the link of each instance: link i leads to bound i from its predecessor. A wrong constant in a bound
+    shows where the true inequality has no slack to hide it.
+    """
+    nonnegative = {v.name for v in claim.problem.variables if v.nonnegative}
+    leaves = {name: a.clone().requires_grad_() for name, a in random_point(claim, instances, 1.0, generator).items()}
+    rates = [(leaf, RATE * float(leaf.detach().abs().mean())) for leaf in leaves.values()]
+    moving = _Moving(claim.problem, instances)
+    if parameters_move and moving.shifts:
+        rates += [(shift, RATE) for shift in moving.shifts.values()]
+    chain = Chain(claim, instances)
+    optimiser = _Adam(rates)
+    members = torch.arange(len(instances))
+    for _ in range(steps):
+        if parameters_move:
+            chain = Chain(claim, instances, moving.bindings())
+        values = chain.run(Point(leaves)).values
+        slack = (values[links, members] - values[links + 1, members]) / values.detach().abs().max(0).values
+        slack.sum().backward()
+        for leaf in (*leaves.values(), *moving.shifts.values()):
+            if leaf.grad is not None:
+                leaf.grad.nan_to_num_(0.0, 0.0, 0.0)  # where singular values coincide the slack has no gradient
+        optimiser.step()
+        with torch.no_grad():
+            for name in nonnegative & leaves.keys():
+                leaves[name].clamp_(min=0)
+            for shift in moving.shifts.values():
+                shift.clamp_(-FARTHEST, FARTHEST)
+    found = moving.moved() if parameters_move else list(instances)
+    return found, Point({name: leaf.detach() for name, leaf in leaves.items()})
+
+
+def tight_points(
+    claim: Claim,
+    instances: Sequence[Instance],
+    generator: torch.Generator,
+    steps: int = STEPS,
+    links: Sequence[int] | None = None,
+) -> list[Point]:
+    """Return, for each link, a point of every instance at which that link is nearly tight; without ``links``, for all."""
+    chosen, size = list(range(len(claim.proof.bounds)) if links is None else links), len(instances)
+    which = torch.tensor(chosen).repeat_interleave(size)
+    if not chosen:
+        return []
+    _, point = descend(claim, list(instances) * len(chosen), which, generator, steps, parameters_move=False)
+    return [point.map(operator.itemgetter(slice(i * size, (i + 1) * size))) for i in range(len(chosen))]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A point that breaks a claim: where, what is broken, and by how much (relative, positive)."""
+
+    claim: Claim
+    instance: Instance
+    what: str
+    excess: float
+
+    def command(self) -> str:
+        """Return the command that finds it again."""
+        return f"python -m numerics attack {self.claim.id} {written_parameters(self.claim, self.instance)}"
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What an attack came to: starts made, the least relative slack seen (negative where something broke), seconds."""
+
+    starts: int
+    margin: float
+    seconds: float
+    violation: Violation | None
+
+
+def attack(
+    claim: Claim,
+    instances: Sequence[Instance],
+    steps: int,
+    starts: int = 1,
+    seed: int = 0,
+    parameters_move: bool = True,
+) -> Attack:
+    """Look for points that break a claim: links of its chain by descent, its value (or published structure) by training.
+
+    ``instances`` share their sizes. The first violation found ends the search.
+    """
+    began = time.perf_counter()
+    generator = torch.Generator().manual_seed(seed)
+    margin, made, found = math.inf, 0, None
+    for least, violation in _attempts(claim, instances, steps, starts, seed, generator, parameters_move):
+        made += 1
+        margin = min(margin, least)
+        if violation is not None:
+            found = violation
+            break
+    return Attack(made * len(instances), margin, time.perf_counter() - began, found)
+
+
+def _attempts(
+    claim: Claim,
+    instances: Sequence[Instance],
+    steps: int,
+    starts: int,
+    seed: int,
+    generator: torch.Generator,
+    parameters_move: bool,
+) -> Iterator[tuple[float, Violation | None]]:
+    """Yield the least slack of each attempt, and the violation where there is one: every link, then the value."""
+    size, links = len(instances), len(claim.proof.bounds) if claim.refutation is None else 0
+    if links:
+        which = torch.arange(links).repeat_interleave(size * starts)
+        everywhere = list(instances) * (links * starts)
+        moved, point = descend(claim, everywhere, which, generator, steps, parameters_move)
+        for first in range(0, len(moved), size):
+            part = slice(first, first + size)
+            yield _at_link(claim, moved[part], point.map(operator.itemgetter(part)))
+    for start in range(starts):
+        yield _at_value(claim, instances, seed + start)
+
+
+def _at_link(claim: Claim, instances: Sequence[Instance], point: Point) -> tuple[float, Violation | None]:
+    run = Chain(claim, instances).run(point)
+    slack = run.margins().nan_to_num(-math.inf)  # of every link: descending on one may break another
+    least = float(slack.min())
+    if not least < -LINK:
+        return least, None
+    row, member = divmod(int(slack.argmin()), slack.shape[1])
+    what = f"{run.names[row + 1]} exceeds {run.names[row]}"
+    return least, Violation(claim, instances[member], what, -least)
+
+
+def _at_value(claim: Claim, instances: Sequence[Instance], seed: int) -> tuple[float, Violation | None]:
+    """Train, and hold the lowest point against the predicted value or the published structure, in balls."""
+    solution = minimise(claim.problem, instances, 1, seed)
+    least, violation = math.inf, None
+    for instance, point in zip(instances, points_of(solution.best_point()), strict=True):
+        if claim.refutation is not None:
+            level = separable_bound(claim.refutation.least, ball_bindings(claim.problem, instance))
+        else:
+            level = predicted_value(claim, instance)
+        if level is None:
+            continue
+        value = value_at(claim.problem, instance, point)
+        margin = highest((value - level) / abs(level))
+        if margin < least:
+            least = margin
+            what = "a trained point lies below the claimed minimum"
+            violation = Violation(claim, instance, what, -least) if margin < 0 else violation
+    return least, violation
+
+
+def shrunk(violation: Violation, steps: int, seed: int = 0) -> Violation:
+    """Return a violation of the same claim in a smaller instance, found by leaving out and rounding in SHRINKING_TRIES attacks."""
+    candidates = _smaller(violation.instance.values)
+    for _ in range(SHRINKING_TRIES):
+        values = next(candidates, None)
+        if values is None:
+            break
+        try:
+            instance = violation.claim.problem.instance(**values)
+        except ParameterError:
+            continue
+        found = attack(violation.claim, [instance], steps, FRESH_STARTS, seed, parameters_move=False).violation
+        if found is not None:
+            violation = found
+            candidates = _smaller(violation.instance.values)
+    return violation
+
+
+def _smaller(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield simpler parameters: one entry less in every list of a length, smaller integers, rounder numbers."""
+    lengths = {len(v) for v in values.values() if isinstance(v, tuple) and len(v) > 1}
+    for length in sorted(lengths, reverse=True):
+        shorter = {name: v[:-1] if isinstance(v, tuple) and len(v) == length else v for name, v in values.items()}
+        for step in (0, 1):
+            yield {
+                name: v - step if isinstance(v, int) and not isinstance(v, bool) and v == length else v
+                for name, v in shorter.items()
+            }
+    for name, value in values.items():
+        if isinstance(value, tuple) and all(isinstance(v, int) for v in value) and max(value) > 1:
+            yield {**values, name: tuple(max(1, v // 2) for v in value)}
+        elif isinstance(value, int) and not isinstance(value, bool) and value > 1:
+            yield {**values, name: value - 1}
+        elif isinstance(value, float) and (rounder := float(f"{value:.1g}")) != value:
+            yield {**values, name: rounder}

@@ -1,0 +1,38 @@
+"""Instances at a chosen distance from a threshold, found without solving the threshold's formula."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scipy.optimize import brentq
+
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
+from theory.claim import Claim
+from theory.expressions import Formula
+from theory.proof import Threshold
+
+DECADES = 47.0
+"""How far from 1 the tuned parameter is looked for, in decades either way: over nearly all of what a positive parameter may be."""
+
+
+def tuned_to(claim: Claim, threshold: Threshold, values: dict[str, Any], direction: int, ratio: float) -> Any:
+    """Return the value of the tuned parameter at which the given direction (from 1) lies at this ratio to its threshold.
+
+    ``values`` are the other parameters; a list that is tuned stands among them, and is multiplied by a common factor.
+    Raises ValueError when the ratio is not reached.
+    """
+    given = values.get(threshold.tuned)
+
+    def tuned(exponent: float) -> Any:
+        factor = 10.0**exponent
+        return tuple(factor * v for v in given) if isinstance(given, tuple) else factor
+
+    formula = Formula(threshold.ratio, ((threshold.index, threshold.count),))
+
+    def distance(exponent: float) -> float:
+        instance = claim.problem.instance(**{**values, threshold.tuned: tuned(exponent)})
+        return math.log(float(evaluate(formula, stack_bindings([instance]))[0, direction - 1]) / ratio)
+
+    return tuned(brentq(distance, -DECADES, DECADES, xtol=1e-15, rtol=8.9e-16))

@@ -1,0 +1,1 @@
+"""Minimisation from random starts."""

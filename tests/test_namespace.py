@@ -1,0 +1,342 @@
+"""The array namespace: every backend has every operation, and on the same small input all of them agree."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+
+import flint
+import pytest
+import sympy as sp
+import torch
+
+from numerics.backends.ball_arrays import BallArrays
+from numerics.backends.ball_spectra import eigenvalues
+from numerics.backends.balls import Ball, BallMatrix
+from numerics.backends.tensors import TorchArrays
+from theory import symbols as sym
+from theory.algebra import (
+    ConcreteArrays,
+    Layered,
+    SymbolicArrays,
+    SymbolicLayers,
+    SymbolicMatrix,
+    substitute_indexed,
+)
+from theory.namespace import ArrayNamespace
+from theory.symbols import K, j, k
+
+SIZE, DEPTH = 3, 2
+THETA = tuple(map(sp.Rational, ("9/4", "4/3", "1/2")))
+GIVEN = sp.MatrixSymbol("G", K, K)
+DECAY = sp.IndexedBase("lambda", positive=True)
+DECAYS = tuple(map(sp.Rational, ("1/100", "3/50")))
+LISTS = {
+    "a": (3, 2, 1),
+    "b": tuple(map(sp.Rational, ("5/2", "4/3", "6/5"))),
+    "u": (1, -2, 4),
+    "v": tuple(map(sp.Rational, ("1/3", "2", "-1/5"))),
+    "G": (2, -1, 5),
+}
+"""Entries of the inputs by name: ``a`` and ``b`` of diagonal matrices, ``u`` and ``v`` of a rank-one term and of columns."""
+BASES = {name: sp.IndexedBase(name, real=True) for name in LISTS} | {"b": sp.IndexedBase("b", positive=True)}
+
+
+class Symbolic:
+    """Inputs of symbolic size; results are taken at SIZE and at the numbers of LISTS."""
+
+    xp = SymbolicArrays(K)
+    lists = BASES
+
+    def diagonal(self, name):
+        return SymbolicMatrix.diag(K, BASES[name][k])
+
+    def full(self):
+        return SymbolicMatrix(K, BASES["a"][k], ((BASES["u"][k], BASES["v"][k]),))
+
+    def equal(self):
+        """Wrong-class logits equal within a column, as the symbolic cross-entropy needs them."""
+        return SymbolicMatrix(K, BASES["a"][k], ((sp.Integer(1), BASES["v"][k]),))
+
+    def column(self, name):
+        return BASES[name][k]
+
+    row = column
+
+    def layers(self):
+        return SymbolicLayers(BASES["b"][k], SymbolicMatrix.identity(K), sp.Integer(DEPTH), DECAY, DECAY[1] * DECAY[2])
+
+    size = K
+    depth_decays = DECAY
+    theta = sym.theta
+
+    def numbers(self, result):
+        if isinstance(result, tuple | list):
+            return [self.numbers(part) for part in result]
+        if isinstance(result, Layered):
+            return [self.numbers(self.at(result.entry, layer)) for layer in range(1, DEPTH + 1)]
+        if hasattr(result, "blocks"):
+            return [list(itertools.chain(*rows)) for rows in zip(*map(self.numbers, result.blocks), strict=True)]
+        if isinstance(result, SymbolicMatrix):
+            return [[self.number(result.entry(), {k: a, j: b}) for b in range(1, 4)] for a in range(1, 4)]
+        result = sp.sympify(result)
+        if k in result.free_symbols:
+            return [self.number(result, {k: i}) for i in range(1, SIZE + 1)]
+        return self.number(result, {})
+
+    def at(self, entry, layer):
+        if not isinstance(entry, SymbolicMatrix):
+            return entry.subs(sym.layer, layer)
+        terms = tuple(tuple(x.subs(sym.layer, layer) for x in term) for term in entry.rank_one)
+        return SymbolicMatrix(entry.size, entry.diagonal.subs(sym.layer, layer), terms)
+
+    def number(self, e, indices):
+        e = sp.sympify(e).subs(indices).subs(K, SIZE).doit()
+        for name, entries in {**LISTS, "theta": THETA, "lambda": DECAYS}.items():
+            base = {**BASES, "theta": sym.theta, "lambda": DECAY}[name]
+            e = substitute_indexed(e, base, sp.Piecewise(*((x, sp.Eq(k, i)) for i, x in enumerate(entries, 1))))
+        return float(e)
+
+
+class Written:
+    """Inputs as SymPy matrices of SIZE; the other backends take the same numbers from here."""
+
+    xp = ConcreteArrays(SIZE, (0, 1, 2), THETA)
+    size = SIZE
+    depth_decays = DECAY
+    theta = sym.theta
+
+    def made(self, matrix):
+        return matrix
+
+    def diagonal(self, name):
+        return self.made(sp.diag(*LISTS[name]))
+
+    def _full(self, left):
+        return sp.diag(*LISTS["a"]) + sp.Matrix(left) * sp.Matrix([LISTS["v"]])
+
+    def full(self):
+        return self.made(self._full(LISTS["u"]))
+
+    def equal(self):
+        return self.made(self._full([1] * SIZE))
+
+    def column(self, name):
+        return self.made(sp.Matrix(LISTS[name]))
+
+    def row(self, name):
+        return self.made(sp.Matrix([LISTS[name]]))
+
+    def layers(self):
+        return tuple(self.made(sp.diag(*LISTS["b"]) / sp.sqrt(decay)) for decay in DECAYS)
+
+    def numbers(self, result):
+        if isinstance(result, tuple | list):
+            return [self.numbers(part) for part in result]
+        if isinstance(result, sp.MatrixBase):
+            rows = [[float(sp.re(sp.N(self.number(x), 30))) for x in row] for row in result.tolist()]
+            return rows[0] if len(rows) == 1 else rows
+        return float(self.number(result))
+
+    def number(self, e):
+        e = sp.sympify(e).subs({DECAY[i]: x for i, x in enumerate(DECAYS, 1)})
+        return e.subs({BASES["G"][i]: x for i, x in enumerate(LISTS["G"], 1)})
+
+
+class Tensors(Written):
+    xp = TorchArrays(
+        {
+            sym.n_k: torch.ones(SIZE, dtype=torch.float64),
+            sym.theta: torch.tensor([[float(x) for x in THETA]], dtype=torch.float64),
+            GIVEN: torch.diag(torch.tensor(LISTS["G"], dtype=torch.float64)),
+            K: SIZE,
+        }
+    )
+    depth_decays = torch.tensor([float(x) for x in DECAYS], dtype=torch.float64)
+
+    def made(self, matrix):
+        return torch.tensor([[float(x) for x in row] for row in matrix.tolist()], dtype=torch.float64)
+
+    def row(self, name):
+        return self.made(sp.Matrix([LISTS[name]]))[0]
+
+    def numbers(self, result):
+        if isinstance(result, tuple):
+            return [self.numbers(part) for part in result]
+        if not isinstance(result, torch.Tensor):
+            return float(result)
+        return (result[0] if result.ndim == 3 and len(result) == 1 else result).tolist()
+
+
+class Balls(Written):
+    xp = BallArrays(
+        {
+            sym.n_k: (1,) * SIZE,
+            sym.theta: tuple(Ball(flint.fmpq(int(x.p), int(x.q))) for x in THETA),
+            GIVEN: [[LISTS["G"][a] if a == b else 0 for b in range(SIZE)] for a in range(SIZE)],
+            K: SIZE,
+        }
+    )
+    depth_decays = tuple(Ball(flint.fmpq(int(x.p), int(x.q))) for x in DECAYS)
+
+    def ball(self, x):
+        x = sp.sympify(x)
+        return Ball(flint.fmpq(int(x.p), int(x.q))) if x.is_Rational else self.ball(x**2).sqrt()
+
+    def made(self, matrix):
+        return BallMatrix.of([[self.ball(x) for x in row] for row in matrix.tolist()])
+
+    def numbers(self, result):
+        if isinstance(result, tuple | list):
+            return [self.numbers(part) for part in result]
+        if isinstance(result, BallMatrix):
+            rows = [[self.numbers(x) for x in row] for row in result.tolist()]
+            return rows[0] if len(rows) == 1 else rows
+        assert isinstance(result, int) or result.rad() <= Ball(1e-40) * (1 + abs(result)) or not result.is_finite()
+        return float(result)
+
+
+BACKENDS = {"symbolic": Symbolic(), "concrete": Written(), "tensors": Tensors(), "balls": Balls()}
+EQUAL_LABELS = "with equal class counts the singular vectors of the labels are not unique"
+
+CALLS = {
+    "labels": lambda xp, i: xp.labels(),
+    "diagonal": lambda xp, i: xp.diagonal(i.theta),
+    "diagonal_root": lambda xp, i: xp.diagonal_root(i.theta),
+    "given": lambda xp, i: xp.given(GIVEN),
+    "eye": lambda xp, i: xp.eye(K),
+    "zeros": lambda xp, i: xp.zeros(K, K),
+    "identity": lambda xp, i: xp.identity(i.full()),
+    "beside": lambda xp, i: xp.beside(i.diagonal("a"), i.full()),
+    "transpose": lambda xp, i: xp.transpose(i.full()),
+    "cross": lambda xp, i: xp.cross(i.full(), i.diagonal("b")),
+    "scale": lambda xp, i: xp.scale(i.full(), 3),
+    "solve": lambda xp, i: xp.solve(i.diagonal("a"), i.full()),
+    "add_column": lambda xp, i: xp.add_column(i.full(), i.column("v")),
+    "centre": lambda xp, i: xp.centre(i.full()),
+    "class_means": lambda xp, i: xp.class_means(i.full(), xp.labels()),
+    "rows": lambda xp, i: xp.rows(i.full()),
+    "column_squares": lambda xp, i: xp.column_squares(i.full()),
+    "column_inner": lambda xp, i: xp.column_inner(i.full(), i.diagonal("b")),
+    "column_sums": lambda xp, i: xp.column_sums(i.full()),
+    "column_cross_entropy": lambda xp, i: xp.column_cross_entropy(i.equal(), xp.labels()),
+    "diagonal_of": lambda xp, i: xp.diagonal_of(i.full()),
+    "entries": lambda xp, i: xp.entries(i.column("u")),
+    "total": lambda xp, i: xp.total(i.row("v")),
+    "sum_of_entries": lambda xp, i: xp.sum_of_entries(i.full()),
+    "mean_entry": lambda xp, i: xp.mean_entry(i.column("u")),
+    "spread": lambda xp, i: xp.spread(i.column("v")),
+    "squared_norm": lambda xp, i: xp.squared_norm(i.full()),
+    "norm": lambda xp, i: xp.norm(i.full()),
+    "inner": lambda xp, i: xp.inner(i.full(), i.diagonal("b")),
+    "log": lambda xp, i: xp.log(xp.squared_norm(i.full())),
+    "logdet_of_gram": lambda xp, i: xp.logdet_of_gram(i.diagonal("b")),
+    "explained": lambda xp, i: xp.explained(i.diagonal("a"), i.diagonal("b")),
+    "singular_values": lambda xp, i: xp.singular_values(i.diagonal("b"), i.size),
+    "smallest_first": lambda xp, i: xp.smallest_first(i.diagonal("b"), i.size),
+    "divergences": lambda xp, i: xp.divergences(i.diagonal("a"), i.diagonal("b")),
+    "apply_layers": lambda xp, i: xp.apply_layers(i.layers(), i.full()),
+    "layer_decays": lambda xp, i: xp.layer_decays(i.layers(), i.depth_decays),
+    "top_grams": lambda xp, i: xp.top_grams(i.layers()),
+    "bottom_grams": lambda xp, i: xp.bottom_grams(i.layers(), i.full()),
+    "layer_spectra": lambda xp, i: xp.layer_spectra(i.layers(), xp.labels()),
+}
+"""A call of each operation; ``label_axes`` has a test of its own, as its vectors are unique only for unequal classes."""
+
+OPERATIONS = [name for name, f in inspect.getmembers(ArrayNamespace, inspect.isfunction) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_backend_has_every_operation_with_the_same_arguments(backend, operation):
+    own = getattr(type(BACKENDS[backend].xp), operation, None)
+    assert own is not None, f"{backend} lacks {operation}"
+    assert len(inspect.signature(own).parameters) == len(
+        inspect.signature(getattr(ArrayNamespace, operation)).parameters
+    )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_backend_has_operations_of_its_own(backend):
+    """Another operation belongs to the namespace, where every backend answers for it."""
+    offered = {n for n, f in inspect.getmembers(type(BACKENDS[backend].xp)) if callable(f) and not n.startswith("_")}
+    assert offered == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"label_axes"}))
+def test_all_backends_agree(operation):
+    found = {
+        backend: flattened(inputs.numbers(CALLS[operation](inputs.xp, inputs))) for backend, inputs in BACKENDS.items()
+    }
+    expected = found["concrete"]
+    assert any(expected) == (operation != "zeros")
+    for backend, numbers in found.items():
+        assert numbers == pytest.approx(expected, rel=1e-13, abs=1e-13), backend
+
+
+def flattened(numbers):
+    if isinstance(numbers, list):
+        return [x for part in numbers for x in flattened(part)]
+    return [numbers]
+
+
+def full_input(backend):
+    """A matrix that is not diagonal, of 2 × 3, in each of the backends that have concrete sizes."""
+    return BACKENDS[backend].made(sp.Matrix([[1, -2, 3], [sp.Rational(1, 2), 4, 0]]))
+
+
+@pytest.mark.parametrize("backend", ["tensors", "balls"])
+@pytest.mark.parametrize(
+    "call",
+    {
+        "singular_values": lambda xp, a: xp.singular_values(a, 3),
+        "smallest_first": lambda xp, a: xp.smallest_first(a, 3),
+        "explained": lambda xp, a: xp.explained(a, xp.transpose(a) @ a),
+        "divergences": lambda xp, a: xp.divergences(a @ xp.transpose(a), a),
+        "solve": lambda xp, a: xp.solve(a @ xp.transpose(a), a),
+        "logdet_of_gram": lambda xp, a: xp.logdet_of_gram(a @ xp.transpose(a)),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_what_is_diagonal_symbolically_agrees_on_full_matrices(call, backend):
+    _, operation = call
+    written = BACKENDS["concrete"]
+    expected = flattened(written.numbers(operation(written.xp, full_input("concrete"))))
+    inputs = BACKENDS[backend]
+    assert flattened(inputs.numbers(operation(inputs.xp, full_input(backend)))) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_axes_of_unequal_labels_agree():
+    """Singular vectors are unique up to signs: the projections on what they span, one by one, are compared."""
+    classes = (0, 0, 0, 1, 1, 2)
+    counts = [classes.count(c) for c in range(3)]
+    spaces = {
+        "concrete": ConcreteArrays(SIZE, classes),
+        "tensors": TorchArrays({sym.n_k: torch.tensor(counts, dtype=torch.float64)}),
+        "balls": BallArrays({sym.n_k: tuple(counts)}),
+    }
+    found = {}
+    for backend, xp in spaces.items():
+        axes = xp.label_axes(xp.labels())
+        numbers = [torch.tensor(BACKENDS[backend].numbers(part), dtype=torch.float64) for part in axes]
+        found[backend] = [torch.outer(v, v) for part in numbers for v in part.T]
+    for backend in ("tensors", "balls"):
+        for own, written in zip(found[backend], found["concrete"], strict=True):
+            torch.testing.assert_close(own, written, rtol=0, atol=1e-13)
+
+
+def test_balls_enclose_eigenvalues_that_are_equal():
+    """3 and 3, which no isolation tells apart; and a radius about the input is handed on."""
+    twice = eigenvalues(BallMatrix.of([[2, 1, 0], [1, 2, 0], [0, 0, 3]]))
+    assert all(x.contains(e) and x.rad() < Ball(1e-50) for x, e in zip(twice, (3, 3, 1), strict=True))
+    wide = eigenvalues(BallMatrix.of([[Ball(2, 0.1), 0], [0, 1]]))
+    assert wide[0].contains(2.09)
+    assert wide[0].contains(1.91)
+
+
+@pytest.mark.parametrize("operation", ["solve", "divergences", "logdet_of_gram", "smallest_first", "explained"])
+def test_what_a_backend_cannot_do_is_said(operation):
+    full = Symbolic().full()
+    arguments = (full,) * (len(inspect.signature(getattr(ArrayNamespace, operation)).parameters) - 1)
+    with pytest.raises(ValueError, match="is defined for diagonal matrices"):
+        getattr(SymbolicArrays(K), operation)(*arguments)

@@ -1,0 +1,197 @@
+"""The array namespace on matrices of symbolic size."""
+
+from __future__ import annotations
+
+import operator
+from functools import reduce
+
+import sympy as sp
+
+from theory import symbols as sym
+from theory.algebra.matrices import _INNER, Beside, Layered, SymbolicLayers, SymbolicMatrix, sum_over
+
+
+class SymbolicArrays:
+    """The operations of ``theory.namespace.ArrayNamespace`` on matrices of symbolic size, one column for each class (or direction).
+
+    A row is an expression in the index k. A column, such as a bias, is one too, with k running over as many entries as a matrix has
+    rows. ``multiplicity`` is how many samples a column stands for. ``label`` is the entry of the labels where they are written along
+    their singular directions, one column for each.
+    """
+
+    def __init__(self, size: sp.Expr, multiplicity: sp.Expr = sp.Integer(1), label: sp.Expr = sp.Integer(1)) -> None:
+        self.size = size
+        self.multiplicity = multiplicity
+        self.label = label
+
+    def labels(self) -> SymbolicMatrix:
+        """The diagonal matrix of ``label``."""
+        return SymbolicMatrix.diag(self.size, self.label)
+
+    def label_axes(self, y: SymbolicMatrix) -> tuple[SymbolicMatrix, SymbolicMatrix]:
+        """The coordinate axes, along which the labels are written here."""
+        return SymbolicMatrix.identity(self.size), SymbolicMatrix.identity(self.size)
+
+    def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> SymbolicMatrix:
+        """All sizes are one, so that ``count`` changes nothing."""
+        return SymbolicMatrix.diag(self.size, entries[sym.k])
+
+    def diagonal_root(self, entries: sp.IndexedBase) -> SymbolicMatrix:
+        return SymbolicMatrix.diag(self.size, sp.sqrt(entries[sym.k]))
+
+    def given(self, matrix: sp.MatrixSymbol) -> SymbolicMatrix:
+        """A diagonal matrix with arbitrary entries."""
+        return SymbolicMatrix.diag(self.size, sp.IndexedBase(matrix.name, real=True)[sym.k])
+
+    def eye(self, size: sp.Symbol) -> SymbolicMatrix:
+        return SymbolicMatrix.identity(self.size)
+
+    def zeros(self, rows: sp.Symbol, columns: sp.Symbol) -> SymbolicMatrix:
+        return SymbolicMatrix.diag(self.size, sp.Integer(0))
+
+    def beside(self, a: SymbolicMatrix, b: SymbolicMatrix) -> Beside:
+        return Beside((a, b))
+
+    def cross(self, a: SymbolicMatrix | Beside, b: SymbolicMatrix | Beside) -> SymbolicMatrix:
+        pairs = zip(_blocks(a), _blocks(b), strict=True)
+        return reduce(operator.add, (x @ y.T for x, y in pairs))
+
+    def transpose(self, a: SymbolicMatrix) -> SymbolicMatrix:
+        return a.T
+
+    def add_column(self, a: SymbolicMatrix, column: sp.Expr) -> SymbolicMatrix:
+        return a + SymbolicMatrix(a.size, sp.Integer(0), ((column, sp.Integer(1)),))
+
+    def centre(self, a: SymbolicMatrix) -> SymbolicMatrix:
+        return (SymbolicMatrix.identity(a.size) - SymbolicMatrix.ones(a.size) * (1 / a.size)) @ a
+
+    def class_means(self, h: SymbolicMatrix, y: SymbolicMatrix) -> SymbolicMatrix:
+        return h @ SymbolicMatrix.diag(y.size, 1 / y.diagonal)
+
+    def column_squares(self, a: SymbolicMatrix) -> sp.Expr:
+        return sp.simplify((a.T @ a).entry(sym.k, sym.k))
+
+    def column_inner(self, a: SymbolicMatrix, b: SymbolicMatrix) -> sp.Expr:
+        return sp.simplify((a.T @ b).entry(sym.k, sym.k))
+
+    def entries(self, column: sp.Expr) -> sp.Expr:
+        return column
+
+    def sum_of_entries(self, a: SymbolicMatrix | sp.Expr) -> sp.Expr:
+        return sum_over(self.column_sums(a) if isinstance(a, SymbolicMatrix) else a, sym.k, self.size)
+
+    def column_sums(self, a: SymbolicMatrix) -> sp.Expr:
+        return sp.simplify(a.diagonal + sum(sum_over(u, sym.k, a.size) * v for u, v in a.rank_one))
+
+    def diagonal_of(self, a: SymbolicMatrix) -> sp.Expr:
+        return sp.simplify(a.entry(sym.k, sym.k))
+
+    def mean_entry(self, column: sp.Expr) -> sp.Expr:
+        return self.sum_of_entries(column) / self.size
+
+    def spread(self, column: sp.Expr) -> sp.Expr:
+        return self.squared_norm(column - self.mean_entry(column))
+
+    def apply_layers(self, layers: SymbolicLayers, h: SymbolicMatrix) -> SymbolicMatrix:
+        return (layers.power(layers.depth) @ h) * (1 / sp.sqrt(layers.total))
+
+    def layer_decays(self, layers: SymbolicLayers, decay: sp.IndexedBase) -> sp.Expr:
+        """Every layer contributes the same."""
+        one = self.squared_norm(layers.power(sp.Integer(1))) / layers.decay[sym.layer]
+        return sum_over(sp.simplify(decay[sym.layer] / 2 * one), sym.layer, layers.depth)
+
+    def top_grams(self, layers: SymbolicLayers) -> Layered:
+        above = 2 * (layers.depth - sym.layer + 1)
+        return Layered(layers.depth, layers.power(above) * (1 / layers.decays(sym.layer, layers.depth)))
+
+    def bottom_grams(self, layers: SymbolicLayers, means: SymbolicMatrix) -> Layered:
+        gram = means.T @ layers.power(2 * sym.layer) @ means
+        return Layered(layers.depth, gram * (1 / layers.decays(sp.Integer(1), sym.layer)))
+
+    def layer_spectra(self, layers: SymbolicLayers, y: SymbolicMatrix) -> Layered:
+        """A projection has as many ones as its trace says."""
+        size = layers.scale**2 / layers.decay[sym.layer]
+        rank = sp.simplify(layers.frame.trace())
+        whole = rank == layers.frame.size
+        return Layered(layers.depth, size if whole else sp.Piecewise((size, sym.k <= rank), (0, True)))
+
+    def column_cross_entropy(self, z: SymbolicMatrix, y: SymbolicMatrix) -> sp.Expr:
+        """For one column a class, and equal logits of the wrong classes within a column."""
+        if y != SymbolicMatrix.identity(y.size):
+            raise ValueError("the symbolic cross-entropy is defined for one column per class, Y = I")
+        correct = sp.simplify(z.entry(sym.k, sym.k))
+        other = sp.simplify(sum((u.subs(sym.k, _INNER) * v for u, v in z.rank_one), sp.Integer(0)))
+        if other.has(_INNER):
+            raise ValueError("the symbolic cross-entropy needs equal wrong-class logits within a column")
+        return sp.log(1 + (z.size - 1) * sp.exp(sp.simplify(other - correct)))
+
+    def total(self, row: sp.Expr) -> sp.Expr:
+        return sum_over(row * self.multiplicity, sym.k, self.size)
+
+    def squared_norm(self, a: SymbolicMatrix | Beside | sp.Expr) -> sp.Expr:
+        if isinstance(a, sp.Expr):
+            return sum_over(sp.expand(a**2), sym.k, self.size)
+        return sum(((block.T @ block).trace() for block in _blocks(a)), sp.Integer(0))
+
+    def norm(self, a: SymbolicMatrix | Beside | sp.Expr) -> sp.Expr:
+        return sp.sqrt(self.squared_norm(a))
+
+    def scale(self, a: SymbolicMatrix, factor: sp.Expr) -> SymbolicMatrix:
+        return a * factor
+
+    def singular_values(self, a: SymbolicMatrix, count: sp.Expr) -> sp.Expr:
+        """Those of a diagonal matrix, or of aI + bJ with b ≤ 0.
+
+        The entries must be such that a diagonal matrix is nonnegative and descending, and that a and a + Kb are not negative.
+        """
+        if not a.rank_one:
+            return a.diagonal
+        total = sum((u * v for u, v in a.rank_one), sp.Integer(0))
+        if a.diagonal.has(sym.k) or any(vector.has(sym.k) for term in a.rank_one for vector in term):
+            raise ValueError("the symbolic singular values are defined for diagonal matrices and for aI + bJ")
+        return sp.Piecewise((a.diagonal, sym.k < a.size), (sp.simplify(a.diagonal + a.size * total), True))
+
+    def smallest_first(self, a: SymbolicMatrix, count: sp.Expr) -> sp.Expr:
+        """Those of a diagonal matrix with nonnegative and descending entries."""
+        return _diagonal(a, "singular values in ascending order").subs(sym.k, a.size + 1 - sym.k)
+
+    def divergences(self, mean: SymbolicMatrix, noise: SymbolicMatrix) -> sp.Expr:
+        """Those of diagonal matrices whose entries are such that the divergences descend."""
+        a, b = _diagonal(mean, "divergences") ** 2, _diagonal(noise, "divergences") ** 2
+        return a + b - 1 - sp.log(b)
+
+    def explained(self, factor: SymbolicMatrix, root: SymbolicMatrix) -> sp.Expr:
+        """That of diagonal matrices."""
+        a, b = _diagonal(factor, "explained trace"), _diagonal(root, "explained trace")
+        return sum_over(b**2 / (1 + a**2), sym.k, root.size)
+
+    def inner(self, a: SymbolicMatrix, b: SymbolicMatrix) -> sp.Expr:
+        return (a.T @ b).trace()
+
+    def identity(self, like: SymbolicMatrix) -> SymbolicMatrix:
+        return SymbolicMatrix.identity(like.size)
+
+    def solve(self, a: SymbolicMatrix, b: SymbolicMatrix) -> SymbolicMatrix:
+        """For a diagonal matrix a."""
+        return SymbolicMatrix.diag(a.size, 1 / _diagonal(a, "inverse")) @ b
+
+    def rows(self, a: SymbolicMatrix) -> sp.Expr:
+        return a.size
+
+    def log(self, x: sp.Expr) -> sp.Expr:
+        return sp.log(x)
+
+    def logdet_of_gram(self, s: SymbolicMatrix) -> sp.Expr:
+        """Of a diagonal matrix."""
+        return sum_over(sp.log(_diagonal(s, "log-determinant") ** 2), sym.k, s.size)
+
+
+def _diagonal(a: SymbolicMatrix, what: str) -> sp.Expr:
+    """Return the entries of a diagonal matrix; raises ValueError for another."""
+    if a.rank_one:
+        raise ValueError(f"the symbolic {what} is defined for diagonal matrices")
+    return a.diagonal
+
+
+def _blocks(a: SymbolicMatrix | Beside) -> tuple[SymbolicMatrix, ...]:
+    return a.blocks if isinstance(a, Beside) else (a,)

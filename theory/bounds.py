@@ -1,0 +1,131 @@
+"""The chain of a proof: lower bounds written in statistics of a point, the lemmas they rest on, and a separable last bound."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from theory.steps import Identity, Nonnegative, Step, StepFailed
+
+
+@dataclass(frozen=True)
+class Lemma:
+    """A named fact of the literature that a link of the chain rests on. ``says`` states the fact in words and formulas."""
+
+    name: str
+    says: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A quantity of a point that bounds are written in.
+
+    ``symbol`` stands for the quantity in the bounds: a Symbol for a scalar, an IndexedBase for a vector or matrix.
+    ``measure(xp, v, data, p)`` computes the quantity with the array namespace ``xp``.
+    """
+
+    symbol: sp.Basic
+    says: str
+    measure: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A lower bound of everything before it in the chain.
+
+    ``expression`` is written in parameters and statistics. ``because`` tells why the bound lies below its predecessor, and
+    ``rests_on`` names the steps and lemmas that prove this.
+    """
+
+    name: str
+    expression: sp.Expr
+    because: str
+    rests_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A scalar function on ``lower`` ≤ variable ≤ ``upper``, given as a convex part plus a concave part.
+
+    The piece is empty where ``lower`` exceeds ``upper``. A piece without an upper end must have no concave part.
+    """
+
+    convex: sp.Expr
+    lower: sp.Expr
+    upper: sp.Expr = sp.oo
+    concave: sp.Expr = sp.Integer(0)
+
+    @property
+    def function(self) -> sp.Expr:
+        return self.convex + self.concave
+
+    def steps(self, variable: sp.Symbol) -> tuple[Step, ...]:
+        """Return the steps which say that one part is convex and the other concave."""
+        return tuple(
+            Nonnegative(
+                "separable", "Each piece is convex plus concave.", sign * sp.simplify(sp.diff(part, variable, 2))
+            )
+            for part, sign in ((self.convex, 1), (self.concave, -1))
+        )
+
+    def check(self, variable: sp.Symbol) -> None:
+        """Raise StepFailed unless one part is convex and the other concave."""
+        for step in self.steps(variable):
+            step.check()
+        if self.upper == sp.oo and self.concave != 0:
+            raise StepFailed("separable: a piece without an upper end must be convex")
+
+
+@dataclass(frozen=True)
+class Separable:
+    """A bound that is a sum of scalar problems, one for each direction.
+
+    Where ``free`` holds, direction ``index`` = 1..``count`` contributes the least value over the ``pieces``, which follow one
+    another. Elsewhere the direction contributes the value at the first lower end. ``reading`` expresses the variable of a
+    point in statistics: the sum with the reading put in is the last bound but one.
+    """
+
+    pieces: tuple[Piece, ...]
+    variable: sp.Symbol
+    index: sp.Symbol
+    count: sp.Expr
+    free: sp.Basic
+    reading: sp.Expr
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return the steps that the pieces rest on."""
+        return tuple(step for piece in self.pieces for step in piece.steps(self.variable))
+
+    def ending(self) -> tuple[Step, ...]:
+        """Return the step which says that the last piece rises beyond its upper end, and nothing where it has no upper end."""
+        last, beyond = self.pieces[-1], sp.Symbol("t", nonnegative=True)
+        if last.upper == sp.oo:
+            return ()
+        slope = sp.diff(last.function, self.variable).subs(self.variable, last.upper + beyond)
+        return (Nonnegative("separable", "Beyond its upper end the last piece rises.", sp.simplify(slope)),)
+
+    def total(self) -> sp.Expr:
+        """Return the sum with the reading put in."""
+        *others, last = self.pieces
+        summand = last.function
+        if others:
+            cases = [(piece.function, self.variable <= piece.upper) for piece in others]
+            summand = sp.Piecewise(*cases, (last.function, True))
+        return sp.Sum(summand.subs(self.variable, self.reading), (self.index, 1, self.count))
+
+    def check(self, bound: sp.Expr) -> None:
+        """Raise StepFailed unless the pieces are sound and the bound is their sum."""
+        for piece in self.pieces:
+            piece.check(self.variable)
+        for piece, following in itertools.pairwise(self.pieces):
+            # An empty piece, whose ends cross, is followed from its lower end on.
+            if following.lower not in (piece.upper, sp.Max(piece.lower, piece.upper)):
+                raise StepFailed(f"separable: nothing is said between {piece.upper} and {following.lower}")
+        for step in self.ending():
+            step.check()
+        Identity("separable", "The last bound but one is separable.", bound, self.total()).check()

@@ -1,0 +1,283 @@
+"""The commands behind ``python -m theory``: list, show, predict and new."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sympy as sp
+
+from theory.claim import Claim, add_files, find, registry
+from theory.cli.arguments import Parser, claims_option, parse_assignments, print_json, shown_parameters
+from theory.cli.entry import DONE
+from theory.cli.template import shared_derivations, starting_points, write_starting_file
+from theory.errors import ParameterError
+from theory.expressions import ExactEvaluation, Formula
+from theory.latex import latex
+from theory.problem import REQUIRED, Instance
+from theory.proof import Prediction
+from theory.results import Decides, Measured
+
+
+def predict(claim: Claim, instance: Instance) -> dict:
+    """Return the prediction at concrete parameters, as ``predict --json`` prints it, in the order the user gave.
+
+    ``collapsed`` is what has collapsed in the first level or at the first threshold; ``collapses`` lists all of them, ``zero`` the
+    classes or directions that no threshold has alive, and ``ratios`` the ratio of each to its threshold, all by name. ``named`` are
+    the results that the statement names, as far as they are numbers of the parameters alone. None stands where a named result does
+    not speak of a class or direction, and where it or a ratio leaves the range of float64.
+    Raises ParameterError, naming what it is, for a number that leaves the range of float64.
+    """
+    prediction, at = claim.prediction, ExactEvaluation(instance.bindings)
+    ordered = 0 if claim.problem.spectral else 1
+    axes = {"matrix": 2 * ordered, "list": 1}
+
+    def evaluate(name: str, formula: Formula) -> Any:
+        try:
+            return at.evaluate(formula)
+        except ParameterError as error:
+            raise ParameterError(f"{claim.id}: {name}: {error}") from None
+
+    value = None if prediction.value is None else evaluate("value", prediction.value)
+    invariants = {
+        i.name: instance.in_user_order(evaluate(i.name, prediction.invariants[i.name]), axes.get(i.kind, 0))
+        for i in claim.problem.invariants
+        if i.name in prediction.invariants
+    }
+
+    def listed(name: str, formula: Formula) -> Any:
+        found = evaluate(name, formula)
+        of_directions = isinstance(found, list) and len(found) == len(instance.order)
+        return instance.in_user_order(found, ordered) if of_directions else found
+
+    def shown(name: str, formula: Formula) -> Any:
+        try:
+            return listed(name, formula)
+        except ParameterError:
+            return None
+
+    collapsed = evaluate("collapsed", prediction.collapsed)
+    if ordered and prediction.thresholds and len(collapsed) != len(instance.order):
+        name = claim.problem.sorted_parameter
+        raise ParameterError(
+            f"{claim.id}: collapsed: has {len(collapsed)} entries, and {name} has {len(instance.order)}"
+        )
+    return {
+        "id": claim.id,
+        "parameters": shown_parameters(claim, instance),
+        "value": value,
+        "invariants": invariants,
+        "collapsed": instance.in_user_order(collapsed, ordered) if prediction.thresholds else [],
+        "collapses": {name: listed(name, formula) for name, formula in prediction.collapses.items()},
+        "zero": {name: listed(name, formula) for name, formula in prediction.zeros.items()},
+        "ratios": {t.of: shown(t.of, Formula(t.ratio, ((t.index, t.count),))) for t in prediction.thresholds},
+        "named": {
+            name: _where(shown(name, value), where if where is True else shown(name, where))
+            for name, (value, where) in _numbers(prediction).items()
+        },
+    }
+
+
+def _numbers(prediction: Prediction) -> dict[str, tuple[Formula, Formula | bool]]:
+    """Return each named result that is a number, or a row of them, at given parameters, and the condition under which it holds.
+
+    An axis that does not occur in a formula is left out, and its condition with it.
+    """
+    found: dict[str, tuple[Formula, Formula | bool]] = {}
+    for name, result in prediction.named.items():
+        if not isinstance(result, Measured | Decides) or (isinstance(result, Measured) and result.given):
+            continue
+        of = prediction.thresholds[result.threshold] if isinstance(result, Decides) else None
+        every = ((of.index, of.count),) if of is not None else result.axes
+        axes = tuple(axis for axis in every if result.expression.has(axis[0]))
+        if result.where == sp.true or axes != every:
+            found[name] = Formula(result.expression, axes), True
+        else:
+            guarded = sp.Piecewise((result.expression, result.where), (sp.Integer(0), True))
+            found[name] = Formula(guarded, axes), Formula(result.where, axes)
+    return found
+
+
+def _where(numbers: Any, holds: Any) -> Any:
+    """Put None in the place of what does not hold."""
+    if holds is True or numbers is None:
+        return numbers
+    if isinstance(numbers, list):
+        return [_where(n, h) for n, h in zip(numbers, holds or [False] * len(numbers), strict=True)]
+    return numbers if holds else None
+
+
+def _list(as_json: bool) -> int:
+    rows = [
+        {"id": c.id, "title": c.title, "source": str(c.source), "verdict": str(c.verdict)} for c in registry().values()
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        width = max(len(row["id"]) for row in rows)
+        for row in rows:
+            print(f"{row['id']:<{width}}  {row['verdict']:<8} {row['title']}")
+    return DONE
+
+
+def _show(claim: Claim, as_json: bool) -> int:
+    proof, prediction = claim.proof, claim.prediction
+    parameters = [
+        {"name": p.name, "means": p.means, "domain": p.domain.says, "required": p.default is REQUIRED}
+        for p in claim.problem.parameters
+    ]
+    if as_json:
+        print_json(
+            {
+                "id": claim.id,
+                "title": claim.title,
+                "source": str(claim.source),
+                "verdict": str(claim.verdict),
+                "statement": claim.rendered_statement(),
+                "parameters": parameters,
+                "value": None if prediction.value is None else str(prediction.value.expression),
+                "threshold_ratio": str(prediction.threshold.ratio) if prediction.thresholds else None,
+                "steps": [{"name": s.name, "says": s.says, "latex": s.latex()} for s in proof.steps],
+                "lemmas": [{"name": x.name, "says": x.says, "source": x.source} for x in proof.lemmas],
+                "bounds": [
+                    {"name": b.name, "latex": latex(b.expression), "because": b.because, "rests_on": b.rests_on}
+                    for b in proof.bounds
+                ],
+            }
+        )
+        return DONE
+    print(
+        f"{claim.id}: {claim.title}\nverdict: {claim.verdict}\nsource: {claim.source}\n\n{claim.rendered_statement()}\n"
+    )
+    print("parameters")
+    for p in parameters:
+        print(f"  {p['name']}: {p['domain']}{'' if p['required'] else ' (optional)'}; {p['means']}")
+    print(f"\nvalue\n  {'no closed form' if prediction.value is None else prediction.value.expression}")
+    for threshold in prediction.thresholds:
+        print(
+            f"\nalive where this exceeds 1{f' ({threshold.telling})' if threshold.telling else ''}\n  {threshold.ratio}"
+        )
+    sections = {
+        "steps": [f"{step.name}: {step.says}" for step in proof.steps],
+        "lemmas": [f"{lemma.name}: {lemma.says} ({lemma.source})" for lemma in proof.lemmas],
+        "chain, from the loss down": [f"≥ {b.name}: {b.expression}\n      {b.because}" for b in proof.bounds],
+    }
+    for heading, lines in sections.items():
+        if lines:
+            print("\n  ".join([f"\n{heading}", *lines]))
+    return DONE
+
+
+def _in_rows(array: list) -> str:
+    """Return nested lists as rows of numbers, with an empty line between layers."""
+    if not isinstance(array[0], list):
+        return "  " + "  ".join(f"{x: .9g}" for x in array)
+    return ("\n\n" if isinstance(array[0][0], list) else "\n").join(map(_in_rows, array))
+
+
+def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
+    result = predict(claim, claim.problem.instance(**parse_assignments(words, claim.problem)))
+    if as_json:
+        print_json(result)
+        return DONE
+    print(f"{claim.id}\nvalue {'has no closed form' if result['value'] is None else format(result['value'], '.15g')}")
+    for name, value in result["invariants"].items():
+        if isinstance(value, list):
+            print(name)
+            print(_in_rows(value))
+        else:
+            print(f"{name} {value:.9g}")
+    for name, value in result["named"].items():
+        print(f"named {name} {' '.join(map(_number, value)) if isinstance(value, list) else _number(value)}")
+    for of, ratios in result["ratios"].items():
+        print(f"ratio ({of}) {' '.join(map(_number, ratios or []))}")
+    several = len(result["collapses"]) > 1
+    for of, collapsed in result["collapses"].items():
+        if result["zero"].get(of, collapsed) != collapsed or several:
+            print(f"zero ({of}) {_flags(result['zero'][of])}" if of in result["zero"] else f"zero ({of}) always")
+        print(f"collapsed{f' ({of})' if several else ''} {_flags(collapsed)}")
+    return DONE
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.9g}"
+
+
+def _flags(values: list[bool]) -> str:
+    return " ".join("yes" if value else "no" for value in values)
+
+
+class _HelpOnNew(argparse.Action):
+    """Prints help with the claims to start from below it; these are looked for only when someone asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.epilog = said_of_starting_points()
+        parser.print_help()
+        parser.exit()
+
+
+def said_of_starting_points() -> str:
+    """Return which claims are good to start from, one a line, and why."""
+    found = starting_points()
+    width = max(map(len, found), default=0)
+    return "\n".join(
+        [
+            "claims to start from, whose whole derivation stands in their own file, with the number of its lines:",
+            *(f"  {claim_id:<{width}}  {lines:4}" for claim_id, lines in found.items()),
+            "The other claims leave theirs to a derivation that several share; --like takes them too.",
+        ]
+    )
+
+
+def _new(claim_id: str, like: Claim, folder: Path) -> int:
+    print(f"wrote {write_starting_file(claim_id, like, folder)}")
+    if shared := shared_derivations(like):
+        print(
+            f"the derivation of {like.id} is not in it, but in {', '.join(shared)}; "
+            f"claims with their own are {', '.join(starting_points())}"
+        )
+    return DONE
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this room to a parser of commands."""
+    claims = claims_option()
+    shared = argparse.ArgumentParser(add_help=False, parents=[claims])
+    shared.add_argument("--json", action="store_true", help="print JSON")
+    commands.add_parser("list", parents=[shared], help="all claims with their verdicts")
+    show = commands.add_parser("show", parents=[shared], help="statement, derivation and chain of a claim")
+    show.add_argument("id")
+    predicted = commands.add_parser("predict", parents=[shared], help="the predicted minimum at concrete parameters")
+    predicted.add_argument("id")
+    predicted.add_argument("parameters", nargs="*", metavar="name=value")
+    new = commands.add_parser(
+        "new",
+        parents=[claims],
+        help="write a starting file for a claim of your own",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    new.add_argument("-h", "--help", action=_HelpOnNew, nargs=0, help="show this help message and exit")
+    new.add_argument("id")
+    new.add_argument("--like", required=True, metavar="ID", help="the claim to start from")
+    new.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to write it (default: here)")
+
+
+def answer(options: argparse.Namespace) -> int:
+    """Carry out a command of this room and return the exit status."""
+    add_files(options.claims)
+    if options.command == "new":
+        return _new(options.id, find(options.like), options.out)
+    if options.command == "list":
+        return _list(options.json)
+    if options.command == "show":
+        return _show(find(options.id), options.json)
+    return _predict(find(options.id), options.parameters, options.json)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = Parser(prog="python -m theory", description="Claims, their derivations and predictions.")
+    add_commands(parser.add_subparsers(dest="command", required=True))
+    return answer(parser.parse_args(arguments))

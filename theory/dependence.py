@@ -1,0 +1,110 @@
+"""Dependence of expressions on their indices: which numbers an expression sees at given values of the indices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+import sympy as sp
+
+Place = Mapping[sp.Symbol, int]
+"""Values of the indices."""
+
+
+def _first_places(entries: Sequence[Any]) -> list[int]:
+    """Return for each entry the position of the first one equal to it."""
+    first: dict[Any, int] = {}
+    return [first.setdefault(entry, position) for position, entry in enumerate(entries)]
+
+
+class Dependence:
+    """Bindings of symbols to exact numbers, and what of them an expression sees at given indices. Nothing depends on a precision."""
+
+    def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
+        self.bindings = bindings
+        self.scalars = {s: v for s, v in bindings.items() if isinstance(s, sp.Symbol)}
+        self.sizes = {s: v for s, v in self.scalars.items() if s.is_integer}
+        self.alike = {s: _first_places(v) for s, v in bindings.items() if isinstance(s, sp.IndexedBase)}
+        self.of: dict[sp.Basic, tuple[sp.Basic, ...]] = {}
+        self.listed: dict[sp.Indexed, tuple[list[int], sp.Symbol]] = {}
+        self.joined: dict[sp.Basic, tuple[sp.Basic, ...]] = {}
+        self.conditions: dict[tuple, Any] = {}
+
+    def leaves(self, e: sp.Basic) -> tuple[sp.Basic, ...]:
+        """Return the parts through which an expression depends on its indices, in a fixed order."""
+        if e not in self.of:
+            self.of[e] = tuple(sorted(set(self._leaves(e)), key=sp.default_sort_key))
+        return self.of[e]
+
+    def _leaves(self, e: sp.Basic) -> Iterator[sp.Basic]:
+        match e:
+            case sp.Symbol():
+                if e not in self.scalars:
+                    yield e
+            case sp.Indexed():
+                if any(self.leaves(index) for index in e.indices):
+                    yield e
+            case sp.Sum() | sp.Product():
+                bound = {limit[0] for limit in e.limits}
+                for part in (e.function, *(end for limit in e.limits for end in limit[1:])):
+                    for leaf in self.leaves(part):
+                        # A leaf that runs along with the sum shows only its other indices outside.
+                        yield from self._indices(leaf) - bound if bound & self._indices(leaf) else (leaf,)
+            case sp.KroneckerDelta() | sp.core.relational.Relational():
+                inner = [leaf for a in e.args for leaf in self.leaves(a)]
+                # A comparison of indices with sizes has two outcomes, however many values the indices take.
+                counted = e.free_symbols <= self.sizes.keys() | set(inner) and not e.atoms(sp.Indexed)
+                yield from [e] if inner and counted else inner
+            case _:
+                for a in e.args:
+                    yield from self.leaves(a)
+
+    def parts(self, e: sp.Add | sp.Mul) -> tuple[sp.Basic, ...]:
+        """Return the arguments of a sum or product. Arguments that see the same are joined, so that they are computed together."""
+        if e not in self.joined:
+            alike: dict[tuple, list[sp.Basic]] = {}
+            for a in e.args:
+                alike.setdefault(self.leaves(a), []).append(a)
+            self.joined[e] = e.args if len(alike) == 1 else tuple(e.func(*group) for group in alike.values())
+        return self.joined[e]
+
+    def _indices(self, leaf: sp.Basic) -> set[sp.Symbol]:
+        parts = leaf.indices if isinstance(leaf, sp.Indexed) else (leaf,)
+        return set().union(*(part.free_symbols for part in parts)) - self.scalars.keys()
+
+    def seen(self, leaf: sp.Basic, place: Place) -> Any:
+        """Return a value that stands for a leaf at given indices; the value is equal for equal numbers."""
+        if leaf in self.listed:
+            alike, index = self.listed[leaf]
+            return alike[place[index] - 1]
+        if isinstance(leaf, sp.Symbol):
+            return place[leaf]
+        if isinstance(leaf, sp.Indexed):
+            if len(leaf.indices) == 1 and isinstance(leaf.indices[0], sp.Symbol):
+                self.listed[leaf] = self.alike[leaf.base], leaf.indices[0]
+                return self.seen(leaf, place)
+            return self.positions(leaf, place)
+        name = (leaf, *(place.get(s) for s in leaf.free_symbols))
+        if name not in self.conditions:
+            self.conditions[name] = leaf.subs({s: place.get(s, self.sizes.get(s)) for s in leaf.free_symbols})
+        return self.conditions[name]
+
+    def all_seen(self, e: sp.Basic, place: Place) -> tuple:
+        """Return what an expression sees at given indices, one value for each leaf."""
+        return tuple(self.seen(leaf, place) for leaf in self.leaves(e))
+
+    def positions(self, e: sp.Indexed, place: Place) -> tuple[int, ...]:
+        """Return the indices of an entry, counted from 0."""
+        return tuple((place[i] if i in place else int(i.subs({**self.sizes, **place}))) - 1 for i in e.indices)
+
+    def binding(self, e: sp.Symbol | sp.Indexed, place: Place) -> sp.Expr:
+        """Return the number that a symbol or an entry of a list stands for."""
+        if isinstance(e, sp.Indexed):
+            return reduce(lambda entries, i: entries[i], self.positions(e, place), self.bindings[e.base])
+        return sp.Integer(place[e]) if e in place else self.bindings[e]
+
+    def concrete(self, e: sp.Basic, place: Place) -> sp.Basic:
+        """Return an expression with all numbers put in."""
+        here = e.subs({**self.scalars, **place})
+        return here.xreplace({entry: self.binding(entry, {}) for entry in here.atoms(sp.Indexed)})

@@ -1,0 +1,116 @@
+"""Numbers that are exact fractions while these are short, and intervals of mpmath from there on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from mpmath.ctx_iv import MPIntervalContext
+from mpmath.libmp import from_rational, to_float, to_str
+
+from theory import radicals
+from theory.errors import ParameterError
+
+EXACT_BITS = 1 << 14
+"""Length in bits up to which a fraction stays exact."""
+NARROW = 1 << 60
+"""An interval this many times narrower than its size gives a double: 1/128 of its last digit."""
+LEAST, MOST = sys.float_info.min, sys.float_info.max
+"""Range in which a double has all its digits."""
+Number = Fraction | Any
+"""An exact number, or an interval of mpmath."""
+
+
+class Undecided(ArithmeticError):
+    """The digits at hand do not decide a condition."""
+
+
+class Arithmetic:
+    """Arithmetic on exact fractions and on intervals with ``precision`` bits."""
+
+    def __init__(self, precision: int) -> None:
+        self.context = MPIntervalContext()
+        self.context.prec = precision
+
+    def interval(self, x: Number) -> Any:
+        """Return a number as an interval that holds it."""
+        if not isinstance(x, Fraction):
+            return x
+        return self.context.mpf(x.numerator) / self.context.mpf(x.denominator)
+
+    def _shortened(self, x: Fraction) -> Number:
+        """Return a fraction, as an interval where the fraction has become too long."""
+        return x if _length(x) <= EXACT_BITS else self.interval(x)
+
+    def add(self, x: Number, y: Number) -> Number:
+        """Return x + y."""
+        if isinstance(x, Fraction) and isinstance(y, Fraction):
+            return self._shortened(x + y)
+        return self.interval(x) + self.interval(y)
+
+    def multiply(self, x: Number, y: Number) -> Number:
+        """Return x y."""
+        if isinstance(x, Fraction) and isinstance(y, Fraction):
+            return self._shortened(x * y)
+        return self.interval(x) * self.interval(y)
+
+    def product(self, factors: Iterable[tuple[Number, int]]) -> Number:
+        """Return a product of powers (base, exponent). The product is zero if one factor is, however uncertain the others are."""
+        product: Number = Fraction(1)
+        for x, times in factors:
+            if isinstance(x, Fraction) and x == 0:
+                return x
+            product = self.multiply(product, x if times == 1 else self.power(x, Fraction(times)))
+        return product
+
+    def power(self, base: Number, exponent: Number) -> Number:
+        """Return ``base`` to the power ``exponent``; a base whose exponent is no whole number is not negative."""
+        if not isinstance(exponent, Fraction):
+            return self.context.exp(exponent * self.context.log(self.interval(base)))
+        if isinstance(base, Fraction):
+            exact = _exact_power(base, exponent)
+            if exact is not None:
+                return exact
+            base = self.interval(base)
+        times, order = exponent.as_integer_ratio()
+        if order == 1:
+            return base**times
+        # The base is not negative, but its interval may reach below zero.
+        base = self.context.mpf([max(base.a, 0), max(base.b, 0)])
+        return self.context.sqrt(base) ** times if order == 2 else base ** self.interval(exponent)
+
+
+def is_narrow(interval: Any) -> bool:
+    """Return whether an interval is narrow enough to give a double."""
+    low, high = map(to_float, interval._mpi_)
+    return low == high or bool(interval.delta * NARROW < abs(interval))
+
+
+def to_double(number: Number) -> float:
+    """Return a number as a double. Raises ParameterError where the number leaves the range in which doubles have all digits."""
+    is_exact = isinstance(number, Fraction)
+    middle = from_rational(*number.as_integer_ratio(), 64) if is_exact else number._mpi_[0]
+    double = to_float(middle)
+    if not LEAST <= abs(double) <= MOST and number != 0:
+        raise ParameterError(
+            f"is {to_str(middle, 6)} here, which leaves the range of float64, {LEAST:.2g} to {MOST:.2g}"
+        )
+    return float(number) if is_exact else double
+
+
+def _length(number: Fraction) -> int:
+    return number.numerator.bit_length() + number.denominator.bit_length()
+
+
+def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    """Return a power that is a fraction of moderate length, with 0⁰ = 1, and None where it is no such fraction."""
+    if exponent == 0:
+        return Fraction(1)
+    if base == 0:
+        return base if exponent > 0 else None
+    if _length(base) * max(abs(exponent), 1) > EXACT_BITS:
+        return None
+    root = base if exponent.denominator == 1 else radicals.exact_root(base, exponent.denominator)
+    return None if root is None else root**exponent.numerator

@@ -1,0 +1,147 @@
+"""Predictions: what a derivation arrives at, measured at a structured point with symbolic sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+
+from theory import symbols as sym
+from theory.algebra import Layered, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
+from theory.errors import ParameterError
+from theory.expressions import Formula
+from theory.point import Point
+from theory.problem import Problem
+from theory.results import Level, Result
+from theory.threshold import ALIVE, Threshold
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a derivation arrives at, as SymPy expressions.
+
+    ``value`` is the minimum of the loss, and ``invariants`` maps the names of the problem's invariants to formulas. Where there
+    is no closed form, ``value`` is None and ``invariants`` holds some of them only.
+    ``thresholds`` say which classes or directions live; the first one is the claim's own. ``named`` holds further results that
+    the statement refers to, each with what it is held against. ``branches`` are the invariants at a jump, where ``ALIVE[k]``
+    says on which of the two global minimisers direction k is. ``levels`` are the latent variables of a VAE, with what has
+    collapsed in each. ``yardstick`` says how far a class is from collapse where no threshold does; only drawing uses it.
+    Raises ParameterError for a named result without anything to hold it against.
+    """
+
+    value: Formula | None
+    invariants: dict[str, Formula]
+    thresholds: tuple[Threshold, ...]
+    named: dict[str, Result] = field(default_factory=dict)
+    branches: dict[str, Formula] = field(default_factory=dict)
+    levels: tuple[Level, ...] = ()
+    yardstick: Threshold | None = None
+
+    def __post_init__(self) -> None:
+        for name, result in self.named.items():
+            if not isinstance(result, Result):
+                kinds = ", ".join(kind.__name__ for kind in Result.__subclasses__())
+                raise ParameterError(
+                    f"named: {name} is a formula and nothing to hold it against; wrap it in one of {kinds} (theory.results)"
+                )
+            if getattr(result, "where", sp.true) == sp.false:
+                raise ParameterError(f"named: {name} is held against something nowhere: its condition is never true")
+
+    @property
+    def threshold(self) -> Threshold:
+        return self.thresholds[0]
+
+    @property
+    def zeros(self) -> dict[str, Formula]:
+        """Return which classes or directions are zero, by what each threshold is a threshold of."""
+        return {threshold.of: threshold.collapsed for threshold in self.thresholds}
+
+    @property
+    def collapsed(self) -> Formula:
+        """Return what has collapsed in the first level, or at the first threshold."""
+        return next(iter(self.collapses.values()), Formula(sp.false))
+
+    @property
+    def collapses(self) -> dict[str, Formula]:
+        """Return what has collapsed: the directions of each level, or what is zero where the claim has no latent variable."""
+        if not self.levels:
+            return self.zeros
+        return {level.name: self._collapsed(level) for level in self.levels}
+
+    def _collapsed(self, level: Level) -> Formula:
+        """Return the condition that no direction of the data is alive in a level and that its posterior keeps to the prior."""
+        zero = [sp.Not(self.thresholds[position].alive) for position in level.thresholds]
+        axis = (self.threshold.index, self.threshold.count)
+        return Formula(sp.And(*zero, level.keeps_prior), (axis,))
+
+
+@dataclass(frozen=True)
+class StructuredPoint:
+    """A candidate minimiser with symbolic sizes: variables ``v`` in the symbolic backend ``xp``.
+
+    ``unknowns`` maps each unknown in ``v`` (a singular value, a margin) to its minimiser. An IndexedBase has one unknown for
+    each class or direction; its minimiser is a formula in k. ``p`` replaces parameters (N by K n when all classes are equal).
+    """
+
+    problem: Problem
+    xp: SymbolicArrays
+    v: Point
+    unknowns: dict[sp.Basic, sp.Expr]
+    p: Symbols = field(default_factory=Symbols)
+
+    def measure(self, function: Callable[..., Any]) -> Any:
+        """Return ``function(xp, v, data, p)`` with the unknowns left in."""
+        return function(self.xp, self.v, self.problem.given(self.xp), self.p)
+
+    def loss(self) -> sp.Expr:
+        """Return the loss with the unknowns left in."""
+        return self.measure(self.problem.loss)
+
+    def fill_in(self, expression: sp.Expr) -> sp.Expr:
+        """Return an expression with the minimisers in place of the unknowns."""
+        for unknown, formula in self.unknowns.items():
+            if isinstance(unknown, sp.IndexedBase):
+                expression = substitute_indexed(expression, unknown, formula)
+            else:
+                expression = expression.subs(unknown, formula)
+        return expression
+
+    def predict(
+        self, value: sp.Expr, *thresholds: Threshold, named: dict[str, Result], levels: tuple[Level, ...] = ()
+    ) -> Prediction:
+        """Return the prediction: the given value, and the problem's own invariants measured at this point.
+
+        The first level says what has collapsed, or the first threshold where there is no level. Minimisers of unknowns may
+        contain ``ALIVE[k]``.
+        """
+        invariants = {}
+        for invariant in self.problem.invariants:
+            formula = _as_formula(self.measure(invariant.measure), self.xp.size)
+            if invariant.kind == "spectrum" and not formula.axes:
+                formula = Formula(formula.expression, ((sym.k, self.xp.size),))
+            invariants[invariant.name] = formula.replace_expression(self.fill_in(sp.simplify(formula.expression)))
+        value = self.fill_in(value)
+        branches = {}
+        if any(threshold.jump != sp.false for threshold in thresholds):
+            branches = dict(invariants)
+            alive = sp.Piecewise((1, thresholds[0].alive), (0, True)).subs(thresholds[0].index, sym.k)
+            value = substitute_indexed(value, ALIVE, alive)
+            invariants = {
+                name: f.replace_expression(substitute_indexed(f.expression, ALIVE, alive))
+                for name, f in branches.items()
+            }
+        return Prediction(Formula(value), invariants, thresholds, named, branches, levels)
+
+
+def _as_formula(measured: Any, size: sp.Expr) -> Formula:
+    """Return what was measured at a symbolic point as a formula with its axes; ``size`` is the length of a row."""
+    layers: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
+    if isinstance(measured, Layered):
+        layers, measured = ((sym.layer, measured.depth),), measured.entry
+        if not isinstance(measured, SymbolicMatrix):
+            return Formula(measured, (*layers, (sym.k, size)))
+    if isinstance(measured, SymbolicMatrix):
+        return Formula(measured.entry(sym.k, sym.j), (*layers, (sym.k, measured.size), (sym.j, measured.size)))
+    return Formula(sp.sympify(measured))
