@@ -83,7 +83,7 @@ class Search:
                 descent.iterations,
                 descent.residual,
             )
-            self.kept = self.x.clone()
+            self.kept, self.radius = self.x.clone(), torch.maximum(self.radius, self.x.norm(dim=1))
             self.endings[descent.converged] = Ending.CONVERGED
 
     def solve(self, budget: Budget) -> Search:
