@@ -128,6 +128,8 @@ class Search:
     def step(self, budget: Budget) -> int:
         """Advance all running runs by one iteration and return how many are left; out of time it leaves them as they were."""
         members = (self.endings == Ending.RUNNING).nonzero()[:, 0]
+        if len(members) == 0:
+            return 0
         for block in members.split(block_size(self.x)):
             budget.require_time()
             self._step(block, budget)

@@ -27,7 +27,7 @@ DESCENT_PER_STEP = 2
 """Iterations of a descent for each step that Newton's method may take: they cost a hundredth of it."""
 FULL, HALF = 0.75, 0.5
 """Shares of a block below which ended runs leave it: while others wait for their places, and after that."""
-CACHED = 2**16
+CACHED = 2**17
 """Entries of a point of all runs that are advanced together on a processor: with their pairs they stay in its cache."""
 DECREASE = 1e-4
 """Share of the decrease promised by the slope that a step must bring (Armijo)."""
