@@ -84,8 +84,9 @@ def is_written_back(claim, parameter):
 
 
 def is_said(claim, parameter):
-    says = parameter.domain.says
+    says, kind = parameter.domain.says, type(parameter.domain)
     assert says
+    assert not kind.__doc__.startswith(f"{kind.__name__}("), "has no docstring"
     assert "\n" not in says
     assert prose(says)
 

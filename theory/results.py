@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -80,14 +81,23 @@ class Result(ABC):
     expression: sp.Expr
     letters: tuple[Letter, ...] = field(default=(), kw_only=True)
 
-    @property
+    @cached_property
     def shown(self) -> sp.Expr:
         """The formula as the statement writes it."""
         shown = self.expression
         for letter in self.letters:
-            shown = shown.subs(*letter.replacement)
-            shown = shown if letter.part is None else sp.simplify(shown)
+            part, written = letter.replacement
+            # ``subs`` also rewrites powers of a part; of a meaning only what is there as such has its letter.
+            shown = shown.xreplace({part: written}) if letter.part is None else sp.simplify(shown.subs(part, written))
         return shown
+
+
+def with_letters(results: Mapping[str, Result], *letters: Letter) -> dict[str, Result]:
+    """Return named results that show each of the letters wherever what it stands for is a part of the formula."""
+    return {
+        name: replace(result, letters=tuple(x for x in letters if replace(result, letters=(x,)).shown.has(x.symbol)))
+        for name, result in results.items()
+    }
 
 
 @dataclass(frozen=True)

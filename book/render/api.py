@@ -21,7 +21,7 @@ import theory.algebra
 import theory.neural_collapse.lemmas
 import theory.posterior_collapse.lemmas
 import theory.problem
-from book.render.markdown import prose, sentence
+from book.render.markdown import prose
 from theory.claim import Claim, Derivation, Source
 from theory.namespace import ArrayNamespace
 from theory.problem import Domain, Invariant, Parameter, Problem, Variable
@@ -39,9 +39,8 @@ BACKENDS = {
 
 
 def summary(thing: Any) -> str:
-    """Return the docstring of a class as Markdown. A domain without a docstring is described by the values that it allows."""
-    text = inspect.getdoc(thing) or ""
-    return prose(sentence(thing.says) + "." if text.startswith(f"{thing.__name__}(") else text)
+    """Return the docstring of a class as Markdown."""
+    return prose(inspect.getdoc(thing) or "")
 
 
 def constants(module: Any) -> list[tuple[str, Any, str]]:

@@ -13,14 +13,13 @@ from theory.expressions import Bindings
 class Domain(ABC):
     """The values a parameter may take, and the answer to every question that is asked of them.
 
-    ``says`` describes them. ``sorts``: a list of them sets the order of classes or directions, and is kept descending; ``counts``: it
-    counts samples. ``whole``: they are integers. ``telling``: an example gives a value although there is a default, which shows less.
-    ``moves``: an adversary may displace them, as ``displaced`` does. ``varies``: instances that are trained together may have different
-    ones. ``scales``: any multiple of a value is a value, within the range of real numbers. ``decay``: the parameter weighs the size of a
-    factor of the network.
+    A list that ``sorts`` sets the order of classes or directions, and is kept descending. A list that ``counts`` has the samples of
+    each class. ``whole`` values are integers. Examples give a value that is ``telling`` although there is a default, which shows less.
+    An adversary may displace a value that ``moves``. A value that ``varies`` may differ between instances that are trained together.
+    Any multiple of a value that ``scales`` is allowed, within the range of real numbers. A ``decay`` weighs the size of a factor of
+    the network.
     """
 
-    says: str
     sorts: ClassVar[bool] = False
     counts: ClassVar[bool] = False
     whole: ClassVar[bool] = False
@@ -29,6 +28,11 @@ class Domain(ABC):
     varies: ClassVar[bool] = False
     scales: ClassVar[bool] = False
     decay: bool = False
+
+    @property
+    @abstractmethod
+    def says(self) -> str:
+        """The allowed values in words, as errors and the book show them."""
 
     @abstractmethod
     def canonical(self, name: str, value: Any) -> Any:

@@ -15,7 +15,9 @@ from theory.domains.reading import reject
 class Flag(Domain):
     """A truth value."""
 
-    says: str = "true or false"
+    @property
+    def says(self) -> str:
+        return "true or false"
 
     def canonical(self, name: str, value: Any) -> bool:
         known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}

@@ -34,7 +34,9 @@ class PositiveReals(Domain):
     moves = True
     sorts = True
 
-    says: str = f"a list of finite numbers above 0, from {SMALLEST:g} to {LARGEST:g}, such as 3,2,1"
+    @property
+    def says(self) -> str:
+        return f"a list of finite numbers above 0, from {SMALLEST:g} to {LARGEST:g}, such as 3,2,1"
 
     def canonical(self, name: str, value: Any) -> tuple[float, ...]:
         return read_positive_numbers(name, value, self.says)

@@ -32,8 +32,11 @@ class PositiveReal(Domain):
     varies = True
     scales = True
 
-    says: str = f"a finite number above 0, from {SMALLEST:g} to {LARGEST:g}"
     decay: bool = field(default=False, kw_only=True)
+
+    @property
+    def says(self) -> str:
+        return f"a finite number above 0, from {SMALLEST:g} to {LARGEST:g}"
 
     def canonical(self, name: str, value: Any) -> float:
         return read_positive_number(name, value, self.says)
