@@ -27,7 +27,7 @@ from theory.proof import Threshold
 BATCH_SIZE = 6
 LARGEST_K = 8
 APART_WITHOUT_THRESHOLD = 0.3
-"""Where no threshold is claimed, the positive numbers of an instance are those of the instance before it times this factor."""
+"""Where no threshold is claimed, the numbers drawn for the instance at position i are multiplied by this factor to the power i."""
 CLOSE = (0.01, 0.1)
 """Least and largest relative distance of two parameters that are drawn close to each other."""
 DECADES_APART = (-1.5, 1.5)

@@ -1,7 +1,7 @@
-"""A closer look at a claim that fails: what is wrong, where, and by what factor.
+"""A closer look at a claim that fails: the wrong formulas, the instances that show this, and the missing factors.
 
-The answer is for the author of the claim. The closer look starts from what failed in the checks and judges nothing anew; where
-it finds no reason, it repeats what the checks said.
+The findings are for the author of the claim. The closer look starts from the failures of the checks and judges nothing anew. Where
+it finds no reason, it repeats the messages of the checks.
 """
 
 from __future__ import annotations

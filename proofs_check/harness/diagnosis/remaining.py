@@ -16,7 +16,7 @@ from theory.claim import Claim
 
 @dataclass(frozen=True)
 class Failure:
-    """A further check that failed: its name, what it said, and the batch at which it failed, trained and judged."""
+    """A further check that failed: its name, its message, and the batch at which it failed, trained and judged."""
 
     check: str
     says: str
@@ -24,9 +24,9 @@ class Failure:
 
 
 def common_value(claim: Claim, known: Sequence[Trained]) -> Iterator[Finding]:
-    """Yield the parameters that have one whole number or truth value at all instances that fail, and others elsewhere.
+    """Yield the parameters that have one whole number or truth value at all instances that fail, and other values elsewhere.
 
-    An instance without a failure counts if it lies away from thresholds and has a direction alive: elsewhere little can go wrong.
+    An instance without a failure counts if it lies away from thresholds and has a direction alive: other instances can hardly fail.
     """
     cases = [
         (t.instances[m], bool(t.comparisons[m].failures))
@@ -59,7 +59,7 @@ def unexplained(claim: Claim, known: Sequence[Trained], found: Sequence[Finding]
 
 
 def _remaining(claim: Claim, trained: Trained, member: int, found: Sequence[Finding]) -> Iterator[tuple[str, str]]:
-    """Yield the checks that fail at an instance without another finding that explains them, each with what it says."""
+    """Yield the checks that fail at an instance without another finding that explains them, each with its message."""
     comparison = trained.comparisons[member]
     contradicted = any(bool(where[member].any()) for where in trained.contradicted)
     threshold_wrong = any(finding.about.startswith("the threshold of") for finding in found)
