@@ -25,7 +25,7 @@ book: $(READY)
 
 # Trained optima a second beside SciPy's optimiser, on one core: about three minutes.
 bench: $(READY)
-	$(BIN)/python benchmarks/against_scipy.py
+	$(BIN)/python -m benchmarks.against_scipy
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }

@@ -1,7 +1,7 @@
 """Trained optima a second of processor time: this suite beside SciPy's L-BFGS-B on one core, or this suite alone on a GPU.
 
-    python benchmarks/against_scipy.py                  a table with the ratio, and one line of JSON
-    python benchmarks/against_scipy.py --device cuda    one column at growing batches, and one line of JSON
+    python -m benchmarks.against_scipy                  a table with the ratio, and one line of JSON
+    python -m benchmarks.against_scipy --device cuda    one column at growing batches, and one line of JSON
 
 Every start that ends within 1e-10, relative, of the lowest value known counts as an optimum. Both get the same random starts.
 SciPy minimises them one by one, with gradients written by hand in NumPy and bounds where features are nonnegative; the suite trains
@@ -24,10 +24,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from numerics.training.certified import train
 from numerics.training.layout import draw
 from numerics.training.objective import Objective
-from numerics.training.optimise import minimise
+from numerics.training.optimise import Solution, minimise
 from numerics.training.quasi_newton import MEMORY
 from theory.claim import find
 
@@ -121,6 +120,8 @@ def scipy_values(column: Column, seed: int) -> np.ndarray:
 
 def suite_values(column: Column, starts: int, seed: int) -> np.ndarray:
     """Return the values that this suite ends at."""
+    from numerics.training.certified import train  # a GPU column needs nothing of ball arithmetic
+
     training = train(find(column.claim), [column.instance()], starts, seed, "cpu")
     return training.solution.values[0].numpy()
 
@@ -187,15 +188,19 @@ def on_gpu(batches: list[int], repeats: int) -> dict[str, Any]:
     bandwidth = copied_per_second(device)
     print(f"{column.name} on {torch.cuda.get_device_name(device)}, which copies at {bandwidth / 1e12:.2f} TB/s")
     print(f"{'batch':>7} {'optima /s':>11} {'seconds':>9} {'iterations':>11} {'of bandwidth':>13}")
-    minimise(problem, [instance], 64, 0, "cuda")
+
+    def on_device(batch: int, seed: int) -> Solution:
+        solution = minimise(problem, [instance], batch, seed, "cuda")
+        torch.cuda.synchronize()
+        return solution
+
+    on_device(64, 0)  # first use of torch's kernels
     rows = []
     for batch in batches:
         runs = []
         for repeat in range(repeats):
             torch.cuda.synchronize()
-            solution, seconds = timed(
-                lambda batch=batch, repeat=repeat: minimise(problem, [instance], batch, repeat, "cuda")
-            )
+            solution, seconds = timed(on_device, batch, repeat, clock=time.perf_counter)
             runs.append((solution.values[0].cpu().numpy(), seconds, float(solution.iterations.double().mean())))
         lowest = min(float(values.min()) for values, _, _ in runs)
         seconds = statistics.median(seconds for _, seconds, _ in runs)

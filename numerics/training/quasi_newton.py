@@ -19,7 +19,7 @@ from numerics.backends.tensors import DTYPE
 from numerics.training.budget import Budget
 from numerics.training.objective import Loss, Objective
 
-MEMORY = 8
+MEMORY = 5
 """Pairs of steps and differences kept: more save few iterations, and each costs two passes over a point."""
 CHECKED = 8
 """Iterations between two looks at which runs have ended."""
