@@ -31,6 +31,7 @@ from theory.domains import (
 )
 from theory.errors import ParameterError, quoted
 from theory.expressions import Bindings, to_exact
+from theory.namespace import ArrayNamespace, Matrix, Measure
 from theory.point import Point
 from theory.sources import asked
 
@@ -85,7 +86,7 @@ class Invariant:
 
     name: str
     says: str
-    measure: Callable[..., Any]
+    measure: Measure
     kind: str = "matrix"
     unit: sp.Expr = sp.Integer(1)
     shows_collapse: bool = False
@@ -101,8 +102,8 @@ class NuclearForm:
     """
 
     cross_entropy: bool
-    logits: Callable[[Any, Any], Any]
-    labels: Callable[[Any, Any], Any]
+    logits: Callable[[ArrayNamespace, Point], Matrix]
+    labels: Callable[[ArrayNamespace, Bindings], Matrix]
     decays: tuple[sp.Symbol, sp.Symbol]
     bias: str = "b"
     copositive: bool = False
@@ -164,12 +165,12 @@ class Problem:
 
     parameters: tuple[Parameter, ...]
     variables: tuple[Variable, ...]
-    loss: Callable[..., Any]
+    loss: Measure
     invariants: tuple[Invariant, ...]
     sorted_parameter: str
     tied: sp.IndexedBase
     bind: Callable[[Mapping[str, Any]], Bindings]
-    data: Callable[[Any], Point | SimpleNamespace]
+    data: Callable[[ArrayNamespace], Point | SimpleNamespace]
     centred: bool = field(default=False, kw_only=True)
     partner: sp.IndexedBase | None = field(default=None, kw_only=True)
     data_view: str = field(default="spectrum", kw_only=True)
@@ -224,7 +225,7 @@ class Problem:
             parameter.domain.sized(parameter.name, values[parameter.name], bindings)
         return Instance(values, order, bindings)
 
-    def given(self, xp: Any) -> Point:
+    def given(self, xp: ArrayNamespace) -> Point:
         """Return the given arrays in the backend ``xp`` of the array namespace.
 
         Raises ParameterError, with the line of the claim's file, where ``data`` does not run or does not name them.

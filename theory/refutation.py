@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.proof import Separable
 
@@ -23,7 +24,7 @@ class Family:
     says: str
     objective: sp.Expr
     blocks: Callable[[int], list[int]]
-    where: sp.Basic
+    where: Boolean
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Refutation:
     published: sp.Expr
     least: Separable
     families: tuple[Family, ...]
-    holds_where: sp.Basic
+    holds_where: Boolean
     open_where: str
 
     @property
-    def refuted_where(self) -> sp.Basic:
+    def refuted_where(self) -> Boolean:
         return sp.Or(*[family.where for family in self.families])

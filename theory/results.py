@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
+
+from theory.namespace import ArrayNamespace, Measure, Row
+from theory.point import Point
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,13 @@ class Reading:
     at the representative that the claim writes down.
     """
 
-    xp: Any
-    v: Any
-    data: Any
+    xp: ArrayNamespace
+    v: Point
+    data: Point
     p: Mapping[sp.Basic, Any]
     invariants: Mapping[str, Any]
 
-    def diagonal(self, name: str) -> Any:
+    def diagonal(self, name: str) -> Row:
         """Return the diagonal of an invariant that is a matrix, one entry a class or direction."""
         return self.xp.diagonal_of(self.invariants[name])
 
@@ -53,7 +57,7 @@ class Measured(Result):
 
     read: Read
     axes: Axes = ()
-    where: sp.Basic = sp.true
+    where: Boolean = sp.true
     unit: sp.Expr = sp.Integer(1)
     given: Mapping[sp.Basic, Read] = field(default_factory=dict)
     at_threshold: bool = False
@@ -69,7 +73,7 @@ class Decides(Result):
 
     ratio: Callable[[sp.Expr], sp.Expr]
     threshold: int = 0
-    where: sp.Basic = sp.true
+    where: Boolean = sp.true
     given: Mapping[sp.Basic, Read] = field(default_factory=dict)
 
 
@@ -80,7 +84,7 @@ class Minimised(Result):
     variable: sp.Symbol
     read: Read
     axes: Axes
-    where: sp.Basic = sp.true
+    where: Boolean = sp.true
 
 
 @dataclass(frozen=True)
@@ -104,5 +108,5 @@ class Level:
     name: str
     thresholds: tuple[int, ...]
     latent: sp.Expr
-    divergences: Callable[..., Any]
-    keeps_prior: sp.Basic = sp.true
+    divergences: Measure
+    keeps_prior: Boolean = sp.true

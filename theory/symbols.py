@@ -65,5 +65,5 @@ j = sp.Symbol("j", integer=True, positive=True)
 
 LEAST = {K: 2, D: 1, d: 1, M: 1, R: 1}
 """Smallest value of each size, used when the sign of an expression such as K − 1 is proved."""
-BETWEEN = {smoothing: (0, 1)}
+BETWEEN: dict[sp.Basic, tuple[int, int]] = {smoothing: (0, 1)}
 """Symbols that lie strictly between two numbers, used in the same way."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.expressions import Formula
 
@@ -26,13 +27,13 @@ class Threshold:
     index: sp.Symbol
     count: sp.Expr
     tuned: str
-    within_rank: sp.Basic = sp.true
+    within_rank: Boolean = sp.true
     of: str = "classes"
     telling: str | None = None
-    jump: sp.Basic = sp.false
+    jump: Boolean = sp.false
 
     @property
-    def alive(self) -> sp.Basic:
+    def alive(self) -> Boolean:
         return sp.And(self.ratio > 1, self.within_rank)
 
     @property

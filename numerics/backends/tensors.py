@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import sympy as sp
@@ -83,7 +84,7 @@ class TorchArrays:
         return h
 
     def layer_decays(self, layers: Sequence[Tensor], decay: Float64[Tensor, "*b M"]) -> Tensor:
-        return sum(decay[..., i] / 2 * self.squared_norm(w) for i, w in enumerate(layers))
+        return reduce(torch.add, (decay[..., i] / 2 * self.squared_norm(w) for i, w in enumerate(layers)))
 
     def top_grams(self, layers: Sequence[Tensor]) -> Float64[Tensor, "*b M K K"]:
         grams, product = [], None

@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 import torch
 from jaxtyping import Bool
+from sympy.logic.boolalg import Boolean
 from torch import Tensor
 
 from numerics.backends.bindings import setting
@@ -109,7 +110,7 @@ class Judge:
                 self._collapsed_otherwise(level, run),
             )
 
-    def _kept(self, where: sp.Basic, axes: Sequence[tuple[sp.Symbol, Any]]) -> Bool[Tensor, "*axes"]:
+    def _kept(self, where: Boolean, axes: Sequence[tuple[sp.Symbol, Any]]) -> Bool[Tensor, "*axes"]:
         return self.evaluator.evaluate(Formula(where, tuple(axes))).bool()
 
     def _along(self, close: Bool[Tensor, "B K"], like: Tensor) -> Bool[Tensor, "*axes"]:
