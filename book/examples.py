@@ -27,7 +27,6 @@ from theory.problem import (
     REQUIRED,
     Instance,
     Invariant,
-    PositiveReal,
 )
 from theory.proof import Threshold
 
@@ -162,7 +161,7 @@ def find_crossing(claim: Claim, threshold: Threshold, values: dict[str, Any]) ->
 def sliding(claim: Claim) -> tuple[Threshold, ...]:
     """Return the thresholds a slider can cross: those tuned by a single number."""
     thresholds = claim.prediction.thresholds
-    return tuple(t for t in thresholds if isinstance(claim.problem.parameter(t.tuned).domain, PositiveReal))
+    return tuple(t for t in thresholds if claim.problem.parameter(t.tuned).domain.scales)
 
 
 def make_example(claim: Claim) -> Example:
@@ -171,9 +170,12 @@ def make_example(claim: Claim) -> Example:
     While one threshold is crossed the parameters of the others stay where all directions are alive.
     """
     values: dict[str, Any] = {}
-    for parameter in claim.problem.parameters:
+    for parameter in claim.problem.in_dependency_order:
         if parameter.default is REQUIRED or parameter.domain.telling:
             values[parameter.name] = parameter.domain.example(values)
+    values = {
+        p.name: values[p.name] for p in claim.problem.parameters if p.name in values
+    }  # in the order they are declared
     thresholds = sliding(claim)
     lively = dict(values)
     for threshold in reversed(thresholds[1:]):

@@ -12,7 +12,7 @@ from IPython.display import HTML
 from rich.progress import track
 
 from book.figures.plotting import show
-from numerics.searching.phases import Cell, decide_cell
+from numerics.searching.phases import decide_cell
 from theory.claim import Verdict, find
 
 TABLE = Path(__file__).parent / "results" / "phases.json"
@@ -25,12 +25,15 @@ SHADES = ("#56B4E9", "#E9E9E9", "#D55E00")
 
 
 def cells() -> list[dict]:
-    """Return the stored table, a record of ``numerics.searching.phases.Cell`` each."""
+    """Return the stored table: classes, depth and decay of each cell, and what ``numerics.searching.phases.Cell`` says of it."""
     return json.loads(TABLE.read_text())
 
 
-def decide(classes: int, depth: int, decay: float) -> Cell:
-    return decide_cell(find(CLAIM), classes, depth, decay)
+def decide(classes: int, depth: int, decay: float) -> dict:
+    """Decide a cell of the table: one sample a class, and all decays equal."""
+    claim = find(CLAIM)
+    instance = claim.problem.instance(class_counts=(1,) * classes, depth=depth, weight_decay=decay, feature_decay=decay)
+    return {"classes": classes, "depth": depth, "decay": decay, **decide_cell(claim, instance).record()}
 
 
 def figure() -> HTML:
@@ -75,7 +78,7 @@ def figure() -> HTML:
 
 def main() -> None:
     settings = [(classes, depth, decay) for classes in CLASSES for depth in DEPTHS for decay in DECAYS]
-    records = [decide(*setting).record() for setting in track(settings, "deciding")]
+    records = [decide(*setting) for setting in track(settings, "deciding")]
     print(Counter(record["verdict"] for record in records))
     TABLE.write_text("[\n" + ",\n".join(json.dumps(record) for record in records) + "\n]\n")
 

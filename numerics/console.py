@@ -12,6 +12,7 @@ NAME = "collapse-atlas"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line and return the exit status."""
     with loading():
         from theory.cli import commands as theory
         from theory.cli.arguments import Parser

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 import numerics.commands.main
 from numerics.searching.adversary import Attack, attack, shrunk
+from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.report import Ledger
-from proofs_check.harness.strategies import REGIMES, Regime, batches, drawn
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim
+from theory.domains.drawing import Regime
 from theory.errors import CheckFailed
 
 BUDGET = {"quick": (1, 1, 60), "ci": (1, 1, 100), "thorough": (3, 20, 600)}

@@ -17,10 +17,11 @@ from numerics.judging.invariants import helmert, measure
 from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
 from numerics.training.certified import train
 from numerics.training.optimise import minimise
+from proofs_check.harness.drawing import REGIMES, powers_of_ten
 from proofs_check.harness.report import Ledger
-from proofs_check.harness.strategies import class_counts, powers_of_ten
+from proofs_check.harness.strategies import values_of
 from theory.claim import find
-from theory.problem import Instance, Variable
+from theory.problem import ClassCounts, Instance, Variable
 from theory.symbols import K, N, feature_decay, weight_decay
 
 CLAIM = find("ce-imbalanced")
@@ -76,7 +77,7 @@ def best_on_simplex(instance: Instance) -> tuple[float, float]:
 def unequal(draw: st.DrawFn) -> Instance:
     """Unequal counts of 3 to 6 classes, and decays under which some class is alive."""
     classes = draw(st.integers(3, 6))
-    counts = draw(class_counts([1] * (classes - 1) + [1]))
+    counts = draw(values_of("class_counts", ClassCounts(), REGIMES[-1], [1] * classes))
     weight = draw(powers_of_ten(-4, -1))
     product = draw(powers_of_ten(-3, -0.5)) * max(counts) / sum(counts) ** 2 / classes
     return CLAIM.problem.instance(class_counts=counts, weight_decay=weight, feature_decay=product / weight)

@@ -12,11 +12,13 @@ from numerics.bounds.separable import separable_bound
 from numerics.bounds.steps import contradictions
 from numerics.tolerances import CERTIFICATE_GAP
 from numerics.training.certified import train
+from proofs_check.harness.drawing import LARGE, REGIMES
 from proofs_check.harness.examine import NO_CERTIFICATE
 from proofs_check.harness.report import Ledger
-from proofs_check.harness.strategies import ALIVE_IN_A_BATCH, LARGE, REGIMES, Regime, batches, drawn
+from proofs_check.harness.strategies import ALIVE_IN_A_BATCH, batches, drawn
 from theory.claim import Claim, Verdict
 from theory.cli.arguments import written_parameters
+from theory.domains.drawing import Regime
 from theory.errors import CheckFailed
 from theory.problem import Instance
 from theory.proof import StepFailed

@@ -23,7 +23,7 @@ from theory.claim import Claim, find, registry
 from theory.expressions import Formula, equal, evaluate_exactly, provably_nonnegative, provably_positive
 from theory.point import Point
 from theory.posterior_collapse.linear_gaussian import twice_kl
-from theory.problem import REQUIRED, Domain, Instance, PositivePerDimension, PositiveReal, PositiveReals
+from theory.problem import Instance
 from theory.proof import Lemma, Threshold
 from theory.symbols import beta, eta_dec, eta_enc, k, positive, sigma, theta
 
@@ -280,26 +280,17 @@ WEIGHTS = ("beta1", "beta2")
 HIERARCHIES = [
     claim.id
     for claim in registry().values()
-    if set(WEIGHTS)
-    <= {parameter.name for parameter in claim.problem.parameters if isinstance(parameter.domain, PositiveReal)}
+    if set(WEIGHTS) <= {parameter.name for parameter in claim.problem.parameters if parameter.domain.scales}
 ]
 """The claims where either weight may be the larger one."""
 STEPS = (0.2, 1.0, 5.0)
-EXAMPLES = {PositiveReals: (2.0, 1.2), PositivePerDimension: (0.8,), PositiveReal: 0.8}
-
-
-def hierarchy_values(claim: Claim) -> dict[str, Any]:
-    """Return values for the parameters of a hierarchy that have no default."""
-
-    def value(domain: Domain) -> Any:
-        return next(example for kind, example in EXAMPLES.items() if isinstance(domain, kind))
-
-    return {p.name: value(p.domain) for p in claim.problem.parameters if p.default is REQUIRED}
+SPECTRUM = {"theta": (2.0, 1.2)}
+"""The only parameter of these claims that has no default."""
 
 
 def symbol_of(claim: Claim, name: str) -> sp.Symbol:
     """Return the symbol that a parameter sets."""
-    before, after = (claim.problem.instance(**hierarchy_values(claim), **{name: v}).bindings for v in (1.0, 2.0))
+    before, after = (claim.problem.instance(**SPECTRUM, **{name: v}).bindings for v in (1.0, 2.0))
     (symbol,) = [s for s in before if before[s] != after[s]]
     return symbol
 
@@ -318,7 +309,7 @@ def branches(expression: sp.Expr) -> list[sp.Expr]:
 
 def of_the_top(claim: Claim) -> Threshold:
     """Return the threshold that says which directions of z_2 are alive: its matrix vanishes with the decoder of z_2."""
-    instance = claim.problem.instance(**hierarchy_values(claim))
+    instance = claim.problem.instance(**SPECTRUM)
     bindings = stack_bindings([instance])
     xp, data = setting(claim.problem, bindings)
     drawn = torch.Generator().manual_seed(0)
@@ -339,7 +330,7 @@ def test_which_weights_are_derived_to_keep_the_top_alive(about: str, weight: str
     plain = {entry: positive(f"x_{i}") for i, entry in enumerate(threshold.ratio.atoms(sp.Indexed))}
     for branch in branches(threshold.ratio.xreplace(plain)):
         assert provably_nonnegative(sp.simplify(sign * sp.diff(branch, symbol))), branch
-    settings = [{**hierarchy_values(claim), weight: step} for step in STEPS]
+    settings = [{**SPECTRUM, weight: step} for step in STEPS]
     bindings = stack_bindings([claim.problem.instance(**values) for values in settings])
     ratios = evaluate(Formula(threshold.ratio, ((threshold.index, threshold.count),)), bindings)
     assert bool((sign * (ratios[1:] - ratios[:-1]) > 0).all())
@@ -350,7 +341,7 @@ def test_which_weights_are_derived_to_keep_the_top_alive(about: str, weight: str
 def test_which_weights_keep_the_top_alive(about: str, weight: str, sign: int) -> None:
     """At trained optima the directions that the decoder of z_2 uses become no fewer as β_1 grows, no more as β_2 does."""
     claim = find(about)
-    run = trained(claim, [{**hierarchy_values(claim), weight: step} for step in STEPS])
+    run = trained(claim, [{**SPECTRUM, weight: step} for step in STEPS])
     alive = not_zero(torch.linalg.svdvals(run.point.U_2) ** 2).sum(1).tolist()
     assert alive == sorted(alive, reverse=sign < 0)
     assert len(set(alive)) > 1

@@ -84,7 +84,9 @@ def departures(claim: Claim, classes: int, depth: int, margin: float) -> Iterato
     stated = {"published": (refutation.published, simplex), "least": (refutation.least.total(), simplex)}
     for family in refutation.families:
         if sum(family.blocks(classes)) == classes:
-            stated[family.name] = family.objective, block_logits(family.blocks(classes), margin)
+            logits = block_logits(family.blocks(classes), margin)
+            stated[family.name] = family.objective, logits
+            stated[f"blocks of {family.name}"] = refutation.objective(family.blocks(classes)), logits
     if depth > 1 and len(stated) == 2:
         yield "no family has so many classes"
     pairs = {

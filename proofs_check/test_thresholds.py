@@ -14,10 +14,12 @@ from numerics.bounds.enclosures import value_at
 from numerics.bounds.separable import start_is_least
 from numerics.searching.thresholds import tuned_to
 from numerics.training.optimise import minimise
+from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.report import Ledger
-from proofs_check.harness.strategies import REGIMES, Regime, batches, directions_within
+from proofs_check.harness.strategies import batches, directions_within
 from theory.claim import Claim
 from theory.cli.arguments import written_parameters
+from theory.domains.drawing import Regime
 from theory.errors import CheckFailed
 from theory.problem import Instance
 

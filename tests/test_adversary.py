@@ -11,7 +11,8 @@ import torch
 
 from numerics.commands.main import main
 from numerics.searching.adversary import FARTHEST, Violation, _Moving, attack
-from proofs_check.harness.strategies import REGIMES, batches, drawn
+from proofs_check.harness.drawing import REGIMES
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Derivation, find
 
 STEPS = 100

@@ -11,6 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+ROOMS = ("theory", "numerics", "proofs_check", "book")
+LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_IN_A_CLAIM = 400, 70, 60
+"""Lines of a module, of a function, and of a function of a claim or of what claims of a family share."""
+TOO_LONG = {
+    "numerics/training/optimise.py",
+    "numerics/training/optimise.py: minimise",
+}
+"""Modules and functions that are longer still. One that has become short enough must leave this list."""
 FORBIDDEN = {
     "theory": {"torch", "numpy", "scipy", "numerics", "proofs_check", "book"},
     "numerics": {"proofs_check", "book"},
@@ -67,6 +75,122 @@ def test_numerics_knows_no_claim_by_name():
     assert mentions == []
 
 
+LANGUAGE = {"k", "j", "R"}
+"""Symbols that formulas of every claim are written in: the indices, and what limits a rank."""
+LABELS = {"n_k"}
+"""Symbols that define the labels, which the array namespaces of ``numerics/backends`` make."""
+
+
+def vocabulary():
+    """Return the names of all variables, those of all parameters, and the symbols that claims bind to values."""
+    from theory.claim import registry
+
+    variables, parameters, symbols = set(), set(), set()
+    for claim in registry().values():
+        problem, values = claim.problem, {}
+        for parameter in problem.in_dependency_order:
+            values[parameter.name] = parameter.domain.example(values)
+        variables |= {variable.name for variable in problem.variables}
+        parameters |= set(values)
+        symbols |= {getattr(symbol, "base", symbol) for symbol in problem.instance(**values).bindings}
+    return variables, parameters, symbols
+
+
+def named(tree, variables, parameters):
+    """Yield the names of variables and parameters that a module is written with."""
+    stems = {re.sub(r"\d+$", "", name) for name in variables if re.search(r"_\d+$", name)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if text in variables | parameters | stems:
+                yield text
+            case ast.keyword(arg=name) if name in variables | parameters:
+                yield name
+            case ast.Attribute(attr=name, value=of) if name in variables and ast.unparse(of) != "sp":
+                yield f".{name}"
+
+
+def imported_symbols(tree, symbols, allowed):
+    """Yield the symbols that a module imports although claims bind them, and the module of symbols itself."""
+    import theory.symbols
+
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module="theory.symbols", names=names):
+                yield from (a.name for a in names if a.name not in allowed and vars(theory.symbols)[a.name] in symbols)
+            case ast.ImportFrom(module="theory", names=names):
+                yield from (a.name for a in names if a.name == "symbols")
+            case ast.Import(names=names):
+                yield from (a.name for a in names if a.name == "theory.symbols")
+
+
+def test_numerics_knows_no_variable_or_parameter_by_name():
+    """What it asks goes through the problem, its variables, or the refutation. Data sources give parameters by name: that is their answer."""
+    variables, parameters, symbols = vocabulary()
+    assert {"W", "H", "b", "U"} <= variables
+    assert {"theta", "weight_decay", "class_counts"} <= parameters
+    assert {"K", "M", "N", "D", "lambda_W"} <= set(map(str, symbols))
+    mentions = []
+    for path in (ROOT / "numerics").rglob("*.py"):
+        room, tree = path.relative_to(ROOT / "numerics").parts[0], ast.parse(path.read_text())
+        if room != "data":
+            allowed = LANGUAGE | LABELS if room == "backends" else LANGUAGE
+            found = [*named(tree, variables, parameters), *imported_symbols(tree, list(symbols), allowed)]
+            mentions += [f"{path.name}: {name}" for name in found]
+    assert mentions == []
+
+
+OWN = ("neural_collapse", "posterior_collapse", "domains")
+"""Where claims and domains are written."""
+
+
+def generic_modules():
+    """Yield the files that know no domain, each with its syntax tree."""
+    for room in ("theory", "numerics", "proofs_check", "book", "tests"):
+        for path in (ROOT / room).rglob("*.py"):
+            if not (room == "theory" and path.relative_to(ROOT / room).parts[0] in OWN):
+                yield path, ast.parse(path.read_text())
+
+
+def told_apart(tree, domains):
+    """Yield the domains that a module tells apart from others by their class."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.MatchClass(cls=kind):
+                yield from {ast.unparse(kind).split(".")[-1]} & domains
+            case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, kinds]):
+                yield from {part.id for part in ast.walk(kinds) if isinstance(part, ast.Name)} & domains
+
+
+def test_domains_answer_for_themselves():
+    """No module tells domains apart by their class."""
+    from theory.domains import Domain
+
+    domains = {kind.__name__ for kind in Domain.__subclasses__()}
+    assert [f"{path.name}: {name}" for path, tree in generic_modules() for name in told_apart(tree, domains)] == []
+
+
+def rules_on_names(tree, names):
+    """Yield the parts of names that a module looks for in a string, at its start or at its end."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="startswith" | "endswith" as method), args=[ast.Constant(value=str(part))]
+            ):
+                if len(part) > 1 and any(getattr(name, method)(part) for name in names):
+                    yield part
+            case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In() | ast.NotIn()]):
+                if len(part) > 1 and any(part in name and part != name for name in names):
+                    yield part
+
+
+def test_no_rule_depends_on_how_a_parameter_is_called():
+    """What a parameter is for, such as a decay, it says itself."""
+    _, parameters, _ = vocabulary()
+    assert [
+        f"{path.name}: {part}" for path, tree in generic_modules() for part in rules_on_names(tree, parameters)
+    ] == []
+
+
 def test_readme_shows_every_claim_with_its_verdict():
     from theory.claim import registry
 
@@ -98,3 +222,37 @@ def test_the_rooms_of_numerics_form_no_circle():
     arrows = {room.name: rooms_below(room) for room in (ROOT / "numerics").iterdir() if (room / "__init__.py").exists()}
     assert len(arrows) > 5
     graphlib.TopologicalSorter(arrows).prepare()  # raises CycleError, which names the rooms
+
+
+def too_long(path):
+    """Yield the name of a file that is too long, and of each function in it that is, decorators included."""
+    parts = path.relative_to(ROOT).parts
+    name = "/".join(parts)
+    text = path.read_text(encoding="utf-8")
+    if len(text.splitlines()) > LONGEST_MODULE:
+        yield name
+    in_a_claim = any(folder.endswith("_collapse") or folder == "tutorial" for folder in parts)
+    longest = LONGEST_IN_A_CLAIM if in_a_claim else LONGEST_FUNCTION
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            if node.end_lineno - first + 1 > longest:
+                yield f"{name}: {node.name}"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_module_and_no_function_is_too_long(room):
+    """Split by job, a module can be read at one sitting."""
+    paths = [path for path in sorted((ROOT / room).rglob("*.py")) if "_build" not in path.parts]
+    found = [name for path in paths for name in too_long(path)]
+    assert found == [name for name in found if name in TOO_LONG]
+    assert {name for name in TOO_LONG if name.startswith(f"{room}/")} == set(found)
+
+
+def test_what_is_too_long_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    path = tmp_path / "long.py"
+    path.write_text("@decorated\ndef f():\n" + "    x = 1\n" * 69 + "\n" * 400)
+    assert list(too_long(path)) == ["long.py", "long.py: f"]
+    path.write_text("def f():\n" + "    x = 1\n" * 69 + "\n" * 330)
+    assert list(too_long(path)) == []

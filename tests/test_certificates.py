@@ -17,17 +17,14 @@ from numerics.bounds.enclosures import predicted_value, value_at
 from numerics.bounds.separable import separable_bound
 from numerics.tolerances import CERTIFICATE_GAP, SEPARABLE_GAP
 from numerics.training.optimise import minimise
-from proofs_check.harness.strategies import REGIMES, batches, drawn
+from proofs_check.harness.drawing import REGIMES, WideDraws, drawn_values
+from proofs_check.harness.strategies import batches, drawn, group_sizes, is_counted
 from theory.claim import Claim, find, registry
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, features_problem
 from theory.point import Point
 from theory.problem import (
     ClassCounts,
-    GreaterThan,
     Instance,
-    PositivePerDimension,
-    PositiveReal,
-    PositiveReals,
     Width,
 )
 
@@ -182,37 +179,21 @@ def test_separable_bound_needs_no_formula_and_is_sharp():
 
 WIDE = 24
 """Instances with parameters over many decades, drawn in turn from all claims whose proof has a separable bound."""
-DECADES_OF_DECAY = (-20.0, 0.0)
-DECADES_OF_OTHERS = (-10.0, 10.0)
-DECADES_OF_COUNTS = (0.0, 3.0)
+REACH = 15.0
+"""Decades beyond the usual ones that their numbers lie in."""
+LARGEST_COUNT = 1000
 
 
 def wide_instances() -> list[tuple[Claim, Instance]]:
-    """Instances of the sizes that are drawn elsewhere, with every count and every positive number drawn anew over decades."""
+    """Instances with as many directions as are drawn elsewhere, and every count and every positive number drawn over decades."""
     generator, found = Random(5), []
     claims = [c for c in registry().values() if c.proof.separable is not None and c.prediction.value is not None]
-
-    def number(name: str) -> float:
-        return 10 ** generator.uniform(*(DECADES_OF_DECAY if "decay" in name else DECADES_OF_OTHERS))
-
     for position in range(WIDE):
         claim = claims[position % len(claims)]
         regime = REGIMES[(position + position // len(claims)) % len(REGIMES)]
-        (instance, *_) = drawn(batches(claim, regime, 1), 3, position)[-1]
-        values = dict(instance.values)
-        for parameter in sorted(claim.problem.parameters, key=lambda p: isinstance(p.domain, GreaterThan)):
-            name, old = parameter.name, values[parameter.name]
-            match parameter.domain:
-                case ClassCounts(balanced=balanced):
-                    counts = [round(10 ** generator.uniform(*DECADES_OF_COUNTS)) for _ in old]
-                    values[name] = counts[:1] * len(old) if balanced else counts
-                case PositiveReals() | PositivePerDimension():
-                    values[name] = [number(name) for _ in old]
-                case PositiveReal():
-                    values[name] = number(name)
-                case GreaterThan(other=other):
-                    values[name] = values[other] * (1 + number(name))
-        found.append((claim, claim.problem.instance(**values)))
+        groups = drawn(group_sizes(regime, 2 if is_counted(claim) else 1), 3, position)[-1]
+        draws = WideDraws(generator, groups, regime, REACH, LARGEST_COUNT)
+        found.append((claim, claim.problem.instance(**drawn_values(claim.problem, draws))))
     return found
 
 

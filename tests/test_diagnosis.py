@@ -295,10 +295,8 @@ def test_instances_are_words_to_paste():
     assert (again.values, again.order) == (instance.values, instance.order)
     cvae = find("cvae")
     given = {"theta": (1.0, 2.0), "regression": ((1.0, 0.0), (0.5, -2.0))}
-    known = {p.name for p in cvae.problem.parameters}
-    matrix = next(name for name in known if type(cvae.problem.parameter(name).domain).__name__ == "RealMatrix")
-    instance = cvae.problem.instance(**{cvae.problem.sorted_parameter: given["theta"], matrix: given["regression"]})
-    assert f"{matrix}=1.0,0.0;0.5,-2.0" in written_parameters(cvae, instance)
+    instance = cvae.problem.instance(**given)
+    assert "regression=1.0,0.0;0.5,-2.0" in written_parameters(cvae, instance)
     bias = find("ce-balanced-etf")
     instance = bias.problem.instance(class_counts=(2, 2), weight_decay=0.1, feature_decay=0.1, bias=False)
     assert " bias=false" in written_parameters(bias, instance)

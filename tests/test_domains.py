@@ -1,60 +1,225 @@
-"""Every domain answers every question that is asked of one; a domain that is missing an answer fails by its name."""
+"""Every domain answers every question that is asked of one; a domain that is missing an answer fails by its name and the answer's."""
+
+import dataclasses
+import importlib
+import pkgutil
+import re
+from random import Random
 
 import pytest
 import torch
+from hypothesis import strategies as st
 
-from numerics.searching.adversary import _Displacing
-from theory.claim import registry
+import theory.domains
+from book.render.markdown import prose
+from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.balls import Ball
+from numerics.backends.bindings import stack_bindings
+from numerics.searching.adversary import _Displacing, _Moving
+from numerics.searching.structure import sweep
+from proofs_check.harness.drawing import LARGE, REGIMES, HypothesisDraws, WideDraws
+from proofs_check.harness.strategies import drawn, group_sizes
+from theory.claim import find, registry
+from theory.cli.arguments import parse_assignments, written_parameters
 from theory.domains import Domain
 from theory.errors import ParameterError
+from theory.problem import Parameter
 
-KINDS = {type(p.domain): (claim, p) for claim in registry().values() for p in claim.problem.parameters}
+for module in pkgutil.iter_modules(theory.domains.__path__):
+    importlib.import_module(f"theory.domains.{module.name}")
+
+KINDS = sorted(Domain.__subclasses__(), key=lambda kind: kind.__name__)
+USED = {type(p.domain): (claim, p) for claim in registry().values() for p in claim.problem.parameters}
+
+
+def asked(kind):
+    """Return a claim and its parameter of this kind of domain; a domain of no claim is asked as a further parameter of one."""
+    if kind in USED:
+        return USED[kind]
+    claim, parameter = find("mse-imbalanced"), Parameter("further", kind(), "a further parameter")
+    return dataclasses.replace(
+        claim, problem=dataclasses.replace(claim.problem, parameters=(*claim.problem.parameters, parameter))
+    ), parameter
 
 
 def example(claim):
-    """Return parameters of a claim, each the example of its domain, after those it depends on."""
+    """Return the example of each parameter of a claim, after those it depends on, as a user may give it: the list not sorted."""
     values = {}
-    for parameter in sorted(claim.problem.parameters, key=lambda p: len(p.domain.depends())):
+    for parameter in claim.problem.in_dependency_order:
         values[parameter.name] = parameter.domain.example(values)
-    return claim.problem.instance(**values)
+    listed = claim.problem.sorted_parameter
+    return claim.problem.instance(**{**values, listed: values[listed][::-1]})
 
 
-def test_every_kind_of_domain_is_asked():
-    assert set(KINDS) == set(Domain.__subclasses__())
+def known_to(parameter, values):
+    """Return the values that a domain has said it depends on."""
+    return {name: values[name] for name in parameter.domain.depends()}
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_a_domain_answers(kind):
-    claim, parameter = KINDS[kind]
-    name, domain = parameter.name, parameter.domain
-    instance = example(claim)
+def reads_its_example(claim, parameter):
+    name, domain, instance = parameter.name, parameter.domain, example(claim)
     value = instance.values[name]
-    assert domain.says
-    # What is shown to the user is taken again, and means the same.
-    assert domain.fitted(
-        name, domain.canonical(name, domain.as_given(value, instance.order)), instance.values, instance.order
-    ) == (value if not domain.sorts else tuple(domain.as_given(value, instance.order)))
-    assert domain.sized(name, value, instance.bindings) == value
-    assert set(domain.depends()) <= set(instance.values)
-    for end in domain.extremes():
-        assert domain.canonical(name, end) == end
+    assert domain.canonical(name, domain.canonical(name, value)) == value
     with pytest.raises(ParameterError, match=name):
         domain.canonical(name, "nonsense")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.moves], ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("factor", [1e-30, 0.5, 1.0, 1e30])
-def test_what_is_displaced_stays_in_the_domain(kind, factor):
-    claim, parameter = KINDS[kind]
-    instance, domain = example(claim), parameter.domain
-    start = {
-        name: torch.tensor([instance.values[name]], dtype=torch.float64) for name in (parameter.name, *domain.depends())
-    }
-    moved = domain.displaced(_Displacing, parameter.name, start, torch.tensor(factor, dtype=torch.float64), {})
-    assert moved.shape == start[parameter.name].shape
-    if factor == 1.0:
-        torch.testing.assert_close(moved, start[parameter.name], rtol=1e-12, atol=0)
-    found = tuple(moved[0].tolist()) if moved.ndim > 1 else float(moved[0])
-    assert (
-        domain.fitted(parameter.name, domain.canonical(parameter.name, found), instance.values, instance.order) == found
+def fits_sizes(claim, parameter):
+    instance = example(claim)
+    value = instance.values[parameter.name]
+    assert parameter.domain.sized(parameter.name, value, instance.bindings) == value
+
+
+def tells_whether_it_is_whole(claim, parameter):
+    value = example(claim).values[parameter.name]
+    assert parameter.domain.whole or type(value) is not int
+
+
+def is_written_back(claim, parameter):
+    """The words of an instance are taken by the command line again, and mean the same."""
+    instance = example(claim)
+    words = written_parameters(claim, instance).replace("'", "").split()
+    again = claim.problem.instance(**parse_assignments(words, claim.problem))
+    assert (again.values, again.order) == (instance.values, instance.order)
+
+
+def is_said(claim, parameter):
+    says, kind = parameter.domain.says, type(parameter.domain)
+    assert says
+    assert not kind.__doc__.startswith(f"{kind.__name__}("), "has no docstring"
+    assert "\n" not in says
+    assert prose(says)
+
+
+def is_drawn_by_hypothesis(claim, parameter):
+    """In every regime, the large one too, each draw is allowed."""
+    name, domain, problem, values = parameter.name, parameter.domain, claim.problem, example(claim).values
+
+    @st.composite
+    def whole(draw, regime):
+        groups = draw(group_sizes(regime, 2))
+        found = {}
+        for each in problem.in_dependency_order:
+            found[each.name] = each.domain.drawn(
+                each.name, HypothesisDraws(draw, regime, groups), known_to(each, found)
+            )
+        return found
+
+    for regime in (*REGIMES, LARGE):
+        for found in drawn(whole(regime), 4, 0):
+            domain.canonical(name, found[name])
+            problem.instance(**found)
+    assert set(values) == set(found)
+
+
+def is_drawn_over_all_that_is_allowed(claim, parameter):
+    random, problem = Random(0), claim.problem
+    for groups in ((1, 1), (2, 1), (1, 3)):
+        for _ in range(10):
+            draws, found = WideDraws(random, groups), {}
+            for each in problem.in_dependency_order:
+                found[each.name] = each.domain.drawn(each.name, draws, known_to(each, found))
+            problem.instance(**found)
+
+
+def varies_without_changing_sizes(claim, parameter):
+    """Instances of one batch that differ in what varies are stacked."""
+    name, domain, instance = parameter.name, parameter.domain, example(claim)
+    if not domain.varies:
+        return
+    random = Random(0)
+    anew = [domain.drawn(name, WideDraws(random, (1, 1)), known_to(parameter, instance.values)) for _ in range(4)]
+    assert len(set(anew)) > 1
+    stack_bindings([claim.problem.instance(**{**instance.values, name: value}) for value in anew])
+
+
+def scales(claim, parameter):
+    domain, value = parameter.domain, example(claim).values[parameter.name]
+    for factor in (1e-9, 1e9) if domain.scales else ():
+        assert domain.canonical(parameter.name, factor * value) == factor * value
+
+
+def has_ends_within_it(claim, parameter):
+    for end in parameter.domain.extremes():
+        assert parameter.domain.canonical(parameter.name, end) == end
+
+
+def is_enclosed(claim, parameter):
+    """The balls of an instance are finite and narrow, and lie where tensors have their numbers."""
+    instance = example(claim)
+    balls, tensors = ball_bindings(claim.problem, instance), stack_bindings([instance])
+    for symbol, ball in balls.items():
+        if isinstance(ball, Ball):
+            assert ball.rad() <= 1e-15 * abs(ball)
+            assert float(ball) == pytest.approx(float(tensors[symbol][0]), rel=1e-15)
+
+
+def is_displaced(claim, parameter):
+    """A number or list that moves stays in its domain, whatever the factor, and where it is if that is 1."""
+    name, domain, instance = parameter.name, parameter.domain, example(claim)
+    if not domain.moves:
+        return
+    for factor in (1e-30, 0.5, 1.0, 1e30):
+        start = {each: torch.tensor([instance.values[each]], dtype=torch.float64) for each in (name, *domain.depends())}
+        moved = domain.displaced(_Displacing, name, start, torch.tensor(factor, dtype=torch.float64), {})
+        assert moved.shape == start[name].shape
+        if factor == 1.0:
+            torch.testing.assert_close(moved, start[name], rtol=1e-12, atol=0)
+        found = tuple(moved[0].tolist()) if moved.ndim > 1 else float(moved[0])
+        order = tuple(range(len(instance.order)))
+        assert domain.fitted(name, domain.canonical(name, found), instance.values, order) == found
+
+
+def is_moved_by_the_adversary(claim, parameter):
+    instances = [example(claim)] * 2
+    moving = _Moving(claim.problem, instances)
+    assert (parameter.name in moving.shifts) == parameter.domain.moves
+    assert set(moving.bindings()) == set(instances[0].bindings)
+    for before, after in zip(instances, moving.moved(), strict=True):
+        assert before.values.keys() == after.values.keys()
+
+
+def is_swept_or_refused_by_name(claim, parameter):
+    """A sweep gives as many values, or says in one line which parameter does not allow it."""
+    instance, name = example(claim), parameter.name
+    given = {each: value for each, value in instance.values.items() if each != name}
+    said = None
+    try:
+        _, found = sweep(claim.problem, given, f"{name}=2:9:4")
+        assert len({each.values[name] for each in found.values()}) == len(found) > 1
+    except ParameterError as error:
+        said = str(error)
+    assert said is None or re.fullmatch(rf".*\b{name}\b.*", said)
+
+
+ANSWERS = (
+    reads_its_example,
+    fits_sizes,
+    tells_whether_it_is_whole,
+    is_written_back,
+    is_said,
+    is_drawn_by_hypothesis,
+    is_drawn_over_all_that_is_allowed,
+    varies_without_changing_sizes,
+    scales,
+    has_ends_within_it,
+    is_enclosed,
+    is_displaced,
+    is_moved_by_the_adversary,
+    is_swept_or_refused_by_name,
+)
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_domain_answers(kind, answer):
+    answer(*asked(kind))
+
+
+def test_parameters_that_depend_on_one_another_are_refused():
+    problem = find("mse-imbalanced").problem
+    first, second = (
+        Parameter(name, theory.domains.GreaterThan(other, "as an example"), "") for name, other in ("ab", "ba")
     )
+    with pytest.raises(ParameterError, match="a, b: depend on one another"):
+        dataclasses.replace(problem, parameters=(*problem.parameters, first, second))

@@ -13,30 +13,13 @@ import pytest
 import sympy as sp
 
 from numerics.backends.bindings import stack_bindings
+from proofs_check.harness.drawing import REGIMES, WideDraws, drawn_values
 from theory.claim import find, registry
 from theory.cli.commands import predict
 from theory.errors import ParameterError
 from theory.expressions import Formula, evaluate_exactly
-from theory.problem import (
-    LARGEST,
-    LARGEST_INTEGER,
-    SMALLEST,
-    ClassCounts,
-    Flag,
-    GreaterThan,
-    PositivePerDimension,
-    PositiveReal,
-    PositiveReals,
-    RealBetween,
-    RealMatrix,
-    WholeNumber,
-    Width,
-    WidthPair,
-    Widths,
-)
 from theory.scalar import Shrinkage
 from theory.secular import SecularRoot
-from theory.symbols import K
 
 DRAWS = int(os.environ.get("PREDICTIONS", "12"))
 """Points for each claim; PREDICTIONS=500 draws that many."""
@@ -53,55 +36,13 @@ SHOWN = (2.3e-308, 1.7e308)
 """What float64 holds with all its digits, less a trifle."""
 
 
-def drawn_values(claim, random):
-    """Draw parameters log-uniform over all that is allowed; equal ones and integers, where ties are, among them."""
-
-    def number():
-        kind = random.random()
-        if kind < 0.3:
-            return random.choice((0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 0.25))
-        if kind < 0.6:
-            return 10 ** random.uniform(-3, 3)
-        return min(LARGEST, max(SMALLEST, 10 ** random.uniform(-50, 50)))
-
-    def count():
-        return random.choice((1, 2, 3, random.randint(1, 30), int(10 ** random.uniform(0, 9)), LARGEST_INTEGER))
-
-    size, values = random.randint(2, 4), {}
-    for parameter in sorted(
-        claim.problem.parameters, key=lambda p: isinstance(p.domain, PositivePerDimension | GreaterThan)
-    ):
-        match parameter.domain:
-            case ClassCounts(balanced=True):
-                value = (count(),) * size
-            case ClassCounts():
-                value = random.choices([count() for _ in range(size)], k=size)
-            case PositiveReals():
-                value = random.choices([number() for _ in range(size)], k=size)
-            case WholeNumber(least=least, most=most):
-                value = random.randint(least, most)
-            case Width() as domain:
-                value = random.randint(int(domain.least.subs(K, size)), size + 2)
-            case WidthPair():
-                value = (random.randint(1, size), random.randint(1, size + 2))
-            case Widths():
-                value = tuple(random.randint(1, size + 2) for _ in range(values["depth"]))
-            case PositivePerDimension(dimension=dimension):
-                value = tuple(number() for _ in range(values[dimension]))
-                if random.random() < 0.3:
-                    value = value[:1]
-            case RealMatrix():
-                value = tuple(tuple(random.uniform(-3, 3) for _ in range(2)) for _ in range(size))
-            case RealBetween(low=low, high=high):
-                value = low + (high - low) * random.choice((random.random(), 10 ** random.uniform(-15, -1)))
-            case GreaterThan(other=other):
-                value = min(LARGEST, values[other] * (1 + 10 ** random.uniform(-10, 30)))
-            case Flag():
-                value = random.random() < 0.5
-            case PositiveReal():
-                value = number()
-        values[parameter.name] = value
-    return values
+def wide_draws(random):
+    """Return draws over all that is allowed for two to four classes or directions, some of them equal."""
+    size = random.randint(2, 4)
+    groups = [random.randint(1, size)]
+    while sum(groups) < size:
+        groups.append(random.randint(1, size - sum(groups)))
+    return WideDraws(random, groups)
 
 
 def reference(e, bound, place=None):
@@ -268,7 +209,7 @@ def points(claim_id):
     random = Random(f"{SEED} {claim_id}")
     claim = find(claim_id)
     for _ in range(DRAWS):
-        yield claim.problem.instance(**drawn_values(claim, random))
+        yield claim.problem.instance(**drawn_values(claim.problem, wide_draws(random)))
 
 
 @pytest.mark.timeout(3000)
@@ -424,20 +365,10 @@ def test_an_irrational_case_between_two_sums_of_roots():
 @pytest.mark.parametrize("claim_id", registry())
 def test_more_terms_than_sympy_expands(claim_id):
     """Many equal classes or directions cost as much as few: a value is a sum over them, and the others are theirs."""
-    random, claim, directions = Random(f"{SEED} {claim_id}"), find(claim_id), 101
-    values = drawn_values(claim, random)
-    listed = values[claim.problem.sorted_parameter]
-    values[claim.problem.sorted_parameter] = [listed[i % len(listed)] for i in range(directions)]
-    for parameter in claim.problem.parameters:
-        if isinstance(parameter.domain, Width):
-            values[parameter.name] = directions + 1
-        elif isinstance(parameter.domain, PositivePerDimension | RealMatrix):
-            rows = values[parameter.name][:1]
-            values[parameter.name] = rows if isinstance(parameter.domain, PositivePerDimension) else rows * directions
-        elif isinstance(parameter.domain, Widths):
-            values[parameter.name] = (directions - 3,)
-        elif isinstance(parameter.domain, WidthPair):
-            values[parameter.name] = (directions - 1, directions - 3)
+    random, claim, groups = Random(f"{SEED} {claim_id}"), find(claim_id), (60, 41)
+    directions = sum(groups)
+    narrow = next(regime for regime in REGIMES if regime.narrow and not regime.cut and regime.directions > 1)
+    values = drawn_values(claim.problem, WideDraws(random, groups, narrow, different=2))
     instance = claim.problem.instance(**values)
     found = predict(claim, instance)
     if claim.prediction.thresholds:

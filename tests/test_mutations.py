@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
 
+from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.examine import Judgement, examine, judge
 from proofs_check.harness.mutation import UNEVALUABLE, Evidence, Mutant, mutants, refutation_mutants
 from proofs_check.harness.plugin import BATCHES
 from proofs_check.harness.report import Ledger
-from proofs_check.harness.strategies import REGIMES, batches, drawn
+from proofs_check.harness.strategies import batches, drawn
 from proofs_check.test_refuted import HOLDS, MARGINS, REFUTED, departures
 from theory.claim import Claim
 from theory.problem import Instance

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 import sympy as sp
 
+from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.examine import judge
 from proofs_check.harness.plugin import BATCHES
 from proofs_check.harness.report import Ledger
-from proofs_check.harness.strategies import REGIMES, batches, drawn
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim, Derivation, find
 from theory.errors import CheckFailed, ParameterError
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
@@ -79,6 +80,7 @@ WRONG = {
     # What the statement names.
     "ce-imbalanced-relu": {
         "a margin that forgets a size": named("margin", lambda p: formula("margin")(p).subs(N, 1)),
+        "rows of the classifier twice as long": named("classifier_row", lambda p: 2 * formula("classifier_row")(p)),
         "norms of the means said twice": named("mean_norm", lambda p: 2 * formula("mean_norm")(p)),
         "a critical count in N for N squared": named("critical_count", lambda p: formula("critical_count")(p) / N),
     },

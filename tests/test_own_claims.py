@@ -53,8 +53,8 @@ PROBLEM = Problem(
     parameters=(
         Parameter("class_counts", ClassCounts(), "samples per class"),
         Parameter("widths", Width(), "feature dimension", default=lambda values: len(values["class_counts"])),
-        Parameter("weight_decay", PositiveReal(), "weight decay"),
-        Parameter("feature_decay", PositiveReal(), "feature decay"),
+        Parameter("weight_decay", PositiveReal(decay=True), "weight decay"),
+        Parameter("feature_decay", PositiveReal(decay=True), "feature decay"),
     ),
     variables=(Variable("W", (K, d)), Variable("H", (d, N))),
     loss=loss,
@@ -124,7 +124,7 @@ def test_a_claim_that_leaves_its_derivation_to_others_says_where_it_is(tmp_path,
     assert theory_main(["new", "my-setting", "--like", "cvae", "--out", str(tmp_path)]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("wrote ")
-    assert "theory.posterior_collapse.linear_gaussian.LearnableVariance" in second
+    assert "theory.posterior_collapse.learnable_variance.chain" in second
     assert "mse-imbalanced" in second
     assert theory_main(["new", "my-setting-2", "--like", "mse-imbalanced", "--out", str(tmp_path)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
@@ -239,7 +239,7 @@ def test_what_cannot_be_evaluated_is_said_in_one_line(old, new, said, own):
 
 SOFT = {
     "a domain beyond what its symbol allows": (
-        ('"weight_decay", PositiveReal()', '"weight_decay", RealBetween(-1, 1)'),
+        ('"weight_decay", PositiveReal(decay=True)', '"weight_decay", RealBetween(-1, 1)'),
         ("PositiveReal, Problem", "PositiveReal, Problem, RealBetween"),
         r"weight_decay: may be -1 .*, and lambda_W is assumed to lie strictly between 0 and inf",
     ),
@@ -378,7 +378,7 @@ UNREADABLE = {
     "verdict without a proof": ("Verdict.OPEN", "Verdict.HOLDS", r"verdict: 'HOLDS' is not allowed"),
     "refuted by nothing": ("Verdict.OPEN", "Verdict.REFUTED", r"verdict: 'REFUTED' is not allowed"),
     "a second sorted list": (
-        '"weight_decay", PositiveReal()',
+        '"weight_decay", PositiveReal(decay=True)',
         '"weight_decay", ClassCounts()',
         r"weight_decay: its domain ClassCounts is for the list that is sorted, which is class_counts",
     ),
@@ -453,7 +453,11 @@ def test_pieces_that_leave_something_out_are_rejected(own, started, pieces, said
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("xp.squared_norm(v.W @ v.H - data.Y)", "problem.loss(xp, v, data, p)", "statistic R: is the loss itself"),
+        (
+            "xp.squared_norm(v.W @ v.H - data.Y)",
+            "CLAIM.problem.loss(xp, v, data, p)",
+            "statistic R: is the loss itself",
+        ),
         ("reading=s[k]", "reading=s[k] - 100", "below the lower end of its first piece at a random point"),
     ],
 )
@@ -474,8 +478,8 @@ def test_directions_that_do_not_match_are_named(own, started, capsys):
     own(
         in_its_place(
             started,
-            "Threshold(ratio.subs(count, n_k[k]), k, K, tuned",
-            "Threshold(ratio.subs(count, n_k[1]), k, 1, tuned",
+            "Threshold(minimum.ratio, k, K, tuned",
+            "Threshold(minimum.ratio.subs(k, 1), k, 1, tuned",
         )
     )
     claim = find("my-setting")
@@ -507,7 +511,7 @@ def test_a_bound_above_the_loss_is_the_first_link_to_fail(own, started):
 
 def with_a_wrong_factor(started):
     """Return the starting file with a predicted value that is K − 1 times too large."""
-    value = "        {}sum_over(per_class, k, K),\n        threshold,"
+    value = "        {}summed,\n        Threshold("
     return in_its_place(started, value.format(""), value.format("(K - 1) * "))
 
 

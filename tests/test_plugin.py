@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.plugin import writable
 from proofs_check.harness.progress import PAUSE, Progress
 from proofs_check.harness.report import Ledger
-from proofs_check.harness.strategies import REGIMES, batches, drawn
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import find
 from theory.point import Point
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.examine import examine, judge
-from proofs_check.harness.strategies import REGIMES, batches, drawn
+from proofs_check.harness.strategies import batches, drawn
 from theory import sources
 from theory.claim import add_files, find, places
 from theory.errors import CheckFailed

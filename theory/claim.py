@@ -13,10 +13,9 @@ from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
 
-import sympy as sp
-
 from theory import sources
 from theory.errors import CheckFailed, ParameterError, quoted, shown_path
+from theory.latex import latex
 from theory.problem import Problem, reject
 from theory.proof import Prediction, Proof
 from theory.refutation import Refutation
@@ -58,10 +57,11 @@ class Derivation:
 class Claim:
     """For this problem, at all parameters of its domain, every global minimiser has the predicted structure.
 
-    ``statement`` is Markdown for the book; ``{name}`` in it stands for the LaTeX of a named result of the derivation, so
-    that no formula is written twice. ``derive`` goes from the problem to proof and prediction; without it the claim is the
-    question what the minimisers are, and its verdict OPEN. ``refutation`` says why and where the claim is false as published;
-    the prediction is then what is left of it. Raises ParameterError for an id that is no name, or a verdict without a proof.
+    ``statement`` is Markdown for the book. ``{name}`` in it stands for the LaTeX of a named result of the derivation, or of what
+    one of its letters means, so that no formula is written twice. ``derive`` goes from the problem to proof and prediction.
+    Without it the claim is the question what the minimisers are, and its verdict OPEN. ``refutation`` says why and where the
+    claim is false as published; the prediction is then what is left of it. Raises ParameterError for an id that is no name, or a
+    verdict without a proof.
     """
 
     id: str
@@ -128,7 +128,10 @@ class Claim:
 
         Raises ParameterError for a name that the derivation did not give.
         """
-        named = {name: sp.latex(result.expression) for name, result in self.prediction.named.items()}
+        results = self.prediction.named
+        letters = [letter for result in results.values() for letter in result.letters]
+        named = {name: latex(result.shown) for name, result in results.items()}
+        named |= {letter.name: latex(letter.meaning) for letter in letters if letter.name not in named}
         try:
             return self.statement.format(**named)
         except KeyError as error:

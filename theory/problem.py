@@ -34,6 +34,8 @@ from theory.expressions import Bindings, to_exact
 from theory.namespace import ArrayNamespace, Matrix, Measure
 from theory.point import Point
 from theory.sources import asked
+from theory.symbols import D, K, N, n_k
+from theory.symbols import d as hidden_units
 
 REQUIRED = object()
 
@@ -59,7 +61,8 @@ class Variable:
 
     ``shape`` is written in the sizes of the problem. ``scale`` is the variable's natural unit, an entry formula in
     (k, j) and the parameters: starts are drawn and steps are measured in it. ``nonnegative`` restricts every entry.
-    ``exists(values)`` tells whether there is such a variable at these parameters (a bias only where ``bias`` is true).
+    ``exists(values)`` tells whether there is such a variable at these parameters (a bias only where ``bias`` is true). An ``offset``,
+    such as a bias, is added to the outputs: it keeps its value where all factors vanish.
     """
 
     name: str
@@ -67,6 +70,12 @@ class Variable:
     scale: sp.Expr = sp.Integer(1)
     nonnegative: bool = False
     exists: Callable[[Mapping[str, Any]], bool] = lambda values: True
+    offset: bool = False
+
+    @property
+    def hidden_axis(self) -> int | None:
+        """The axis that runs over hidden units of one width, None where there is none."""
+        return self.shape.index(hidden_units) if hidden_units in self.shape else None
 
 
 KINDS = {"matrix": 2, "list": 1, "spectrum": 1, "scalar": 0}
@@ -159,8 +168,9 @@ class Problem:
     or the "conditional" one of a part of it given the rest. ``ramped(values)`` gives the parameters that training raises from
     small values: those of a penalty under which doing nothing is a local minimum, whatever the data. Where ``spectral``,
     directions and matrices run over singular directions that belong to no one entry of the sorted parameter. ``nuclear_form`` is that
-    of the problem, where it has one: lower bounds of the problem follow from it.
-    Raises ParameterError where a second list has a domain that is kept in order.
+    of the problem, where it has one: lower bounds of the problem follow from it. ``labelled`` has the sizes of variables that run over
+    classes or directions, and ``samples`` that which runs over samples, with the symbol of the numbers of samples per class.
+    Raises ParameterError where a second list has a domain that is kept in order, and where parameters depend on one another.
     """
 
     parameters: tuple[Parameter, ...]
@@ -177,6 +187,8 @@ class Problem:
     ramped: Callable[[Mapping[str, Any]], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
     spectral: bool = field(default=False, kw_only=True)
     nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
+    labelled: tuple[sp.Expr, ...] = field(default=(K, D), kw_only=True)
+    samples: tuple[sp.Expr, sp.IndexedBase] = field(default=(N, n_k), kw_only=True)
 
     def __post_init__(self) -> None:
         for parameter in self.parameters:
@@ -185,6 +197,27 @@ class Problem:
                     f"{parameter.name}: its domain {type(parameter.domain).__name__} is for the list that is sorted, which is "
                     f"{self.sorted_parameter}"
                 )
+        _ = self.in_dependency_order
+
+    @property
+    def in_dependency_order(self) -> tuple[Parameter, ...]:
+        """The parameters, each after those that its domain depends on."""
+        ordered: list[Parameter] = []
+        waiting = list(self.parameters)
+        while waiting:
+            names = {parameter.name for parameter in waiting}
+            ready = [parameter for parameter in waiting if names.isdisjoint(parameter.domain.depends())]
+            if not ready:
+                raise ParameterError(f"{', '.join(p.name for p in waiting)}: depend on one another")
+            ordered += ready
+            waiting = [parameter for parameter in waiting if parameter not in ready]
+        return tuple(ordered)
+
+    def is_labelled(self, side: sp.Expr, instance: Instance) -> bool:
+        """Tell whether a side of a variable runs over classes or directions."""
+        known = {s: v for s, v in instance.bindings.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}
+        # An entry of a list is that at the depth of the instance.
+        return any(side == (size.subs(known) if isinstance(size, sp.Indexed) else size) for size in self.labelled)
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name; raises ParameterError when there is none."""

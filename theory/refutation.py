@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix
+from theory.point import Point
 from theory.proof import Separable
 
 
@@ -32,16 +36,32 @@ class Refutation:
     """Why a published claim is false, where, and what is left of it.
 
     ``published`` is the least loss of the published structure at margin ``t``, and ``least`` its minimum over t as a scalar
-    problem, which gives a certified lower bound. ``holds_where``: the part that holds; ``open_where``: where neither is known.
+    problem, which gives a certified lower bound. ``objective(blocks)`` is the least loss at simplices of any sizes, as those of a
+    family, in ``t``. ``logits(xp, v)`` are those of a point. ``factors(values)`` gives the singular value of each variable where the
+    logits have the singular value ``logit``, of features that of their class means: where all share their axes, and all widths are
+    the number of classes, the loss is the ``objective``.
+    ``holds_where``: the part that holds; ``open_where``: where neither is known.
     """
 
     t: sp.Symbol
     published: sp.Expr
     least: Separable
     families: tuple[Family, ...]
+    objective: Callable[[Sequence[int]], sp.Expr]
+    logits: Callable[[ArrayNamespace, Point], Matrix]
+    logit: sp.Symbol
+    factors: Callable[[Mapping[str, Any]], Mapping[str, sp.Expr]]
     holds_where: Boolean
     open_where: str
 
     @property
     def refuted_where(self) -> Boolean:
         return sp.Or(*[family.where for family in self.families])
+
+    def status(self, bindings: Bindings) -> str:
+        """Return "holds", "refuted" or "open": what is known at these sizes."""
+        symbols = self.holds_where.free_symbols | self.refuted_where.free_symbols
+        sizes = {symbol: bindings[symbol] for symbol in symbols}
+        if self.holds_where.subs(sizes) == sp.true:
+            return "holds"
+        return "refuted" if self.refuted_where.subs(sizes) == sp.true else "open"

@@ -10,6 +10,8 @@ from typing import Any
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
+from theory.errors import ParameterError
+from theory.expressions import equal
 from theory.namespace import ArrayNamespace, Measure, Row
 from theory.point import Point
 
@@ -40,10 +42,55 @@ Axes = tuple[tuple[sp.Symbol, sp.Expr], ...]
 
 
 @dataclass(frozen=True)
+class Letter:
+    """A letter that a statement writes for a quantity that recurs: a margin t_k, a ratio r_k.
+
+    ``symbol`` stands for ``meaning``. In a formula ``part`` is written as ``written``, an expression in the letter; without the
+    two it is the meaning that is written as the letter. Raises ParameterError unless ``part`` and ``written`` are equal.
+    """
+
+    symbol: sp.Expr
+    meaning: sp.Expr
+    part: sp.Expr | None = None
+    written: sp.Expr | None = None
+
+    def __post_init__(self) -> None:
+        part, written = self.replacement
+        if part != self.meaning and not equal(part, written.subs(self.symbol, self.meaning)):
+            raise ParameterError(f"letter: {self.symbol} stands for {self.meaning}, and {part} is not {written} then")
+
+    @property
+    def name(self) -> str:
+        """The letter without an index."""
+        return str(self.symbol.base.label if isinstance(self.symbol, sp.Indexed) else self.symbol)
+
+    @property
+    def replacement(self) -> tuple[sp.Expr, sp.Expr]:
+        """What is replaced in a formula, and by what."""
+        return (
+            self.meaning if self.part is None else self.part,
+            self.symbol if self.written is None else self.written,
+        )
+
+
+@dataclass(frozen=True)
 class Result(ABC):
-    """A formula under a name that a statement may use. Each kind says what the formula is held against."""
+    """A formula under a name that a statement may use. Each kind says what the formula is held against.
+
+    The statement shows the formula with ``letters`` for some of its parts.
+    """
 
     expression: sp.Expr
+    letters: tuple[Letter, ...] = field(default=(), kw_only=True)
+
+    @property
+    def shown(self) -> sp.Expr:
+        """The formula as the statement writes it."""
+        shown = self.expression
+        for letter in self.letters:
+            shown = shown.subs(*letter.replacement)
+            shown = shown if letter.part is None else sp.simplify(shown)
+        return shown
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from sympy.printing.latex import LatexPrinter
 
 from theory.expressions import provably_nonnegative, provably_positive
 from theory.intervals import Number, Undecided
+from theory.latex import latex
 from theory.proof import Convex, Identity, Nonnegative, Stationary, StepFailed, StepRecorder, Vanishes
 
 GUARD_BITS = 12
@@ -49,14 +50,12 @@ def stationary_point(record: StepRecorder, name: str, function: sp.Expr, variabl
 
     Raises StepFailed when calculus finds none, or more than one.
     """
-    record(
-        Convex(f"{name} is convex", f"The objective is strictly convex in ${sp.latex(variable)}$.", function, variable)
-    )
+    record(Convex(f"{name} is convex", f"The objective is strictly convex in ${latex(variable)}$.", function, variable))
     point = _only_root(name, sp.diff(function, variable), variable)
     record(
         Stationary(
             f"{name} is stationary",
-            f"The derivative in ${sp.latex(variable)}$ vanishes there.",
+            f"The derivative in ${latex(variable)}$ vanishes there.",
             function,
             variable,
             point,
@@ -83,9 +82,7 @@ def minimise_on_half_line(
     if exponential:
         x = sp.Symbol("x", positive=True)
         record(
-            Convex(
-                f"{name} is convex", f"The objective is strictly convex in ${sp.latex(variable)}$.", function, variable
-            )
+            Convex(f"{name} is convex", f"The objective is strictly convex in ${latex(variable)}$.", function, variable)
         )
         slope = sp.diff(function, variable)
         root = _only_root(name, sp.simplify(slope.subs(variable, sp.log(x))), x)
@@ -95,7 +92,7 @@ def minimise_on_half_line(
         record(
             Stationary(
                 f"{name} is stationary",
-                f"The derivative in ${sp.latex(variable)}$ vanishes there.",
+                f"The derivative in ${latex(variable)}$ vanishes there.",
                 function,
                 variable,
                 stationary,
@@ -125,7 +122,7 @@ def threshold_ratio(
     record(
         Nonnegative(
             f"{name} is monotone",
-            f"The slope at the bound changes sign only once as ${sp.latex(quantity)}$ grows.",
+            f"The slope at the bound changes sign only once as ${latex(quantity)}$ grows.",
             falling if ratio.equals(quantity / critical) else sp.simplify(-falling),
         )
     )

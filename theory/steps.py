@@ -11,6 +11,7 @@ import sympy as sp
 from theory.differing import difference
 from theory.errors import CheckFailed
 from theory.expressions import equal, provably_nonnegative, provably_positive
+from theory.latex import latex
 
 
 class StepFailed(CheckFailed):
@@ -56,7 +57,7 @@ class Identity(Step):
             raise StepFailed(f"{error}\n{difference(self.left, self.right)}") from None
 
     def latex(self) -> str:
-        return f"{sp.latex(self.left)} = {sp.latex(self.right)}"
+        return f"{latex(self.left)} = {latex(self.right)}"
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Stationary(Step):
         return equal(sp.diff(self.function, self.variable).subs(self.variable, self.point), 0)
 
     def latex(self) -> str:
-        derivative = sp.latex(sp.simplify(sp.diff(self.function, self.variable)))
-        at = f"{sp.latex(self.variable)} = {sp.latex(self.point)}"
+        derivative = latex(sp.simplify(sp.diff(self.function, self.variable)))
+        at = f"{latex(self.variable)} = {latex(self.point)}"
         return rf"\left.{derivative}\,\right|_{{{at}}} = 0"
 
 
@@ -88,8 +89,8 @@ class Vanishes(Step):
         return equal(self.function.subs(self.variable, self.point), 0)
 
     def latex(self) -> str:
-        at = f"{sp.latex(self.variable)} = {sp.latex(self.point)}"
-        return rf"\left.\left[{sp.latex(self.function)}\right]\right|_{{{at}}} = 0"
+        at = f"{latex(self.variable)} = {latex(self.point)}"
+        return rf"\left.\left[{latex(self.function)}\right]\right|_{{{at}}} = 0"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Nonnegative(Step):
         return provably_nonnegative(self.expression)
 
     def latex(self) -> str:
-        return rf"{sp.latex(self.expression)} \ge 0"
+        return rf"{latex(self.expression)} \ge 0"
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ class Convex(Step):
         return provably_positive(self._curvature())
 
     def latex(self) -> str:
-        x = sp.latex(self.variable)
-        return rf"\frac{{\partial^2}}{{\partial {x}^2}}\left[{sp.latex(self.function)}\right] = {sp.latex(sp.simplify(self._curvature()))} > 0"
+        x = latex(self.variable)
+        return rf"\frac{{\partial^2}}{{\partial {x}^2}}\left[{latex(self.function)}\right] = {latex(sp.simplify(self._curvature()))} > 0"
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class SumOfSquares(Step):
 
     def latex(self) -> str:
         total = sum(sp.Mul(weight, base**2, evaluate=False) for weight, base in self.squares)
-        return rf"{sp.latex(self.expression)} = {sp.latex(total)} \ge 0"
+        return rf"{latex(self.expression)} = {latex(total)} \ge 0"
 
 
 class StepRecorder:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from IPython.display import HTML
 
-from book.figures.words import relative
+from book.figures.words import parameters_in_words, relative
 from numerics.judging.released_code import Decision, decide
 from theory.reference_code import ReferenceCode, reference_code
 
@@ -19,7 +17,7 @@ def table(name: str) -> HTML:
     heads = ["Parameters", "Released code", "Derived", "Trained", "Certificate gap"]
     if code.compares_losses:
         heads[4:4] = ["Loss at the code's point", "Trained loss"]
-    lines = [[given(values), *cells(code, one)] for values, one in zip(settings, decisions, strict=True)]
+    lines = [[parameters_in_words(values), *cells(code, one)] for values, one in zip(settings, decisions, strict=True)]
     rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines)
     head = "".join(f"<th>{word}</th>" for word in heads)
     return HTML(f'<div class="atlas-wide"><table class="atlas-table"><tr>{head}</tr>{rows}</table></div>')
@@ -38,13 +36,3 @@ def shown(code: ReferenceCode, values: tuple[float, ...]) -> str:
         return ", ".join("alive" if value else "collapsed" for value in values)
     largest = max(map(abs, values))
     return ", ".join(f"{value:.6g}" if abs(value) > 1e-9 * largest else "0" for value in values)
-
-
-def given(values: dict[str, Any]) -> str:
-    """Write the parameters of a setting as the command line takes them; the others are at their defaults."""
-
-    def written(value: Any, separator: str) -> str:
-        return separator.join(written(v, ",") for v in value) if isinstance(value, tuple) else f"{value:g}"
-
-    separators = {name: ";" if isinstance(v, tuple) and isinstance(v[0], tuple) else "," for name, v in values.items()}
-    return " ".join(f"<code>{name}={written(v, separators[name])}</code>" for name, v in values.items())

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import sympy as sp
 
+from theory.cli.arguments import written_value
 from theory.problem import Parameter
 
 
@@ -33,13 +34,7 @@ def words_in_html(text: str) -> str:
 
 def parameters_in_words(values: Mapping[str, object]) -> str:
     """Return parameters as the command line takes them, each marked as code."""
-
-    def shown(value: object) -> str:
-        if not isinstance(value, tuple):
-            return str(value).lower()
-        return ";".join(map(shown, value)) if isinstance(value[0], tuple) else ",".join(f"{x:g}" for x in value)
-
-    return " ".join(f"<code>{name}={shown(value)}</code>" for name, value in values.items())
+    return " ".join(f"<code>{name}={written_value(value)}</code>" for name, value in values.items())
 
 
 def relative(number: float) -> str:

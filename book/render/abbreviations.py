@@ -11,6 +11,7 @@ from book.render.brackets import is_tall
 from book.render.lines import displayed, tidy
 from book.render.width import TEXT, width
 from theory import symbols as sym
+from theory.latex import latex
 
 LONG = 260
 """Expressions with more characters of LaTeX than this are abbreviated."""
@@ -40,11 +41,11 @@ class Abbreviated:
         inline, apart = [], []
         for symbol, meaning in self.meanings:
             relation = r"\iff" if isinstance(meaning, Boolean) else "="
-            latex = tidy(f"{sp.latex(symbol)} {relation} {sp.latex(meaning)}")
-            if width(latex, TEXT) <= INLINE and not is_tall(latex):
-                inline.append(f"${latex}$")
+            formula = tidy(f"{latex(symbol)} {relation} {latex(meaning)}")
+            if width(formula, TEXT) <= INLINE and not is_tall(formula):
+                inline.append(f"${formula}$")
             else:
-                apart.append(displayed(latex))
+                apart.append(displayed(formula))
         *listed, last = inline or [""]
         said = f"where {', '.join(listed)} and {last}" if listed else f"where {last}".strip()
         if not apart:
@@ -86,7 +87,7 @@ class _Letters:
 
     def worth_one(self, expression: sp.Basic) -> sp.Basic | None:
         """Return the part whose letter saves most, and None where no part is worth a letter. The whole is no part."""
-        whole = len(sp.latex(expression))
+        whole = len(latex(expression))
         counted: dict[sp.Basic, list[sp.Basic]] = {}
         for part in sp.preorder_traversal(expression):
             core = without_sign(part)[1]
@@ -96,7 +97,7 @@ class _Letters:
         best, most = None, (0, 0)
         for parts in counted.values():
             part = min(parts, key=lambda p: (not p.has(sym.k), str(p)))
-            size, again = len(sp.latex(part)), len(parts) - 1
+            size, again = len(latex(part)), len(parts) - 1
             worth = size >= SMALL and (again or SMALL_ALONE <= size <= LARGEST_SHARE * whole)
             if isinstance(part, ARITHMETIC):
                 worth = size >= SMALL_SUM and again >= OFTEN
@@ -121,9 +122,7 @@ def abbreviated(expression: sp.Basic) -> Abbreviated:
     number = 0
     while number < len(texts):
         while (
-            letters.free
-            and len(sp.latex(texts[number])) > LONG
-            and (part := letters.worth_one(texts[number])) is not None
+            letters.free and len(latex(texts[number])) > LONG and (part := letters.worth_one(texts[number])) is not None
         ):
             letter, pattern = letters.free.pop(0), letters.pattern(part)
             alike = [

@@ -19,9 +19,9 @@ import numerics.backends.tensors
 import theory
 import theory.algebra
 import theory.neural_collapse.lemmas
-import theory.posterior_collapse.linear_gaussian
+import theory.posterior_collapse.lemmas
 import theory.problem
-from book.render.markdown import prose, sentence
+from book.render.markdown import prose
 from theory.claim import Claim, Derivation, Source
 from theory.namespace import ArrayNamespace
 from theory.problem import Domain, Invariant, Parameter, Problem, Variable
@@ -39,9 +39,8 @@ BACKENDS = {
 
 
 def summary(thing: Any) -> str:
-    """Return the docstring of a class as Markdown. A domain without a docstring is described by the values that it allows."""
-    text = inspect.getdoc(thing) or ""
-    return prose(sentence(thing.says) + "." if text.startswith(f"{thing.__name__}(") else text)
+    """Return the docstring of a class as Markdown."""
+    return prose(inspect.getdoc(thing) or "")
 
 
 def constants(module: Any) -> list[tuple[str, Any, str]]:
@@ -106,7 +105,7 @@ def array_operations() -> list[tuple[str, str, dict[str, str]]]:
 
 def known_lemmas() -> dict[str, list[tuple[str, Lemma]]]:
     """Return the lemmas that proofs may rest on, by module: the name of the lemma in the module, and the lemma."""
-    modules = (theory.neural_collapse.lemmas, theory.posterior_collapse.linear_gaussian)
+    modules = (theory.neural_collapse.lemmas, theory.posterior_collapse.lemmas)
     return {m.__name__: [(name, x) for name, x in vars(m).items() if isinstance(x, Lemma)] for m in modules}
 
 

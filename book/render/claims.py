@@ -15,6 +15,7 @@ from book.render.lines import displayed
 from book.render.markdown import prose, slug
 from theory.claim import Claim, places
 from theory.expressions import Formula
+from theory.latex import latex
 from theory.problem import Invariant
 from theory.proof import Bound, Identity, Prediction, Step, Threshold
 from theory.results import Level
@@ -36,7 +37,7 @@ def setting(claim: Claim) -> str:
 def expressed(left: str, expression: sp.Basic) -> str:
     """Return a displayed formula with the meanings of its letters. ``left`` is its left side and relation, as LaTeX."""
     short = abbreviated(expression)
-    formula = displayed(f"{left} {sp.latex(short.expression)}".strip())
+    formula = displayed(f"{left} {latex(short.expression)}".strip())
     return formula + (f"\n\n{short.where()}" if short.meanings else "")
 
 
@@ -69,7 +70,7 @@ def own_functions(claim: Claim) -> list[tuple[str, str]]:
     for kind in sorted(kinds, key=lambda kind: kind.__name__):
         arguments, _, definition = inspect.getdoc(kind).partition("\n\n")[0].partition("``: ")
         names = arguments.partition("(")[2].rstrip(")").split(", ")
-        found.append((sp.latex(kind(*(sp.Symbol(spelt(name)) for name in names))), prose(" ".join(definition.split()))))
+        found.append((latex(kind(*(sp.Symbol(spelt(name)) for name in names))), prose(" ".join(definition.split()))))
     return found
 
 
@@ -82,7 +83,7 @@ def crossed(claim: Claim, threshold: Threshold) -> str:
     """Return the entry that a threshold takes to zero, in words and LaTeX."""
     name = threshold.telling or claim.problem.telling
     invariant = next(i for i in claim.problem.invariants if i.name == name)
-    index = sp.latex(threshold.index)
+    index = latex(threshold.index)
     entry = rf"\text{{{name.replace('_', ' ')}}}_{{{index if invariant.kind == 'spectrum' else f'{index} {index}'}}}"
     return f"${entry}$"
 
@@ -92,14 +93,14 @@ def collapsed_where(prediction: Prediction, level: Level) -> str:
     zero = " and in ".join(f"${prediction.thresholds[position].of}$" for position in level.thresholds)
     conditions = [f"direction $k$ is zero in {zero}"] if zero else []
     if level.keeps_prior != sp.true:
-        conditions.append(f"${sp.latex(level.keeps_prior)}$")
+        conditions.append(f"${latex(level.keeps_prior)}$")
     return f"iff {' and '.join(conditions)}" if conditions else "always"
 
 
 def entry_name(invariant: Invariant, predicted: Formula) -> str:
     """Return LaTeX for an entry of an invariant, to stand left of its formula."""
     name = rf"\text{{{invariant.name.replace('_', ' ')}}}"
-    indices = " ".join(sp.latex(index) for index, _ in predicted.axes)
+    indices = " ".join(latex(index) for index, _ in predicted.axes)
     return f"{name}_{{{indices}}}" if indices else name
 
 
@@ -111,4 +112,4 @@ def references(claim: Claim, bound: Bound) -> str:
 def within_rank(threshold: Threshold) -> str:
     """Return the rank limit of a threshold as a clause, or nothing where there is none."""
     condition = threshold.within_rank
-    return "" if condition == sp.true else f" and ${sp.latex(condition)}$"
+    return "" if condition == sp.true else f" and ${latex(condition)}$"

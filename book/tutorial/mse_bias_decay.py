@@ -6,6 +6,8 @@ Without a penalty the bias takes the mean of the labels on itself; without a bia
 et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), at one layer.
 """
 
+from dataclasses import dataclass
+
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols
@@ -36,18 +38,20 @@ mu_k = sp.IndexedBase("mu", positive=True)
 
 
 def common_weight(decay):
-    """What is left of the fit, in the direction that the bias reaches, when the bias is at its best."""
+    """Return the weight of the direction that the bias reaches: the share of the fit that the best bias leaves."""
     return decay / (1 + decay)
 
 
 # The problem: a bias is one more variable with its own decay, and each direction has a weight.
 def loss(xp, v, data, p):
+    """Return the loss at the point v; xp is the array namespace, and p gives the values of the parameters."""
     fit = xp.total(xp.column_squares(logits(xp, v) - data.Y)) / (2 * p[N])
     weights = p[weight_decay] / 2 * xp.squared_norm(v.W) + p[bias_decay] / 2 * xp.squared_norm(v.b)
     return fit + weights + p[feature_decay] / 2 * xp.total(xp.column_squares(v.H))
 
 
 def bind(values):
+    """Return the values of the symbols, the weights of the directions among them."""
     counts = values["class_counts"]
     decays = {s: values[name] for s, name in DECAYS.items()}
     weights = (1,) * (len(counts) - 1) + (common_weight(values["bias_decay"]),)
@@ -55,14 +59,17 @@ def bind(values):
 
 
 def mean_gram(xp, v, data, p):
+    """Measure the Gram matrix of the class means."""
     return xp.transpose(mean_features(xp, v, data)) @ mean_features(xp, v, data)
 
 
 def scatter(xp, v, data, p):
+    """Measure how far the features of a class lie from their mean."""
     return xp.total(xp.column_squares(v.H - mean_features(xp, v, data) @ data.Y))
 
 
 def spectrum(xp, v, data, p):
+    """Measure the singular values of the mean logits without the bias."""
     means = v.W @ mean_features(xp, v, data)
     return xp.singular_values(means, xp.rows(means))
 
@@ -100,31 +107,85 @@ PROBLEM = Problem(
 
 # From the loss to its minimiser: two kinds of directions, the centred ones and the common one.
 def derive(problem):
+    """Reduce the loss to weighted directions, minimise one, predict the point, and bound the loss from below."""
     record = StepRecorder()
-    count, q, u, mu = positive("n"), positive("q"), positive("u"), positive("mu")
+    direction = share_decay(record)
+    minimum = minimise_direction(record, direction)
+    candidate = place_directions(record, problem, direction, minimum)
+    prediction = predict(candidate, minimum)
+    bound_bias(record)
+    return Derivation(chain(record, direction, prediction.value.expression), prediction)
+
+
+# The first part: a direction with the singular value q and the weight μ, of classes with n samples each.
+count, q, mu = positive("n"), positive("q"), positive("mu")
+gamma = common_weight(bias_decay)
+
+
+@dataclass(frozen=True)
+class Direction:
+    """The scalar problem of a direction: ``cost`` is what q costs, at the squared singular value ``weight`` of W."""
+
+    weight: sp.Expr
+    cost: sp.Expr
+
+
+def share_decay(record):
+    """Share the decay between W and H at its best: only q is left of a direction."""
+    u = positive("u")
     split = weight_decay * u / 2 + feature_decay * q**2 / (2 * u)
     u_best = stationary_point(record, "the split between the layers", split, u)
-    direction = mu * (q - sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best))
-    best = minimise_on_half_line(record, "the singular value", direction, q, sp.Integer(0))
-    ratio = threshold_ratio(record, "the class count", best, count)
+    return Direction(u_best, mu * (q - sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best)))
 
-    # W = w (I − J/K) + w' J/K and H likewise: singular value p in all directions that sum to zero, and r in that of the ones.
-    p, r, b = positive("p"), positive("r"), sp.Symbol("b", real=True)
+
+# The second part: the minimiser of the scalar problem, for a weight that is a symbol.
+@dataclass(frozen=True)
+class Minimum:
+    """The minimiser: q is ``size``, and positive iff ``ratio`` exceeds 1."""
+
+    size: sp.Expr
+    ratio: sp.Expr
+
+
+def minimise_direction(record, direction):
+    """Minimise the scalar problem over q ≥ 0, and find the class count at which the minimiser leaves zero."""
+    best = minimise_on_half_line(record, "the singular value", direction.cost, q, sp.Integer(0))
+    return Minimum(best.point, threshold_ratio(record, "the class count", best, count))
+
+
+# The third part: the point, and what it predicts.
+p, r, b = positive("p"), positive("r"), sp.Symbol("b", real=True)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The ``point`` with the best ``bias``, and its loss ``summed`` over the directions."""
+
+    point: StructuredPoint
+    bias: sp.Expr
+    summed: sp.Expr
+
+
+def place_directions(record, problem, direction, minimum):
+    """Find the best bias at W = w (I − J/K) + w' J/K and H likewise, and prove that the loss is a sum over directions.
+
+    The singular value is p in all directions that sum to zero, and r in that of the ones.
+    """
     ones = SymbolicMatrix.ones(K) * (1 / K)
     centring = SymbolicMatrix.identity(K) - ones
-    w, common_w = (sp.sqrt(u_best.subs(q, x)) for x in (p, r))
+    w, common_w = (sp.sqrt(direction.weight.subs(q, x)) for x in (p, r))
     v = Point(
         W=centring * w + ones * common_w,
         H=centring * (p / (sp.sqrt(n) * w)) + ones * (r / (sp.sqrt(n) * common_w)),
         b=b,
     )
-    gamma = common_weight(bias_decay)
-    minima = {x: best.point.subs({count: n, mu: weight}) for x, weight in ((p, 1), (r, gamma))}
+    minima = {x: minimum.size.subs({count: n, mu: weight}) for x, weight in ((p, 1), (r, gamma))}
     balanced = Symbols({N: K * n})
     in_bias = StructuredPoint(problem, SymbolicArrays(K, n), v, minima, balanced)
     b_best = stationary_point(record, "the bias", sp.expand(sp.simplify(in_bias.loss())), b)
     point = StructuredPoint(problem, SymbolicArrays(K, n), v.extended(b=b_best), minima, balanced)
-    summed = (K - 1) * direction.subs({q: p, count: n, mu: 1}) + direction.subs({q: r, count: n, mu: gamma})
+    cost = direction.cost.subs(count, n)
+    summed = (K - 1) * cost.subs({q: p, mu: 1}) + cost.subs({q: r, mu: gamma})
     record(
         Identity(
             "reduction",
@@ -134,20 +195,42 @@ def derive(problem):
             summed.subs(N, K * n),
         )
     )
-    here = {count: n, mu: mu_k[k]}
-    # What the statement may name, each with what it is held against at trained points.
+    return Candidate(point, b_best, summed)
+
+
+def predict(candidate, minimum):
+    """Predict from the point with all directions at their minimum, and say what of it the statement may name."""
+    here, ratio = {count: n, mu: mu_k[k]}, minimum.ratio
+    # Each named result comes with what it is held against at trained points.
     named = {
-        "singular_value": Measured(best.point.subs(here), sizes, ((k, K),), unit=sp.sqrt(n)),
+        "singular_value": Measured(minimum.size.subs(here), sizes, ((k, K),), unit=sp.sqrt(n)),
         "common_weight": Measured(gamma, left_by_the_bias),
         "critical_count": Decides(sp.simplify(count / ratio).subs(here), lambda critical: n / critical),
         "bias": Measured(
-            sp.simplify(b_best),
+            sp.simplify(candidate.bias),
             lambda reading: reading.xp.mean_entry(reading.v.b),
             given={r: lambda reading: sizes(reading)[..., -1]},
         ),
     }
-    prediction = point.predict(summed, Threshold(ratio.subs(here), k, K, tuned="feature_decay"), named=named)
+    threshold = Threshold(ratio.subs(here), k, K, tuned="feature_decay")
+    return candidate.point.predict(candidate.summed, threshold, named=named)
 
+
+def sizes(reading):
+    """Measure the singular values, that of the common direction last."""
+    return reading.invariants["spectrum"] * reading.p[n] ** 0.5
+
+
+def left_by_the_bias(reading):
+    """Measure the share of the mean residual without a bias that is left with it."""
+    xp, v = reading.xp, reading.v
+    mean = xp.sum_of_entries(v.W @ v.H - reading.data.Y) / (reading.p[K] * reading.p[N])
+    return (mean + xp.mean_entry(v.b)) / mean
+
+
+# The fourth part, the chain: what is left of the fit at the best bias, and then each direction by itself.
+def bound_bias(record):
+    """Prove that whatever the bias, a mean of a row costs at least the weight of the common direction."""
     mean = sp.Symbol("m", real=True)
     record(
         SumOfSquares(
@@ -158,33 +241,47 @@ def derive(problem):
         )
     )
 
-    # The chain: what is left of the fit at the best bias, and then each direction by itself.
-    s, t = sp.IndexedBase("sigma", nonnegative=True), sp.IndexedBase("t", nonnegative=True)
-    centred, common, c = sp.symbols("R_1 R_2 c", nonnegative=True)
-    statistics = (
-        Statistic(
-            centred,
-            r"$\|(WH - Y)(I - J/N)\|^2$",
-            lambda xp, v, data, p: xp.squared_norm(over_samples(xp, v.W @ v.H - data.Y)),
-        ),
-        Statistic(
-            common,
-            r"$\|(WH - Y) J/N\|^2$",
-            lambda xp, v, data, p: xp.squared_norm(v.W @ v.H - data.Y - over_samples(xp, v.W @ v.H - data.Y)),
-        ),
-        Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, p[K])),
-        Statistic(
-            t,
-            "singular values of $(I - J/K) WH (I - J/N)$",
-            lambda xp, v, data, p: xp.singular_values(xp.centre(over_samples(xp, v.W @ v.H)), p[K]),
-        ),
-        Statistic(
-            c,
-            r"$|1^T WH 1| / \sqrt{KN}$",
-            lambda xp, v, data, p: abs(xp.sum_of_entries(v.W @ v.H)) / (p[K] * p[N]) ** 0.5,
-        ),
-    )
-    summand = direction.subs(here)
+
+def over_samples(xp, a):
+    """Subtract from each row its mean over the samples."""
+    return xp.transpose(xp.centre(xp.transpose(a)))
+
+
+PINCHING = Lemma(
+    "pinching",
+    r"$\|A\|_* \ge \|P A Q\|_* + \|(I - P) A (I - Q)\|_*$ and the same of squared Frobenius norms, for orthogonal projections $P$, $Q$.",
+    "Bhatia, Matrix Analysis, Section IV.2",
+)
+centred, common, c = sp.symbols("R_1 R_2 c", nonnegative=True)
+s, t = sp.IndexedBase("sigma", nonnegative=True), sp.IndexedBase("t", nonnegative=True)
+STATISTICS = (
+    Statistic(
+        centred,
+        r"$\|(WH - Y)(I - J/N)\|^2$",
+        lambda xp, v, data, p: xp.squared_norm(over_samples(xp, v.W @ v.H - data.Y)),
+    ),
+    Statistic(
+        common,
+        r"$\|(WH - Y) J/N\|^2$",
+        lambda xp, v, data, p: xp.squared_norm(v.W @ v.H - data.Y - over_samples(xp, v.W @ v.H - data.Y)),
+    ),
+    Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, p[K])),
+    Statistic(
+        t,
+        "singular values of $(I - J/K) WH (I - J/N)$",
+        lambda xp, v, data, p: xp.singular_values(xp.centre(over_samples(xp, v.W @ v.H)), p[K]),
+    ),
+    Statistic(
+        c,
+        r"$|1^T WH 1| / \sqrt{KN}$",
+        lambda xp, v, data, p: abs(xp.sum_of_entries(v.W @ v.H)) / (p[K] * p[N]) ** 0.5,
+    ),
+)
+
+
+def chain(record, direction, value):
+    """Prove that no point lies below ``value``: best bias and factorisation, then one scalar problem for each direction."""
+    summand = direction.cost.subs({count: n, mu: mu_k[k]})
     reading = sp.Piecewise((t[k], k < K), (c, True))
     nuclear = sp.sqrt(weight_decay * feature_decay) * sp.Sum(s[k], (k, 1, K))
     bounds = (
@@ -203,38 +300,16 @@ def derive(problem):
         ),
         Bound(
             "predicted value",
-            prediction.value.expression,
+            value,
             "Each summand is at least its minimum.",
             ("the singular value is convex", "the singular value is stationary"),
         ),
     )
     separable = Separable((Piece(summand, sp.Integer(0)),), q, k, K, free=sp.true, reading=reading)
     lemmas = (NUCLEAR_NORM, PINCHING, MIRSKY)
-    return Derivation(Proof(tuple(record.steps), lemmas, statistics, bounds, separable), prediction)
+    return Proof(tuple(record.steps), lemmas, STATISTICS, bounds, separable)
 
 
-def sizes(reading):
-    """The singular values, that of the common direction last."""
-    return reading.invariants["spectrum"] * reading.p[n] ** 0.5
-
-
-def left_by_the_bias(reading):
-    """What share of the mean residual without a bias is left with it."""
-    xp, v = reading.xp, reading.v
-    mean = xp.sum_of_entries(v.W @ v.H - reading.data.Y) / (reading.p[K] * reading.p[N])
-    return (mean + xp.mean_entry(v.b)) / mean
-
-
-def over_samples(xp, a):
-    """Subtract from each row its mean over the samples."""
-    return xp.transpose(xp.centre(xp.transpose(a)))
-
-
-PINCHING = Lemma(
-    "pinching",
-    r"$\|A\|_* \ge \|P A Q\|_* + \|(I - P) A (I - Q)\|_*$ and the same of squared Frobenius norms, for orthogonal projections $P$, $Q$.",
-    "Bhatia, Matrix Analysis, Section IV.2",
-)
 CLAIM = Claim(
     id="mse-bias-decay",
     title="MSE with a penalised bias: the common direction counts for less",

@@ -5,6 +5,8 @@ Larger targets are used to make the square loss compete with cross-entropy: Hui,
 Trained with Square Loss vs Cross-Entropy in Classification Tasks" (ICLR 2021).
 """
 
+from dataclasses import dataclass
+
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
@@ -23,21 +25,25 @@ scale = positive("kappa")
 
 # The problem: the loss, written once; parameters with their domains, variables with their shapes, and what is compared.
 def loss(xp, v, data, p):
+    """Return the loss at the point v; xp is the array namespace, and p gives the values of the parameters."""
     fit = xp.total(xp.column_squares(v.W @ v.H - xp.scale(data.Y, p[scale]))) / (2 * p[N])
     return fit + p[weight_decay] / 2 * xp.squared_norm(v.W) + p[feature_decay] / 2 * xp.total(xp.column_squares(v.H))
 
 
 def bind(values):
+    """Return the values of the symbols."""
     counts = values["class_counts"]
     decays = {weight_decay: values["weight_decay"], feature_decay: values["feature_decay"]}
     return {K: len(counts), d: values["widths"], N: sum(counts), n_k: counts, scale: values["target_scale"], **decays}
 
 
 def mean_gram(xp, v, data, p):
+    """Measure the Gram matrix of the class means."""
     return xp.transpose(mean_features(xp, v, data)) @ mean_features(xp, v, data)
 
 
 def singular_values(reading):
+    """Measure the singular values of WH at a trained point."""
     return reading.xp.singular_values(reading.v.W @ reading.v.H, reading.p[K])
 
 
@@ -45,8 +51,8 @@ PROBLEM = Problem(
     parameters=(
         Parameter("class_counts", ClassCounts(), "samples per class"),
         Parameter("widths", Width(), "feature dimension $d$", default=lambda values: len(values["class_counts"])),
-        Parameter("weight_decay", PositiveReal(), r"weight decay $\lambda_W$"),
-        Parameter("feature_decay", PositiveReal(), r"feature decay $\lambda_H$"),
+        Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
+        Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
         Parameter("target_scale", PositiveReal(), r"size $\kappa$ of the targets", default=1.0),
     ),
     variables=(Variable("W", (K, d), sp.sqrt(scale)), Variable("H", (d, N), sp.sqrt(scale))),
@@ -62,34 +68,76 @@ PROBLEM = Problem(
 )
 
 
-# From the loss to its minimiser: every `record(…)` is a step that is checked on the spot.
+# From the loss to its minimiser, in four parts. Every `record(…)` is a step that is checked on the spot.
 def derive(problem):
+    """Reduce the loss to one scalar problem a class, minimise it, predict the point, and bound the loss from below."""
     record = StepRecorder()
-    count, q, u = positive("n"), positive("q"), positive("u")
+    direction = share_decay(record)
+    minimum = minimise_direction(record, direction)
+    prediction = predict(record, problem, direction, minimum)
+    return Derivation(chain(record, direction, prediction.value.expression), prediction)
+
+
+# The first part: a class with n samples and the singular value q.
+count, q = positive("n"), positive("q")
+
+
+@dataclass(frozen=True)
+class Direction:
+    """The scalar problem of a class: ``cost`` is what q costs, at the squared singular value ``weight`` of W."""
+
+    weight: sp.Expr
+    cost: sp.Expr
+
+
+def share_decay(record):
+    """Share the decay between W and H at its best: only q is left of a class."""
+    u = positive("u")
     split = weight_decay * u / 2 + feature_decay * q**2 / (2 * u)
     u_best = stationary_point(record, "the split between the layers", split, u)
-    direction = (q - scale * sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best))
-    best = minimise_on_half_line(record, "the singular value", direction, q, sp.Integer(0))
+    return Direction(u_best, (q - scale * sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best)))
+
+
+# The second part: the minimiser of the scalar problem.
+@dataclass(frozen=True)
+class Minimum:
+    """The minimiser: q is ``size``, and positive iff ``ratio`` exceeds 1."""
+
+    size: sp.Expr
+    ratio: sp.Expr
+
+
+def minimise_direction(record, direction):
+    """Minimise the scalar problem over q ≥ 0, and find the class count at which the minimiser leaves zero."""
+    best = minimise_on_half_line(record, "the singular value", direction.cost, q, sp.Integer(0))
     ratio = threshold_ratio(record, "the class count", best, count)
     size = best.point
+    return Minimum(size, ratio)
 
+
+# The third part: the point, and what it predicts.
+def predict(record, problem, direction, minimum):
+    """Prove that at diagonal W and H the loss is the sum over classes, and predict from the first d at their minimum."""
     q_k = sp.IndexedBase("q", positive=True)
-    w = sp.sqrt(u_best.subs(q, q_k[k]))
+    w = sp.sqrt(direction.weight.subs(q, q_k[k]))
     h = sp.simplify(q_k[k] / (sp.sqrt(n_k[k]) * w))
     v = Point(W=SymbolicMatrix.diag(K, w), H=SymbolicMatrix.diag(K, h))
-    kept = sp.Piecewise((size.subs(count, n_k[k]), k <= d), (0, True))
-    point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {q_k: kept})
-    summed = sum_over(direction.subs({q: q_k[k], count: n_k[k]}), k, K)
+    size, ratio = (formula.subs(count, n_k[k]) for formula in (minimum.size, minimum.ratio))
+    point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {q_k: sp.Piecewise((size, k <= d), (0, True))})
+    summed = sum_over(direction.cost.subs({q: q_k[k], count: n_k[k]}), k, K)
     record(Identity("reduction", "Along the axes of the classes the loss is a sum over classes.", point.loss(), summed))
-    threshold = Threshold(ratio.subs(count, n_k[k]), k, K, tuned="feature_decay", within_rank=k <= d)
+    threshold = Threshold(ratio, k, K, tuned="feature_decay", within_rank=k <= d)
     # What the statement may name, each with what it is held against at trained points.
     named = {
-        "singular_value": Measured(size.subs(count, n_k[k]), singular_values, ((k, K),), where=k <= d, unit=scale),
-        "critical_count": Decides(sp.simplify(count / ratio), lambda critical: n_k[k] / critical),
+        "singular_value": Measured(size, singular_values, ((k, K),), where=k <= d, unit=scale),
+        "critical_count": Decides(sp.simplify(count / minimum.ratio), lambda critical: n_k[k] / critical),
     }
-    prediction = point.predict(summed, threshold, named=named)
+    return point.predict(summed, threshold, named=named)
 
-    # The chain: each bound lies below the one before it, at every point, and says what that rests on.
+
+# The fourth part, the chain: each bound lies below the one before it, at every point, and says what that rests on.
+def chain(record, direction, value):
+    """Prove that no point lies below ``value``: best factorisation of Z = WH, then one problem a singular value."""
     s, residual = sp.IndexedBase("sigma", nonnegative=True), sp.Symbol("R", nonnegative=True)
     statistics = (
         Statistic(
@@ -99,7 +147,7 @@ def derive(problem):
         ),
         Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, data.Y.shape[-2])),
     )
-    summand = direction.subs(count, n_k[k])
+    summand = direction.cost.subs(count, n_k[k])
     nuclear = sp.sqrt(weight_decay * feature_decay) * sp.Sum(s[k], (k, 1, K))
     bounds = (
         Bound(
@@ -114,15 +162,10 @@ def derive(problem):
             r"The singular values of $\kappa Y$ are $\kappa\sqrt{n_k}$.",
             (MIRSKY.name,),
         ),
-        Bound(
-            "predicted value",
-            prediction.value.expression,
-            "Each summand is at least its minimum.",
-            ("the singular value is convex",),
-        ),
+        Bound("predicted value", value, "Each summand is at least its minimum.", ("the singular value is convex",)),
     )
     separable = Separable((Piece(summand, sp.Integer(0)),), q, k, K, free=k <= d, reading=s[k])
-    return Derivation(Proof(tuple(record.steps), (NUCLEAR_NORM, MIRSKY), statistics, bounds, separable), prediction)
+    return Proof(tuple(record.steps), (NUCLEAR_NORM, MIRSKY), statistics, bounds, separable)
 
 
 CLAIM = Claim(

@@ -15,8 +15,7 @@ from numerics.tolerances import INVARIANT
 from theory.claim import Claim
 from theory.cli.arguments import written_parameters
 from theory.point import Point
-from theory.problem import Instance, Variable
-from theory.symbols import D, K, M, N, layer_width, n_k
+from theory.problem import Instance, Problem, Variable
 
 SAME = INVARIANT
 """Relative distance at which numbers count as equal, a size as zero, and a Gram matrix as that of a frame."""
@@ -138,16 +137,18 @@ def observe(
     claim: Claim, instance: Instance, point: Point, value: float, certificate: Certificate | None
 ) -> Conjecture:
     """Describe a trained point (variables [rows, columns]) without any claim about it."""
-    variables = (_matrix(v, point[v.name], instance) for v in claim.problem.active_variables(instance))
+    problem = claim.problem
+    variables = (_matrix(problem, v, point[v.name], instance) for v in problem.active_variables(instance))
     families = tuple(_families(claim, instance, point))
     return Conjecture(written_parameters(claim, instance), value, certificate, tuple(variables), families)
 
 
-def _matrix(variable: Variable, array: Float64[Tensor, "r c"], instance: Instance) -> Matrix:
+def _matrix(problem: Problem, variable: Variable, array: Float64[Tensor, "r c"], instance: Instance) -> Matrix:
     values = torch.linalg.svdvals(array)
     entries = None
     if variable.shape[1] == 1:
-        column = array if variable.shape[0] not in (K, D) else _in_user_order(array.T, instance).T
+        labelled = problem.is_labelled(variable.shape[0], instance)
+        column = _in_user_order(array.T, instance).T if labelled else array
         entries = tuple(column[:, 0].tolist())
     return Matrix(variable.name, tuple(array.shape), _rank(values), tuple(values.tolist()), entries)
 
@@ -160,17 +161,15 @@ def _in_user_order(vectors: Float64[Tensor, "d K"], instance: Instance) -> Float
 
 def _families(claim: Claim, instance: Instance, point: Point) -> Iterator[Family]:
     """Describe what a variable has one of for each class, direction or sample; hidden units have no names of their own."""
-    labelled = {K, D}
-    if M in instance.bindings:
-        labelled.add(layer_width[instance.bindings[M] + 1])  # the side of the last layer
-    for variable in claim.problem.active_variables(instance):
+    problem, (samples, counts) = claim.problem, claim.problem.samples
+    for variable in problem.active_variables(instance):
         array, (rows, columns) = point[variable.name], variable.shape
-        if columns == N:
-            means, scatter = _class_means(array, instance.bindings[n_k])
+        if columns == samples:
+            means, scatter = _class_means(array, instance.bindings[counts])
             yield _described(f"class means of {variable.name}", _in_user_order(means, instance), scatter)
-        if columns in labelled:
+        if problem.is_labelled(columns, instance):
             yield _described(f"columns of {variable.name}", _in_user_order(array, instance))
-        if rows in labelled and array.shape[1] > 1:
+        if problem.is_labelled(rows, instance) and array.shape[1] > 1:
             yield _described(f"rows of {variable.name}", _in_user_order(array.T, instance))
 
 

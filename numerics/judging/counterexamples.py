@@ -11,7 +11,7 @@ from torch import Tensor
 
 from numerics.backends.ball_evaluation import ball_bindings
 from numerics.backends.bindings import stack_bindings
-from numerics.backends.evaluation import evaluate
+from numerics.backends.evaluation import Evaluator
 from numerics.backends.points import points_of
 from numerics.backends.tensors import DTYPE, ROUNDED_AWAY, TorchArrays
 from numerics.bounds.enclosures import Enclosure, value_at
@@ -21,7 +21,6 @@ from theory.expressions import Formula
 from theory.point import Point
 from theory.problem import Instance
 from theory.refutation import Refutation
-from theory.symbols import K, M, decay_product, feature_decay, layer_decay, n
 
 
 class Counterexample(Enclosure):
@@ -46,10 +45,7 @@ def hold_against_published(claim: Claim, instances: Sequence[Instance], points: 
 
 def status(refutation: Refutation, instance: Instance) -> str:
     """Return "holds", "refuted" or "open": what is known at these sizes."""
-    sizes = {symbol: instance.bindings[symbol] for symbol in (K, M)}
-    if refutation.holds_where.subs(sizes) == sp.true:
-        return "holds"
-    return "refuted" if refutation.refuted_where.subs(sizes) == sp.true else "open"
+    return refutation.status(instance.bindings)
 
 
 def block_logits(sizes: Sequence[int], margin: float) -> Float64[Tensor, "K K"]:
@@ -64,28 +60,32 @@ def simplex_logits(classes: int, margin: float) -> Float64[Tensor, "K K"]:
     return margin * (torch.eye(classes, dtype=DTYPE) - torch.ones(classes, classes, dtype=DTYPE) / classes)
 
 
-def point_of_logits(instance: Instance, logits: Float64[Tensor, "K K"]) -> Point:
-    """Return balanced layers and features with these symmetric mean logits; all widths of the instance must be K."""
-    bindings = stack_bindings([instance])
-    depth, total = bindings[M], bindings[decay_product][0]
+def point_of_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> Point:
+    """Return balanced factors with these symmetric mean logits; all widths of the instance must be K."""
+    refutation, bindings = claim.refutation, stack_bindings([instance])
     sizes, axes = torch.linalg.eigh(logits)
     sizes = torch.where(sizes > ROUNDED_AWAY * sizes.max(), sizes, 0.0)
-    shared = total ** (1 / (depth + 1)) * (bindings[n] ** 0.5 * sizes.clamp(min=0)) ** (2 / (depth + 1))
-
-    def factor(decay: Tensor) -> Tensor:
-        return (axes * (shared / decay).sqrt()) @ axes.mT
-
-    layers = {f"W_{i + 1}": factor(bindings[layer_decay][0, i]) for i in range(depth)}
-    labels = TorchArrays(bindings).labels()
-    return Point(**layers, H=factor(bindings[feature_decay][0]) @ labels / bindings[n] ** 0.5)
+    evaluator, labels = Evaluator(bindings), TorchArrays(bindings).labels()
+    over_samples = {v.name for v in claim.problem.variables if v.shape[1] == claim.problem.samples[0]}
+    arrays = {}
+    for name, size in refutation.factors(instance.values).items():
+        factor = (axes * evaluator.evaluate(Formula(size), {refutation.logit: sizes})) @ axes.mT
+        arrays[name] = factor @ labels if name in over_samples else factor
+    return Point(arrays)
 
 
 def loss_at_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> float:
-    """Return the loss at balanced layers with these symmetric mean logits; all widths of the instance must be K."""
-    return float(value_at(claim.problem, instance, point_of_logits(instance, logits)))
+    """Return the loss at balanced factors with these symmetric mean logits; all widths of the instance must be K."""
+    return float(value_at(claim.problem, instance, point_of_logits(claim, instance, logits)))
 
 
 def objective_at(refutation: Refutation, objective: sp.Expr, instance: Instance, margin: float) -> float:
     """Evaluate an objective of the refutation at a margin."""
-    bindings = {**stack_bindings([instance]), refutation.t: torch.tensor([margin], dtype=DTYPE)}
-    return float(evaluate(Formula(objective), bindings))
+    return float(objectives_at(refutation, objective, instance, torch.tensor([margin], dtype=DTYPE)))
+
+
+def objectives_at(
+    refutation: Refutation, objective: sp.Expr, instance: Instance, margins: Float64[Tensor, " m"]
+) -> Float64[Tensor, " m"]:
+    """Evaluate an objective of the refutation at several margins."""
+    return Evaluator(stack_bindings([instance])).evaluate(Formula(objective), {refutation.t: margins})

@@ -62,8 +62,9 @@ def measure_starts(claim: Claim, solution: Solution) -> Measured:
     best = solution.best_point()
     if any(evaluator.evaluate(Formula(t.jump)).bool().any() for t in claim.prediction.thresholds):
         xp, data = setting(claim.problem, evaluator.fixed)
-        # At a jump zero is also optimal, so zero is measured too; the bias is kept.
-        points.append(Point({name: a if name == "b" else torch.zeros_like(a) for name, a in best.items()}))
+        # At a jump zero is also optimal, so zero is measured too; offsets are kept.
+        offsets = {variable.name for variable in claim.problem.variables if variable.offset}
+        points.append(Point({name: a if name in offsets else torch.zeros_like(a) for name, a in best.items()}))
         at_zero = claim.problem.loss(xp, points[-1], data, evaluator.fixed)
         reached.append((at_zero - lowest[:, 0]).abs() <= SAME_MINIMUM * lowest[:, 0].abs())
     of_best, *of_starts = (measure(claim, instances, point) for point in (best, *points))

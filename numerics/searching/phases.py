@@ -1,4 +1,4 @@
-"""Where a refuted claim fails: a table over classes, depths and decays, each cell decided by a certified comparison."""
+"""Where a refuted claim fails: settings of a table, each decided by a certified comparison."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
+from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.tensors import DTYPE
 from numerics.judging.counterexamples import (
     Counterexample,
     block_logits,
     hold_against_published,
+    objectives_at,
     point_of_logits,
     status,
 )
@@ -21,10 +23,15 @@ from numerics.training.optimise import minimise
 from theory.claim import Claim, Verdict
 from theory.point import Point
 from theory.problem import Instance
+from theory.refutation import Refutation
 
-MARGIN_GRID = np.geomspace(0.05, 40.0, 400)
+MARGIN_GRID = torch.logspace(math.log10(0.05), math.log10(40.0), 400, dtype=DTYPE)
 """Margins at which block structures are compared before the best one is refined."""
 REFINEMENTS = 40
+FINER = 65
+"""Margins of each finer grid."""
+RESOLVED = 1e-12
+"""Relative distance between margins at which the search for the best one ends."""
 STARTS = 3
 RANK = 1e-4
 """Singular values below this share of the largest do not count for the rank of a trained point."""
@@ -33,15 +40,12 @@ NAMES = {2: "pair", 3: "triple"}
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting: the verdict there, and the best point found.
+    """A decided setting: the verdict there, and the best point found.
 
     ``gap`` is its relative distance to the best of the published structure, as a ball: negative for a counterexample.
     ``rank`` and ``geometry`` describe the point's mean logits.
     """
 
-    classes: int
-    depth: int
-    decay: float
     verdict: Verdict
     rank: int
     geometry: str
@@ -51,55 +55,49 @@ class Cell:
         return {**vars(self), "verdict": str(self.verdict)}
 
 
-def instance_of(claim: Claim, classes: int, depth: int, decay: float) -> Instance:
-    """Return the setting with one sample a class and all decays equal."""
-    return claim.problem.instance(
-        class_counts=(1,) * classes, depth=depth, weight_decay=(decay,) * depth, feature_decay=decay
-    )
+def decide_cell(claim: Claim, instance: Instance, seed: int = 0) -> Cell:
+    """Decide one setting: by simplices of some classes each, and where none is better, by training from random starts.
 
-
-def decide_cell(claim: Claim, classes: int, depth: int, decay: float, seed: int = 0) -> Cell:
-    """Decide one setting: by simplices of some classes each, and where none is better, by training from random starts."""
-    instance = instance_of(claim, classes, depth, decay)
-    blocks, margin = _best_blocks(classes, depth, decay)
+    All widths of the instance are the number of classes, and its classes are balanced.
+    """
+    classes, known = len(instance.order), status(claim.refutation, instance)
+    blocks, margin = _best_blocks(claim.refutation, instance)
     logits = block_logits(blocks, margin)
-    (found,) = hold_against_published(claim, [instance], _batch(point_of_logits(instance, logits)))
+    (found,) = hold_against_published(claim, [instance], _batch(point_of_logits(claim, instance, logits)))
     rank, geometry = classes - len(blocks), _described(blocks, classes)
-    if depth > 1 and not found.refutes:
+    if known != "holds" and not found.refutes:
         solution = minimise(claim.problem, [instance], STARTS, seed)
         (trained,) = hold_against_published(claim, [instance], solution.best_point())
         if trained.gap < found.gap:
             found = trained
-            rank = _rank(solution.best_point(), depth)
+            rank = _rank(claim, instance, solution.best_point())
             if trained.refutes:
                 geometry = "found by training"
-    return Cell(classes, depth, decay, _verdict(claim, instance, found), rank, geometry, found.gap_ball.str(4))
+    return Cell(_verdict(known, found), rank, geometry, found.gap_ball.str(4))
 
 
 def _batch(point: Point) -> Point:
     return point.map(lambda a: a[None])
 
 
-def _verdict(claim: Claim, instance: Instance, found: Counterexample) -> Verdict:
+def _verdict(known: str, found: Counterexample) -> Verdict:
     if found.refutes:
         return Verdict.REFUTED
-    return Verdict.HOLDS if status(claim.refutation, instance) == "holds" else Verdict.OPEN
+    return Verdict.HOLDS if known == "holds" else Verdict.OPEN
 
 
-def _rank(point: Point, depth: int) -> int:
-    product = point.H[0]
-    for layer in range(1, depth + 1):
-        product = point[f"W_{layer}"][0] @ product
-    sizes = torch.linalg.svdvals(product)
+def _rank(claim: Claim, instance: Instance, point: Point) -> int:
+    xp, _ = setting(claim.problem, stack_bindings([instance]))
+    sizes = torch.linalg.svdvals(claim.refutation.logits(xp, point))[0]
     return int((sizes > RANK * sizes[0]).sum()) if sizes[0] > 0 else 0
 
 
-def _best_blocks(classes: int, depth: int, decay: float) -> tuple[list[int], float]:
+def _best_blocks(refutation: Refutation, instance: Instance) -> tuple[list[int], float]:
     """Return the sizes of the simplices, and their margin, with the least loss among all ways to split the classes."""
-    return min(
-        ((blocks, _best_margin(blocks, depth, decay)) for blocks in _partitions(classes, classes)),
-        key=lambda candidate: float(_loss(candidate[0], depth, decay, np.array([candidate[1]]))[0]),
-    )
+    classes = len(instance.order)
+    found = ((blocks, *_best_margin(refutation, instance, blocks)) for blocks in _partitions(classes, classes))
+    blocks, margin, _ = min(found, key=lambda candidate: candidate[2])
+    return blocks, margin
 
 
 def _partitions(total: int, largest: int) -> Iterator[list[int]]:
@@ -111,26 +109,17 @@ def _partitions(total: int, largest: int) -> Iterator[list[int]]:
             yield [first, *rest]
 
 
-def _loss(blocks: Sequence[int], depth: int, decay: float, margins: np.ndarray) -> np.ndarray:
-    classes, p = sum(blocks), 2 / (depth + 1)
-    total = np.zeros_like(margins)
-    for size in blocks:
-        wrong = (size - 1) * np.exp(-margins * size / (size - 1)) + (classes - size) * np.exp(-margins)
-        total += size / classes * np.log1p(wrong)
-        total += (depth + 1) / 2 * decay * (size - 1) * (margins * size / (size - 1)) ** p
-    return total
-
-
-def _best_margin(blocks: Sequence[int], depth: int, decay: float) -> float:
-    """Minimise the loss over the margin: on a grid, then on ever finer ones around its best point."""
-    margins = MARGIN_GRID
+def _best_margin(refutation: Refutation, instance: Instance, blocks: Sequence[int]) -> tuple[float, float]:
+    """Return the margin of least loss, and that loss: found on a grid, then on ever finer ones around its best point."""
+    objective, margins = refutation.objective(blocks), MARGIN_GRID
     for _ in range(REFINEMENTS):
-        best = int(np.argmin(_loss(blocks, depth, decay, margins)))
-        low, high = margins[max(0, best - 1)], margins[min(len(margins) - 1, best + 1)]
-        margins = np.linspace(low, high, 9)
-        if math.isclose(low, high, rel_tol=1e-12):
-            break
-    return float(margins[len(margins) // 2])
+        losses = objectives_at(refutation, objective, instance, margins)
+        best = int(losses.argmin())
+        low, high = float(margins[max(0, best - 1)]), float(margins[min(len(margins) - 1, best + 1)])
+        if math.isclose(low, high, rel_tol=RESOLVED):
+            return float(margins[best]), float(losses[best])
+        margins = torch.linspace(low, high, FINER, dtype=DTYPE)
+    raise RuntimeError(f"the margin of least loss is not found in {REFINEMENTS} grids")
 
 
 def _described(blocks: Sequence[int], classes: int) -> str:

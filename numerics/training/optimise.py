@@ -26,7 +26,7 @@ from theory.errors import ParameterError, quoted
 from theory.expressions import Formula
 from theory.point import Point
 from theory.problem import Instance, Problem, Variable
-from theory.symbols import d, j, k
+from theory.symbols import j, k
 
 ROUNDING = 1e-15
 """Relative error of an evaluated loss: a few units in the last place of float64."""
@@ -155,11 +155,11 @@ class _Layout:
 
 
 def _units(variable: Variable, shape: tuple[int, int]) -> Int64[Tensor, " n"]:
-    """Number the hidden unit each entry of a variable belongs to, by its axis of length d; −1 where it has none."""
-    rows, columns = torch.meshgrid(*map(torch.arange, shape), indexing="ij")
-    if d in variable.shape:
-        return (rows, columns)[variable.shape.index(d)].flatten()
-    return torch.full((rows.numel(),), -1)
+    """Number the hidden unit each entry of a variable belongs to, by its hidden axis; −1 where it has none."""
+    positions = torch.meshgrid(*map(torch.arange, shape), indexing="ij")
+    if variable.hidden_axis is not None:
+        return positions[variable.hidden_axis].flatten()
+    return torch.full((positions[0].numel(),), -1)
 
 
 def choose_device(name: str) -> torch.device:

@@ -6,10 +6,8 @@ it has an instance exactly on it, one close to it, one on either side, and furth
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 import hypothesis
@@ -18,57 +16,27 @@ from hypothesis import strategies as st
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import evaluate
 from numerics.searching.thresholds import tuned_to
+from proofs_check.harness.drawing import HypothesisDraws, powers_of_ten
 from theory.claim import Claim
+from theory.domains import Domain
+from theory.domains.drawing import Regime, first
 from theory.expressions import Formula
-from theory.problem import (
-    ClassCounts,
-    Flag,
-    GreaterThan,
-    Instance,
-    Parameter,
-    PositivePerDimension,
-    PositiveReal,
-    PositiveReals,
-    RealBetween,
-    RealMatrix,
-    WholeNumber,
-    Width,
-    WidthPair,
-    Widths,
-)
+from theory.problem import Instance, Parameter
 from theory.proof import Threshold
 
 BATCH_SIZE = 6
 LARGEST_K = 8
-DECADES_OF_DECAY = (-5.0, 0.0)
-DECADES_OF_OTHERS = (-1.0, 1.0)
-DECADES_OF_ODDS = (-3.0, 2.0)
-"""Where between two limits a number is drawn: decades of its distance from the lower one over that from the upper one."""
-DECADES_ABOVE = (-2.0, 2.0)
-"""Decades of the share by which a number exceeds the one it must exceed; below a threshold fewer of them, but one: there the loss is
-small beside its terms, and what these lose by rounding grows with the number."""
 APART_WITHOUT_THRESHOLD = 0.3
 """Factor between the positive numbers of instances of one batch where no threshold is claimed."""
 CLOSE = (0.01, 0.1)
 """Relative distance of two parameters that are close."""
 DECADES_APART = (-1.5, 1.5)
 """Decades by which the feature decay may differ from the weight decays of a deep network."""
-LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
-LARGEST_COUNT = 100
-DEPTHS = (2, 3, 1, 4, 6, 8, 5, 7)
-LARGEST_DEEP = 24
-"""Most layers times classes that are drawn: training time grows with both, and the deepest networks are drawn with few classes."""
-BALANCED_COUNTS = (3, 1, 2, 5, 10)
 ALIVE = (0.3, 3.0)
 """Decades above its threshold that one class or direction is drawn at; the others lie up to four decades further off, where
 the conditioning of the problem, which grows with this distance, reaches what float64 training still resolves."""
 OTHER = (-1.0, 1.0)
 """Decades around the other thresholds of a claim that a direction is drawn at before it is taken to one of them."""
-
-
-def powers_of_ten(low: float, high: float) -> st.SearchStrategy[float]:
-    """Log-uniform numbers."""
-    return st.floats(low, high, allow_nan=False).map(lambda e: 10.0**e)
 
 
 def drawn(strategy: st.SearchStrategy[Any], number: int, seed: int) -> list[Any]:
@@ -91,43 +59,6 @@ def drawn(strategy: st.SearchStrategy[Any], number: int, seed: int) -> list[Any]
     return found
 
 
-@dataclass(frozen=True)
-class Regime:
-    """A part of a claim's domain that every run visits.
-
-    ``narrow`` widths lie below the number of classes or directions, as far as the claim allows; with one direction, or the two
-    classes that there are at least, they are all one. ``cut``: the width cuts
-    through a group of equal ones. ``flag`` is the value of the first truth value; further ones are drawn. ``directions``,
-    ``samples`` and ``depth`` are those of the simplest draw, which every run starts with, different numbers in every regime: where two
-    sizes are equal, or one is the same everywhere, a confusion of the two or a wrong power does not show.
-    """
-
-    name: str
-    narrow: bool
-    cut: bool
-    flag: bool
-    directions: int
-    samples: int
-    depth: int
-
-
-REGIMES = (
-    Regime("least", narrow=True, cut=False, flag=False, directions=1, samples=4, depth=4),
-    Regime("narrow", narrow=True, cut=False, flag=True, directions=3, samples=5, depth=1),
-    Regime("cut", narrow=True, cut=True, flag=False, directions=4, samples=2, depth=3),
-    Regime("wide", narrow=False, cut=False, flag=True, directions=5, samples=3, depth=2),
-)
-
-
-LARGE = Regime("large", narrow=False, cut=False, flag=True, directions=12, samples=10, depth=1)
-"""More directions than are drawn otherwise."""
-
-
-def one_of_these(simplest: int, options: Iterable[int]) -> st.SearchStrategy[int]:
-    """One of the options, the given one first where it is among them."""
-    return st.sampled_from(sorted(options, key=lambda option: option != simplest))
-
-
 @st.composite
 def group_sizes(draw: st.DrawFn, regime: Regime, least: int) -> list[int]:
     """Split from 2 to LARGEST_K directions, or as many as the regime says, into groups of equal ones; a cut one has several members.
@@ -136,98 +67,11 @@ def group_sizes(draw: st.DrawFn, regime: Regime, least: int) -> list[int]:
     """
     if regime.directions == 1:
         return [1] * least
-    total = draw(one_of_these(regime.directions, {*range(2, LARGEST_K + 1), regime.directions}))
+    total = draw(st.sampled_from(first(regime.directions, {*range(2, LARGEST_K + 1), regime.directions})))
     sizes = [draw(st.integers(2, total))] if regime.cut else []
     while sum(sizes) < total:
         sizes.append(draw(st.integers(1, min(2, total - sum(sizes)))))
     return draw(st.permutations(sizes)) if regime.cut else sizes
-
-
-@st.composite
-def class_counts(draw: st.DrawFn, sizes: list[int]) -> tuple[int, ...]:
-    """Class counts with the given ties, ones among them, and ratios up to LARGEST_COUNT."""
-    known = LEVELS if len(sizes) <= len(LEVELS) else range(1, 2 * len(sizes))
-    levels = draw(st.lists(st.sampled_from(known), min_size=len(sizes), max_size=len(sizes), unique=True))
-    ordered = sorted(levels, reverse=True)
-    if sizes[0] == 1 and draw(st.booleans()):
-        ordered[0] = LARGEST_COUNT
-    return tuple(level for level, size in zip(ordered, sizes, strict=True) for _ in range(size))
-
-
-@st.composite
-def deviations(draw: st.DrawFn, sizes: list[int]) -> tuple[float, ...]:
-    """Standard deviations with the given ties, neighbours apart by a quarter of a decade at most."""
-    level, levels = draw(powers_of_ten(0.05, 1)), []  # the simplest level is not 1, see real_parameter
-    for _ in sizes:
-        levels.append(level)
-        level *= 10 ** -draw(st.floats(0.05, 0.25))
-    return tuple(level for level, size in zip(levels, sizes, strict=True) for _ in range(size))
-
-
-@st.composite
-def per_dimension(draw: st.DrawFn, count: int) -> tuple[float, ...]:
-    """Positive numbers over a decade, at least two different ones where there is room, with ties, in any order.
-
-    Nearly equal ones are left out: a wrong pairing of them with the data is a saddle too flat for float64 to leave. The simplest
-    one is not 1, where a missing factor does not show.
-    """
-    steps = draw(st.lists(st.integers(-10, 10), min_size=min(2, count), max_size=count, unique=True))
-    return tuple(draw(st.permutations([10.0 ** ((step + 3) / 20) for step in (steps * count)[:count]])))
-
-
-@st.composite
-def real_matrix(draw: st.DrawFn, rows: int) -> tuple[tuple[float, ...], ...]:
-    """Matrices in general position with up to two columns more than rows."""
-    columns, generator = draw(st.integers(1, rows + 2)), Random(draw(st.integers(0, 2**32)))
-    return tuple(tuple(generator.gauss(0, 2) for _ in range(columns)) for _ in range(rows))
-
-
-def width(domain: Width, regime: Regime, sizes: list[int]) -> st.SearchStrategy[int]:
-    """Widths of a regime, never below what the domain allows."""
-    directions = sum(sizes)
-    lowest = int(domain.least.subs(dict.fromkeys(domain.least.free_symbols, directions)))
-    if regime.cut:
-        position = next(i for i, size in enumerate(sizes) if size > 1)
-        before = sum(sizes[:position])
-        first, last = before + 1, before + sizes[position] - 1
-    elif regime.directions == 1:
-        first = last = 1
-    elif regime.narrow:
-        first, last = max(1, directions - 3), directions - 1
-    else:
-        first, last = directions, 2 * directions
-    return st.integers(max(lowest, first), max(lowest, last))
-
-
-@st.composite
-def widths(draw: st.DrawFn, regime: Regime, sizes: list[int], depth: int) -> tuple[int, ...]:
-    """Unequal widths of the layers, the smallest of them as the regime says; in the regime of one direction all are one."""
-    if regime.directions == 1:
-        return (1,) * depth
-    narrowest = draw(width(Width(), regime, sizes))
-    others = draw(st.lists(st.integers(0, 3), min_size=depth - 1, max_size=depth - 1))
-    return tuple(draw(st.permutations([narrowest, *(narrowest + more for more in others)])))
-
-
-def upper_width(most: int) -> st.SearchStrategy[int]:
-    """Widths of the upper level; the simplest is not 1, where a missing factor does not show."""
-    return st.sampled_from((2, 1, *range(3, most + 1)))
-
-
-def width_pair(regime: Regime, sizes: list[int]) -> st.SearchStrategy[tuple[int, int]]:
-    """Pairs of widths of a regime, the first at most the number of directions, the second below it or above.
-
-    A group of equal directions is cut by either width or, where it has enough members, by both in different places.
-    """
-    directions = sum(sizes)
-    narrow = width(Width(), regime, sizes)
-    if regime.directions == 1:
-        return st.just((1, 1))
-    if not (regime.cut or regime.narrow):
-        return st.tuples(st.just(directions), upper_width(2 * directions))
-    smaller = narrow.flatmap(lambda d_1: st.tuples(st.just(d_1), st.integers(1, d_1 + 2)))
-    both = st.tuples(narrow, narrow).map(lambda pair: (max(pair), min(pair)))
-    return st.one_of(smaller, both, st.tuples(st.just(directions), narrow))
 
 
 BELOW, ABOVE, ALIVE_IN_A_BATCH, ANYWHERE = 1, 2, 3, 5
@@ -297,117 +141,94 @@ def met(draw: st.DrawFn, meeting: Meeting, values: Mapping[str, Any]) -> float:
     return other if meeting.equal else other * (1 + draw(st.sampled_from((1, -1))) * draw(st.floats(*CLOSE)))
 
 
-@st.composite
-def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
-    """Draw a batch of instances of a claim in one regime, ``size`` of them for each threshold."""
-    sizes = draw(group_sizes(regime, 2 if is_counted(claim) else 1))
-    directions = sum(sizes)
-    shared: dict[str, Any] = {}
-    free: dict[str, st.SearchStrategy[float]] = {}
-    above: dict[str, str] = {}
-    # What depends on another parameter is drawn when that is known.
-    for parameter in sorted(claim.problem.parameters, key=lambda p: len(p.domain.depends())):
-        match parameter.domain:
-            case PositivePerDimension() as domain:
-                shared[parameter.name] = draw(per_dimension(shared[domain.dimension]))
-            case RealMatrix():
-                shared[parameter.name] = draw(real_matrix(directions))
-            case ClassCounts(balanced=True):
-                shared[parameter.name] = (draw(one_of_these(regime.samples, BALANCED_COUNTS)),) * directions
-            case ClassCounts():
-                shared[parameter.name] = draw(class_counts(sizes))
-            case PositiveReals():
-                shared[parameter.name] = draw(deviations(sizes))
-            case Width() as domain:
-                shared[parameter.name] = draw(width(domain, regime, sizes))
-            case WholeNumber() as domain:
-                most = min(domain.most, max(domain.least, LARGEST_DEEP // directions))
-                shared[parameter.name] = draw(
-                    one_of_these(regime.depth, [m for m in DEPTHS if domain.least <= m <= most])
-                )
-            case Widths() as domain:
-                shared[parameter.name] = draw(widths(regime, sizes, shared[domain.depth]))
-            case Flag():
-                flags = any(isinstance(value, bool) for value in shared.values())
-                shared[parameter.name] = draw(st.booleans()) if flags else regime.flag
-            case WidthPair():
-                shared[parameter.name] = draw(width_pair(regime, sizes))
-            case PositiveReal():
-                free[parameter.name] = real_parameter(parameter.name)
-            case RealBetween() as domain:
-                free[parameter.name] = real_between(parameter.name, domain)
-            case GreaterThan() as domain:
-                above[parameter.name] = domain.other
-            case other:
-                raise NotImplementedError(f"no strategy for {type(other).__name__}")
-    batch = []
-    thresholds = claim.prediction.thresholds
-    places = meetings(claim, regime, len(thresholds))
-    for of_threshold, threshold in enumerate(thresholds or (claim.prediction.yardstick,)):
-        for position, ratio in enumerate(draw(ratios(size, max(1, len(thresholds))))):
-            values = {**shared, **{name: draw(strategy) for name, strategy in free.items()}}
-            for parameter in claim.problem.parameters:
-                if parameter.name in free and parameter.meets in free:
-                    values[parameter.name] = apart(values[parameter.name], values[parameter.meets])
-            for name, other in above.items():
-                low, high = DECADES_ABOVE
-                decades = (low, max(low + 1, high + math.log10(min(1.0, ratio))))
-                values[name] = values[other] * (1 + draw(over_decades(name, *decades)))
-            meeting = places.get((of_threshold, position))
-            pinned = None if meeting is None else meeting.parameter.name
-            if meeting is not None:
-                values[pinned] = draw(met(meeting, values))
-            if threshold is None:
-                # The simplest draw is the same for all of them, and there is no ratio to tell them apart.
-                for name in (p.name for p in claim.problem.parameters if isinstance(p.domain, PositiveReal)):
-                    values[name] *= APART_WITHOUT_THRESHOLD**position
-                batch.append(claim.problem.instance(**values))
-                continue
-            direction = draw(st.integers(1, directions_within(claim, threshold, values)))
-            # Where there are more thresholds the direction lies on either side of the others, and not too far off.
-            for other in thresholds:
-                if other is not threshold and other.tuned != pinned:
-                    nearest = min(direction, directions_within(claim, other, values))
-                    values[other.tuned] = tuned_to(claim, other, values, nearest, draw(powers_of_ten(*OTHER)))
-            if threshold.tuned == pinned:
-                batch.append(claim.problem.instance(**values))
-                continue
-            values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)
-            if threshold.tuned.endswith("decay") and isinstance(shared.get("weight_decay"), tuple):
-                # Decays of many layers within a few decades of one another, whatever the ratio asks of their product.
-                own = draw(powers_of_ten(*DECADES_APART))
-                level = (values[threshold.tuned] / own) ** (1 / (1 + shared["depth"]))
-                values["weight_decay"] = tuple(level * decay for decay in shared["weight_decay"])
-                values[threshold.tuned] = tuned_to(claim, threshold, values, direction, ratio)
-            batch.append(claim.problem.instance(**values))
-    return tuple(batch)
-
-
 def directions_within(claim: Claim, threshold: Threshold, values: dict[str, Any]) -> int:
     """Return how many classes or directions the rank limit leaves."""
     formula = Formula(threshold.within_rank, ((threshold.index, threshold.count),))
     return int(evaluate(formula, stack_bindings([claim.problem.instance(**values)])).sum())
 
 
-def over_decades(name: str, low: float, high: float) -> st.SearchStrategy[float]:
-    """Values log-uniform over decades.
-
-    The simplest value, which every run starts with, is one of its own for every name: at 1, or where two parameters are
-    equal, a missing factor or power does not show.
-    """
-    offset = Random(name).uniform(0, high - low)
-    return st.floats(0, high - low, allow_nan=False).map(lambda e: 10.0 ** (low + (e + offset) % (high - low)))
+@st.composite
+def values_of(draw: st.DrawFn, name: str, domain: Domain, regime: Regime, groups: Sequence[int]) -> Any:
+    """Values of a parameter that depends on no other, in one regime, with ties in these groups."""
+    return domain.drawn(name, HypothesisDraws(draw, regime, groups), {})
 
 
-def real_parameter(name: str) -> st.SearchStrategy[float]:
-    """Values of a positive parameter."""
-    return over_decades(name, *(DECADES_OF_DECAY if name.endswith("decay") else DECADES_OF_OTHERS))
+@st.composite
+def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
+    """Draw a batch of instances of a claim in one regime, ``size`` of them for each threshold."""
+    groups = draw(group_sizes(regime, 2 if is_counted(claim) else 1))
+    batch = _Batch(draw, claim, regime, groups, size)
+    thresholds = claim.prediction.thresholds or (claim.prediction.yardstick,)
+    return tuple(
+        instance for number, threshold in enumerate(thresholds) for instance in batch.around(number, threshold)
+    )
 
 
-def real_between(name: str, domain: RealBetween) -> st.SearchStrategy[float]:
-    """Values inside an interval, some close to either end."""
+class _Batch:
+    """The instances of a batch, drawn one after the other; what fixes their sizes is drawn first."""
 
-    def inside(odds: float) -> float:
-        return domain.low + odds / (1 + odds) * (domain.high - domain.low)
+    def __init__(self, draw: st.DrawFn, claim: Claim, regime: Regime, groups: Sequence[int], size: int) -> None:
+        self.draw, self.claim, self.problem, self.size = draw, claim, claim.problem, size
+        self.draws = HypothesisDraws(draw, regime, groups)
+        self.thresholds = claim.prediction.thresholds
+        self.places = meetings(claim, regime, len(self.thresholds))
+        ordered = self.problem.in_dependency_order
+        self.varying = [parameter for parameter in ordered if parameter.domain.varies]
+        self.shared: dict[str, Any] = {}
+        for parameter in ordered:
+            if not parameter.domain.varies:
+                self.shared[parameter.name] = parameter.domain.drawn(parameter.name, self.draws, self.shared)
 
-    return over_decades(name, *DECADES_OF_ODDS).map(inside)
+    def around(self, number: int, threshold: Threshold | None) -> Iterator[Instance]:
+        """Yield instances at ratios below, on and above a threshold, which is the one of this number; without one, anywhere."""
+        for position, ratio in enumerate(self.draw(ratios(self.size, max(1, len(self.thresholds))))):
+            values = self._varied(ratio)
+            meeting = self.places.get((number, position))
+            if meeting is not None:
+                values[meeting.parameter.name] = self.draw(met(meeting, values))
+            if threshold is None:
+                # The simplest draw is the same for all of them, and there is no ratio to tell them apart.
+                for parameter in self.varying:
+                    if parameter.domain.scales:
+                        values[parameter.name] *= APART_WITHOUT_THRESHOLD**position
+            else:
+                self._tune(values, threshold, ratio, None if meeting is None else meeting.parameter.name)
+            yield self.problem.instance(**values)
+
+    def _varied(self, ratio: float) -> dict[str, Any]:
+        """Draw what varies within the batch, for an instance at this ratio to its threshold."""
+        values, self.draws.ratio = dict(self.shared), ratio
+        independent = [parameter for parameter in self.varying if not parameter.domain.depends()]
+        for parameter in independent:
+            values[parameter.name] = parameter.domain.drawn(parameter.name, self.draws, values)
+        names = {parameter.name for parameter in independent}
+        for parameter in independent:
+            if parameter.meets in names:
+                values[parameter.name] = apart(values[parameter.name], values[parameter.meets])
+        for parameter in self.varying[len(independent) :]:
+            values[parameter.name] = parameter.domain.drawn(parameter.name, self.draws, values)
+        return values
+
+    def _tune(self, values: dict[str, Any], threshold: Threshold, ratio: float, pinned: str | None) -> None:
+        """Bring one direction to this ratio to the threshold, without moving the ``pinned`` parameter."""
+        direction = self.draw(st.integers(1, directions_within(self.claim, threshold, values)))
+        # Where there are more thresholds the direction lies on either side of the others, and not too far off.
+        for other in self.thresholds:
+            if other is not threshold and other.tuned != pinned:
+                nearest = min(direction, directions_within(self.claim, other, values))
+                values[other.tuned] = tuned_to(self.claim, other, values, nearest, self.draw(powers_of_ten(*OTHER)))
+        if threshold.tuned == pinned:
+            return
+        values[threshold.tuned] = tuned_to(self.claim, threshold, values, direction, ratio)
+        if self.problem.parameter(threshold.tuned).domain.decay:
+            self._gather_decays(values, threshold, direction, ratio)
+
+    def _gather_decays(self, values: dict[str, Any], threshold: Threshold, direction: int, ratio: float) -> None:
+        """Bring the decays of many layers within a few decades of one another, whatever the ratio asks of their product."""
+        for parameter in self.problem.parameters:
+            if parameter.domain.decay and parameter.name in self.shared:
+                decays = self.shared[parameter.name]
+                own = self.draw(powers_of_ten(*DECADES_APART))
+                level = (values[threshold.tuned] / own) ** (1 / (1 + len(decays)))
+                values[parameter.name] = tuple(level * decay for decay in decays)
+                values[threshold.tuned] = tuned_to(self.claim, threshold, values, direction, ratio)

@@ -79,13 +79,14 @@ def shown_parameters(claim: Claim, instance: Instance) -> dict[str, Any]:
 
 def written_parameters(claim: Claim, instance: Instance) -> str:
     """Return the parameters of an instance as ``name=value`` words that a command line takes, in the order the user gave."""
-    words = (f"{name}={_written(value)}" for name, value in shown_parameters(claim, instance).items())
+    words = (f"{name}={written_value(value)}" for name, value in shown_parameters(claim, instance).items())
     return " ".join(map(shlex.quote, words))  # a shell ends a command at the semicolons of a matrix
 
 
-def _written(value: Any) -> str:
+def written_value(value: Any) -> str:
+    """Return the value of a parameter as a command line takes it: entries apart by commas, rows by semicolons."""
     if isinstance(value, list | tuple):
-        return (";" if isinstance(value[0], list | tuple) else ",").join(map(_written, value))
+        return (";" if isinstance(value[0], list | tuple) else ",").join(map(written_value, value))
     return repr(value).lower() if isinstance(value, bool) else repr(value)
 
 

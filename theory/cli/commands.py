@@ -15,6 +15,7 @@ from theory.cli.entry import DONE
 from theory.cli.template import shared_derivations, starting_points, write_starting_file
 from theory.errors import ParameterError
 from theory.expressions import ExactEvaluation, Formula
+from theory.latex import latex
 from theory.problem import REQUIRED, Instance
 from theory.proof import Prediction
 from theory.results import Decides, Measured
@@ -144,7 +145,7 @@ def _show(claim: Claim, as_json: bool) -> int:
                 "steps": [{"name": s.name, "says": s.says, "latex": s.latex()} for s in proof.steps],
                 "lemmas": [{"name": x.name, "says": x.says, "source": x.source} for x in proof.lemmas],
                 "bounds": [
-                    {"name": b.name, "latex": sp.latex(b.expression), "because": b.because, "rests_on": b.rests_on}
+                    {"name": b.name, "latex": latex(b.expression), "because": b.because, "rests_on": b.rests_on}
                     for b in proof.bounds
                 ],
             }

@@ -24,8 +24,13 @@ WORK = frozenset({"Bound", "StructuredPoint"})
 PARTS = {
     "def loss(": "The loss, written once: `xp` is SymPy in the derivation, PyTorch in training, balls in certificates.",
     "PROBLEM =": "The problem: parameters with their domains, variables with their shapes, and what is compared.",
-    "def derive(": "From the loss to its minimiser: every `record(…)` is a step that is checked on the spot.",
+    "def derive(": "From the loss to its minimiser, in four parts: every `record(…)` is a step that is checked on the spot.",
+    "def reduce(": "First part: what is left of the loss is a scalar problem, one for each class or direction.",
+    "def minimise(": "Second part: the minimiser of the scalar problem, and the threshold at which it leaves zero.",
+    "def predict(": "Third part: the point that is put into the loss, and what is predicted of value and invariants.",
+    "def chain(": "Fourth part: the proof, bounds of the loss that hold at every point.",
     "    statistics =": "What the chain of bounds is written in: numbers measured at a point.",
+    "STATISTICS =": "What the chain of bounds is written in: numbers measured at a point.",
     "    bounds =": "The chain: each bound lies below the one before it, at every point, and says what that rests on.",
     "CLAIM =": "The claim. The statement may use, as {name}, whatever `predict` was given as `named`.",
 }
@@ -78,7 +83,9 @@ def starting_points() -> dict[str, int]:
     for claim_id, (place, claim) in places().items():
         tree = ast.parse(_source(place))
         if claim.derive is not None and _works(tree) and not shared_derivations(claim):
-            found[claim_id] = sum((node.end_lineno or node.lineno) - node.lineno + 1 for node in _own_functions(tree))
+            found[claim_id] = sum(
+                (node.end_lineno or node.lineno) - node.lineno + 1 for node in _reached(tree, "derive")
+            )
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
@@ -88,18 +95,24 @@ def shared_derivations(claim: Claim) -> list[str]:
     module = _module(place)
     used = {thing for node in ast.walk(ast.parse(_source(place))) for thing in _named(node, vars(module))}
     others = [thing for thing in used if thing.__module__ != module.__name__ and _may_work(thing)]
-    return sorted(f"{o.__module__}.{o.__name__}" for o in others if _works(ast.parse(inspect.getsource(o))))
+    return sorted(f"{other.__module__}.{other.__name__}" for other in others if _does_work(other))
 
 
-def _own_functions(tree: ast.Module) -> list[ast.FunctionDef]:
-    """Return the function ``derive`` of a file and those of the same file that it uses, directly or not."""
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    reached, waiting = [], [functions.pop("derive", None)]
+def _does_work(thing: Any) -> bool:
+    """Tell whether a class or function, or what it uses of its own file, makes something of ``WORK``."""
+    tree = ast.parse(inspect.getsource(sys.modules[thing.__module__]))
+    return any(map(_works, _reached(tree, thing.__name__)))
+
+
+def _reached(tree: ast.Module, start: str) -> list[ast.FunctionDef | ast.ClassDef]:
+    """Return the function or class ``start`` of a file and those of the same file that it uses, directly or not."""
+    defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    reached, waiting = [], [defined.pop(start, None)]
     while waiting:
-        if (function := waiting.pop()) is not None:
-            reached.append(function)
-            names = [node.id for node in ast.walk(function) if isinstance(node, ast.Name)]
-            waiting += [functions.pop(name, None) for name in names]
+        if (node := waiting.pop()) is not None:
+            reached.append(node)
+            names = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+            waiting += [defined.pop(name, None) for name in names]
     return reached
 
 

@@ -8,21 +8,21 @@ favoured, against it, is shown by Garrod and Keating, "The Persistence of Neural
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
 import sympy as sp
 
 from theory import symbols as sym
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols
 from theory.claim import Claim, Derivation, Verdict
-from theory.neural_collapse.deep_linear import (
-    balanced_layers,
-    deep_linear_problem,
-    logits,
-    product,
-    record_balanced_factors,
-    schatten_form,
-)
+from theory.neural_collapse.deep_directions import balanced_layers, record_balanced_factors
+from theory.neural_collapse.deep_linear import deep_linear_problem
 from theory.neural_collapse.features import CROSS_ENTROPY, DLN
+from theory.neural_collapse.layers import logits, product
 from theory.neural_collapse.lemmas import SCHATTEN
+from theory.neural_collapse.schatten_chain import schatten_form
 from theory.point import Point
 from theory.problem import ClassCounts, Problem
 from theory.proof import (
@@ -42,24 +42,27 @@ from theory.results import Shown
 from theory.symbols import K, M, N, decay_product, feature_decay, k, layer_decay, positive
 
 t = positive("t")
+"""The margin, the same for all points that are compared."""
 p = 2 / (M + 1)
 WEIGHT = (M + 1) / 2 * decay_product ** (1 / (M + 1))
+"""The exponent of the Schatten quasi-norm, and its factor in the loss."""
 
 
 def block_cross_entropy(size: int) -> sp.Expr:
-    """Cross-entropy of a class in a simplex of ``size`` classes whose correct logit is t; logits elsewhere are 0."""
+    """Return the cross-entropy of a class in a simplex of ``size`` classes: its correct logit is t, those of other simplices are 0."""
     return sp.log(1 + (size - 1) * sp.exp(-t * sp.Rational(size, size - 1)) + (K - size) * sp.exp(-t))
 
 
 def block_penalty(size: int) -> sp.Expr:
-    """Σ σ^p over the singular values of the logits of one such simplex, over t^p."""
+    """Return Σ σ^p over the singular values of the logits of one such simplex, divided by t^p."""
     return (size - 1) * sp.Rational(size, size - 1) ** p
 
 
 def family_objective(counts: dict[int, sp.Expr]) -> sp.Expr:
-    """Loss at simplices of these sizes, so many of each: cross-entropies averaged over the classes, and the Schatten term."""
-    fit = sum(count * size * block_cross_entropy(size) for size, count in counts.items()) / K
-    return fit + WEIGHT * (sp.sqrt(sym.n) * t) ** p * sum(count * block_penalty(size) for size, count in counts.items())
+    """Return the loss at simplices of these sizes, so many of each: the mean cross-entropy and the Schatten term."""
+    fitted = sum(count * size * block_cross_entropy(size) for size, count in counts.items()) / K
+    penalty = sum(count * block_penalty(size) for size, count in counts.items())
+    return fitted + WEIGHT * (sp.sqrt(sym.n) * t) ** p * penalty
 
 
 PAIRS = family_objective({2: K / 2})
@@ -72,7 +75,11 @@ def loss_of_blocks(problem: Problem, sizes: list[int]) -> sp.Expr:
     root = decay_product ** sp.Rational(1, 6)
 
     def factor(exponent: sp.Expr) -> sp.Matrix:
-        blocks = [(t * sp.Rational(s, s - 1)) ** exponent * (sp.eye(s) - sp.ones(s, s) / s) for s in sizes]
+        """Return one of the factors W_1, W_2 and H, over the root of its decay: a power of the blocks of the logits."""
+        blocks = [
+            (t * sp.Rational(size, size - 1)) ** exponent * (sp.eye(size) - sp.ones(size, size) / size)
+            for size in sizes
+        ]
         return root * sp.diag(*blocks)
 
     third = factor(sp.Rational(1, 3))
@@ -86,15 +93,19 @@ def loss_of_blocks(problem: Problem, sizes: list[int]) -> sp.Expr:
 
 
 def derive(problem: Problem) -> Derivation:
+    """Derive the loss of the published structure and of the counterexamples, and why the latter is lower at every margin."""
     record = StepRecorder()
+    reduce(record, problem)
+    record_smaller_cross_entropy(record)
+    record_smaller_penalty(record)
+    return Derivation(chain(record), predict())
+
+
+def reduce(record: StepRecorder, problem: Problem) -> None:
+    """Record that the loss at the published structure, and at blocks of classes, is a function of the margin t."""
     frame = SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K) * (1 / K)
-    etf = StructuredPoint(
-        problem,
-        SymbolicArrays(K, sym.n),
-        balanced_layers(sp.sqrt(sym.n) * t, frame, sym.n),
-        {},
-        Symbols({N: K * sym.n}),
-    )
+    v = balanced_layers(sp.sqrt(sym.n) * t, frame, sym.n)
+    etf = StructuredPoint(problem, SymbolicArrays(K, sym.n), v, {}, Symbols({N: K * sym.n}))
     record(
         Identity(
             "the published structure",
@@ -103,46 +114,57 @@ def derive(problem: Problem) -> Derivation:
             PUBLISHED,
         )
     )
-    for sizes, objective, says in (
-        ([2, 2], PAIRS, "two pairs"),
-        ([2, 3], PAIRS_AND_TRIPLE, "a pair and a triple"),
-    ):
-        known = {K: sum(sizes), M: 2, sym.n: 1, decay_product: layer_decay[1] * layer_decay[2] * feature_decay}
-        in_powers = {t: 2 * sp.log(positive("y"))}  # exponentials of half margins become powers of one symbol
-        record(
-            Identity(
-                f"the loss of {says}",
-                f"The loss of two layers at {says} of classes, computed from its matrices, is the formula of its family "
-                r"(with $t = 2 \log y$).",
-                sp.expand(sp.powdenest(sp.expand(loss_of_blocks(problem, sizes)))).subs(in_powers),
-                objective.subs(known).subs(in_powers),
-            )
-        )
-    _record_smaller_cross_entropy(record)
-    _record_smaller_penalty(record)
+    record_blocks(record, problem, [2, 2], PAIRS, "two pairs")
+    record_blocks(record, problem, [2, 3], PAIRS_AND_TRIPLE, "a pair and a triple")
 
-    residual, s = sp.Symbol("f", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
-    statistics = (
-        Statistic(
-            residual,
-            "mean cross-entropy",
-            lambda xp, v, data, p: xp.total(xp.column_cross_entropy(logits(xp, v), data.Y)) / p[N],
-        ),
-        Statistic(
-            s, "singular values of $Z$", lambda xp, v, data, p: xp.singular_values(product(xp, v), data.Y.shape[-2])
-        ),
+
+def record_blocks(record: StepRecorder, problem: Problem, sizes: list[int], objective: sp.Expr, says: str) -> None:
+    """Record that the loss itself, at blocks of these sizes and two layers, is the formula of their family."""
+    known = {K: sum(sizes), M: 2, sym.n: 1, decay_product: layer_decay[1] * layer_decay[2] * feature_decay}
+    in_powers = {t: 2 * sp.log(positive("y"))}  # exponentials of half margins become powers of one symbol
+    record(
+        Identity(
+            f"the loss of {says}",
+            f"The loss of two layers at {says} of classes, computed from its matrices, is the formula of its family "
+            r"(with $t = 2 \log y$).",
+            sp.expand(sp.powdenest(sp.expand(loss_of_blocks(problem, sizes)))).subs(in_powers),
+            objective.subs(known).subs(in_powers),
+        )
     )
-    bound = schatten_form(residual + WEIGHT * sp.Sum(s[k] ** p, (k, 1, K)))
-    record_balanced_factors(record)
-    proof = Proof(tuple(record.steps), (SCHATTEN,), statistics, (bound,))
-    # No threshold is claimed; by this ratio instances are drawn from far below to far above total collapse: what zero costs,
-    # over the decay terms of a simplex of margin 3.
+
+
+def predict() -> Prediction:
+    """Predict nothing of the minimisers: the claim is refuted.
+
+    No threshold is claimed. The yardstick, what zero costs over the decay terms of a simplex ETF of margin 3, only sees to it that
+    instances are drawn from far below to far above total collapse.
+    """
     yardstick = Threshold((_LARGEST_MARGIN / 3) ** p, k, K, tuned="feature_decay")
     named = {"published": Shown(PUBLISHED, "the published structure"), "pairs": Shown(PAIRS, "pairs")}
-    return Derivation(proof, Prediction(None, {}, (), named=named, yardstick=yardstick))
+    return Prediction(None, {}, (), named=named, yardstick=yardstick)
 
 
-def _record_smaller_cross_entropy(record: StepRecorder) -> None:
+fit, s = sp.Symbol("f", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
+STATISTICS = (
+    Statistic(
+        fit,
+        "mean cross-entropy",
+        lambda xp, v, data, p: xp.total(xp.column_cross_entropy(logits(xp, v), data.Y)) / p[N],
+    ),
+    Statistic(s, "singular values of $Z$", lambda xp, v, data, p: xp.singular_values(product(xp, v), data.Y.shape[-2])),
+)
+"""What the bound is written in."""
+
+
+def chain(record: StepRecorder) -> Proof:
+    """Bound the loss at any point from below by its Schatten form, in which refutations and certificates are stated."""
+    record_balanced_factors(record)
+    bound = schatten_form(fit + WEIGHT * sp.Sum(s[k] ** p, (k, 1, K)))
+    return Proof(tuple(record.steps), (SCHATTEN,), STATISTICS, (bound,))
+
+
+def record_smaller_cross_entropy(record: StepRecorder) -> None:
+    """Record that the cross-entropy of blocks is below that of a simplex ETF of the same margin."""
     above = sp.Symbol("s", nonnegative=True)
     x = 1 / (1 + above)
     record(
@@ -161,7 +183,8 @@ def _record_smaller_cross_entropy(record: StepRecorder) -> None:
     )
 
 
-def _record_smaller_penalty(record: StepRecorder) -> None:
+def record_smaller_penalty(record: StepRecorder) -> None:
+    """Record from how many classes and layers on the Schatten term of blocks is below that of a simplex ETF of the same margin."""
     q, more = positive("p"), sp.Symbol("j", integer=True, nonnegative=True)
     pairs = (K - 1) - K / 2 * 2**q
     triple = (K - 1) - (K - 3) / 2 * 2**q - 2 * sp.Rational(3, 2) ** q
@@ -194,6 +217,16 @@ PUBLISHED = sp.log(1 + (K - 1) * sp.exp(-t)) + WEIGHT * (K - 1) * (sp.sqrt(sym.n
 # Beyond this margin the Schatten term alone exceeds log K, the loss at margin zero.
 _LARGEST_MARGIN = (sp.log(K) / (WEIGHT * (K - 1))) ** (1 / p) / sp.sqrt(sym.n)
 DEEP_ENOUGH = sp.Or(sp.And(M >= 3, K >= 4), sp.And(M >= 2, K >= 6))
+
+LOGIT = sp.Symbol("s", nonnegative=True)
+
+
+def balanced_sizes(values: Mapping[str, Any]) -> dict[str, sp.Expr]:
+    """Return the singular values of balanced layers and class means whose product has the singular value LOGIT."""
+    shared = (decay_product * sym.n * LOGIT**2) ** (1 / (2 * (M + 1)))
+    layers = {f"W_{i}": shared / sp.sqrt(layer_decay[i]) for i in range(1, values["depth"] + 1)}
+    return {**layers, "H": shared / sp.sqrt(feature_decay * sym.n)}
+
 
 REFUTATION = Refutation(
     t=t,
@@ -229,6 +262,10 @@ REFUTATION = Refutation(
             sp.And(sp.Eq(sp.Mod(K, 2), 1), sp.Or(sp.And(M >= 3, K >= 5), sp.And(M >= 2, K >= 7))),
         ),
     ),
+    objective=lambda blocks: family_objective({size: sp.Integer(count) for size, count in Counter(blocks).items()}),
+    logits=product,
+    logit=LOGIT,
+    factors=balanced_sizes,
     holds_where=sp.Eq(M, 1),
     open_where="$K \\le 3$ at any depth $M \\ge 2$, and $K = 4, 5$ at $M = 2$, where the answer may depend on the decays",
 )

@@ -9,55 +9,63 @@ via layer-peeled model" (PNAS 2021).
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
-from theory.expressions import Formula
+from theory.expressions import Bindings, Formula
+from theory.namespace import ArrayNamespace, Row
 from theory.neural_collapse.features import CEI, CROSS_ENTROPY, features_problem, mean_features, mean_logits
 from theory.neural_collapse.lemmas import GIBBS, NUCLEAR_NORM
-from theory.neural_collapse.softmax import record_tangent_steps
+from theory.neural_collapse.softmax import record_class_means, record_tangent_steps
+from theory.point import Point
 from theory.problem import ClassCounts, Problem, Width
-from theory.proof import Bound, Prediction, Proof, Statistic, StepRecorder, SumOfSquares, Threshold
+from theory.proof import Bound, Prediction, Proof, Statistic, StepRecorder, Threshold
 from theory.symbols import K, N, feature_decay, k, n_k, weight_decay
 
 
 def derive(problem: Problem) -> Derivation:
+    """Derive what is known without a closed form: features equal their class means, by bounds that hold at every point."""
+    return Derivation(chain(), predict())
+
+
+def predict() -> Prediction:
+    """Predict the scatter within classes alone: the minimum has no closed form.
+
+    No threshold is claimed. The yardstick only sees to it that instances are drawn from far below to far above total collapse.
+    """
+    yardstick = Threshold(n_k[k] / (N**2 * weight_decay * feature_decay), k, K, tuned="feature_decay")
+    return Prediction(None, {"within_class_scatter": Formula(sp.Integer(0))}, (), yardstick=yardstick)
+
+
+def mean_cross_entropies(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
+    """The cross-entropy of each class at the mean of its logits."""
+    one_a_class = xp.class_means(data.Y, data.Y)  # its label, as a column
+    return xp.column_cross_entropy(mean_logits(xp, v, data, p), one_a_class)
+
+
+fit, s = sp.IndexedBase("f", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
+w_norm, h_norm = sp.Symbol("omega", nonnegative=True), sp.IndexedBase("chi", nonnegative=True)
+STATISTICS = (
+    Statistic(fit, r"cross-entropy at the mean logits of class $k$", mean_cross_entropies),
+    Statistic(w_norm, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
+    Statistic(h_norm, r"$\|\bar h_k\|^2$", lambda xp, v, data, p: xp.column_squares(mean_features(xp, v, data))),
+    Statistic(
+        s,
+        r"singular values of $W \bar H \,\mathrm{diag}(\sqrt{n_k})$",
+        lambda xp, v, data, p: xp.singular_values(mean_logits(xp, v, data, p) @ data.Y, data.Y.shape[-2]),
+    ),
+)
+"""What the bounds are written in."""
+
+
+def chain() -> Proof:
+    """Bound the loss at any point from below: by that of the class means, and by a convex function of their logits."""
     record = StepRecorder()
     record_tangent_steps(record)
-    samples = sp.symbols("h_1:4", real=True)
-    mean = sum(samples) / 3
-    record(
-        SumOfSquares(
-            "class means suffice",
-            "Replacing the features of a class by their mean removes a sum of squares (three samples, one coordinate shown), "
-            "which is zero only where they agree.",
-            sum(x**2 for x in samples) - 3 * mean**2,
-            tuple((sp.Integer(1), x - mean) for x in samples),
-        )
-    )
-
-    fit, s = sp.IndexedBase("f", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
-    w_norm, h_norm = sp.Symbol("omega", nonnegative=True), sp.IndexedBase("chi", nonnegative=True)
-
-    def classwise(xp: Any, data: Any) -> Any:
-        """One column a class: its label."""
-        return xp.class_means(data.Y, data.Y)
-
-    statistics = (
-        Statistic(
-            fit,
-            r"cross-entropy at the mean logits of class $k$",
-            lambda xp, v, data, p: xp.column_cross_entropy(mean_logits(xp, v, data, p), classwise(xp, data)),
-        ),
-        Statistic(w_norm, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
-        Statistic(h_norm, r"$\|\bar h_k\|^2$", lambda xp, v, data, p: xp.column_squares(mean_features(xp, v, data))),
-        Statistic(
-            s,
-            r"singular values of $W \bar H \,\mathrm{diag}(\sqrt{n_k})$",
-            lambda xp, v, data, p: xp.singular_values(mean_logits(xp, v, data, p) @ data.Y, data.Y.shape[-2]),
-        ),
+    record_class_means(
+        record,
+        "Replacing the features of a class by their mean removes a sum of squares (three samples, one coordinate shown), "
+        "which is zero only where they agree.",
     )
     fitted = sp.Sum(n_k[k] / N * fit[k], (k, 1, K))
     bounds = (
@@ -75,10 +83,7 @@ def derive(problem: Problem) -> Derivation:
             (NUCLEAR_NORM.name,),
         ),
     )
-    # No threshold is claimed; by this ratio instances are drawn from far below to far above total collapse.
-    yardstick = Threshold(n_k[k] / (N**2 * weight_decay * feature_decay), k, K, tuned="feature_decay")
-    prediction = Prediction(None, {"within_class_scatter": Formula(sp.Integer(0))}, (), yardstick=yardstick)
-    return Derivation(Proof(tuple(record.steps), (GIBBS, NUCLEAR_NORM), statistics, bounds), prediction)
+    return Proof(tuple(record.steps), (GIBBS, NUCLEAR_NORM), STATISTICS, bounds)
 
 
 CLAIM = Claim(

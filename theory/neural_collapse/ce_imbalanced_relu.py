@@ -8,19 +8,32 @@ Source: Dang et al., "Neural Collapse for Cross-entropy Class-Imbalanced Learnin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
-from theory.neural_collapse.features import CEI, CROSS_ENTROPY, features_problem, margins, mean_features, mean_logits
+from theory.namespace import Row
+from theory.neural_collapse.features import (
+    BALANCE,
+    CEI,
+    CROSS_ENTROPY,
+    features_problem,
+    margins,
+    mean_features,
+    mean_gram,
+    mean_logits,
+)
 from theory.neural_collapse.lemmas import GIBBS
-from theory.neural_collapse.softmax import entropy, record_tangent_steps, wrong_probability
+from theory.neural_collapse.softmax import entropy, record_class_means, record_tangent_steps, wrong_probability
 from theory.point import Point
 from theory.problem import ClassCounts, Problem, Width
 from theory.proof import (
     Bound,
     Identity,
     Nonnegative,
+    Prediction,
     Proof,
     Statistic,
     StepRecorder,
@@ -29,9 +42,129 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
-from theory.results import Decides, Measured
+from theory.results import Decides, Letter, Measured, Reading, Result
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, feature_decay, j, k, n_k, positive, weight_decay
+
+count, t = positive("n"), positive("t")
+"""Samples of one class, and its margin: by how much its correct logit exceeds every other."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The scalar problem of one class.
+
+    ``objective`` is the least that a class of margin t costs, attained where the squared norm of its mean is ``mean_norm``.
+    """
+
+    objective: sp.Expr
+    mean_norm: sp.Expr
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """The minimiser of the scalar problem, for a class of n samples.
+
+    ``margin`` is zero unless ``ratio`` > 1, and ``stationary`` where it is not zero.
+    """
+
+    margin: sp.Expr
+    stationary: sp.Expr
+    ratio: sp.Expr
+
+    @property
+    def margin_k(self) -> sp.Expr:
+        """The margin of class k."""
+        return self.margin.subs(count, n_k[k])
+
+    @property
+    def critical(self) -> sp.Expr:
+        """The class count at which a class begins to live."""
+        return sp.simplify(count / self.ratio)
+
+
+def derive(problem: Problem) -> Derivation:
+    """Derive the minimiser and its value, and the chain of bounds that proves it."""
+    record = StepRecorder()
+    reduction = reduce(record)
+    minimum = minimise(record, reduction)
+    prediction = predict(record, problem, reduction, minimum)
+    return Derivation(chain(record, reduction, minimum, prediction.value.expression), prediction)
+
+
+def reduce(record: StepRecorder) -> Reduction:
+    """Reduce one class, its mean along an axis of its own, to a problem in the margin: one length has the smallest decay terms.
+
+    With W = (I − J/K) diag(t_k/√u_k) and class means of squared length u_k the logits are W h_k = t_k (e_k − 1/K).
+    """
+    u = positive("u")  # the squared length of the class mean
+    decays = weight_decay / 2 * (1 - 1 / K) * t**2 / u + feature_decay * count * u / 2
+    mean_norm = stationary_point(record, "the split between the layers", decays, u)
+    fit = count / N * sp.log(1 + (K - 1) * sp.exp(-t))
+    return Reduction(fit + sp.simplify(decays.subs(u, mean_norm)), mean_norm)
+
+
+def minimise(record: StepRecorder, reduction: Reduction) -> Minimum:
+    """Minimise the convex scalar problem over t ≥ 0, and find the class count above which its minimiser is not zero."""
+    best = minimise_on_half_line(record, "the margin", reduction.objective, t, sp.Integer(0), exponential=True)
+    ratio = threshold_ratio(record, "the class count", best, count, weight=1 / sp.sqrt(count))
+    return Minimum(best.point, best.stationary, ratio)
+
+
+def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimum: Minimum) -> Prediction:
+    """Put the mean of every class on an axis of its own: the loss is the sum of the scalar problems."""
+    t_k = sp.IndexedBase("t", positive=True)
+    of_class_k = {t: t_k[k], count: n_k[k]}
+    mean_norm, margin = reduction.mean_norm.subs(of_class_k), minimum.margin_k
+    length = sp.sqrt(mean_norm)
+    centring = SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K) * (1 / K)
+    v = Point(W=centring @ SymbolicMatrix.diag(K, sp.simplify(t_k[k] / length)), H=SymbolicMatrix.diag(K, length))
+    point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {t_k: margin})
+    summed = sum_over(reduction.objective.subs(of_class_k), k, K)
+    threshold = Threshold(minimum.ratio.subs(count, n_k[k]), k, K, tuned="feature_decay")
+    record(
+        Identity(
+            "reduction",
+            "With orthogonal class means the loss is the sum of the one-class objectives.",
+            point.loss(),
+            summed,
+        )
+    )
+    return point.predict(summed, threshold, named=named_results(reduction, minimum, threshold.ratio))
+
+
+def named_results(reduction: Reduction, minimum: Minimum, ratio: sp.Expr) -> dict[str, Result]:
+    """Return the formulas of the statement, in a ratio r_k that decides whether class k lives, and its margin t_k."""
+    r, t_k, y = (sp.IndexedBase(name, positive=True) for name in "rty")
+    r_k = Letter(r[k], ratio, part=n_k[k], written=r[k] * minimum.critical)
+    mean_norm = reduction.mean_norm.subs({t: minimum.margin_k, count: n_k[k]})
+    slope = sp.simplify(t / (sp.sqrt(count) * reduction.mean_norm))  # of a classifier row in the weighted class means
+    return {
+        "margin": Measured(minimum.margin_k, margins, ((k, K),), letters=(r_k,)),
+        "mean_norm": Measured(
+            mean_norm,
+            lambda reading: reading.diagonal("mean_gram"),
+            ((k, K),),
+            unit=sp.sqrt(weight_decay / feature_decay),
+            letters=(Letter(t_k[k], minimum.margin_k),),
+        ),
+        "critical_count": Decides(minimum.critical, lambda critical: n_k[k] / critical),
+        "classifier_row": Measured(
+            slope * y[k], classifier_norms, ((k, K),), unit=BALANCE, given={y: centred_mean_norms}
+        ),
+    }
+
+
+def classifier_norms(reading: Reading) -> Row:
+    """The length of each classifier row."""
+    return reading.xp.column_squares(reading.xp.transpose(reading.v.W)) ** 0.5
+
+
+def centred_mean_norms(reading: Reading) -> Row:
+    """The length of y_k = √n_k h_k − (1/K) Σ_m √n_m h_m for each class."""
+    xp = reading.xp
+    weighted = mean_features(xp, reading.v, reading.data) * reading.p[n_k][..., None, :] ** 0.5
+    return xp.column_squares(xp.transpose(xp.centre(xp.transpose(weighted)))) ** 0.5
 
 
 def coupling(n_a: sp.Expr, n_b: sp.Expr, e_a: sp.Expr, e_b: sp.Expr, same: sp.Expr) -> sp.Expr:
@@ -39,53 +172,8 @@ def coupling(n_a: sp.Expr, n_b: sp.Expr, e_a: sp.Expr, e_b: sp.Expr, same: sp.Ex
     return n_a * n_b * K * e_a * e_b * (K * same - 1) / (N**2 * weight_decay)
 
 
-def derive(problem: Problem) -> Derivation:
-    record = StepRecorder()
-    count, t, u = positive("n"), positive("t"), positive("u")
-
-    # One class: feature length² u along its own axis, classifier (I − J/K) diag(t/√u), so that W h = t (e − 1/K).
-    split = weight_decay / 2 * (1 - 1 / K) * t**2 / u + feature_decay * count * u / 2
-    u_best = stationary_point(record, "the split between the layers", split, u)
-    direction = count / N * sp.log(1 + (K - 1) * sp.exp(-t)) + sp.simplify(split.subs(u, u_best))
-    best = minimise_on_half_line(record, "the margin", direction, t, sp.Integer(0), exponential=True)
-    ratio = threshold_ratio(record, "the class count", best, count, weight=1 / sp.sqrt(count))
-
-    # The same for every class at once, in the loss itself.
-    t_k = sp.IndexedBase("t", positive=True)
-    here = {t: t_k[k], count: n_k[k]}
-    centring = SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K) * (1 / K)
-    length = sp.sqrt(u_best.subs(here))
-    v = Point(W=centring @ SymbolicMatrix.diag(K, sp.simplify(t_k[k] / length)), H=SymbolicMatrix.diag(K, length))
-    at_best = best.point.subs(count, n_k[k])
-    point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {t_k: at_best})
-    per_class = direction.subs(here)
-    record(
-        Identity(
-            "reduction",
-            "With orthogonal class means the loss is the sum of the one-class objectives.",
-            point.loss(),
-            sum_over(per_class, k, K),
-        )
-    )
-    prediction = point.predict(
-        sum_over(per_class, k, K),
-        Threshold(ratio.subs(count, n_k[k]), k, K, tuned="feature_decay"),
-        named={
-            "margin": Measured(at_best, margins, ((k, K),)),
-            "mean_norm": Measured(
-                u_best.subs(here).subs(t_k[k], at_best),
-                lambda reading: reading.diagonal("mean_gram"),
-                ((k, K),),
-                unit=sp.sqrt(weight_decay / feature_decay),
-            ),
-            "critical_count": Decides(sp.simplify(count / ratio), lambda critical: n_k[k] / critical),
-        },
-    )
-
-    # The chain: tangent at the predicted probabilities, then a quadratic form whose entries are all nonnegative.
-    e, e_other = positive("epsilon"), positive("epsilon_l")
-    other, x = positive("n_l"), positive("x")
-    record_tangent_steps(record)
+def record_elimination(record: StepRecorder) -> None:
+    """Record how the tangent becomes a quadratic form in the class means: by their mean over a class, and by the best W."""
     residuals = SymbolicMatrix.identity(K) * K - SymbolicMatrix.ones(K)
     record(
         Identity(
@@ -95,15 +183,9 @@ def derive(problem: Problem) -> Derivation:
             (residuals * K).entry(k, j),
         )
     )
-    samples = sp.symbols("h_1:4", real=True)
-    mean = sum(samples) / 3
-    record(
-        SumOfSquares(
-            "class means suffice",
-            "Replacing the features of a class by their mean removes a sum of squares (three samples, one coordinate shown).",
-            sum(x**2 for x in samples) - 3 * mean**2,
-            tuple((sp.Integer(1), x - mean) for x in samples),
-        )
+    record_class_means(
+        record,
+        "Replacing the features of a class by their mean removes a sum of squares (three samples, one coordinate shown).",
     )
     weight, push = sp.symbols("w g", real=True)
     record(
@@ -114,6 +196,11 @@ def derive(problem: Problem) -> Derivation:
             ((weight_decay / 2, weight - push / weight_decay),),
         )
     )
+
+
+def record_signs(record: StepRecorder, minimum: Minimum) -> None:
+    """Record that no entry of the form Q_kl = λ_H n_k δ_kl − ``coupling`` is negative at the predicted probabilities."""
+    other, e, e_other = positive("n_l"), positive("epsilon"), positive("epsilon_l")
     on_diagonal = feature_decay * count - coupling(count, count, e, e, same=sp.Integer(1))
     record(
         Vanishes(
@@ -121,7 +208,7 @@ def derive(problem: Problem) -> Derivation:
             "$Q_{kk} = 0$ at the stationary margin.",
             on_diagonal,
             e,
-            sp.simplify(1 / (sp.exp(best.stationary) + K - 1)),
+            sp.simplify(1 / (sp.exp(minimum.stationary) + K - 1)),
         )
     )
     record(
@@ -145,14 +232,18 @@ def derive(problem: Problem) -> Derivation:
             -coupling(count, other, e, e_other, same=sp.Integer(0)),
         )
     )
+
+
+def record_values(record: StepRecorder, reduction: Reduction) -> None:
+    """Record that the constant terms of the tangents, the entropies of the predicted probabilities, are the scalar minima."""
+    x = positive("x")
+    in_x = {feature_decay: count * K * (K - 1) / ((x + K - 1) ** 2 * N**2 * weight_decay), t: sp.log(x)}
     record(
         Identity(
             "the entropy is the value when alive",
             "At the stationary margin the tangent's constant term equals the one-class objective.",
             count / N * entropy(wrong_probability(sp.log(x))),
-            direction.subs(
-                {feature_decay: count * K * (K - 1) / ((x + K - 1) ** 2 * N**2 * weight_decay), t: sp.log(x)}
-            ),
+            reduction.objective.subs(in_x),
         )
     )
     record(
@@ -160,40 +251,44 @@ def derive(problem: Problem) -> Derivation:
             "the entropy is the value when collapsed",
             "At margin zero both are log K.",
             count / N * entropy(wrong_probability(sp.Integer(0))),
-            direction.subs(t, 0),
+            reduction.objective.subs(t, 0),
         )
     )
 
-    gram = sp.IndexedBase("G", real=True)
-    correct, every = sp.IndexedBase("a", real=True), sp.IndexedBase("s", real=True)
-    w_norm, h_norm = sp.symbols("omega chi", nonnegative=True)
-    statistics = (
-        Statistic(w_norm, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
-        Statistic(h_norm, r"$\|H\|^2$", lambda xp, v, data, p: xp.squared_norm(v.H)),
-        Statistic(
-            correct,
-            r"mean correct logit of class $k$",
-            lambda xp, v, data, p: xp.diagonal_of(mean_logits(xp, v, data, p)),
-        ),
-        Statistic(
-            every,
-            r"mean over class $k$ of the sum of the logits",
-            lambda xp, v, data, p: xp.column_sums(mean_logits(xp, v, data, p)),
-        ),
-        Statistic(
-            gram,
-            r"$\langle \bar h_k, \bar h_l\rangle$",
-            lambda xp, v, data, p: xp.transpose(mean_features(xp, v, data)) @ mean_features(xp, v, data),
-        ),
-    )
-    epsilon = wrong_probability(at_best)
-    epsilon_j = epsilon.subs(k, j)
+
+gram = sp.IndexedBase("G", real=True)
+correct, every = sp.IndexedBase("a", real=True), sp.IndexedBase("s", real=True)
+w_norm, h_norm = sp.symbols("omega chi", nonnegative=True)
+STATISTICS = (
+    Statistic(w_norm, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
+    Statistic(h_norm, r"$\|H\|^2$", lambda xp, v, data, p: xp.squared_norm(v.H)),
+    Statistic(
+        correct,
+        r"mean correct logit of class $k$",
+        lambda xp, v, data, p: xp.diagonal_of(mean_logits(xp, v, data, p)),
+    ),
+    Statistic(
+        every,
+        r"mean over class $k$ of the sum of the logits",
+        lambda xp, v, data, p: xp.column_sums(mean_logits(xp, v, data, p)),
+    ),
+    Statistic(gram, r"$\langle \bar h_k, \bar h_l\rangle$", mean_gram),
+)
+"""What the bounds are written in."""
+
+
+def chain(record: StepRecorder, reduction: Reduction, minimum: Minimum, value: sp.Expr) -> Proof:
+    """Bound the loss at any point from below: by its tangent, by a quadratic form in the class means, and that by zero."""
+    record_tangent_steps(record)
+    record_elimination(record)
+    record_signs(record, minimum)
+    record_values(record, reduction)
+    epsilon = wrong_probability(minimum.margin_k)
     constant = sp.Sum(n_k[k] / N * entropy(epsilon), (k, 1, K))
-    tangent = (
-        constant + sp.Sum(n_k[k] / N * epsilon * (every[k] - K * correct[k]), (k, 1, K)) + weight_decay / 2 * w_norm
-    )
-    pairs = coupling(n_k[k], n_k[j], epsilon, epsilon_j, same=sp.KroneckerDelta(k, j)) * gram[k, j]
-    form = feature_decay / 2 * sp.Sum(n_k[k] * gram[k, k], (k, 1, K)) - sp.Sum(pairs / 2, (k, 1, K), (j, 1, K))
+    linear = sp.Sum(n_k[k] / N * epsilon * (every[k] - K * correct[k]), (k, 1, K))
+    tangent = constant + linear + weight_decay / 2 * w_norm
+    of_means = feature_decay / 2 * sp.Sum(n_k[k] * gram[k, k], (k, 1, K))
+    pairs = coupling(n_k[k], n_k[j], epsilon, epsilon.subs(k, j), same=sp.KroneckerDelta(k, j)) * gram[k, j]
     bounds = (
         Bound(
             "tangent at the predicted probabilities",
@@ -203,19 +298,19 @@ def derive(problem: Problem) -> Derivation:
         ),
         Bound(
             "class means",
-            tangent + feature_decay / 2 * sp.Sum(n_k[k] * gram[k, k], (k, 1, K)),
+            tangent + of_means,
             "The tangent sees the features of a class only through their mean.",
             ("class means suffice",),
         ),
         Bound(
             "minimum over the classifier",
-            constant + form,
+            constant + of_means - sp.Sum(pairs / 2, (k, 1, K), (j, 1, K)),
             r"What is left is $\tfrac12 \sum_{kl} Q_{kl} \langle \bar h_k, \bar h_l\rangle$.",
             ("completing the square in W", "inner products of the residuals"),
         ),
         Bound(
             "predicted value",
-            prediction.value.expression,
+            value,
             r"Every $Q_{kl} \ge 0$, and nonnegative features have nonnegative inner products.",
             (
                 "diagonal at the stationary margin",
@@ -227,7 +322,7 @@ def derive(problem: Problem) -> Derivation:
             ),
         ),
     )
-    return Derivation(Proof(tuple(record.steps), (GIBBS,), statistics, bounds), prediction)
+    return Proof(tuple(record.steps), (GIBBS,), STATISTICS, bounds)
 
 
 CLAIM = Claim(
@@ -236,10 +331,12 @@ CLAIM = Claim(
     source=CEI,
     verdict=Verdict.HOLDS,
     statement=(
-        "Every global minimiser has within-class features equal to their mean (NC1) and mutually orthogonal class means of "
-        "squared length ${mean_norm}$; the logits of class $k$ are $t_k (e_k - 1/K)$ with margin $t_k = {margin}$, and the "
-        "classifier rows sum to zero. Class $k$ collapses to zero (minority collapse) iff $n_k \\le {critical_count}$. With "
-        "equal class counts the means form an orthogonal frame and the classifier a simplex ETF."
+        "Let $r_k = {r}$ and $t_k = {margin}$. At every global minimiser the features of class $k$ equal their mean $h_k$ (NC1). "
+        "The class means are mutually orthogonal, with $\\|h_k\\|^2 = {mean_norm}$ (NC2). The rows of the classifier are $w_k = "
+        "{classifier_row}$ with $y_k = \\sqrt{{n_k}} h_k - \\frac{{1}}{{K}} \\sum_m \\sqrt{{n_m}} h_m$, so that they sum to zero and "
+        "the logits of class $k$ are $W h_k = t_k (e_k - 1/K)$, of margin $t_k$ (NC3). Class $k$ collapses to zero (minority "
+        "collapse) iff $r_k \\le 1$, that is iff $n_k \\le {critical_count}$. With equal class counts the means form an orthogonal "
+        "frame and the classifier a simplex ETF."
     ),
     problem=features_problem(CROSS_ENTROPY, ClassCounts(), Width(K), nonnegative_features=True),
     derive=derive,

@@ -19,7 +19,14 @@ from theory.symbols import K, smoothing
 
 
 def derive(problem: Problem) -> Derivation:
+    """Derive the minimiser as for one-hot labels, once it is recorded what smoothing adds to the loss."""
     record = StepRecorder()
+    record_smoothing(record)
+    return derive_etf(problem, record, smoothing)
+
+
+def record_smoothing(record: StepRecorder) -> None:
+    """Record that a smoothed label adds a linear term to the cross-entropy."""
     z = sp.symbols("z_1:4", real=True)
     mean = sum(z) / 3
     label = [(1 - smoothing) * int(i == 0) + smoothing / 3 for i in range(3)]
@@ -33,7 +40,6 @@ def derive(problem: Problem) -> Derivation:
             sp.expand(log_partition - z[0] + smoothing * (z[0] - mean)),
         )
     )
-    return derive_etf(problem, record, smoothing)
 
 
 CLAIM = Claim(

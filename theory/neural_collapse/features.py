@@ -1,21 +1,24 @@
-"""The unconstrained-features family that the claims on neural collapse share: one objective, several settings.
+"""Unconstrained features with one linear layer: the objective that claims on neural collapse share, in several settings.
 
-Variables are the features H (d × N), one linear classifier W (K × d) and optionally an unregularised bias b. With ℓ the
+The variables are the features H (d × N), a linear classifier W (K × d) and, where asked for, an unregularised bias b. With ℓ the
 cross-entropy, or ½‖z − e_y‖², the objective is
 
     L = (1/N) Σ_i ℓ(W h_i + b, y_i) + (λ_W/2) ‖W‖² + (λ_H/2) ‖H‖².
 
-With smoothed labels the cross-entropy is taken against (1 − α) e_y + (α/K) 1 in place of e_y.
+Smoothed labels are (1 − α) e_y + (α/K) 1 in place of e_y.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
 
 from theory import symbols as sym
 from theory.claim import Source
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix, Number, Row
 from theory.point import Point
 from theory.problem import (
     ClassCounts,
@@ -45,36 +48,53 @@ CEI = Source(
 )
 
 CROSS_ENTROPY, MSE = "cross-entropy", "MSE"
+BALANCE = (sym.feature_decay / sym.weight_decay) ** sp.Rational(1, 4)
+"""Where the decay terms of W and H are equal, W is this many times as large as √‖W H‖ and H as many times smaller."""
 
 
-def logits(xp: Any, v: Any) -> Any:
+def logits(xp: ArrayNamespace, v: Point) -> Matrix:
     """W H, plus the bias where the problem has one."""
     z = v.W @ v.H
     return xp.add_column(z, v.b) if "b" in v else z
 
 
-def cross_entropy_losses(xp: Any, z: Any, data: Any) -> Any:
+def cross_entropy_losses(xp: ArrayNamespace, z: Matrix, data: Point) -> Row:
+    """The cross-entropy of each sample's logits."""
     return xp.column_cross_entropy(z, data.Y)
 
 
-def squared_losses(xp: Any, z: Any, data: Any) -> Any:
+def squared_losses(xp: ArrayNamespace, z: Matrix, data: Point) -> Row:
+    """Half the squared distance of each sample's logits from its label."""
     return xp.column_squares(z - data.Y) / 2
 
 
-def mean_features(xp: Any, v: Any, data: Any) -> Any:
+def mean_features(xp: ArrayNamespace, v: Point, data: Point) -> Matrix:
+    """The mean of the features of each class, one column a class."""
     return xp.class_means(v.H, data.Y)
 
 
-def mean_logits(xp: Any, v: Any, data: Any, p: Any) -> Any:
+def mean_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+    """The inner products of the class means."""
+    means = mean_features(xp, v, data)
+    return xp.transpose(means) @ means
+
+
+def within_class_scatter(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """The sum of the squared distances of the features from their class means."""
+    return xp.total(xp.column_squares(v.H - mean_features(xp, v, data) @ data.Y))
+
+
+def mean_logits(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+    """The mean of the logits of each class, one column a class."""
     return xp.class_means(logits(xp, v), data.Y)
 
 
-def centred_mean_logits(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    """Class means of the logits up to the shift that leaves the cross-entropy unchanged."""
+def centred_mean_logits(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+    """The class means of the logits without the shift that the cross-entropy does not see."""
     return xp.centre(mean_logits(xp, v, data, p))
 
 
-def margins(reading: Reading) -> Any:
+def margins(reading: Reading) -> Row:
     """By how much the correct logit of each class exceeds the mean of the others."""
     z = reading.invariants["mean_logits"]
     correct, every = reading.xp.diagonal_of(z), reading.xp.column_sums(z)
@@ -82,9 +102,23 @@ def margins(reading: Reading) -> Any:
     return (classes * correct - every) / (classes - 1)
 
 
-def class_singular_values(reading: Reading) -> Any:
+def class_singular_values(reading: Reading) -> Row:
     """The singular value of each class: √n_k times the diagonal of the mean logits."""
     return reading.diagonal("mean_logits") * reading.p[sym.n_k] ** 0.5
+
+
+def smoothed_labels(xp: ArrayNamespace, p: Bindings) -> Matrix:
+    """The labels (1 − α) e_y + (α/K) 1."""
+    y = xp.labels()
+    return y - xp.scale(xp.centre(y), p[sym.smoothing])
+
+
+def smoothing_loss(xp: ArrayNamespace, z: Matrix, data: Point, p: Bindings) -> Number:
+    """What smoothed labels add to the sum of the cross-entropies: α times the sum of the centred correct logits.
+
+    The labels enter the cross-entropy linearly, as −⟨label, z⟩, and e_y − ((1 − α) e_y + (α/K) 1) = α (e_y − 1/K).
+    """
+    return p[sym.smoothing] * xp.total(xp.column_inner(xp.centre(z), data.Y))
 
 
 def features_problem(
@@ -95,74 +129,57 @@ def features_problem(
     with_bias: bool = False,
     smoothed: bool = False,
 ) -> Problem:
-    """Return the problem of the family with these settings; smoothed labels are for the cross-entropy alone."""
+    """Return the problem of the family with these settings.
+
+    ``fit`` is CROSS_ENTROPY or MSE. ``counts`` and ``width`` are the domains of the class counts and of the feature dimension.
+    Raises ValueError for smoothed labels with the MSE.
+    """
     if smoothed and fit != CROSS_ENTROPY:
         raise ValueError(f"labels are not smoothed under {fit}")
     sample_losses = {CROSS_ENTROPY: cross_entropy_losses, MSE: squared_losses}[fit]
 
-    def labels(xp: Any, p: Any) -> Any:
-        """The labels the logits are fitted to: one-hot, or smoothed."""
-        y = xp.labels()
-        return y - xp.scale(xp.centre(y), p[sym.smoothing]) if smoothed else y
-
-    def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
         z = logits(xp, v)
         fitted = xp.total(sample_losses(xp, z, data))
-        if (
-            smoothed
-        ):  # the labels enter linearly: ⟨e_y − ((1 − α) e_y + (α/K) 1), z⟩ is α times the centred correct logit
-            fitted = fitted + p[sym.smoothing] * xp.total(xp.column_inner(xp.centre(z), data.Y))
+        if smoothed:
+            fitted = fitted + smoothing_loss(xp, z, data, p)
         return (
             fitted / p[sym.N]
             + p[sym.weight_decay] / 2 * xp.squared_norm(v.W)
             + p[sym.feature_decay] / 2 * xp.total(xp.column_squares(v.H))
         )
 
-    def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
-        counted = values["class_counts"]
-        return {
-            sym.K: len(counted),
-            sym.d: values["widths"],
-            sym.N: sum(counted),
-            sym.n: counted[0],
-            sym.n_k: counted,
-            sym.weight_decay: values["weight_decay"],
-            sym.feature_decay: values["feature_decay"],
-            **({sym.smoothing: values["smoothing"]} if smoothed else {}),
-        }
+    variables = [
+        Variable("W", (sym.K, sym.d), BALANCE),
+        Variable("H", (sym.d, sym.N), 1 / BALANCE, nonnegative=nonnegative_features),
+    ]
+    if with_bias:
+        variables.append(Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: values["bias"], offset=True))
+    return Problem(
+        parameters=_parameters(counts, width, with_bias, smoothed),
+        variables=tuple(variables),
+        loss=loss,
+        invariants=_invariants(fit),
+        sorted_parameter="class_counts",
+        tied=sym.n_k,
+        bind=_bind,
+        data=lambda xp: Point(Y=xp.labels()),
+        nuclear_form=NuclearForm(
+            fit == CROSS_ENTROPY,
+            logits,
+            smoothed_labels if smoothed else lambda xp, p: xp.labels(),
+            (sym.weight_decay, sym.feature_decay),
+            copositive=nonnegative_features and fit == CROSS_ENTROPY and not smoothed,
+        ),
+    )
 
-    centring = {
-        CROSS_ENTROPY: (", each centred over the classes", centred_mean_logits),
-        MSE: ("", mean_logits),
-    }[fit]
-    balance = (sym.feature_decay / sym.weight_decay) ** sp.Rational(1, 4)
+
+def _parameters(counts: ClassCounts, width: Width, with_bias: bool, smoothed: bool) -> tuple[Parameter, ...]:
     parameters = [
         Parameter("class_counts", counts, "samples per class, $n_1, …, n_K$"),
         Parameter("widths", width, "feature dimension $d$", default=lambda values: len(values["class_counts"])),
-        Parameter("weight_decay", PositiveReal(), r"weight decay $\lambda_W$"),
-        Parameter("feature_decay", PositiveReal(), r"feature decay $\lambda_H$"),
-    ]
-    variables = [
-        Variable("W", (sym.K, sym.d), balance),
-        Variable("H", (sym.d, sym.N), 1 / balance, nonnegative=nonnegative_features),
-    ]
-    invariants = [
-        Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=balance**2),
-        Invariant(
-            "mean_gram",
-            r"$\bar H^T \bar H$",
-            lambda xp, v, data, p: xp.transpose(mean_features(xp, v, data)) @ mean_features(xp, v, data),
-            unit=balance**-2,
-            shows_collapse=True,
-        ),
-        Invariant("mean_logits", "class means of the logits" + centring[0], centring[1]),
-        Invariant(
-            "within_class_scatter",
-            r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
-            lambda xp, v, data, p: xp.total(xp.column_squares(v.H - mean_features(xp, v, data) @ data.Y)),
-            kind="scalar",
-            unit=balance**-2,
-        ),
+        Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
+        Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
     ]
     if smoothed:
         parameters.append(
@@ -172,21 +189,38 @@ def features_problem(
         parameters.append(
             Parameter("bias", Flag(), "whether the classifier has an unregularised bias $b$", default=False)
         )
-        variables.append(Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: values["bias"]))
-    return Problem(
-        parameters=tuple(parameters),
-        variables=tuple(variables),
-        loss=loss,
-        invariants=tuple(invariants),
-        sorted_parameter="class_counts",
-        tied=sym.n_k,
-        bind=bind,
-        data=lambda xp: Point(Y=xp.labels()),
-        nuclear_form=NuclearForm(
-            fit == CROSS_ENTROPY,
-            logits,
-            labels,
-            (sym.weight_decay, sym.feature_decay),
-            copositive=nonnegative_features and fit == CROSS_ENTROPY and not smoothed,
+    return tuple(parameters)
+
+
+def _bind(values: Mapping[str, Any]) -> Bindings:
+    counts = values["class_counts"]
+    return {
+        sym.K: len(counts),
+        sym.d: values["widths"],
+        sym.N: sum(counts),
+        sym.n: counts[0],
+        sym.n_k: counts,
+        sym.weight_decay: values["weight_decay"],
+        sym.feature_decay: values["feature_decay"],
+        **({sym.smoothing: values["smoothing"]} if "smoothing" in values else {}),
+    }
+
+
+def _invariants(fit: str) -> tuple[Invariant, ...]:
+    """Return the invariants; the cross-entropy sees logits up to a shift, so that theirs are centred."""
+    centring, of_logits = {
+        CROSS_ENTROPY: (", each centred over the classes", centred_mean_logits),
+        MSE: ("", mean_logits),
+    }[fit]
+    return (
+        Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=BALANCE**2),
+        Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2, shows_collapse=True),
+        Invariant("mean_logits", "class means of the logits" + centring, of_logits),
+        Invariant(
+            "within_class_scatter",
+            r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
+            within_class_scatter,
+            kind="scalar",
+            unit=BALANCE**-2,
         ),
     )

@@ -8,8 +8,9 @@ Source: Dang et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), the 
 from __future__ import annotations
 
 from theory.claim import Claim, Verdict
-from theory.neural_collapse.deep_linear import deep_linear_problem, derive_orthogonal_frame
+from theory.neural_collapse.deep_linear import deep_linear_problem
 from theory.neural_collapse.features import DLN, MSE
+from theory.neural_collapse.orthogonal_frame import derive_orthogonal_frame
 from theory.problem import ClassCounts
 
 CLAIM = Claim(

@@ -7,10 +7,90 @@ Source: Dang et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), the 
 
 from __future__ import annotations
 
-from theory.claim import Claim, Verdict
-from theory.neural_collapse.deep_linear import deep_linear_problem, derive_simplex_frame
+import dataclasses
+from dataclasses import dataclass
+
+import sympy as sp
+
+from theory.algebra import SymbolicArrays, SymbolicMatrix, substitute_indexed
+from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Formula
+from theory.neural_collapse.deep_directions import Directions, balanced_layers, count, minimised_directions, q
+from theory.neural_collapse.deep_linear import deep_linear_problem
 from theory.neural_collapse.features import DLN, MSE
-from theory.problem import ClassCounts
+from theory.neural_collapse.schatten_chain import centred_chain, record_best_bias
+from theory.problem import ClassCounts, Problem
+from theory.proof import ALIVE, Identity, Prediction, StepRecorder, StructuredPoint
+from theory.symbols import K, N, R, j, k, n
+
+kept = sp.Symbol("S", integer=True, positive=True)
+"""How many classes the rank limit keeps: R + 1."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The ``point`` of the kept classes on one simplex ETF, the ``total`` loss of all K classes in q, and the ``best`` q."""
+
+    point: StructuredPoint
+    total: sp.Expr
+    best: sp.Expr
+
+
+def derive(problem: Problem) -> Derivation:
+    """Derive the minimiser, a simplex ETF as far as the rank limit allows."""
+    directions = minimised_directions()
+    record = StepRecorder(directions.steps)
+    reduction = reduce(record, problem, directions)
+    prediction = predict(problem, reduction, directions)
+    return Derivation(centred_chain(record, directions, prediction.value.expression), prediction)
+
+
+def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Reduction:
+    """Put S = R + 1 classes on a simplex ETF, with b = 1/K: the loss is R scalar problems and a constant."""
+    frame = SymbolicMatrix.identity(kept) - SymbolicMatrix.ones(kept) * (1 / kept)
+    v = balanced_layers(q, frame, n).extended(b=1 / K)
+    best = directions.minimum(n, sp.Integer(1)).xreplace({ALIVE[1]: ALIVE[k]})
+    point = StructuredPoint(problem, SymbolicArrays(kept, n), v, {q: best})
+    total = R * directions.best.function.subs(count, n) + (K - 1 - R) * n / (2 * N)
+    dropped = (K - kept) * n / (2 * N) * (1 - 1 / K)  # squared distances of the labels of dropped classes from 1/K
+    unseen = (
+        kept * n / (2 * N) * (K - kept) / K**2
+    )  # what the bias leaves of kept classes at the outputs of dropped ones
+    record(
+        Identity(
+            "reduction",
+            "With $S = R + 1$ classes on a simplex ETF and $b = 1/K$ the loss is $R$ one-direction objectives and what "
+            "$K - 1 - R$ empty directions cost.",
+            point.loss() + dropped + unseen,
+            total.subs(R, kept - 1),
+        )
+    )
+    record_best_bias(record)
+    return Reduction(point, total, best)
+
+
+def predict(problem: Problem, reduction: Reduction, directions: Directions) -> Prediction:
+    """Predict the value, and the invariants of the kept classes with zeros for the dropped ones; all live or all collapse."""
+    at_kept = reduction.point.predict(sp.Integer(0), directions.threshold(R + 1), named=directions.named(K - 1))
+    kinds = {invariant.name: invariant.kind for invariant in problem.invariants}
+    branches = {name: of_all_classes(formula, kinds[name]) for name, formula in at_kept.branches.items()}
+    alive = sp.Piecewise((1, directions.best.ratio.subs(count, n) > 1), (0, True))
+    value = substitute_indexed(reduction.total.subs(q, reduction.best), ALIVE, alive)
+    invariants = {
+        name: formula.replace_expression(substitute_indexed(formula.expression, ALIVE, alive))
+        for name, formula in branches.items()
+    }
+    return dataclasses.replace(at_kept, value=Formula(value), invariants=invariants, branches=branches)
+
+
+def of_all_classes(formula: Formula, kind: str) -> Formula:
+    """Put the kept classes in the first R + 1 of K places, with zeros in all others."""
+    expression = formula.expression.subs(kept, R + 1)
+    axes = tuple((index, K if length == kept else length) for index, length in formula.axes)
+    if kind == "matrix":
+        expression = sp.Piecewise((expression, sp.And(k <= R + 1, j <= R + 1)), (0, True))
+    return Formula(expression, axes)
+
 
 CLAIM = Claim(
     id="mse-deep-linear-balanced-bias",
@@ -26,5 +106,5 @@ CLAIM = Claim(
         "$M \\ge 2$ it jumps there, from $q = {jump}\\sqrt{{n}}$, and each direction may be on either side of the jump."
     ),
     problem=deep_linear_problem(MSE, ClassCounts(balanced=True), with_bias=True),
-    derive=derive_simplex_frame,
+    derive=derive,
 )

@@ -9,32 +9,50 @@ ones with it; this claim says what becomes of the frame where both come together
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 import sympy as sp
 
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, sum_over
 from theory.claim import Claim, Derivation, Verdict
 from theory.expressions import Formula
-from theory.neural_collapse.deep_linear import (
-    DeepDirections,
-    balanced_layers,
-    deep_linear_problem,
-    record_best_bias,
-)
+from theory.neural_collapse.deep_directions import Directions, balanced_layers, minimised_directions
+from theory.neural_collapse.deep_linear import deep_linear_problem
 from theory.neural_collapse.features import DLN, MSE
 from theory.neural_collapse.lemmas import TURNING
+from theory.neural_collapse.schatten_chain import centred_chain, record_best_bias
 from theory.point import Point
 from theory.problem import ClassCounts, Problem
-from theory.proof import Identity, StepRecorder, StructuredPoint, Vanishes
+from theory.proof import Identity, Prediction, StepRecorder, StructuredPoint, Vanishes
 from theory.results import Measured
 from theory.secular import centred_spectrum
 from theory.symbols import K, M, N, R, decay_product, feature_decay, j, k, layer_decay, n_k, nu_k, positive
 
 SMALL_COUNTS = (2, 1, 1)
+"""Samples of the classes of the small case that is written in the coordinates of classes and samples."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The ``point`` along the singular vectors of the centred labels, and the loss there as a sum of scalar problems."""
+
+    point: StructuredPoint
+    summed: sp.Expr
+
+
+def derive(problem: Problem) -> Derivation:
+    """Derive the minimiser along the singular directions of the centred labels."""
+    directions = minimised_directions(nu_k)
+    record = StepRecorder(directions.steps)
+    bias = best_bias(record)
+    reduction = reduce(record, problem, directions)
+    record_small_case(record, problem, directions, bias)
+    prediction = predict(reduction, directions, bias)
+    return Derivation(centred_chain(record, directions, prediction.value.expression, (TURNING,)), prediction)
 
 
 def best_bias(record: StepRecorder) -> sp.Expr:
-    """Return the mean of the labels over the samples, and record what is left of the labels without it."""
+    """Return the mean of the labels over the samples, and record the singular values of the labels without it."""
     record_best_bias(record)
     # One column for each class, in units of the square root of its size: there the mean over the samples is a projection.
     labels, root = SymbolicMatrix.diag(K, sp.sqrt(n_k[k])), sp.sqrt(n_k[k])
@@ -46,59 +64,69 @@ def best_bias(record: StepRecorder) -> sp.Expr:
     )
     (total,) = gram.atoms(sp.Sum)
     record(Vanishes("centred labels", says, gram - expected, N, total))
+    record_effective_counts(record)
+    return sp.simplify(mean.entry(k, j) / sp.sqrt(n_k[j]))
+
+
+def record_effective_counts(record: StepRecorder) -> None:
+    """Record the equation whose roots are the eigenvalues of diag(n) − n nᵀ/N."""
     x, counts = sp.Symbol("nu", real=True), sp.symbols("n_1:4", positive=True)
     matrix = x * sp.eye(3) - sp.diag(*counts) + sp.Matrix(counts) * sp.Matrix([counts]) / sum(counts)
     secular = x / sum(counts) * sum(n * sp.prod([x - m for m in counts if m != n]) for n in counts)
     says = r"Its eigenvalues are zero and those $\nu$ with $\sum_k n_k \prod_{m \ne k} (\nu - n_m) = 0$ (three classes shown)."
     record(Identity("effective class counts", says, matrix.det(), secular))
-    return sp.simplify(mean.entry(k, j) / sp.sqrt(n_k[j]))
 
 
-def record_small_case(record: StepRecorder, problem: Problem, deep: DeepDirections, bias: sp.Expr) -> None:
+def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Reduction:
+    """Put all layers along the singular vectors of the centred labels, which are a diagonal there: the loss is a sum."""
+    q_k = sp.IndexedBase("q", positive=True)
+    v = balanced_layers(q_k[k], SymbolicMatrix.identity(K - 1), sp.Integer(1))
+    xp = SymbolicArrays(K - 1, label=sp.sqrt(nu_k[k]))
+    point = StructuredPoint(problem, xp, v, {q_k: directions.minimum(nu_k[k], k)})
+    summed = sum_over(directions.objective(q_k[k]), k, K - 1)
+    says = "With all layers along the singular vectors of the centred labels the loss is the sum of the one-direction objectives."
+    record(Identity("reduction", says, point.loss(), summed))
+    return Reduction(point, summed)
+
+
+def record_small_case(record: StepRecorder, problem: Problem, directions: Directions, bias: sp.Expr) -> None:
     """Put the point into the loss in the coordinates of classes and samples: three classes, two layers, all entries exact."""
     xp = ConcreteArrays(len(SMALL_COUNTS), tuple(c for c, n in enumerate(SMALL_COUNTS) for _ in range(n)))
-    total = sum(SMALL_COUNTS)
-    y = problem.given(xp).Y
-    centred = y - y * sp.ones(total, total) / total
-    left = [vector.normalized() for value, _, (vector,) in (centred * centred.T).eigenvects() if value != 0]
-    left.sort(key=lambda u: -(u.T * centred * centred.T * u)[0])
-    u, q = sp.Matrix.hstack(*left), [positive(f"q_{i}") for i in range(1, len(SMALL_COUNTS))]
-    sizes = centred_spectrum(SMALL_COUNTS)
-    right = sp.diag(*(1 / sp.sqrt(size) for size in sizes)) * u.T * centred
-    decays = (layer_decay[1], layer_decay[2], feature_decay)
-    share = [sp.prod(decays) ** sp.Rational(1, 3) * x ** sp.Rational(2, 3) for x in q]
-    lower, upper, h = (sp.diag(*(sp.sqrt(mu / decay) for mu in share)) for decay in decays)
+    q, sizes = [positive(f"q_{i}") for i in range(1, len(SMALL_COUNTS))], centred_spectrum(SMALL_COUNTS)
+    decays, total = (layer_decay[1], layer_decay[2], feature_decay), sum(SMALL_COUNTS)
+    left, right = label_axes(problem.given(xp).Y, sizes)
+    shares = [sp.prod(decays) ** sp.Rational(1, 3) * x ** sp.Rational(2, 3) for x in q]
+    lower, upper, h = (sp.diag(*(sp.sqrt(mu / decay) for mu in shares)) for decay in decays)
     b = sp.Matrix([bias.subs({n_k[k]: n, N: total}) for n in SMALL_COUNTS])
-    v = Point(layers=(lower, u * upper), H=h * right, b=b)
+    v = Point(layers=(lower, left * upper), H=h * right, b=b)
     found = problem.loss(xp, v, problem.given(xp), Symbols({N: total}))
     here = {M: 2, N: total, decay_product: sp.prod(decays)}
-    expected = sum(deep.objective(x).subs(nu_k[k], size).subs(here) for x, size in zip(q, sizes, strict=True))
+    expected = sum(directions.objective(x).subs(nu_k[k], size).subs(here) for x, size in zip(q, sizes, strict=True))
     says = (
         f"The same in the coordinates of classes and samples, for classes of ${SMALL_COUNTS}$ samples and two layers."
     )
     record(Identity("reduction, three classes", says, found, expected))
 
 
-def derive(problem: Problem) -> Derivation:
-    deep = DeepDirections(nu_k)
-    bias = best_bias(deep.record)
-    q_k = sp.IndexedBase("q", positive=True)
-    # With its best bias the fit sees the centred labels; written along their singular vectors these are a diagonal.
-    v = balanced_layers(q_k[k], SymbolicMatrix.identity(K - 1), sp.Integer(1))
-    xp = SymbolicArrays(K - 1, label=sp.sqrt(nu_k[k]))
-    point = StructuredPoint(problem, xp, v, {q_k: deep.minimum(nu_k[k], k)})
-    summed = sum_over(deep.objective(q_k[k]), k, K - 1)
-    says = "With all layers along the singular vectors of the centred labels the loss is the sum of the one-direction objectives."
-    deep.record(Identity("reduction", says, point.loss(), summed))
-    record_small_case(deep.record, problem, deep, bias)
-    point = dataclasses.replace(point, v=v.extended(b=bias))
+def label_axes(y: sp.Matrix, sizes: tuple[sp.Expr, ...]) -> tuple[sp.Matrix, sp.Matrix]:
+    """Return the left and right singular vectors of the centred labels, by columns and by rows, of these squared sizes."""
+    centred = y - y * sp.ones(y.cols, y.cols) / y.cols
+    left = [vector.normalized() for value, _, (vector,) in (centred * centred.T).eigenvects() if value != 0]
+    left.sort(key=lambda u: -(u.T * centred * centred.T * u)[0])
+    u = sp.Matrix.hstack(*left)
+    return u, sp.diag(*(1 / sp.sqrt(size) for size in sizes)) * u.T * centred
+
+
+def predict(reduction: Reduction, directions: Directions, bias: sp.Expr) -> Prediction:
+    """Predict the value and the invariants at the minimisers of the scalar problems, and the bias, class by class."""
+    point = dataclasses.replace(reduction.point, v=reduction.point.v.extended(b=bias))
     of_bias = Measured(bias, lambda reading: reading.invariants["bias"], ((k, K),), unit=1 / K)
-    found = point.predict(summed, deep.threshold(R, K - 1), named={**deep.named(K - 1), "bias": of_bias})
-    of_classes = {"bias": Formula(bias, ((k, K),))}
-    prediction = dataclasses.replace(
+    named = {**directions.named(K - 1), "bias": of_bias}
+    found = point.predict(reduction.summed, directions.threshold(R, K - 1), named=named)
+    of_classes = {"bias": Formula(bias, ((k, K),))}  # the point has K − 1 directions, and the bias K entries
+    return dataclasses.replace(
         found, invariants={**found.invariants, **of_classes}, branches={**found.branches, **of_classes}
     )
-    return Derivation(deep.centred_chain(prediction.value.expression, (TURNING,)), prediction)
 
 
 CLAIM = Claim(

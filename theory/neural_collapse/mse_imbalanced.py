@@ -6,6 +6,8 @@ Source: Dang et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
@@ -14,67 +16,127 @@ from theory.neural_collapse.features import DLN, MSE, class_singular_values, fea
 from theory.neural_collapse.lemmas import MIRSKY, NUCLEAR_NORM
 from theory.point import Point
 from theory.problem import ClassCounts, Problem, Width
-from theory.proof import Bound, Identity, Piece, Proof, Separable, Statistic, StepRecorder, StructuredPoint, Threshold
-from theory.results import Decides, Measured
+from theory.proof import (
+    Bound,
+    Identity,
+    Piece,
+    Prediction,
+    Proof,
+    Separable,
+    Statistic,
+    StepRecorder,
+    StructuredPoint,
+    Threshold,
+)
+from theory.results import Decides, Letter, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, d, feature_decay, k, n_k, positive, weight_decay
 
+count, q = positive("n"), positive("q")
+"""Samples of one class, and its singular value."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The scalar problem of one class.
+
+    ``objective`` is the least loss at a singular value q, attained where the squared norm of the classifier row is ``row``.
+    """
+
+    objective: sp.Expr
+    row: sp.Expr
+
+    def of_class_k(self, value: sp.Expr) -> sp.Expr:
+        """Return the objective of class k at a singular value."""
+        return self.objective.subs({q: value, count: n_k[k]})
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """The minimiser of the scalar problem of class k, which is not zero iff ``ratio`` > 1: n_k over the ``critical`` count."""
+
+    singular_value: sp.Expr
+    row: sp.Expr
+    ratio: sp.Expr
+    critical: sp.Expr
+
 
 def derive(problem: Problem) -> Derivation:
+    """Derive the minimiser and its value, and the chain of bounds that proves it."""
     record = StepRecorder()
-    count, q, u = positive("n"), positive("q"), positive("u")
-    decay = sp.sqrt(weight_decay * feature_decay)
+    reduction = reduce(record)
+    minimum = minimise(record, reduction)
+    prediction = predict(record, problem, reduction, minimum)
+    return Derivation(chain(record, reduction, prediction.value.expression), prediction)
 
-    # One direction: a classifier row w and a class mean h along it, with w h = q/√n and u = w².
-    split = weight_decay * u / 2 + feature_decay * q**2 / (2 * u)
-    u_best = stationary_point(record, "the split between the layers", split, u)
-    direction = (q - sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best))
-    best = minimise_on_half_line(record, "the singular value", direction, q, sp.Integer(0))
+
+def reduce(record: StepRecorder) -> Reduction:
+    """Reduce one class to a problem in its singular value: of all w, h with w h = q/√n one has the smallest decay terms."""
+    u = positive("u")  # the squared classifier norm w²
+    decays = weight_decay * u / 2 + feature_decay * q**2 / (2 * u)
+    row = stationary_point(record, "the split between the layers", decays, u)
+    fit = (q - sp.sqrt(count)) ** 2 / (2 * N)
+    return Reduction(fit + sp.simplify(decays.subs(u, row)), row)
+
+
+def minimise(record: StepRecorder, reduction: Reduction) -> Minimum:
+    """Minimise the convex scalar problem over q ≥ 0, and find the class count above which its minimiser is not zero."""
+    best = minimise_on_half_line(record, "the singular value", reduction.objective, q, sp.Integer(0))
     ratio = threshold_ratio(record, "the class count", best, count)
+    singular_value = best.point.subs(count, n_k[k])
+    return Minimum(
+        singular_value,
+        row=reduction.row.subs(q, singular_value),
+        ratio=ratio.subs(count, n_k[k]),
+        critical=sp.simplify(count / ratio),
+    )
 
-    # The same direction for every class at once: W = diag(w_k), H = diag(h_k) in the loss itself.
+
+def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimum: Minimum) -> Prediction:
+    """Put every class on an axis of its own, W = diag(w_k), H = diag(h_k): the loss is the sum of the scalar problems."""
     q_k = sp.IndexedBase("q", positive=True)
-    w = sp.sqrt(u_best.subs(q, q_k[k]))
+    w = sp.sqrt(reduction.row.subs(q, q_k[k]))
     h = sp.simplify(q_k[k] / (sp.sqrt(n_k[k]) * w))
-    xp = SymbolicArrays(K, n_k[k])
     v = Point(W=SymbolicMatrix.diag(K, w), H=SymbolicMatrix.diag(K, h))
-    q_best = sp.Piecewise((best.point.subs(count, n_k[k]), k <= d), (sp.Integer(0), True))
-    point = StructuredPoint(problem, xp, v, {q_k: q_best})
-    per_class = direction.subs({q: q_k[k], count: n_k[k]})
+    q_best = sp.Piecewise((minimum.singular_value, k <= d), (sp.Integer(0), True))
+    point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {q_k: q_best})
+    summed = sum_over(reduction.of_class_k(q_k[k]), k, K)
     record(
         Identity(
             "reduction",
             "At W = diag(w_k), H = diag(h_k) the loss is the sum of the one-direction objectives.",
             point.loss(),
-            sum_over(per_class, k, K),
+            summed,
         )
     )
-
-    threshold = Threshold(ratio.subs(count, n_k[k]), k, K, tuned="feature_decay", within_rank=k <= d)
-    prediction = point.predict(
-        sum_over(per_class, k, K),
-        threshold,
+    return point.predict(
+        summed,
+        Threshold(minimum.ratio, k, K, tuned="feature_decay", within_rank=k <= d),
         named={
             "singular_value": Measured(
-                best.point.subs(count, n_k[k]), class_singular_values, ((k, K),), where=k <= d, unit=sp.sqrt(n_k[1])
+                minimum.singular_value, class_singular_values, ((k, K),), where=k <= d, unit=sp.sqrt(n_k[1])
             ),
-            "critical_count": Decides(sp.simplify(count / ratio), lambda critical: n_k[k] / critical),
+            "critical_count": Decides(minimum.critical, lambda critical: n_k[k] / critical),
             "classifier_norm": Measured(
-                u_best.subs(q, best.point.subs(count, n_k[k])),
+                minimum.row,
                 lambda reading: reading.diagonal("classifier_gram"),
                 ((k, K),),
                 where=k <= d,
                 unit=sp.sqrt(feature_decay / weight_decay),
+                letters=(Letter(q_k[k], minimum.singular_value),),
             ),
         },
     )
 
+
+def chain(record: StepRecorder, reduction: Reduction, value: sp.Expr) -> Proof:
+    """Bound the loss at any point from below: by a function of WH, of its singular values, and by the sum of the minima."""
     s, residual = sp.IndexedBase("sigma", nonnegative=True), sp.Symbol("R", nonnegative=True)
+    decay, summand = sp.sqrt(weight_decay * feature_decay), reduction.of_class_k(q)
     statistics = (
         Statistic(residual, r"$\|WH - Y\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W @ v.H - data.Y)),
         Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, data.Y.shape[-2])),
     )
-    summand = direction.subs(count, n_k[k])
     bounds = (
         Bound(
             "nuclear-norm form",
@@ -90,14 +152,13 @@ def derive(problem: Problem) -> Derivation:
         ),
         Bound(
             "predicted value",
-            prediction.value.expression,
+            value,
             "Each summand is at least its minimum; at most $d$ singular values of $WH$ are nonzero.",
             ("the singular value is convex", "the singular value is stationary"),
         ),
     )
     separable = Separable((Piece(summand, sp.Integer(0)),), q, k, K, free=k <= d, reading=s[k])
-    proof = Proof(tuple(record.steps), (NUCLEAR_NORM, MIRSKY), statistics, bounds, separable)
-    return Derivation(proof, prediction)
+    return Proof(tuple(record.steps), (NUCLEAR_NORM, MIRSKY), statistics, bounds, separable)
 
 
 CLAIM = Claim(

@@ -1,26 +1,26 @@
-"""Facts on the softmax that both cross-entropy chains use."""
+"""Facts that the chains on the cross-entropy share: on the softmax, its tangents, and class means."""
 
 from __future__ import annotations
 
 import sympy as sp
 
-from theory.proof import Convex, Identity, StepRecorder, Vanishes
+from theory.proof import Convex, Identity, StepRecorder, SumOfSquares, Vanishes
 from theory.symbols import K, positive
 
 
 def wrong_probability(margin: sp.Expr) -> sp.Expr:
-    """Probability of each wrong class when the correct logit leads all others by ``margin``."""
+    """Return the probability of each wrong class when the correct logit exceeds all others by ``margin``."""
     return 1 / (sp.exp(margin) + K - 1)
 
 
 def entropy(epsilon: sp.Expr) -> sp.Expr:
-    """Entropy of the probabilities (1 − (K−1)ε, ε, …, ε)."""
+    """Return the entropy of the probabilities (1 − (K−1)ε, ε, …, ε)."""
     correct = 1 - (K - 1) * epsilon
     return -correct * sp.log(correct) - (K - 1) * epsilon * sp.log(epsilon)
 
 
 def record_tangent_steps(record: StepRecorder) -> None:
-    """Record why the cross-entropy lies above its tangents."""
+    """Record that the cross-entropy lies above its tangents."""
     z = sp.symbols("z_1:4", real=True)
     p = [positive("p_1"), positive("p_2")]
     p.append(1 - p[0] - p[1])
@@ -44,5 +44,19 @@ def record_tangent_steps(record: StepRecorder) -> None:
             (x - 1 - sp.log(x)) ** 2 + sp.diff(x - 1 - sp.log(x), x) ** 2,
             x,
             sp.Integer(1),
+        )
+    )
+
+
+def record_class_means(record: StepRecorder, says: str) -> None:
+    """Record that the squared norms of the features of a class are at least those of their mean."""
+    samples = sp.symbols("h_1:4", real=True)
+    mean = sum(samples) / 3
+    record(
+        SumOfSquares(
+            "class means suffice",
+            says,
+            sum(x**2 for x in samples) - 3 * mean**2,
+            tuple((sp.Integer(1), x - mean) for x in samples),
         )
     )

@@ -10,36 +10,46 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix, Number
 from theory.point import Point
-from theory.posterior_collapse import linear_gaussian as shared
+from theory.posterior_collapse import learnable_variance as residual
+from theory.posterior_collapse import linear_gaussian as vae
+from theory.posterior_collapse.learnable_variance import LinearVAE, minimise_direction, predict
 from theory.problem import Invariant, Parameter, PositiveReals, Problem, RealMatrix, Variable
 from theory.proof import Bound, Identity, Proof, Statistic, StepRecorder
-from theory.symbols import D, beta, condition_dim, d, eta_dec, eta_enc, j, k, regression, theta
+from theory.symbols import D, beta, condition_dim, d, eta_dec, eta_enc, indexed, j, k, regression, theta
+
+DIAGONAL_B = indexed(regression.name, real=True)[k]
+"""Entry k of a diagonal B: it is as good as any, because B drops out."""
 
 
-def code(v: Any, data: Any) -> Any:
-    """W_1 x + W_2 y, as a root of its covariance."""
+def code(v: Point, data: Point) -> Matrix:
+    """Return W_1 x + W_2 y, as a root of its covariance."""
     return v.W_1 @ data.A_x + v.W_2 @ data.A_y
 
 
-def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    """E‖y − U_1 z − U_2 x‖²/η_dec² + 2β KL; x = data.A_x s and y = data.A_y s with white s: any joint root of their covariance."""
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """Return E‖y − U_1 z − U_2 x‖²/η_dec² + 2β KL; x = data.A_x s and y = data.A_y s with white s: any joint root of their covariance."""
     encoded = code(v, data)
-    return shared.negative_elbo(xp, data.A_y, v.U_1 @ encoded + v.U_2 @ data.A_x, encoded, v.U_1, v.S, p)
+    return vae.negative_elbo(xp, data.A_y, v.U_1 @ encoded + v.U_2 @ data.A_x, encoded, v.U_1, v.S, p)
 
 
-def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
+def bind(values: Mapping[str, Any]) -> Bindings:
+    """Return the values of the symbols: those of a linear VAE, B and the dimension of the condition."""
     rows = values["regression"]
-    return {**shared.bind(values), condition_dim: len(rows[0]), regression: rows}
+    return {**vae.bind(values), condition_dim: len(rows[0]), regression: rows}
 
 
-def canonical_data(xp: Any) -> Point:
-    """Roots of condition and output in the canonical coordinates, and the root of the residual covariance."""
+def canonical_data(xp: ArrayNamespace) -> Point:
+    """Return roots of condition and output in the canonical coordinates, and the root of the residual covariance."""
     root = xp.diagonal_root(theta)
     condition = xp.beside(xp.eye(condition_dim), xp.zeros(condition_dim, D))
     return Point(A_x=condition, A_y=xp.beside(xp.given(regression), root), root=root)
@@ -59,8 +69,8 @@ PROBLEM = Problem(
             "regression coefficients $B$ of the output on the whitened condition, in the eigenbasis of $E$",
             default=lambda values: ((0.0,),) * len(values["theta"]),
         ),
-        shared.latent_dim_parameter(),
-        *shared.noise_parameters(),
+        vae.latent_dim_parameter(),
+        *vae.noise_parameters(),
     ),
     variables=(
         Variable("U_1", (D, d), sp.sqrt(theta[k]) / eta_enc),
@@ -71,8 +81,8 @@ PROBLEM = Problem(
     ),
     loss=loss,
     invariants=(
-        *shared.gram_invariants("U_1", "W_2", lambda v, data: v.S, theta[1], tells="encoder_gram"),
-        shared.variance_deficit(),
+        *vae.gram_invariants("U_1", "W_2", lambda v, data: v.S, theta[1], tells="encoder_gram"),
+        vae.variance_deficit(),
         Invariant(
             "condition_in_code",
             r"$\|W_1 + W_2 B\|$: zero iff the code is uncorrelated with the condition",
@@ -97,9 +107,23 @@ PROBLEM = Problem(
 
 
 def derive(problem: Problem) -> Derivation:
+    """Reduce the problem to the linear VAE on the residual, minimise one direction of that, predict the point, and chain the bounds."""
     record = StepRecorder()
+    model = LinearVAE(
+        problem, "U_1", "W_2", sp.sqrt(theta[k]), lambda w, v: {"U_2": DIAGONAL_B, "W_1": -v * DIAGONAL_B}
+    )
+    reduce_to_residual(record)
+    reduce_to_directions(record, model)
+    minimum = minimise_direction(record)
+    prediction = predict(model, minimum)
+    return Derivation(chain(record, model, prediction.value.expression), prediction)
 
-    # Blocks of [y − U_1 z − U_2 x] and of the code against the roots of x and of the residual, for matrices of any size.
+
+def reduce_to_residual(record: StepRecorder) -> None:
+    """Prove, for matrices of any size, that the loss is that of a linear VAE on the residual and a sum of squares of P and Q.
+
+    The steps are on the blocks of y − U_1 z − U_2 x and of the code against the roots of x and of the residual.
+    """
     names = ("B", "U_1", "U_2", "W_1", "W_2", "E^{1/2}")
     b, u_1, u_2, w_1, w_2, root = (sp.Symbol(name, commutative=False) for name in names)
     rest, correlated = sp.Symbol("P", commutative=False), sp.Symbol("Q", commutative=False)
@@ -132,29 +156,29 @@ def derive(problem: Problem) -> Derivation:
         )
     )
 
-    # The same on the loss itself; a diagonal B is as good as any, since it drops out.
-    direction = shared.LearnableVariance(record, problem, sp.sqrt(theta[k]), "U_1", "W_2")
-    entry = sp.IndexedBase(regression.name, real=True)[k]
-    p_dir, q_dir = sp.IndexedBase("P_dir", real=True)[k], sp.IndexedBase("Q_dir", real=True)[k]
-    direction.reduce(
-        {"U_2": entry - p_dir, "W_1": q_dir - direction.slope * entry},
-        extra=(p_dir - direction.w * q_dir) ** 2 / eta_dec**2 + beta * q_dir**2 / eta_enc**2,
-    )
-    direction.minimise()
-    prediction = direction.predict(lambda w, v: {"U_2": entry, "W_1": -v * entry})
 
-    statistics, bounds, separable = direction.chain(prediction.value.expression, "the residual")
+def reduce_to_directions(record: StepRecorder, model: LinearVAE) -> None:
+    """Prove the same on the loss itself, at diagonal matrices: a direction of a linear VAE, and the squares that P and Q cost."""
+    p, q = indexed("P_dir", real=True)[k], indexed("Q_dir", real=True)[k]
+    others = {"U_2": DIAGONAL_B - p, "W_1": q - residual.v * DIAGONAL_B}
+    left_out = (p - residual.omega * q) ** 2 / eta_dec**2 + beta * q**2 / eta_enc**2
+    residual.reduce_to_directions(record, model, others, left_out)
+
+
+def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr) -> Proof:
+    """Prove that no point lies below ``value``: leave out the squares of P and Q, then bound the linear VAE on the residual."""
+    proof = residual.chain(record, model, value, "the residual")
     error, divergence = sp.symbols("e h", nonnegative=True)
-    own = (
+    statistics = (
         Statistic(
             error,
             r"$\|E^{1/2} - U_1 W_2 E^{1/2}\|^2 + \mathrm{tr}(U_1 \Sigma U_1^T)$",
-            lambda xp, v, data, p: shared.misfit(xp, data.root, v.U_1 @ (v.W_2 @ data.root), v.U_1, v.S),
+            lambda xp, v, data, p: vae.misfit(xp, data.root, v.U_1 @ (v.W_2 @ data.root), v.U_1, v.S),
         ),
         Statistic(
             divergence,
             r"$2\,\mathbb{E}\,\mathrm{KL}$ of the posterior $N(W_2 \cdot, \Sigma)$ on the residual",
-            lambda xp, v, data, p: shared.twice_kl(xp, v.W_2 @ data.root, v.S, p),
+            lambda xp, v, data, p: vae.twice_kl(xp, v.W_2 @ data.root, v.S, p),
         ),
     )
     first = Bound(
@@ -167,15 +191,13 @@ def derive(problem: Problem) -> Derivation:
             "the part of the error along the residual",
         ),
     )
-    lemmas = (shared.GAUSSIAN_POSTERIOR, shared.TRACE_INEQUALITY)
-    proof = Proof(tuple(record.steps), lemmas, (*own, *statistics), (first, *bounds), separable)
-    return Derivation(proof, prediction)
+    return replace(proof, statistics=(*statistics, *proof.statistics), bounds=(first, *proof.bounds))
 
 
 CLAIM = Claim(
     id="cvae",
     title="Conditional linear VAE: latent directions encode the residual of the regression on the condition",
-    source=shared.VAE,
+    source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(
         "At every global minimum the code is uncorrelated with the condition, $W_1 = -W_2 B$, and the decoder's own use of the "

@@ -1,50 +1,56 @@
-"""The problem of two-level hierarchies x → z_1 → z_2: parameters, variables, loss, invariants, and what their chains measure."""
+"""The problem of two-level hierarchies x → z_1 → z_2: parameters, variables, the loss in closed form, and what is measured at a point.
+
+Encoders are z_1|x ~ N(W_1 x, Σ_1) and z_2|z_1 ~ N(W_2 z_1, Σ_2), decoders z_1|z_2 ~ N(U_2 z_2, η_dec² I) and
+x|z_1 ~ N(U_1 z_1, η_dec² I), and the prior of z_2 is N(0, η_enc² I). C is the covariance of the data, and A that of the code z_1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
 
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix, Number
 from theory.point import Point
-from theory.posterior_collapse import linear_gaussian as shared
+from theory.posterior_collapse import linear_gaussian as vae
 from theory.problem import Invariant, Parameter, PositiveReal, Problem, Variable, WidthPair
-from theory.proof import (
-    Statistic,
-)
+from theory.proof import Statistic
 from theory.results import Level
-from theory.symbols import D, eta_dec, eta_enc, j, k, positive, theta
+from theory.symbols import D, eta_dec, eta_enc, indexed, j, k, positive, theta
 
 d_1 = sp.Symbol("d_1", integer=True, positive=True)
 d_2 = sp.Symbol("d_2", integer=True, positive=True)
 beta_1, beta_2 = positive("beta_1"), positive("beta_2")
 sigma_1 = positive("sigma_1")
 KAPPA = sp.sqrt(beta_2) * eta_dec / (sp.sqrt(beta_1) * eta_enc)
-"""κ: what ω has to be compared with."""
+"""κ: the unit in which a singular value ω of U_2 is measured."""
 
 
-def hierarchical_loss(xp: Any, v: Any, data: Any, p: Any, noise: Any, top_noise: Any) -> Any:
-    """E‖x − U_1 z_1‖²/η_dec² + 2β_1 E[log q(z_1|x) − log p(z_1|z_2)] + 2β_2 E KL(q(z_2|z_1) ‖ p(z_2)), in closed form.
+def hierarchical_loss(
+    xp: ArrayNamespace, v: Point, data: Point, p: Bindings, noise: Matrix, top_noise: Matrix
+) -> Number:
+    """Return E‖x − U_1 z_1‖²/η_dec² + 2β_1 E[log q(z_1|x) − log p(z_1|z_2)] + 2β_2 E KL(q(z_2|z_1) ‖ p(z_2)), in closed form.
 
-    data.root is the square root of Cov(x), ``noise`` a root of Σ_1 and ``top_noise`` one of Σ_2.
+    data.root is the square root of C, ``noise`` a root of Σ_1 and ``top_noise`` one of Σ_2.
     """
     encoded = v.W_1 @ data.root
     code = xp.beside(encoded, noise)  # a root of Cov(z_1)
-    reconstruction = shared.misfit(xp, data.root, v.U_1 @ encoded, v.U_1, noise)
+    reconstruction = vae.misfit(xp, data.root, v.U_1 @ encoded, v.U_1, noise)
     surprise = (
-        shared.misfit(xp, code, (v.U_2 @ v.W_2) @ code, v.U_2, top_noise) / p[eta_dec] ** 2
+        vae.misfit(xp, code, (v.U_2 @ v.W_2) @ code, v.U_2, top_noise) / p[eta_dec] ** 2
         - xp.rows(noise)
         - xp.logdet_of_gram(xp.scale(noise, 1 / p[eta_dec]))
     )
     return (
         reconstruction / p[eta_dec] ** 2
         + p[beta_1] * surprise
-        + p[beta_2] * shared.twice_kl(xp, v.W_2 @ code, top_noise, p)
+        + p[beta_2] * vae.twice_kl(xp, v.W_2 @ code, top_noise, p)
     )
 
 
-def given_noise(xp: Any, p: Any) -> Any:
+def given_noise(xp: ArrayNamespace, p: Bindings) -> Matrix:
     """Return the root σ_1 I of a given Σ_1."""
     return xp.scale(xp.eye(d_1), p[sigma_1])
 
@@ -58,13 +64,13 @@ TOP_WEIGHT = Parameter(
 
 
 def parameters(*further: Parameter, top_weight: Parameter = TOP_WEIGHT) -> tuple[Parameter, ...]:
-    """Return the parameters of a hierarchy, ``further`` ones last; ``top_weight`` is β_2."""
+    """Return the parameters of a hierarchy, with ``top_weight`` for β_2 and the ``further`` ones last."""
 
-    def same(values: dict[str, Any]) -> tuple[int, int]:
-        return (len(values["theta"]),) * 2
+    def same(values: Mapping[str, Any]) -> tuple[int, int]:
+        return len(values["theta"]), len(values["theta"])
 
     return (
-        shared.deviations_parameter(),
+        vae.deviations_parameter(),
         Parameter("latent_dim", WidthPair(), "latent dimensions $d_1, d_2$ of $z_1$ and $z_2$", default=same),
         Parameter("beta1", PositiveReal(), r"weight $\beta_1$ of the divergence of $z_1$", default=1.0),
         top_weight,
@@ -74,8 +80,8 @@ def parameters(*further: Parameter, top_weight: Parameter = TOP_WEIGHT) -> tuple
     )
 
 
-def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
-    """Return the bindings that every hierarchy has, and σ_1 where it is given."""
+def bind(values: Mapping[str, Any]) -> Bindings:
+    """Return the values of the symbols that all hierarchies share, and of σ_1 where it is a parameter."""
     noise = {sigma_1: values["sigma1"]} if "sigma1" in values else {}
     return {
         D: len(values["theta"]),
@@ -93,12 +99,12 @@ def bind(values: dict[str, Any]) -> dict[sp.Basic, Any]:
 def variables(
     alive_code: Callable[[sp.Expr], sp.Expr], alive_top: Callable[[sp.Expr], sp.Expr]
 ) -> tuple[Variable, ...]:
-    """Return the variables of both levels with their natural units.
+    """Return the variables of both levels with their natural units, for a given Σ_1.
 
-    A direction with deviation θ is encoded in the unit in which its data cost as much as its code, the larger one of those
-    with z_2 collapsed and with z_2 alive; ``alive_code(θ)`` is the square of the latter. U_2 is measured in κ, or in
-    ``alive_top(a)`` at the largest code a where that is more. Without the second of each the decoder of z_2 would
-    lie decades away from the starts, at the end of a narrow valley.
+    The unit of the encoder in a direction with deviation θ is the size at which data and code cost the same: the larger of the sizes
+    with z_2 collapsed and with z_2 alive. ``alive_code(θ)`` is the square of the latter. The unit of U_2 is κ, or ``alive_top(a)`` at
+    the largest variance a of the code where that is more. Without the sizes of a living z_2 the minimiser would lie decades away from
+    the starts, at the end of a narrow valley.
     """
 
     def code(deviation: sp.Expr) -> sp.Expr:
@@ -113,47 +119,35 @@ def variables(
     )
 
 
-def whitened(v: Any, data: Any) -> Any:
+def whitened(v: Point, data: Point) -> Matrix:
+    """Return the whitened encoder W_1 C^{1/2} of z_1."""
     return v.W_1 @ data.root
 
 
 def latent_levels(
     top: tuple[int, ...],
     code: tuple[int, ...],
-    noise: Callable[[Any, Any, Any], Any],
-    top_noise: Callable[[Any, Any, Any], Any],
+    noise: Callable[[ArrayNamespace, Point, Bindings], Matrix],
+    top_noise: Callable[[ArrayNamespace, Point, Bindings], Matrix],
     top_keeps_prior: sp.Basic = sp.true,
     code_keeps_prior: sp.Basic = sp.true,
 ) -> tuple[Level, Level]:
     """Return the levels z_2 and z_1, each with its thresholds; ``noise(xp, v, p)`` is a root of Σ_1 and ``top_noise`` one of Σ_2.
 
-    The prior of z_1 is N(U_2 z_2, η_dec² I). Its posterior equals that for all x and z_2 only where U_2 adds nothing to it, so that
-    the divergence is taken with x and z_2 drawn apart.
+    The prior of z_1 is N(U_2 z_2, η_dec² I). The posterior equals it for all x and z_2 only where U_2 adds nothing, so the divergence
+    is taken with x and z_2 drawn independently.
     """
 
-    def code_for_top(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    def code_for_top(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
         return v.W_2 @ xp.beside(whitened(v, data), noise(xp, v, p))
 
-    def apart(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    def apart(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
         return xp.beside(whitened(v, data), xp.scale(v.U_2, p[eta_enc]))
 
     return (
-        shared.level(
-            "z_2", top, d_2, code_for_top, lambda xp, v, data, p: top_noise(xp, v, p), eta_enc, top_keeps_prior
-        ),
-        shared.level("z_1", code, d_1, apart, lambda xp, v, data, p: noise(xp, v, p), eta_dec, code_keeps_prior),
+        vae.level("z_2", top, d_2, code_for_top, lambda xp, v, data, p: top_noise(xp, v, p), eta_enc, top_keeps_prior),
+        vae.level("z_1", code, d_1, apart, lambda xp, v, data, p: noise(xp, v, p), eta_dec, code_keeps_prior),
     )
-
-
-def top_gram(xp: Any, v: Any) -> Any:
-    """U_2 U_2ᵀ."""
-    return v.U_2 @ xp.transpose(v.U_2)
-
-
-def log_det_code(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    """log det(W_1 C W_1ᵀ + S_1 S_1ᵀ)."""
-    code = xp.beside(whitened(v, data), v.S_1)
-    return xp.logdet_of_gram(xp.cross(code, code)) / 2
 
 
 TOP_DECODER_SPECTRUM = Invariant(
@@ -163,45 +157,29 @@ TOP_DECODER_SPECTRUM = Invariant(
     kind="spectrum",
     unit=KAPPA**2,
 )
-TOP_DIVERGENCE = Invariant(
-    "top_divergence",
-    r"$2\,\mathrm{E\,KL}(q(z_2|z_1) \,\|\, p(z_2))$: zero iff the posterior of $z_2$ is the prior in every direction",
-    lambda xp, v, data, p: shared.twice_kl(xp, v.W_2 @ xp.beside(whitened(v, data), v.S_1), v.S_2, p),
-    kind="scalar",
-)
-CODE_MISMATCH = Invariant(
-    "code_mismatch",
-    r"$\mathrm{tr}(A/\eta_{dec}^2) - \log\det(A/\eta_{dec}^2) - d_1$ with $A = W_1 C W_1^T + \Sigma_1$: zero iff "
-    r"$A = \eta_{dec}^2 I$",
-    lambda xp, v, data, p: (
-        xp.squared_norm(xp.beside(whitened(v, data), v.S_1)) / p[eta_dec] ** 2
-        + xp.rows(v.S_1) * (xp.log(p[eta_dec] ** 2) - 1)
-        - log_det_code(xp, v, data, p)
-    ),
-    kind="scalar",
-)
 TOP_DECODER = Statistic(
-    sp.IndexedBase("y", nonnegative=True),
+    indexed("y", nonnegative=True),
     "eigenvalues of $U_2 U_2^T$",
     lambda xp, v, data, p: xp.singular_values(v.U_2, data.root.shape[-1]) ** 2,
 )
 
 
-def _encoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
+def _encoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
     return xp.transpose(whitened(v, data)) @ whitened(v, data)
 
 
-def _decoder_gram(xp: Any, v: Any, data: Any, p: Any) -> Any:
+def _decoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
     return v.U_1 @ xp.transpose(v.U_1)
 
 
-def transported(xp: Any, v: Any, data: Any, p: Any) -> Any:
+def transported(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+    """Return C^{1/2} W_1ᵀ U_2 U_2ᵀ W_1 C^{1/2}: the decoder of z_2, seen from the data."""
     seen = xp.transpose(whitened(v, data)) @ v.U_2
     return seen @ xp.transpose(seen)
 
 
 INVARIANTS = (
-    # First the matrix whose order of eigenvalues is that of the directions: it tells apart what a rank limit cuts apart.
+    # The encoder's Gram matrix comes first: its eigenvalues are in the order of the directions, so it shows what a rank limit cuts off.
     Invariant(
         "encoder_gram",
         "$C^{1/2} W_1^T W_1 C^{1/2}$, the whitened encoder of $z_1$",
@@ -210,8 +188,8 @@ INVARIANTS = (
         shows_collapse=True,
     ),
     Invariant("decoder_gram", "$U_1 U_1^T$", _decoder_gram, unit=theta[1] ** 2 / sigma_1**2),
-    # Where λ = 0 the directions of z_1 are free to rotate, and U_2 with them: only what the encoder sees of it is fixed, and
-    # its spectrum.
+    # Where λ = 0 the directions of z_1 are free to rotate, and U_2 rotates with them. Only its spectrum and what the encoder sees of
+    # it are fixed.
     Invariant(
         "transported_top_gram",
         "$C^{1/2} W_1^T U_2 U_2^T W_1 C^{1/2}$, the decoder of $z_2$ seen from the data",
@@ -223,13 +201,13 @@ INVARIANTS = (
 
 
 def hierarchy(
-    loss: Callable[..., Any],
+    loss: Callable[[ArrayNamespace, Point, Point, Bindings], Number],
     parameters: tuple[Parameter, ...],
     variables: tuple[Variable, ...],
     invariants: tuple[Invariant, ...],
-    binding: Callable[[dict[str, Any]], dict[sp.Basic, Any]] = bind,
+    binding: Callable[[Mapping[str, Any]], Bindings] = bind,
 ) -> Problem:
-    """Return the problem of a hierarchy."""
+    """Return the problem of a hierarchy on data with standard deviations θ; ``binding(values)`` gives the values of its symbols."""
     return Problem(
         parameters=parameters,
         variables=variables,
@@ -242,21 +220,27 @@ def hierarchy(
     )
 
 
-def resolvent(xp: Any, root: Any, gram: Any, shift: Any) -> Any:
-    """tr(rootᵀ (gram + shift I)⁻¹ root)."""
+def resolvent(xp: ArrayNamespace, root: Matrix, gram: Matrix, shift: Number) -> Number:
+    """Return tr(rootᵀ (gram + shift I)⁻¹ root)."""
     return xp.inner(root, xp.solve(gram + xp.scale(xp.identity(gram), shift), root))
 
 
-def explained_data(xp: Any, v: Any, data: Any, p: Any) -> Any:
+def explained_data(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """Return tr(C (C^{1/2} W_1ᵀ W_1 C^{1/2} + σ_1² I)⁻¹): what a code with given Σ_1 leaves of the data."""
     return resolvent(xp, data.root, _encoder_gram(xp, v, data, p), p[sigma_1] ** 2)
 
 
-def explained_code(noise: Callable[..., Any], symbol: sp.Symbol, covariance: str) -> Statistic:
-    """Return what z_2 leaves of the code A = W_1 C W_1ᵀ + Σ_1; ``noise(xp, v, p)`` is a root of Σ_1, ``covariance`` writes it."""
+def explained_code(
+    noise: Callable[[ArrayNamespace, Point, Bindings], Matrix], symbol: sp.Symbol, covariance: str
+) -> Statistic:
+    """Return the statistic tr(A (U_2 U_2ᵀ + κ² I)⁻¹): what z_2 leaves of the code.
 
-    def measure(xp: Any, v: Any, data: Any, p: Any) -> Any:
+    ``symbol`` stands for it in bounds. ``noise(xp, v, p)`` is a root of Σ_1, which ``covariance`` writes in LaTeX.
+    """
+
+    def measure(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
         kappa_squared = p[beta_2] * p[eta_dec] ** 2 / (p[beta_1] * p[eta_enc] ** 2)
-        return resolvent(xp, xp.beside(whitened(v, data), noise(xp, v, p)), top_gram(xp, v), kappa_squared)
+        return resolvent(xp, xp.beside(whitened(v, data), noise(xp, v, p)), v.U_2 @ xp.transpose(v.U_2), kappa_squared)
 
     return Statistic(
         symbol,
@@ -264,30 +248,3 @@ def explained_code(noise: Callable[..., Any], symbol: sp.Symbol, covariance: str
         r"$\kappa^2 = \beta_2\eta_{dec}^2/(\beta_1\eta_{enc}^2)$",
         measure,
     )
-
-
-def _seen(xp: Any, v: Any, data: Any) -> Any:
-    """A root of G = C^{1/2} W_1ᵀ Σ_1⁻¹ W_1 C^{1/2}: the whitened encoder in units of the noise."""
-    return xp.solve(v.S_1, whitened(v, data))
-
-
-def _explained_by_seen(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    return xp.explained(_seen(xp, v, data), data.root)
-
-
-OF_LEARNABLE_LEVELS = (
-    Statistic(
-        sp.Symbol("f", nonnegative=True),
-        r"$\mathrm{tr}(C (I + G)^{-1})$ with $G = C^{1/2} W_1^T \Sigma_1^{-1} W_1 C^{1/2}$",
-        _explained_by_seen,
-    ),
-    Statistic(
-        sp.IndexedBase("g", nonnegative=True),
-        "eigenvalues of $G$",
-        lambda xp, v, data, p: xp.singular_values(_seen(xp, v, data), data.root.shape[-1]) ** 2,
-    ),
-    explained_code(lambda xp, v, p: v.S_1, sp.Symbol("c", nonnegative=True), r"\Sigma_1"),
-    Statistic(sp.Symbol("alpha", real=True), r"$\log\det A$", log_det_code),
-    TOP_DECODER,
-)
-"""The statistics of a hierarchy with learnable Σ_1 and Σ_2."""

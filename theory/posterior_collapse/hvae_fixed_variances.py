@@ -9,11 +9,12 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Matrix, Number
+from theory.point import Point
 from theory.posterior_collapse.hierarchy import (
     GIVEN_NOISE,
     INVARIANTS,
@@ -29,21 +30,26 @@ from theory.posterior_collapse.hierarchy import (
     sigma_1,
     variables,
 )
-from theory.posterior_collapse.levels import ORBITS, STATEMENT, Hierarchy
-from theory.posterior_collapse.linear_gaussian import RIDGE, VAE
+from theory.posterior_collapse.hierarchy_chain import chain
+from theory.posterior_collapse.hierarchy_direction import Direction, TopPosterior, reduce_to_sizes
+from theory.posterior_collapse.hierarchy_prediction import ORBITS, STATEMENT, predict
+from theory.posterior_collapse.hierarchy_regimes import minimise_direction
+from theory.posterior_collapse.lemmas import RIDGE
+from theory.posterior_collapse.linear_gaussian import VAE
 from theory.problem import Parameter, PositiveReal, Problem
+from theory.proof import StepRecorder
 from theory.symbols import eta_dec, eta_enc, positive
 
 sigma_2 = positive("sigma_2")
 
 
-def top_noise(xp: Any, v: Any, p: Any) -> Any:
-    """The root σ_2 I of Σ_2."""
+def top_noise(xp: ArrayNamespace, v: Point, p: Bindings) -> Matrix:
+    """Return the root σ_2 I of Σ_2."""
     return xp.scale(xp.eye(d_2), p[sigma_2])
 
 
-def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    """The hierarchy's loss with Σ_2 = σ_2² I."""
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """Return the loss of the hierarchy with Σ_2 = σ_2² I."""
     return hierarchical_loss(xp, v, data, p, given_noise(xp, p), top_noise(xp, v, p))
 
 
@@ -68,16 +74,25 @@ PROBLEM = hierarchy(
 )
 
 
-def derive(problem: Problem) -> Derivation:
-    return Hierarchy(
-        problem,
+DIRECTION = Direction(
+    TopPosterior(
         variance=sigma_2**2,
+        root=top_noise,
         penalty=lambda y: beta_1 * sigma_2**2 * y / eta_dec**2,
+        lemma=RIDGE,
         own=beta_2 * (sigma_2**2 / eta_enc**2 - 1 + sp.log(eta_enc**2 / sigma_2**2)),
-        posterior=RIDGE,
-        top_noise=top_noise,
         keeps_prior=sp.Eq(sigma_2, eta_enc),
-    ).derive()
+    )
+)
+
+
+def derive(problem: Problem) -> Derivation:
+    """Reduce the loss to two sizes a direction, minimise over them, predict the point, and bound the loss from below by its value."""
+    record = StepRecorder()
+    reduction = reduce_to_sizes(record, problem, DIRECTION)
+    regimes = minimise_direction(record, DIRECTION)
+    prediction = predict(problem, reduction, regimes)
+    return Derivation(chain(record, DIRECTION, regimes, prediction.value.expression), prediction)
 
 
 CLAIM = Claim(

@@ -9,11 +9,12 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Number
+from theory.point import Point
 from theory.posterior_collapse.hierarchy import (
     GIVEN_NOISE,
     INVARIANTS,
@@ -27,14 +28,19 @@ from theory.posterior_collapse.hierarchy import (
     sigma_1,
     variables,
 )
-from theory.posterior_collapse.levels import ORBITS, STATEMENT, Hierarchy
-from theory.posterior_collapse.linear_gaussian import GAUSSIAN_POSTERIOR, VAE
+from theory.posterior_collapse.hierarchy_chain import chain
+from theory.posterior_collapse.hierarchy_direction import Direction, TopPosterior, reduce_to_sizes
+from theory.posterior_collapse.hierarchy_prediction import ORBITS, STATEMENT, predict
+from theory.posterior_collapse.hierarchy_regimes import minimise_direction
+from theory.posterior_collapse.lemmas import GAUSSIAN_POSTERIOR
+from theory.posterior_collapse.linear_gaussian import VAE
 from theory.problem import Invariant, Problem, Variable
+from theory.proof import StepRecorder
 from theory.symbols import eta_dec, eta_enc, positive
 
 
-def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    """The hierarchy's loss with Σ_2 = S_2 S_2ᵀ."""
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """Return the loss of the hierarchy with Σ_2 = S_2 S_2ᵀ."""
     return hierarchical_loss(xp, v, data, p, given_noise(xp, p), v.S_2)
 
 
@@ -61,15 +67,23 @@ PROBLEM = hierarchy(
 )
 
 
-def derive(problem: Problem) -> Derivation:
-    return Hierarchy(
-        problem,
+DIRECTION = Direction(
+    TopPosterior(
         variance=positive("Sigma"),
+        root=lambda xp, v, p: v.S_2,
         penalty=lambda y: beta_2 * sp.log((y + KAPPA**2) / KAPPA**2),
-        own=sp.Integer(0),
-        posterior=GAUSSIAN_POSTERIOR,
-        top_noise=lambda xp, v, p: v.S_2,
-    ).derive()
+        lemma=GAUSSIAN_POSTERIOR,
+    )
+)
+
+
+def derive(problem: Problem) -> Derivation:
+    """Reduce the loss to two sizes a direction, minimise over them, predict the point, and bound the loss from below by its value."""
+    record = StepRecorder()
+    reduction = reduce_to_sizes(record, problem, DIRECTION)
+    regimes = minimise_direction(record, DIRECTION)
+    prediction = predict(problem, reduction, regimes)
+    return Derivation(chain(record, DIRECTION, regimes, prediction.value.expression), prediction)
 
 
 CLAIM = Claim(

@@ -9,36 +9,31 @@ Lucas et al., "Don't Blame the ELBO!" (NeurIPS 2019).
 
 from __future__ import annotations
 
-from typing import Any
-
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Number
 from theory.point import Point
-from theory.posterior_collapse.linear_gaussian import (
-    GAUSSIAN_POSTERIOR,
-    TRACE_INEQUALITY,
-    VAE,
-    LearnableVariance,
-    bind,
-    deviations_parameter,
-    gram_invariants,
-    latent_dim_parameter,
-    negative_elbo,
-    noise_parameters,
-    variance_deficit,
+from theory.posterior_collapse import linear_gaussian as vae
+from theory.posterior_collapse.learnable_variance import (
+    LinearVAE,
+    chain,
+    minimise_direction,
+    predict,
+    reduce_to_directions,
 )
 from theory.problem import Problem, Variable
-from theory.proof import Proof, StepRecorder
+from theory.proof import StepRecorder
 from theory.symbols import D, d, eta_enc, j, k, theta
 
 
-def loss(xp: Any, v: Any, data: Any, p: Any) -> Any:
-    """E‖x − Uz‖²/η_dec² + 2β KL, expectations taken in closed form; data.root is the square root of Cov(x)."""
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """Return E‖x − Uz‖²/η_dec² + 2β KL, expectations taken in closed form; data.root is the square root of Cov(x)."""
     encoded = v.W @ data.root
-    return negative_elbo(xp, data.root, v.U @ encoded, encoded, v.U, v.S, p)
+    return vae.negative_elbo(xp, data.root, v.U @ encoded, encoded, v.U, v.S, p)
 
 
 PROBLEM = Problem(
-    parameters=(deviations_parameter(), latent_dim_parameter(), *noise_parameters()),
+    parameters=(vae.deviations_parameter(), vae.latent_dim_parameter(), *vae.noise_parameters()),
     variables=(
         Variable("U", (D, d), theta[k] / eta_enc),
         Variable("W", (d, D), eta_enc / theta[j]),
@@ -46,31 +41,30 @@ PROBLEM = Problem(
     ),
     loss=loss,
     invariants=(
-        *gram_invariants("U", "W", lambda v, data: v.S, theta[1] ** 2, tells="encoder_gram"),
-        variance_deficit(),
+        *vae.gram_invariants("U", "W", lambda v, data: v.S, theta[1] ** 2, tells="encoder_gram"),
+        vae.variance_deficit(),
     ),
     sorted_parameter="theta",
     tied=theta,
-    bind=bind,
+    bind=vae.bind,
     data=lambda xp: Point(root=xp.diagonal(theta)),
 )
 
 
 def derive(problem: Problem) -> Derivation:
+    """Reduce the loss to directions, minimise one, predict the point, and bound the loss from below by its value."""
     record = StepRecorder()
-    direction = LearnableVariance(record, problem, theta[k], "U", "W")
-    direction.reduce({})
-    direction.minimise()
-    prediction = direction.predict(lambda w, v: {})
-    statistics, bounds, separable = direction.chain(prediction.value.expression, "$x$")
-    proof = Proof(tuple(record.steps), (GAUSSIAN_POSTERIOR, TRACE_INEQUALITY), statistics, bounds, separable)
-    return Derivation(proof, prediction)
+    model = LinearVAE(problem, decoder="U", encoder="W", deviation=theta[k])
+    reduce_to_directions(record, model)
+    minimum = minimise_direction(record)
+    prediction = predict(model, minimum)
+    return Derivation(chain(record, model, prediction.value.expression, "$x$"), prediction)
 
 
 CLAIM = Claim(
     id="vae-learnable-variance",
     title="Linear VAE with learnable encoder variance: which latent directions collapse",
-    source=VAE,
+    source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(
         "At every global minimum the latent directions pair with the principal axes of the data, $d$ largest first. "

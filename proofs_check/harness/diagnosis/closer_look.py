@@ -92,10 +92,10 @@ class CloserLook:
             return (
                 f"as said above: {', '.join(finding.about for finding in found if finding.instance or len(found) == 1)}"
             )
-        return "\n".join(_lines(self.claim, new))
+        return "\n".join(as_lines(self.claim, new))
 
 
-def _lines(claim: Claim, found: Sequence[Finding]) -> Iterator[str]:
+def as_lines(claim: Claim, found: Sequence[Finding]) -> Iterator[str]:
     """Yield findings as lines. Findings in a row at the same instance name the instance once."""
     last = None
     for finding in found:

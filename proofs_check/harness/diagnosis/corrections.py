@@ -1,4 +1,4 @@
-"""By what a formula is off: a product of powers that trained over predicted comes to, or a factor that one part of it lacks."""
+"""Corrections of a formula: a factor that the whole formula lacks, or that one part of it lacks."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from theory.problem import Instance
 from theory.symbols import D, K, M, N, positive
 
 EXPONENTS = tuple(sp.Rational(s * e, 4) for e in (4, 2, 8, 1, 3) for s in (1, -1))
-"""Powers in which a factor is looked for, the likely ones first."""
+"""Powers of a factor that are tried, the likely ones first."""
 FITS = 1e-4
-"""Relative distance at which a ratio counts as that factor: a hundred times what an invariant may deviate by over ten."""
+"""Relative distance at which a ratio counts as a factor: ten times what an invariant may deviate by."""
 LARGEST_DENOMINATOR = 16
-"""Fractions up to this denominator count as numbers that somebody forgot."""
+"""Largest denominator of a fraction that counts as a forgotten number."""
 MOST_PLACES = 24
-"""Parts of a formula that are tried; each is evaluated with all factors at once, in a few milliseconds."""
+"""Most parts of a formula that are tried. Each part is evaluated with all factors at once, in a few milliseconds."""
 LONGEST_PART = 70
-"""Characters of a part of a formula that is written out twice, before and after."""
+"""Longest part of a formula, in characters, that is written out both before and after its correction."""
 OF_ENTRY = sp.IndexedBase("multiplier", positive=True)
 OF_ALL = positive("multiplier")
-"""What stands for the factor at a part of a formula: one a class or direction, or where none is in scope one for all."""
+"""Symbols that stand for the factor at a part of a formula: one for each class or direction, or one for all."""
 UNEVALUABLE = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
-"""What the evaluation of a changed formula may raise; the change explains nothing then."""
+"""Errors that the evaluation of a changed formula may raise. Such a change explains nothing."""
 
 
 @dataclass(frozen=True)
 class Correction:
-    """A part of a formula and the factor that it lacks, wherever it stands."""
+    """A part of a formula, and the factor that this part lacks wherever it stands."""
 
     part: sp.Basic
     factor: sp.Expr
@@ -59,8 +59,8 @@ class Correction:
 class Trial:
     """A trained batch that a changed formula is tried on.
 
-    ``agrees`` takes the formula's values [changes, I, *axes] to truth values [changes, I]; ``entries`` is the number of classes
-    or directions.
+    ``agrees`` tells from the formula's values [changes, I, *axes] where training agrees, [changes, I]. ``entries`` is the number
+    of classes or directions.
     """
 
     instances: Sequence[Instance]
@@ -69,7 +69,7 @@ class Trial:
 
 
 def factors_of(instance: Instance, entries: int) -> Iterator[tuple[sp.Basic, list[float]]]:
-    """Yield candidate factors with their value for each entry: sizes, parameters, and of a list what belongs to the entry's index."""
+    """Yield candidate factors with their values for each class or direction: sizes, parameters, and entries of lists."""
     yield sp.Integer(2), [2.0] * entries
     bindings: Mapping[sp.Basic, Any] = instance.bindings
     for symbol, value in bindings.items():
@@ -84,8 +84,8 @@ def factors_of(instance: Instance, entries: int) -> Iterator[tuple[sp.Basic, lis
 def recognised(trained: Tensor, predicted: Tensor, factors: Mapping[sp.Basic, Tensor]) -> sp.Expr | None:
     """Return the simplest product of one or two powers of factors by which all predictions are off, or None.
 
-    Entries that either side takes for zero say nothing and are left out. A ratio that is the same everywhere is a number, and
-    a factor that is the same everywhere is none: 9 samples are not told from a 9.
+    Entries that are zero on either side are left out. A ratio that is the same everywhere counts as a number. A factor that is
+    the same everywhere is not tried, since 9 samples cannot be told from the number 9.
     """
     both = (trained.abs() > INVARIANT * trained.abs().max()) & (predicted.abs() > INVARIANT * predicted.abs().max())
     if int(both.sum()) < 2:
@@ -112,7 +112,7 @@ def recognised(trained: Tensor, predicted: Tensor, factors: Mapping[sp.Basic, Te
 
 
 def _number(value: float) -> sp.Expr:
-    """Return the fraction of small whole numbers that a value is, or the value to six digits."""
+    """Return a value as a fraction of small whole numbers if it is one, and to six digits otherwise."""
     near = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
     return sp.Rational(near) if abs(float(near) - value) <= FITS * value else sp.Float(value, 6)
 
@@ -120,8 +120,8 @@ def _number(value: float) -> sp.Expr:
 def parts(formula: Formula) -> list[sp.Basic]:
     """Return the parts of a formula that may lack a factor, at most MOST_PLACES.
 
-    These are the formula itself, its symbols, the terms of its sums, and what Max and other functions are taken of. A factor
-    of a product is left out: what it lacks the product lacks.
+    These are the formula itself, its symbols, the terms of its sums, and the arguments of Max and other functions. A factor
+    of a product is no part of its own, since the product lacks what the factor lacks.
     """
     indices = {index for index, _ in formula.axes} | _indices(formula.expression)
     symbols = {e for e in _walk(formula.expression) if isinstance(e, sp.Symbol | sp.Indexed)}
@@ -139,14 +139,14 @@ def _indices(e: sp.Basic) -> set[sp.Basic]:
 
 
 def _counts(e: sp.Basic) -> bool:
-    """Tell whether an expression only counts: a condition on sizes and indices, in which no factor is missing."""
+    """Return whether an expression is a condition on sizes and indices, in which no factor can be missing."""
     return isinstance(e, sp.core.relational.Relational | sp.KroneckerDelta) and all(
         s.is_integer for s in e.free_symbols
     )
 
 
 def _walk(e: sp.Basic) -> Iterator[sp.Basic]:
-    """Yield the parts of a tree that stand for numbers of the formula; neither limits of sums nor what counts."""
+    """Yield the parts of an expression that stand for numbers: neither limits of sums nor conditions on sizes and indices."""
     if _counts(e):
         return
     yield e
@@ -157,7 +157,7 @@ def _walk(e: sp.Basic) -> Iterator[sp.Basic]:
 
 
 def multiplied(e: sp.Basic, part: sp.Basic, factor: sp.Expr) -> sp.Basic:
-    """Return an expression with a part of it multiplied wherever it stands for a number of the formula."""
+    """Return an expression in which a part is multiplied by a factor wherever the part stands for a number."""
     if e == part:
         return part * factor
     if not e.args or _counts(e) or isinstance(e, sp.Indexed):
@@ -169,7 +169,7 @@ def multiplied(e: sp.Basic, part: sp.Basic, factor: sp.Expr) -> sp.Basic:
 
 
 class _Bench:
-    """A trial with every factor in every power side by side, so that a changed formula is evaluated once."""
+    """A trial with all powers of all factors side by side, so that a changed formula is evaluated once."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial, instances = trial, list(trial.instances)
@@ -186,7 +186,7 @@ class _Bench:
         self.evaluator = Evaluator(stack_bindings(instances * len(found)))
 
     def mended_by(self, changed: Formula, of_all: bool) -> set[sp.Expr]:
-        """Return the factors with which the changed formula agrees; raises what its evaluation does."""
+        """Return the factors with which the changed formula agrees. Raises the errors of the evaluation."""
         varying = {OF_ENTRY: self.of_entry, OF_ALL: self.of_entry[:, 0]}
         values = self.evaluator.evaluate(changed, varying)
         values = values.reshape(len(self.factors), len(self.trial.instances), *values.shape[1:])
@@ -197,7 +197,7 @@ class _Bench:
 
 
 def corrections(formula: Formula, trials: Sequence[Trial]) -> list[Correction]:
-    """Return the single factors, each at one part of the formula, with which it agrees in all trials, the simplest first."""
+    """Return the corrections of one part by one factor with which a formula agrees in all trials, the simplest first."""
     benches = [_Bench(trial) for trial in trials]
     varied = _varied(benches)
     found = []
@@ -212,7 +212,7 @@ def corrections(formula: Formula, trials: Sequence[Trial]) -> list[Correction]:
 
 
 def _varied(benches: Sequence[_Bench]) -> set[sp.Expr]:
-    """Return the factors that are numbers, or not the same everywhere: one that is cannot be told from a number."""
+    """Return the factors that are numbers or vary. A factor that is the same everywhere cannot be told from a number."""
     ends: dict[sp.Expr, set[float]] = {}
     for bench in benches:
         for factor, both in zip(bench.factors, bench.ends, strict=True):
@@ -221,7 +221,7 @@ def _varied(benches: Sequence[_Bench]) -> set[sp.Expr]:
 
 
 def _mending(formula: Formula, part: sp.Basic, benches: Sequence[_Bench]) -> list[tuple[int, sp.Expr]]:
-    """Return the factors that mend the formula at this part in all trials, each with its place in the order of likelihood."""
+    """Return the factors that mend a formula at one part in all trials, each with its rank in the order of likelihood."""
     for stand_in in (OF_ENTRY[min(_indices(part), key=str, default=sym.k)], OF_ALL):
         kept: set[sp.Expr] | None = None
         try:

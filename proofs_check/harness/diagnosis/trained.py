@@ -15,8 +15,9 @@ from numerics.judging.comparison import Comparison
 from numerics.judging.crossing import Crossing, crossings_of
 from numerics.judging.measured import Measured, measure_starts
 from numerics.training.optimise import Solution
+from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.examine import Judgement, examine, judge, size_of
-from proofs_check.harness.strategies import REGIMES, batches
+from proofs_check.harness.strategies import batches
 from theory.claim import Claim
 from theory.problem import Instance
 

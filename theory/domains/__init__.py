@@ -1,0 +1,29 @@
+"""Domains: the values a parameter may take, and the answer to every question that is asked of them."""
+
+from theory.domains.domain import Domain
+from theory.domains.flag import Flag
+from theory.domains.lists import PositivePerDimension, PositiveReals, RealMatrix
+from theory.domains.numbers import GreaterThan, PositiveReal, RealBetween
+from theory.domains.reading import LARGEST, LARGEST_INTEGER, SMALLEST, reject, unbound
+from theory.domains.sizes import ClassCounts, WholeNumber, Width, WidthPair, Widths
+
+__all__ = [
+    "LARGEST",
+    "LARGEST_INTEGER",
+    "SMALLEST",
+    "ClassCounts",
+    "Domain",
+    "Flag",
+    "GreaterThan",
+    "PositivePerDimension",
+    "PositiveReal",
+    "PositiveReals",
+    "RealBetween",
+    "RealMatrix",
+    "WholeNumber",
+    "Width",
+    "WidthPair",
+    "Widths",
+    "reject",
+    "unbound",
+]

@@ -1,0 +1,143 @@
+"""Domains of lists and matrices of real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from theory.domains.domain import Domain
+from theory.domains.drawing import Draws, directions, repeated
+from theory.domains.numbers import DECADES_ALLOWED
+from theory.domains.reading import (
+    LARGEST,
+    SMALLEST,
+    in_given_order,
+    read_items,
+    read_number,
+    read_positive_numbers,
+    reject,
+)
+
+SPREAD = (0.6, 0.8, 1.0, 1.2)
+"""Numbers of an example that has one for each dimension."""
+LEVELS = tuple(10.0 ** ((step + 3) / 20) for step in sorted(range(-10, 11), key=lambda step: (abs(step), -step)))
+"""Numbers that are drawn for dimensions. Nearly equal ones are left out: a wrong pairing of them with the data is a saddle too flat
+for float64 to leave. The simplest one is not 1, where a missing factor does not show."""
+
+
+@dataclass(frozen=True)
+class PositiveReals(Domain):
+    """A non-empty list of positive numbers, kept in descending order."""
+
+    moves = True
+    sorts = True
+
+    @property
+    def says(self) -> str:
+        return f"a list of finite numbers above 0, from {SMALLEST:g} to {LARGEST:g}, such as 3,2,1"
+
+    def canonical(self, name: str, value: Any) -> tuple[float, ...]:
+        return read_positive_numbers(name, value, self.says)
+
+    def example(self, values: Mapping[str, Any]) -> tuple[float, ...]:
+        return (3.0, 2.0, 1.2, 0.6)
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[float, ...]:
+        """Return numbers with ties in each group, neighbours apart by a quarter of a decade at most where draws keep to what is usual."""
+        level, levels = (
+            draws.number((0.05, 1), DECADES_ALLOWED),
+            [],
+        )  # the simplest level is not 1, which hides a missing factor
+        for _ in draws.groups:
+            levels.append(level)
+            level = max(SMALLEST, level / draws.number((0.05, 0.25), (0.0, DECADES_ALLOWED[1])))
+        return repeated(levels, draws.groups)
+
+    def as_given(self, value: tuple[float, ...], order: tuple[int, ...]) -> list[float]:
+        return in_given_order(value, order)
+
+    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+        return arrays.descending(start[name] * factor)
+
+
+@dataclass(frozen=True)
+class PositivePerDimension(Domain):
+    """Positive numbers, as many as the integer parameter ``dimension`` says; a single one stands for all of them."""
+
+    dimension: str = "latent_dim"
+    decay: bool = field(default=False, kw_only=True)
+
+    @property
+    def says(self) -> str:
+        return (
+            f"a list of finite numbers above 0, from {SMALLEST:g} to {LARGEST:g}, as many as {self.dimension} says or "
+            "one for all, such as 0.5,1"
+        )
+
+    def canonical(self, name: str, value: Any) -> tuple[float, ...]:
+        # A number in Python means the same as a list of one.
+        return read_positive_numbers(name, (value,) if isinstance(value, int | float) else value, self.says)
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[float, ...]:
+        count = values[self.dimension]
+        if len(value) not in (1, count):
+            raise reject(name, value, f"{self.says}: 1 or {count} here")
+        return value * count if len(value) == 1 else value
+
+    def example(self, values: Mapping[str, Any]) -> tuple[float, ...]:
+        return SPREAD[: values.get(self.dimension, len(SPREAD))]
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[float, ...]:
+        """Return numbers over a decade, at least two different ones where there is room, with ties, in any order."""
+        count = values[self.dimension]
+        levels = draws.several(LEVELS, min(2, count), count, (SMALLEST, LARGEST))
+        return tuple(draws.permuted((levels * count)[:count]))
+
+    def depends(self) -> tuple[str, ...]:
+        return (self.dimension,)
+
+
+@dataclass(frozen=True)
+class RealMatrix(Domain):
+    """A matrix of real numbers with one row for each entry of the sorted list ``rows``; the rows are sorted along with it."""
+
+    telling = True
+
+    rows: str = "theta"
+
+    @property
+    def says(self) -> str:
+        return (
+            f"a matrix of finite numbers up to {LARGEST:g} with one row for each entry of {self.rows}, such as 1,0;0,1"
+        )
+
+    def canonical(self, name: str, value: Any) -> tuple[tuple[float, ...], ...]:
+        rows = value.split(";") if isinstance(value, str) else read_items(name, value, self.says)
+        matrix = tuple(
+            tuple(read_number(name, v, self.says, whole=value) for v in read_items(name, row, self.says))
+            for row in rows
+        )
+        entries = [abs(v) for row in matrix for v in row]
+        if not entries or len({len(row) for row in matrix}) > 1 or max(entries) > LARGEST:
+            raise reject(name, value, self.says)
+        return matrix
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple:
+        if len(value) != len(order):
+            shown = ";".join(",".join(f"{v:g}" for v in row) for row in value)
+            raise reject(name, shown, f"{self.says}: {len(order)} rows here")
+        return tuple(value[i] for i in order)
+
+    def example(self, values: Mapping[str, Any]) -> tuple[tuple[float, ...], ...]:
+        return ((1.0, 0.0), (0.5, -1.0), (0.0, 2.0), (-0.3, 0.4))
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[tuple[float, ...], ...]:
+        """Return a matrix in general position with up to two columns more than rows."""
+        rows = directions(draws)
+        columns, generator = draws.integer(1, rows + 2), Random(draws.integer(0, 2**32))
+        return tuple(tuple(generator.gauss(0, 2) for _ in range(columns)) for _ in range(rows))
+
+    def as_given(self, value: tuple[tuple[float, ...], ...], order: tuple[int, ...]) -> list[list[float]]:
+        return [list(row) for row in in_given_order(value, order)]

@@ -1,0 +1,131 @@
+"""Domains of single real numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from theory.domains.domain import Domain
+from theory.domains.drawing import Draws
+from theory.domains.reading import LARGEST, SMALLEST, read_number, read_positive_number, reject
+from theory.errors import ParameterError
+
+DECADES_ALLOWED = (math.log10(SMALLEST), math.log10(LARGEST))
+DECADES = (-1.0, 1.0)
+DECADES_OF_DECAY = (-5.0, 0.0)
+DECADES_OF_ODDS = (-3.0, 2.0)
+"""Where between two limits a number is drawn: decades of its distance from the lower one over that from the upper one."""
+ODDS_ALLOWED = (-15.0, 15.0)
+DECADES_ABOVE = (-2.0, 2.0)
+"""Decades of the share by which a number exceeds the one it must exceed; below a threshold fewer of them, but one: there the loss is
+small beside its terms, and what these lose by rounding grows with the number."""
+EXCESS_ALLOWED = (-10.0, 30.0)
+
+
+@dataclass(frozen=True)
+class PositiveReal(Domain):
+    """A real number from SMALLEST to LARGEST."""
+
+    moves = True
+    varies = True
+    scales = True
+
+    decay: bool = field(default=False, kw_only=True)
+
+    @property
+    def says(self) -> str:
+        return f"a finite number above 0, from {SMALLEST:g} to {LARGEST:g}"
+
+    def canonical(self, name: str, value: Any) -> float:
+        return read_positive_number(name, value, self.says)
+
+    def example(self, values: Mapping[str, Any]) -> float:
+        return 0.05
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> float:
+        return draws.number(DECADES_OF_DECAY if self.decay else DECADES, DECADES_ALLOWED, name)
+
+    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+        return start[name] * factor
+
+
+@dataclass(frozen=True)
+class RealBetween(Domain):
+    """A real number strictly between ``low`` and ``high``. Raises ParameterError where there is none."""
+
+    moves = True
+    varies = True
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ParameterError(f"domain: {self.says} is empty")
+
+    @property
+    def says(self) -> str:
+        return f"a finite number strictly between {self.low:g} and {self.high:g}"
+
+    def canonical(self, name: str, value: Any) -> float:
+        number = read_number(name, value, self.says)
+        if not self.low < number < self.high:
+            raise reject(name, value, self.says)
+        return number
+
+    def example(self, values: Mapping[str, Any]) -> float:
+        return float(f"{self.low + (self.high - self.low) / 10:.2g}")
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> float:
+        odds = draws.number(DECADES_OF_ODDS, ODDS_ALLOWED, name)
+        least, most = self.extremes()
+        return min(max(least, self.low + odds / (1 + odds) * (self.high - self.low)), most)
+
+    def extremes(self) -> tuple[float, ...]:
+        return math.nextafter(self.low, self.high), math.nextafter(self.high, self.low)
+
+    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+        """Move the odds of the number between its limits."""
+        odds = (start[name] - self.low) / (self.high - start[name]) * factor
+        return arrays.within(self.low + (self.high - self.low) * odds / (1 + odds), *self.extremes())
+
+
+@dataclass(frozen=True)
+class GreaterThan(Domain):
+    """A real number above the parameter ``other``, up to LARGEST; ``because`` tells what happens at and below it."""
+
+    moves = True
+    varies = True
+
+    other: str
+    because: str
+
+    @property
+    def says(self) -> str:
+        return f"a finite number above {self.other}, from {SMALLEST:g} to {LARGEST:g} ({self.because})"
+
+    def canonical(self, name: str, value: Any) -> float:
+        return read_positive_number(name, value, self.says)
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> float:
+        if not value > values[self.other]:
+            raise reject(name, value, f"{self.says}: above {values[self.other]:g} here")
+        return value
+
+    def example(self, values: Mapping[str, Any]) -> float:
+        return 2 * values[self.other]
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> float:
+        low, high = DECADES_ABOVE
+        usual = low, max(low + 1, high + math.log10(min(1.0, draws.ratio)))
+        return min(LARGEST, values[self.other] * (1 + draws.number(usual, EXCESS_ALLOWED, name)))
+
+    def depends(self) -> tuple[str, ...]:
+        return (self.other,)
+
+    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+        """Move the relative excess over the other parameter."""
+        level = moved.get(self.other, start[self.other])
+        return arrays.above(level * (1 + (start[name] / start[self.other] - 1) * factor), level)

@@ -1,0 +1,229 @@
+"""Domains of integers: class counts, widths and depths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from theory.domains.domain import Domain
+from theory.domains.drawing import Draws, directions, first, repeated
+from theory.domains.reading import LARGEST_INTEGER, in_given_order, read_integer, read_items, reject, unbound
+from theory.errors import ParameterError
+from theory.expressions import Bindings
+
+LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
+LARGEST_COUNT = 100
+BALANCED_COUNTS = (3, 1, 2, 5, 10)
+DEPTHS = (2, 3, 1, 4, 6, 8, 5, 7)
+LARGEST_DEEP = 24
+"""Most layers times classes that are drawn: training time grows with both, and the deepest networks are drawn with few classes."""
+
+
+@dataclass(frozen=True)
+class ClassCounts(Domain):
+    """Samples per class, at least two classes, kept in descending order; ``balanced`` demands that all are equal."""
+
+    sorts = True
+    counts = True
+
+    balanced: bool = False
+
+    @property
+    def says(self) -> str:
+        rule = "equal positive integers, such as 20,20,20" if self.balanced else "positive integers, such as 20,10,5"
+        return f"a list of at least 2 {rule}"
+
+    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
+        counts = [read_integer(name, v, self.says, whole=value) for v in read_items(name, value, self.says)]
+        if len(counts) < 2 or min(counts) < 1 or (self.balanced and len(set(counts)) > 1):
+            raise reject(name, value, self.says)
+        return tuple(counts)
+
+    def example(self, values: Mapping[str, Any]) -> tuple[int, ...]:
+        return (4, 4, 4, 4) if self.balanced else (6, 4, 2, 1)
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return counts with ties in each group, ones among them, and ratios up to LARGEST_COUNT."""
+        groups, allowed = draws.groups, (1, LARGEST_INTEGER)
+        if self.balanced:
+            return (draws.choice(first(draws.regime.samples, BALANCED_COUNTS), allowed),) * directions(draws)
+        known = LEVELS if len(groups) <= len(LEVELS) else range(1, 2 * len(groups))
+        levels = sorted(draws.several(known, len(groups), len(groups), allowed), reverse=True)
+        if groups[0] == 1 and draws.flag():
+            levels[0] = max(levels[0], LARGEST_COUNT)
+        return repeated(levels, groups)
+
+    def as_given(self, value: tuple[int, ...], order: tuple[int, ...]) -> list[int]:
+        return in_given_order(value, order)
+
+
+def _usual_widths(draws: Draws) -> tuple[int, int]:
+    """Return the least and the largest width of a regime."""
+    if draws.regime.cut:
+        position = next(i for i, size in enumerate(draws.groups) if size > 1)
+        before = sum(draws.groups[:position])
+        return before + 1, before + draws.groups[position] - 1
+    most = directions(draws)
+    if draws.regime.directions == 1:
+        return 1, 1
+    return (max(1, most - 3), most - 1) if draws.regime.narrow else (most, 2 * most)
+
+
+@dataclass(frozen=True)
+class Width(Domain):
+    """A positive integer, at least ``least`` (an expression in the sizes of the problem)."""
+
+    whole = True
+
+    least: sp.Expr = sp.Integer(1)
+
+    @property
+    def says(self) -> str:
+        return "a positive integer" if self.least == 1 else f"an integer of at least {self.least}"
+
+    def canonical(self, name: str, value: Any) -> int:
+        number = read_integer(name, value, self.says)
+        if number < 1:
+            raise reject(name, value, self.says)
+        return number
+
+    def sized(self, name: str, value: int, sizes: Bindings) -> int:
+        """Return a width of at least ``least`` at these sizes."""
+        known = {s: v for s, v in sizes.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}
+        try:
+            least = int(self.least.subs(known))
+        except TypeError:
+            raise ParameterError(f"{name}: {unbound(self.least, sizes)}") from None
+        if value < least:
+            where = "" if self.least.is_number else f" = {least} here"
+            raise reject(name, value, f"{self.says}{where}")
+        return value
+
+    def example(self, values: Mapping[str, Any]) -> int:
+        return 4
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> int:
+        """Return a width of the regime, never below ``least``."""
+        least = int(self.least.subs(dict.fromkeys(self.least.free_symbols, directions(draws))))
+        return draws.integer(*(max(least, end) for end in _usual_widths(draws)))
+
+
+@dataclass(frozen=True)
+class WidthPair(Domain):
+    """Two positive integers, the first at most the length of the sorted list ``within``."""
+
+    within: str = "theta"
+
+    @property
+    def says(self) -> str:
+        return f"two positive integers, such as 3,2, the first at most the number of entries of {self.within}"
+
+    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
+        widths = tuple(read_integer(name, v, self.says, whole=value) for v in read_items(name, value, self.says))
+        if len(widths) != 2 or min(widths) < 1:
+            raise reject(name, value, self.says)
+        return widths
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[int, ...]:
+        if value[0] > len(order):
+            raise reject(name, value, f"{self.says}: {len(order)} here")
+        return value
+
+    def example(self, values: Mapping[str, Any]) -> tuple[int, int]:
+        return (4, 3)
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[int, int]:
+        """Return widths of the regime, the first at most the number of directions, the second below it or above.
+
+        A group of equal directions is cut by either width or, where it has enough members, by both in different places.
+        """
+        regime, most, narrow = draws.regime, directions(draws), _usual_widths(draws)
+        if regime.directions == 1:
+            return 1, 1
+        if not (regime.cut or regime.narrow):
+            return most, draws.choice((2, 1, *range(3, 2 * most + 1)))  # a width of 1 hides a missing factor
+        match draws.choice(("first", "both", "second")):
+            case "first":
+                width = draws.integer(*narrow)
+                return width, draws.integer(1, width + 2)
+            case "both":
+                pair = draws.integer(*narrow), draws.integer(*narrow)
+                return max(pair), min(pair)
+        return most, draws.integer(*narrow)
+
+
+@dataclass(frozen=True)
+class WholeNumber(Domain):
+    """An integer from ``least`` to ``most``. Raises ParameterError where there is none."""
+
+    whole = True
+    telling = True
+
+    least: int
+    most: int
+
+    def __post_init__(self) -> None:
+        if self.least > self.most:
+            raise ParameterError(f"domain: {self.says} is empty")
+
+    @property
+    def says(self) -> str:
+        return f"an integer from {self.least} to {self.most}"
+
+    def canonical(self, name: str, value: Any) -> int:
+        number = read_integer(name, value, self.says)
+        if not self.least <= number <= self.most:
+            raise reject(name, value, self.says)
+        return number
+
+    def example(self, values: Mapping[str, Any]) -> int:
+        return min(max(2, self.least), self.most)
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> int:
+        """Return a number of layers that stays small where there are many directions."""
+        most = min(self.most, max(self.least, LARGEST_DEEP // directions(draws)))
+        usual = [number for number in DEPTHS if self.least <= number <= most] or [self.least]
+        return draws.choice(first(draws.regime.depth, usual), (self.least, self.most))
+
+
+@dataclass(frozen=True)
+class Widths(Domain):
+    """Positive integers, as many as the integer parameter ``depth`` says; a single one stands for all of them."""
+
+    whole = True
+
+    depth: str
+
+    @property
+    def says(self) -> str:
+        return f"a list of positive integers, as many as {self.depth} says or one for all, such as 8,6"
+
+    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
+        listed = read_items(name, (value,) if isinstance(value, int) else value, self.says)
+        widths = [read_integer(name, v, self.says, whole=value) for v in listed]
+        if not widths or min(widths) < 1:
+            raise reject(name, value, self.says)
+        return tuple(widths)
+
+    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[int, ...]:
+        count = values[self.depth]
+        if len(value) not in (1, count):
+            raise reject(name, value, f"{self.says}: 1 or {count} here")
+        return value * count if len(value) == 1 else value
+
+    def example(self, values: Mapping[str, Any]) -> tuple[int, ...]:
+        return (4,) * values.get(self.depth, 1)
+
+    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return unequal widths, the smallest of them one of the regime; in the regime of one direction all are one."""
+        depth = values[self.depth]
+        if draws.regime.directions == 1:
+            return (1,) * depth
+        narrowest = draws.integer(*_usual_widths(draws))
+        return tuple(draws.permuted([narrowest, *(narrowest + draws.integer(0, 3) for _ in range(depth - 1))]))
+
+    def depends(self) -> tuple[str, ...]:
+        return (self.depth,)

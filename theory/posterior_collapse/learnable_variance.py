@@ -1,0 +1,216 @@
+"""The derivation of linear VAEs with one level and a learnable variance: one direction of the loss, its minimum, and the chain.
+
+In direction k let θ be the standard deviation of the data, ω the decoder's entry, v the encoder's and Σ the posterior variance.
+At the best encoder a direction depends on ω only through the marginal variance m = βη_dec² + η_enc²ω² that the decoder gives the
+data, and costs β(θ²/m + log(m/(βη_dec²))).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
+from theory.point import Point
+from theory.posterior_collapse import linear_gaussian as vae
+from theory.posterior_collapse.lemmas import GAUSSIAN_POSTERIOR, TRACE_INEQUALITY
+from theory.problem import Problem
+from theory.proof import (
+    Bound,
+    Identity,
+    Piece,
+    Prediction,
+    Proof,
+    Separable,
+    Statistic,
+    StepRecorder,
+    StructuredPoint,
+    Threshold,
+)
+from theory.results import Decides, Result
+from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
+from theory.symbols import D, beta, d, eta_dec, eta_enc, indexed, k, positive
+
+Diagonals = Mapping[str, sp.Expr]
+"""Variables that are diagonal matrices: the k-th entry by the name of the variable."""
+
+deviation, omega, variance, m = positive("theta"), positive("omega"), positive("Sigma"), positive("m")
+v = sp.Symbol("v", real=True)
+log_m = sp.Symbol("ell", real=True)
+
+FLOOR = beta * eta_dec**2
+"""The marginal variance of a direction that the decoder does not use."""
+DIRECTION = ((deviation - deviation * omega * v) ** 2 + omega**2 * variance) / eta_dec**2 + beta * (
+    (v**2 * deviation**2 + variance) / eta_enc**2 - 1 + sp.log(eta_enc**2) - sp.log(variance)
+)
+"""What a direction costs, in ω, v and Σ."""
+IN_MARGINAL = beta * (deviation**2 / m + sp.log(m / FLOOR))
+"""What a direction costs at the best encoder, in m."""
+
+
+def no_others(omega: sp.Expr, v: sp.Expr) -> Diagonals:
+    """Return the further variables of a VAE that has none."""
+    return {}
+
+
+@dataclass(frozen=True)
+class LinearVAE:
+    """A linear VAE whose posterior covariance is S Sᵀ with the variable S.
+
+    ``decoder`` and ``encoder`` name the variables, and ``deviation`` is the standard deviation of the data along direction k,
+    written in the parameters of the problem. ``others(ω, v)`` gives the diagonals of further variables at the minimiser.
+    """
+
+    problem: Problem
+    decoder: str
+    encoder: str
+    deviation: sp.Expr
+    others: Callable[[sp.Expr, sp.Expr], Diagonals] = no_others
+    xp: SymbolicArrays = field(default_factory=lambda: SymbolicArrays(D), init=False)
+
+    def at(self, omega: sp.Expr, v: sp.Expr, variance: sp.Expr, others: Diagonals) -> Point:
+        """Return the point with diagonal matrices of these entries."""
+        entries = {self.decoder: omega, self.encoder: v, "S": sp.sqrt(variance), **others}
+        return Point({name: SymbolicMatrix.diag(D, entry) for name, entry in entries.items()})
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """The minimum of a direction.
+
+    ``encoder`` and ``variance`` are the best v and Σ for a given ω, ``best`` the minimum over log m, and ``ratio`` is θ² over the
+    value that it has to exceed for the direction to live.
+    """
+
+    encoder: sp.Expr
+    variance: sp.Expr
+    best: ScalarMinimum
+    ratio: sp.Expr
+
+
+def reduce_to_directions(
+    record: StepRecorder, model: LinearVAE, others: Diagonals | None = None, extra: sp.Expr = sp.Integer(0)
+) -> None:
+    """Prove that at diagonal variables the loss is the sum of ``DIRECTION``, and ``extra`` each, over the directions.
+
+    ``others`` gives the diagonals of further variables. They and ``extra`` are written in ω and v.
+    """
+    here = {
+        deviation: model.deviation,
+        omega: indexed("omega_dir", positive=True)[k],
+        variance: indexed("Sigma_dir", positive=True)[k],
+        v: indexed("v_dir", real=True)[k],
+    }
+    there = {name: entry.subs(here) for name, entry in (others or {}).items()}
+    point = model.at(here[omega], here[v], here[variance], there)
+    record(
+        Identity(
+            "reduction",
+            "With all matrices diagonal the loss is the sum of one-direction objectives.",
+            StructuredPoint(model.problem, model.xp, point, {}).loss(),
+            sum_over((DIRECTION + extra).subs(here), k, D),
+        )
+    )
+
+
+def minimise_direction(record: StepRecorder) -> Minimum:
+    """Minimise a direction over v and Σ, which leaves ``IN_MARGINAL``, and that over m ≥ ``FLOOR``."""
+    encoder = stationary_point(record, "the encoder weight", DIRECTION, v)
+    best_variance = stationary_point(record, "the encoder variance", DIRECTION.subs(v, encoder), variance)
+    record(
+        Identity(
+            "the marginal variance",
+            r"With $m = \beta\eta_{dec}^2 + \eta_{enc}^2\omega^2$ only $m$ is left.",
+            DIRECTION.subs({v: encoder, variance: best_variance}),
+            IN_MARGINAL.subs(m, FLOOR + eta_enc**2 * omega**2),
+        )
+    )
+    best = minimise_on_half_line(
+        record,
+        "the log marginal variance",
+        IN_MARGINAL.subs(m, sp.exp(log_m)),
+        log_m,
+        sp.log(FLOOR),
+        exponential=True,
+    )
+    return Minimum(encoder, best_variance, best, threshold_ratio(record, "the data variance", best, deviation) ** 2)
+
+
+def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
+    """Predict the point: directions paired with the principal axes, at the best m of the first d, and at ``FLOOR`` beyond."""
+    here = {deviation: model.deviation}
+    best_m = sp.exp(minimum.best.point).subs(here)
+    m_k = indexed("m", positive=True)
+    size = sp.sqrt((m_k[k] - FLOOR) / eta_enc**2)
+    back = {omega: size, **here}
+    encoder, best_variance = (sp.simplify(best.subs(back)) for best in (minimum.encoder, minimum.variance))
+    point = StructuredPoint(
+        model.problem,
+        model.xp,
+        model.at(size, encoder, best_variance, model.others(size, encoder)),
+        {m_k: sp.Piecewise((best_m, k <= d), (FLOOR, True))},
+    )
+    # The squared singular values of decoder and whitened encoder, and the posterior variance.
+    sizes = (sp.simplify(size**2), sp.simplify((model.deviation * minimum.encoder.subs(back)) ** 2), best_variance)
+    return point.predict(
+        sum_over(IN_MARGINAL.subs({m: m_k[k], **here}), k, D),
+        Threshold(sp.simplify(minimum.ratio.subs(here)), k, D, tuned="beta", within_rank=k <= d, of="z"),
+        named=_named(model, *(square.subs(m_k[k], best_m) for square in sizes)),
+        levels=(
+            vae.level("z", (0,), d, lambda xp, v, data, p: v[model.encoder] @ data.root, lambda xp, v, data, p: v.S),
+        ),
+    )
+
+
+def _named(model: LinearVAE, decoder: sp.Expr, encoder: sp.Expr, best_variance: sp.Expr) -> dict[str, Result]:
+    """Return what the statements name."""
+    return {
+        "decoder": vae.of_decoder(decoder, model.deviation**2),
+        "encoder": vae.of_encoder(encoder),
+        "variance": vae.of_variance(best_variance, "S"),
+        "critical": Decides(FLOOR, lambda critical: model.deviation**2 / critical),
+    }
+
+
+def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr, output: str) -> Proof:
+    """Prove that no point lies below ``value``: best encoder, then one scalar problem for each eigenvalue of the decoder's Gram matrix.
+
+    ``output`` is what the VAE decodes, in words for the reader.
+    """
+    mu, fit = indexed("mu", nonnegative=True), sp.Symbol("f", nonnegative=True)
+    u = model.decoder
+    marginal = FLOOR + eta_enc**2 * mu[k]
+    log_terms = sp.Sum(sp.log(marginal / FLOOR), (k, 1, D))
+    statistics = (
+        Statistic(
+            fit,
+            rf"$\mathrm{{tr}}(C M^{{-1}})$, $M = \beta\eta_{{dec}}^2 I + \eta_{{enc}}^2 {u} {u}^T$",
+            vae.explained(u, lambda p: p[eta_enc] ** 2, lambda p: p[beta] * p[eta_dec] ** 2),
+        ),
+        vae.eigenvalues_of_gram(mu, u),
+    )
+    bounds = (
+        Bound(
+            "minimum over the encoder",
+            beta * (fit + log_terms),
+            f"For a given decoder the exact posterior is the best encoder; what is left is the marginal likelihood of {output}.",
+            (GAUSSIAN_POSTERIOR.name, "the encoder weight is stationary", "the encoder variance is stationary"),
+        ),
+        Bound(
+            "sum over eigenvalues",
+            beta * (sp.Sum(model.deviation**2 / marginal, (k, 1, D)) + log_terms),
+            "The trace of $C M^{-1}$ is smallest when the eigenvalues are paired in order.",
+            (TRACE_INEQUALITY.name,),
+        ),
+        Bound(
+            "predicted value",
+            value,
+            f"Each summand is at least its minimum; at most $d$ eigenvalues of ${u} {u}^T$ are nonzero.",
+            ("the log marginal variance is convex", "the log marginal variance is stationary"),
+        ),
+    )
+    summand = IN_MARGINAL.subs({m: sp.exp(log_m), deviation: model.deviation})
+    separable = Separable((Piece(summand, sp.log(FLOOR)),), log_m, k, D, free=k <= d, reading=sp.log(marginal))
+    return Proof(tuple(record.steps), (GAUSSIAN_POSTERIOR, TRACE_INEQUALITY), statistics, bounds, separable)

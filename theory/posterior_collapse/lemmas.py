@@ -1,0 +1,25 @@
+"""Facts of the literature that the claims on posterior collapse rest on."""
+
+from __future__ import annotations
+
+from theory.proof import Lemma
+
+GAUSSIAN_POSTERIOR = Lemma(
+    "Gibbs variational principle for Gaussians",
+    r"$\min_q \mathbb{E}_q \|x - Uz\|^2/\eta_{dec}^2 + 2\beta\,\mathrm{KL}(q \,\|\, p) = \beta\,[x^T M^{-1} x + \log\det(M/(\beta\eta_{dec}^2))]$ "
+    r"with $M = \beta\eta_{dec}^2 I + \eta_{enc}^2 U U^T$, attained by the exact posterior alone.",
+    "Tipping, Bishop, Probabilistic Principal Component Analysis (1999)",
+)
+TRACE_INEQUALITY = Lemma(
+    "von Neumann's trace inequality for positive matrices",
+    r"$\mathrm{tr}(A B) \ge \sum_i a_i b_i$ with the spectrum of $A$ in descending and that of $B$ in ascending order, with equality iff "
+    r"$A$ and $B$ share eigenvectors in that order. So $\mathrm{tr}(C M^{-1}) \ge \sum_i \theta_i^2 / m_i$ with both spectra descending.",
+    "Marshall, Olkin, Arnold, Inequalities: Theory of Majorization, 9.H.1",
+)
+RIDGE = Lemma(
+    "Completing the square",
+    r"$\min_W \|C^{1/2} - U W C^{1/2}\|^2 + \kappa^2 \|W C^{1/2}\|^2 = \kappa^2\,\mathrm{tr}(C M^{-1})$ with $M = U U^T + \kappa^2 I$: "
+    r"the difference is $\|A^{1/2} (W - A^{-1} U^T) C^{1/2}\|^2$ with $A = U^T U + \kappa^2 I$, because "
+    r"$I - U A^{-1} U^T = \kappa^2 M^{-1}$. It is attained by $W = A^{-1} U^T$ alone.",
+    "Horn, Johnson, Matrix Analysis, 0.7.4",
+)
