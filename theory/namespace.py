@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import sympy as sp
 
+from theory.expressions import Bindings
 from theory.point import Point
 
 Matrix: TypeAlias = Any
@@ -210,6 +211,6 @@ class ArrayNamespace(Protocol):
         ...
 
 
-Measure: TypeAlias = Callable[[ArrayNamespace, Point, Point, Mapping[sp.Basic, Any]], Any]
+Measure: TypeAlias = Callable[[ArrayNamespace, Point, Point, Bindings], Any]
 """What is written in the operations: ``measure(xp, v, data, p)`` is an array at the variables ``v``, the given arrays ``data`` and the
 parameters ``p``, which map symbols to values."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -85,6 +85,9 @@ class Prediction:
         return Formula(sp.And(*zero, level.keeps_prior), (axis,))
 
 
+Unknowns: TypeAlias = Mapping[sp.Symbol, sp.Expr] | Mapping[sp.IndexedBase, sp.Expr]
+
+
 @dataclass(frozen=True)
 class StructuredPoint:
     """A candidate minimiser with symbolic sizes: variables ``v`` in the symbolic backend ``xp``.
@@ -96,7 +99,7 @@ class StructuredPoint:
     problem: Problem
     xp: SymbolicArrays
     v: Point
-    unknowns: dict[sp.Basic, sp.Expr]
+    unknowns: Unknowns
     p: Symbols = field(default_factory=Symbols)
 
     def measure(self, function: Measure) -> Any:

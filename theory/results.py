@@ -11,7 +11,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from theory.errors import ParameterError
-from theory.expressions import equal
+from theory.expressions import Bindings, equal
 from theory.namespace import ArrayNamespace, Measure, Row
 from theory.point import Point
 
@@ -28,7 +28,7 @@ class Reading:
     xp: ArrayNamespace
     v: Point
     data: Point
-    p: Mapping[sp.Basic, Any]
+    p: Bindings
     invariants: Mapping[str, Any]
 
     def diagonal(self, name: str) -> Row:

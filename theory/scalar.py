@@ -71,7 +71,7 @@ def minimise_on_half_line(
     variable: sp.Symbol,
     lower: sp.Expr,
     exponential: bool = False,
-    fractions_in: sp.Symbol | None = None,
+    fractions_in: sp.Expr | None = None,
 ) -> ScalarMinimum:
     """Minimise a convex function over ``variable`` ≥ ``lower``.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import sympy as sp
 
 
@@ -14,7 +12,7 @@ def positive(name: str) -> sp.Symbol:
 
 def indexed(name: str, **assumptions: bool) -> sp.IndexedBase:
     """Return an indexed symbol, such as θ with entries θ_1, θ_2, …, with assumptions on its entries."""
-    return cast(sp.IndexedBase, sp.IndexedBase(name, **assumptions))  # SymPy does not say what its constructor returns
+    return sp.IndexedBase(name, **assumptions)
 
 
 K = sp.Symbol("K", integer=True, positive=True)

@@ -8,8 +8,9 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from theory.expressions import Formula
+from theory.symbols import indexed
 
-ALIVE = sp.IndexedBase("alive", nonnegative=True)
+ALIVE = indexed("alive", nonnegative=True)
 """1 where a direction is alive and 0 where it has collapsed. The symbol is free, so that both sides of a jump can be read."""
 
 

@@ -75,7 +75,7 @@ def derive(problem):
     direction = share_decay(record)
     minimum = minimise_direction(record, direction)
     prediction = predict(record, problem, direction, minimum)
-    return Derivation(chain(record, direction, prediction.value.expression), prediction)
+    return Derivation(chain(record, direction, prediction.minimum), prediction)
 
 
 # The first part: a class with n samples and the singular value q.

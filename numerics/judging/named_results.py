@@ -20,6 +20,7 @@ from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.point import Point
 from theory.results import Decides, Level, Measured, Minimised, Reading
+from theory.symbols import indexed
 
 CROSSES = 1e-10
 """Relative distance at which a ratio counts as one where its threshold's is one: both are rounded, and one may be a power of the other."""
@@ -161,7 +162,7 @@ class Judge:
 
     def _not_least(self, name: str, result: Minimised, run: Run) -> Bool[Tensor, " B"]:
         """Whether the function is lower a step to either side of what is measured, at zero, or anywhere up to a largest one."""
-        variable = sp.IndexedBase(f"{result.variable.name}_", nonnegative=True)
+        variable = indexed(f"{result.variable.name}_", nonnegative=True)
         index = result.axes[-1][0]
         formula = Formula(result.expression.subs(result.variable, variable[index]), result.axes)
         at = run.readings.results[name]

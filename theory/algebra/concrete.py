@@ -7,6 +7,8 @@ from functools import reduce
 
 import sympy as sp
 
+from theory.symbols import indexed
+
 
 class ConcreteArrays:
     """The operations of ``theory.namespace.ArrayNamespace`` on SymPy matrices of a concrete size, one column for each sample.
@@ -27,7 +29,7 @@ class ConcreteArrays:
         return sp.diag(*(sp.sqrt(e) for e in self.listed))
 
     def given(self, matrix: sp.MatrixSymbol) -> sp.Matrix:
-        base = sp.IndexedBase(matrix.name, real=True)
+        base = indexed(matrix.name, real=True)
         return sp.Matrix(self.size, self.size, lambda a, b: base[a + 1] if a == b else 0)
 
     def eye(self, size: sp.Symbol) -> sp.Matrix:

@@ -144,7 +144,7 @@ def predict() -> Prediction:
     return Prediction(None, {}, (), named=named, yardstick=yardstick)
 
 
-fit, s = sp.Symbol("f", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
+fit, s = sp.Symbol("f", nonnegative=True), sym.indexed("sigma", nonnegative=True)
 STATISTICS = (
     Statistic(
         fit,

@@ -116,7 +116,7 @@ def derive(problem: Problem) -> Derivation:
     reduce_to_directions(record, model)
     minimum = minimise_direction(record)
     prediction = predict(model, minimum)
-    return Derivation(chain(record, model, prediction.value.expression), prediction)
+    return Derivation(chain(record, model, prediction.minimum), prediction)
 
 
 def reduce_to_residual(record: StepRecorder) -> None:

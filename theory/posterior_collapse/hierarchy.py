@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.expressions import Bindings
 from theory.namespace import ArrayNamespace, Matrix, Number
@@ -129,8 +130,8 @@ def latent_levels(
     code: tuple[int, ...],
     noise: Callable[[ArrayNamespace, Point, Bindings], Matrix],
     top_noise: Callable[[ArrayNamespace, Point, Bindings], Matrix],
-    top_keeps_prior: sp.Basic = sp.true,
-    code_keeps_prior: sp.Basic = sp.true,
+    top_keeps_prior: Boolean = sp.true,
+    code_keeps_prior: Boolean = sp.true,
 ) -> tuple[Level, Level]:
     """Return the levels z_2 and z_1, each with its thresholds; ``noise(xp, v, p)`` is a root of Σ_1 and ``top_noise`` one of Σ_2.
 
@@ -157,8 +158,10 @@ TOP_DECODER_SPECTRUM = Invariant(
     kind="spectrum",
     unit=KAPPA**2,
 )
+top_squares = indexed("y", nonnegative=True)
+"""Eigenvalues of U_2 U_2ᵀ, in descending order."""
 TOP_DECODER = Statistic(
-    indexed("y", nonnegative=True),
+    top_squares,
     "eigenvalues of $U_2 U_2^T$",
     lambda xp, v, data, p: xp.singular_values(v.U_2, data.root.shape[-1]) ** 2,
 )

@@ -92,7 +92,7 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce_to_sizes(record, problem, DIRECTION)
     regimes = minimise_direction(record, DIRECTION)
     prediction = predict(problem, reduction, regimes)
-    return Derivation(chain(record, DIRECTION, regimes, prediction.value.expression), prediction)
+    return Derivation(chain(record, DIRECTION, regimes, prediction.minimum), prediction)
 
 
 CLAIM = Claim(

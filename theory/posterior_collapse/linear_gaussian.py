@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.claim import Source
 from theory.expressions import Bindings
@@ -96,7 +97,7 @@ def level(
     means: Callable[[ArrayNamespace, Point, Point, Bindings], Matrix],
     noise: Callable[[ArrayNamespace, Point, Point, Bindings], Matrix],
     prior: sp.Expr = eta_enc,
-    keeps_prior: sp.Basic = sp.true,
+    keeps_prior: Boolean = sp.true,
 ) -> Level:
     """Return the level of a latent variable with ``latent`` directions and the prior N(0, prior² I).
 
@@ -169,7 +170,7 @@ def variance_deficit() -> Invariant:
     )
 
 
-def of_decoder(formula: sp.Expr, variance: sp.Expr, prior: sp.Expr = eta_enc, within: sp.Basic = k <= d) -> Measured:
+def of_decoder(formula: sp.Expr, variance: sp.Expr, prior: sp.Expr = eta_enc, within: Boolean = k <= d) -> Measured:
     """Return the squared decoder singular value of direction k, measured on the diagonal of the decoder's Gram matrix.
 
     ``variance`` is that of the data along direction k, and ``within`` says which directions have a latent partner.
@@ -183,12 +184,12 @@ def of_decoder(formula: sp.Expr, variance: sp.Expr, prior: sp.Expr = eta_enc, wi
     )
 
 
-def of_encoder(formula: sp.Expr, prior: sp.Expr = eta_enc, within: sp.Basic = k <= d) -> Measured:
+def of_encoder(formula: sp.Expr, prior: sp.Expr = eta_enc, within: Boolean = k <= d) -> Measured:
     """Return the squared whitened encoder singular value of direction k, measured on the diagonal of its Gram matrix."""
     return Measured(formula, lambda reading: reading.diagonal("encoder_gram"), ((k, D),), within, unit=prior**2)
 
 
-def of_variance(formula: sp.Expr, root: str, prior: sp.Expr = eta_enc, within: sp.Basic = k <= d) -> Measured:
+def of_variance(formula: sp.Expr, root: str, prior: sp.Expr = eta_enc, within: Boolean = k <= d) -> Measured:
     """Return the posterior variance of direction k, measured as the k-th smallest eigenvalue of Σ, whose root is the variable ``root``."""
     return Measured(
         formula,

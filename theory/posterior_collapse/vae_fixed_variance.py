@@ -108,7 +108,7 @@ def derive(problem: Problem) -> Derivation:
     reduce_to_directions(record, problem)
     minimum = minimise_direction(record)
     prediction = predict(problem, minimum)
-    return Derivation(chain(record, prediction.value.expression), prediction)
+    return Derivation(chain(record, prediction.minimum), prediction)
 
 
 def reduce_to_directions(record: StepRecorder, problem: Problem) -> None:
