@@ -24,9 +24,9 @@ from numerics.training.optimise import Ending, minimise
 from theory.claim import find
 from theory.expressions import Formula
 from theory.point import Point
+from theory.posterior_collapse import hvae_learnable_variances as own
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
-from theory.posterior_collapse.hierarchy_direction import reduce_to_sizes
-from theory.posterior_collapse.hvae_learnable_variances import DIRECTION, gain, minimise_direction, on_curve
+from theory.posterior_collapse.hierarchy_direction import reduce
 from theory.problem import Instance
 from theory.proof import StepRecorder
 from theory.symbols import D, k
@@ -131,17 +131,17 @@ def test_beyond_equal_weights_the_loss_falls_without_bound(shape):
 def test_the_curve_of_the_proof_falls_below_every_level():
     """The loss in balls at the points of the proof, its own formulas: no rounding, however far along the curve."""
     record = StepRecorder()
-    reduction = reduce_to_sizes(record, CLAIM.problem, DIRECTION)
-    minimum = minimise_direction(record)
+    reduction = reduce(record, CLAIM.problem, own.DIRECTION)
+    minimum = own.minimise(record)
     instance = with_weights(0.7, 0.4, {"theta": (3.0, 2.0, 1.2), "eta_dec": 0.9, "eta_enc": 1.3})
     bindings = ball_bindings(CLAIM.problem, instance)
     xp = BallArrays(bindings)
     size = sp.Symbol("s", nonnegative=True)
 
     def loss(at: int) -> Ball:
-        entries = on_curve(reduction, minimum, gain[k], size)
-        entries |= {name: sp.sqrt(entries[name]) for name in DIRECTION.learnable}
-        given = {**bindings, gain: (Ball(3), Ball(1), Ball(0)), size: Ball(at)}
+        entries = own.on_curve(reduction, minimum, own.gain[k], size)
+        entries |= {name: sp.sqrt(entries[name]) for name in own.DIRECTION.learnable}
+        given = {**bindings, own.gain: (Ball(3), Ball(1), Ball(0)), size: Ball(at)}
         diagonals = {name: evaluate_in_balls(Formula(entry, ((k, D),)), given) for name, entry in entries.items()}
         v = Point({name: BallMatrix.diagonal(diagonal) for name, diagonal in diagonals.items()})
         return CLAIM.problem.loss(xp, v, CLAIM.problem.given(xp), bindings)

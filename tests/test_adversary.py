@@ -10,7 +10,7 @@ import sympy as sp
 import torch
 
 from numerics.commands.main import main
-from numerics.searching.adversary import FARTHEST, Violation, _Moving, attack
+from numerics.searching.adversary import FARTHEST, Violation, _Adam, _Moving, attack
 from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Derivation, find
@@ -55,6 +55,21 @@ def test_what_must_exceed_another_parameter_does_so_wherever_both_move():
         for name, far in (("beta1", below), ("beta2", above)):
             moving.shifts[name].data.fill_(far)
         assert all(instance.values["beta2"] > instance.values["beta1"] for instance in moving.moved())
+
+
+def test_adam_moves_by_its_rate_at_first_and_then_by_its_moments():
+    """Two steps by hand: gradients 2 and −1, of which the second leaves the mean 0.08 and the mean square 0.004996."""
+    x, still = (torch.zeros(1, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    adam = _Adam([(x, 0.1), (still, 0.1)])
+    moved = [0.0]
+    for gradient in (2.0, -1.0):
+        x.grad = torch.tensor([gradient], dtype=torch.float64)
+        adam.step()
+        moved.append(float(x.detach()))
+    assert moved[1] == pytest.approx(-0.1)
+    mean, square = (0.9 * 0.2 - 0.1) / (1 - 0.9**2), (0.999 * 0.004 + 0.001) / (1 - 0.999**2)
+    assert moved[2] - moved[1] == pytest.approx(-0.1 * mean / square**0.5)
+    assert float(still.detach()) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The command lines: formats, exit codes, and interruption."""
 
 import dataclasses
+import io
 import json
 import os
 import re
@@ -19,9 +20,23 @@ from numerics.training import optimise
 from numerics.training.optimise import minimise
 from theory.__main__ import main as theory_main
 from theory.claim import find, registry
+from theory.cli.entry import run
 from theory.errors import ParameterError
 
 VAE = ["vae-learnable-variance", "theta=3,1,0.5", "latent_dim=2"]
+
+
+@pytest.fixture
+def ended(capsys, monkeypatch):
+    """Return a function that runs a command line to its end, and gives its exit code and what stands on standard error."""
+
+    def of(main, words):
+        monkeypatch.setattr(sys, "argv", ["command", *words])
+        with pytest.raises(SystemExit) as caught:
+            run(main)
+        return caught.value.code, capsys.readouterr().err
+
+    return of
 
 
 def as_json(capsys):
@@ -100,11 +115,26 @@ def test_a_failed_check_has_exit_code_one(capsys, monkeypatch):
         ("theory", ["predict", *VAE, "colour=red"], "colour"),
     ],
 )
-def test_unusable_input_ends_in_one_line(module, words, named):
+def test_unusable_input_ends_in_one_line(module, words, named, ended):
+    code, said = ended({"numerics": numerics_main, "theory": theory_main}[module], words)
+    assert code == 2
+    assert len(said.splitlines()) == 1
+    assert named in said
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "said"),
+    [
+        ("numerics", ["train", *VAE, "--starts", "0"], "error: starts: "),
+        ("theory", ["predict", *VAE, "colour=red"], "error: 'colour': "),
+    ],
+)
+def test_a_module_ends_as_its_command_does(module, words, said):
+    """In a process of its own."""
     done = subprocess.run([sys.executable, "-m", module, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert named in done.stderr
+    assert done.stderr.startswith(said)
 
 
 def test_data_source(capsys):
@@ -123,8 +153,27 @@ def test_data_source_of_every_problem_family(words, capsys):
     assert as_json(capsys)["collapsed"].count(False) == 5
 
 
-@pytest.mark.parametrize("delay", [0.25, 8.0])
-def test_interruption_is_clean(delay):
+ONCE_IT_TRAINS = """
+import os, sys
+from numerics.training import certified
+from theory.cli.entry import run
+
+def told(*given, progress, **options):
+    def told_of(*of):
+        os.write({descriptor}, b"trains")
+        progress(*of)
+
+    return minimise(*given, progress=told_of, **options)
+
+minimise, certified.minimise = certified.minimise, told
+from numerics.__main__ import main
+run(main)
+"""
+"""The command, in a process that tells of each iteration of its training."""
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_interruption_is_clean(trains):
     """Ctrl-C while modules load, and while training runs."""
     words = [
         "train",
@@ -134,24 +183,31 @@ def test_interruption_is_clean(delay):
         "weight_decay=1e-6",
         "feature_decay=1e-6",
     ]
+    reads, writes = os.pipe()
+    program = ["-c", ONCE_IT_TRAINS.format(descriptor=writes)] if trains else ["-m", "numerics"]
     with subprocess.Popen(
-        [sys.executable, "-m", "numerics", *words],
+        [sys.executable, *program, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        pass_fds=[writes],
         # Whoever started the tests in the background made them deaf to Ctrl-C, and a child inherits that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
-        time.sleep(delay)
+        os.close(writes)
+        if trains:
+            assert os.read(reads, 6) == b"trains"
+        time.sleep(0.25)
         process.send_signal(signal.SIGINT)
         try:
             out, err = process.communicate(timeout=120)
         finally:
             process.kill()
+            os.close(reads)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert len(err.splitlines()) == 1
-    assert err.startswith("interrupted")
+    assert err.startswith("interrupted after" if trains else "interrupted before anything")
     assert out == ""
 
 
@@ -209,11 +265,10 @@ def test_the_console_command_knows_its_version(capsys):
         (["lsit"], 2, r"error: .*invalid choice: 'lsit' .*'list'.*"),
     ],
 )
-def test_the_console_command_says_what_is_wrong(words, code, said):
-    start = "from numerics.console import start; start()"
-    done = subprocess.run([sys.executable, "-c", start, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == code
-    assert re.fullmatch(said, done.stderr.strip())
+def test_the_console_command_says_what_is_wrong(words, code, said, ended):
+    found, line = ended(console_main, words)
+    assert found == code
+    assert re.fullmatch(said, line.strip())
 
 
 def test_the_console_command_predicts_without_torch():
@@ -388,18 +443,28 @@ def test_a_sweep_that_makes_no_sense_is_said(sweep, said):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
-def test_output_in_any_encoding(encoding):
+def test_output_in_any_encoding(encoding, monkeypatch):
     """What an encoding lacks is escaped; JSON stays JSON."""
     for words in (["show", "cvae"], ["show", "cvae", "--json"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "theory", *words],
-            capture_output=True,
-            check=False,
-            env={**os.environ, "PYTHONIOENCODING": encoding},
-        )
-        assert done.returncode == 0, done.stderr
-        text = done.stdout.decode(encoding)
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+        monkeypatch.setattr(sys, "argv", ["theory", *words])
+        with pytest.raises(SystemExit) as caught:
+            run(theory_main)
+        assert caught.value.code == 0
+        text = written.getvalue().decode(encoding)
     assert json.loads(text)["id"] == "cvae"
+
+
+def test_output_in_the_encoding_of_the_process():
+    done = subprocess.run(
+        [sys.executable, "-m", "theory", "show", "cvae", "--json"],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.decode("ascii"))["id"] == "cvae"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")

@@ -46,8 +46,10 @@ def wide_draws(random):
 
 
 def reference(e, bound, place=None):
-    """Evaluate an expression at bindings, term by term."""
+    """Evaluate an expression at bindings, term by term; a part of it that is bound as a whole is the number it is bound to."""
     place = place or {}
+    if e.args and e in bound:
+        return bound[e]
 
     def of(part):
         return reference(part, bound, place)
@@ -242,13 +244,28 @@ def test_predictions_over_the_whole_range(claim_id):
     print(f"{claim_id}: {DRAWS} points, {refused} formulas refused")
 
 
+def without(variable, e):
+    """Yield the largest parts of an expression that the variable does not occur in."""
+    if variable not in e.free_symbols:
+        yield e
+    else:
+        for part in e.args:
+            yield from without(variable, part)
+
+
 def least(piece, variable, bound, place):
     """Return the least value of a piece, from its stationary points and ends."""
     function, slope = piece.function, sp.diff(piece.function, variable)
     low = reference(piece.lower, bound, place)
+    # Halving evaluates both a thousand times and more, and only the variable differs from one time to the next.
+    fixed = {
+        part for e in (function, slope) for part in without(variable, e) if isinstance(part, sp.Expr) and part.args
+    }
+    known = {**bound, **{part: reference(part, bound, place) for part in fixed}}
 
     def at(e, x):
-        return reference(e, {**bound, variable: x}, place)
+        known[variable] = x
+        return reference(e, known, place)
 
     if piece.upper == sp.oo:
         high = low + 1
@@ -271,15 +288,18 @@ def least(piece, variable, bound, place):
 
 SCALAR_DIGITS = 400
 """Decimals of the scalar problems: halving starts at brackets of up to 200 decades, and minima lie close to the ends."""
-SCALAR = [c.id for c in registry().values() if c.proof.separable is not None and c.prediction.value is not None]
 
 
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("claim_id", SCALAR)
+@pytest.mark.parametrize("claim_id", registry())
 def test_values_are_those_of_the_scalar_problems(claim_id):
     """Each scalar problem minimised by halving its slope, without a formula for its minimiser."""
     claim = find(claim_id)
     separable = claim.proof.separable
+    if separable is None or claim.prediction.value is None:
+        # Known only here: to derive every claim when tests are collected costs each process seconds.
+        assert claim.prediction.value is None or claim.problem.nuclear_form is not None
+        return
     for instance in list(points(claim_id))[: max(1, DRAWS // 4)]:
         with mpmath.workdps(SCALAR_DIGITS):
             bound, total = instance.bindings, mpmath.mpf(0)

@@ -15,9 +15,10 @@ from proofs_check.harness.report import Ledger
 from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim, Derivation, find
 from theory.errors import CheckFailed, ParameterError
+from theory.latex import latex
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
 from theory.proof import Prediction
-from theory.results import Measured
+from theory.results import Letter, Measured
 from theory.symbols import M, N, eta_enc, k, sigma
 
 Change = Callable[[Prediction], Prediction]
@@ -133,6 +134,25 @@ def test_a_named_result_that_holds_nowhere_is_refused() -> None:
     nowhere = replace(prediction.named["singular_value"], where=sp.false)
     with pytest.raises(ParameterError, match="named: singular_value is held against something nowhere"):
         replace(prediction, named={"singular_value": nowhere})
+
+
+def test_a_letter_is_written_for_what_recurs() -> None:
+    claim = find("vae-learnable-variance")
+    (letter,) = claim.prediction.named["decoder"].letters
+    meaning, symbol = latex(letter.meaning), latex(letter.symbol)
+    assert f"$m_k = {meaning}$" in claim.rendered_statement()
+    assert claim.rendered_statement().count(meaning) == 1
+    assert claim.rendered_statement().count(symbol) == 4
+    assert not claim.prediction.named["decoder"].expression.has(letter.symbol)
+
+
+def test_a_letter_for_what_does_not_recur_is_refused() -> None:
+    claim = find("vae-learnable-variance")
+    decoder = claim.prediction.named["decoder"]
+    nothing = replace(decoder, letters=(Letter(sp.Symbol("m"), eta_enc**3),))
+    wrong = changed(claim, lambda p: replace(p, named={**p.named, "decoder": nothing}))
+    with pytest.raises(CheckFailed, match="named: decoder has no part that m stands for"):
+        wrong.check_named()
 
 
 def test_what_a_result_reads_has_the_shape_of_its_axes(ledger: Ledger) -> None:

@@ -146,30 +146,6 @@ def user_runs(*words, folder):
     )
 
 
-def test_a_started_file_passes_all_checks(tmp_path):
-    """The whole way: new, show, the checks, with nothing edited but the new file."""
-    new = ("theory", "new", "my-setting", "--like", "mse-imbalanced", "--out", str(tmp_path))
-    assert user_runs(*new, folder=tmp_path).returncode == 0
-    checks = ("pytest", "proofs_check", "--claims", str(tmp_path / "my_setting.py"), "-k", "my-setting", "-n", "0")
-    done = user_runs(*checks, folder=ROOT)
-    assert done.returncode == 0, done.stdout
-    assert "my-setting  HOLDS" in done.stdout
-
-
-def test_the_checks_tell_the_author_what_is_wrong(tmp_path, started):
-    """In the run's own output, with no traceback through the suite."""
-    path = tmp_path / "my_setting.py"
-    path.write_text(with_a_wrong_factor(started), encoding="utf-8")
-    checks = ("pytest", "proofs_check", "--claims", str(path), "-k", "my-setting and trained", "-n", "0")
-    done = user_runs(*checks, folder=ROOT)
-    assert done.returncode == 1
-    assert "trained value" in done.stdout
-    assert "value differs: trained / predicted = 1/(K - 1)" in done.stdout
-    assert "my-setting  HOLDS" in done.stdout
-    assert "FAILED" in done.stdout
-    assert "Error" not in done.stdout
-
-
 def test_a_file_is_not_overwritten_and_a_folder_not_invented(tmp_path, capsys):
     assert theory_main(["new", "my-setting", "--like", "cvae", "--out", str(tmp_path)]) == 0
     with pytest.raises(ParameterError, match="exists already"):

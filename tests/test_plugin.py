@@ -4,11 +4,12 @@ import contextlib
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from proofs_check.harness.drawing import REGIMES
-from proofs_check.harness.plugin import writable
+from proofs_check.harness.plugin import pytest_configure, writable
 from proofs_check.harness.progress import PAUSE, Progress
 from proofs_check.harness.report import Ledger
 from proofs_check.harness.strategies import batches, drawn
@@ -18,28 +19,21 @@ from theory.point import Point
 ROOT = Path(__file__).parents[1]
 
 
-def checks(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "proofs_check", "-n", "0", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_an_expression_that_matches_nothing_is_said_in_one_line():
-    done = checks("-k", "my-setting")
+    own = ROOT / "book" / "tutorial" / "mse_target_scale.py"
+    words = ("pytest", "proofs_check", "-n", "0", "--claims", str(own), "-k", "my-setting")
+    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 5
     (said,) = (line for line in done.stdout.splitlines() if "'my-setting'" in line)
     assert said.startswith("no claim or check matches 'my-setting'; the claims are ce-balanced-etf, ")
+    assert " mse-target-scale, " in said
     assert said.endswith("a claim in a file of your own needs --claims FILE")
 
 
 def test_a_table_that_cannot_be_written_is_said_before_the_checks_run(tmp_path):
-    done = checks("-k", "nothing", "--table", str(tmp_path / "no" / "table.json"))
-    assert done.returncode == 4
-    assert "no/table.json' is not allowed; it is a file that can be written" in done.stderr
+    options = {"--device": "cpu", "--claims": [], "--table": tmp_path / "no" / "table.json"}
+    with pytest.raises(pytest.UsageError, match=r"no/table.json' is not allowed; it is a file that can be written"):
+        pytest_configure(SimpleNamespace(getoption=options.__getitem__))
     assert not any(map(writable, (tmp_path, tmp_path / ("a" * 300), tmp_path / "no" / "table.json")))
     assert writable(tmp_path / "table.json")
 

@@ -1,9 +1,6 @@
-"""The worked examples of the book: they pass all checks, and what is easily got wrong in them does not."""
+"""The second worked example of the book: what is easily got wrong in it fails a check."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,21 +12,7 @@ from theory import sources
 from theory.claim import add_files, find, places
 from theory.errors import CheckFailed
 
-ROOT = Path(__file__).parents[1]
-TUTORIALS = {path.stem.replace("_", "-"): path for path in sorted((ROOT / "book" / "tutorial").glob("*.py"))}
-
-
-@pytest.mark.parametrize("claim_id", TUTORIALS)
-def test_a_worked_example_passes_all_checks(claim_id):
-    checks = ("pytest", "proofs_check", "--claims", str(TUTORIALS[claim_id]), "-k", claim_id, "-n", "0")
-    here = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", *checks], cwd=ROOT, env=here, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    assert f"{claim_id}  HOLDS" in done.stdout
-
-
+SECOND = Path(__file__).parents[1] / "book" / "tutorial" / "mse_bias_decay.py"
 WRONG = {
     "K directions that sum to zero": ("summed = (K - 1) *", "summed = K *", "step 'reduction' fails"),
     "the other share": ("return decay / (1 + decay)", "return 1 / (1 + decay)", "step 'reduction' fails"),
@@ -74,7 +57,7 @@ def second_example(tmp_path, monkeypatch):
     monkeypatch.setenv(sources.FILES, "")
 
     def changed(old, new):
-        text = TUTORIALS["mse-bias-decay"].read_text(encoding="utf-8")
+        text = SECOND.read_text(encoding="utf-8")
         assert text.count(old) == 1
         path = tmp_path / "changed.py"
         path.write_text(text.replace(old, new), encoding="utf-8")

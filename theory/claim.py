@@ -115,16 +115,21 @@ class Claim:
         return self.derivation.prediction
 
     def check_named(self) -> None:
-        """Raise CheckFailed for a named result that is said to stand in a step, or in the refutation, and does not."""
+        """Raise CheckFailed for a named result that does not stand where it is said to, and for a letter that stands for nothing."""
         formulas = {step.name: [getattr(step, f.name) for f in fields(step)] for step in self.proof.steps}
         if self.refutation is not None:
             formulas |= {family.name: [family.objective] for family in self.refutation.families}
         for name, result in self.prediction.named.items():
+            for letter in result.letters:
+                if not result.shown.has(letter.symbol):
+                    raise CheckFailed(
+                        f"{self.id}: named: {name} has no part that {letter.symbol} stands for: {letter.meaning}"
+                    )
             if isinstance(result, Shown) and result.expression not in formulas.get(result.by, []):
                 raise CheckFailed(f"{self.id}: named: {name} does not stand in {result.by!r}: {result.expression}")
 
     def rendered_statement(self) -> str:
-        """Return the statement with every formula filled in from the derivation.
+        """Return the statement with every formula filled in from the derivation, and letters written for what has one.
 
         Raises ParameterError for a name that the derivation did not give.
         """

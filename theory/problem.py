@@ -29,6 +29,7 @@ from theory.domains import (
     reject,
     unbound,
 )
+from theory.domains.reading import in_given_order
 from theory.errors import ParameterError, quoted
 from theory.expressions import Bindings, to_exact
 from theory.namespace import ArrayNamespace, Matrix, Measure
@@ -136,10 +137,7 @@ class Instance:
             return array
         if _depth(array) > axes:
             return [self.in_user_order(part, axes) for part in array]
-        back = [0] * len(self.order)
-        for position, original in enumerate(self.order):
-            back[original] = position
-        return [self.in_user_order(array[i], axes - 1) for i in back]
+        return in_given_order([self.in_user_order(part, axes - 1) for part in array], self.order)
 
 
 def _exactly(value: Any) -> Any:

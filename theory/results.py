@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
@@ -88,9 +88,18 @@ class Result(ABC):
         """The formula as the statement writes it."""
         shown = self.expression
         for letter in self.letters:
-            shown = shown.subs(*letter.replacement)
-            shown = shown if letter.part is None else sp.simplify(shown)
+            part, written = letter.replacement
+            # ``subs`` also rewrites powers of a part; of a meaning only what is there as such has its letter.
+            shown = shown.xreplace({part: written}) if letter.part is None else sp.simplify(shown.subs(part, written))
         return shown
+
+
+def with_letters(results: Mapping[str, Result], *letters: Letter) -> dict[str, Result]:
+    """Return named results that show each of the letters wherever what it stands for is a part of the formula."""
+    return {
+        name: replace(result, letters=tuple(x for x in letters if replace(result, letters=(x,)).shown.has(x.symbol)))
+        for name, result in results.items()
+    }
 
 
 @dataclass(frozen=True)

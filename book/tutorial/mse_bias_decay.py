@@ -109,12 +109,12 @@ PROBLEM = Problem(
 def derive(problem):
     """Reduce the loss to weighted directions, minimise one, predict the point, and bound the loss from below."""
     record = StepRecorder()
-    direction = share_decay(record)
-    minimum = minimise_direction(record, direction)
-    candidate = place_directions(record, problem, direction, minimum)
+    reduction = reduce(record)
+    minimum = minimise(record, reduction)
+    candidate = place_directions(record, problem, reduction, minimum)
     prediction = predict(candidate, minimum)
     bound_bias(record)
-    return Derivation(chain(record, direction, prediction.minimum), prediction)
+    return Derivation(chain(record, reduction, prediction.minimum), prediction)
 
 
 # The first part: a direction with the singular value q and the weight μ, of classes with n samples each.
@@ -123,19 +123,19 @@ gamma = common_weight(bias_decay)
 
 
 @dataclass(frozen=True)
-class Direction:
-    """The scalar problem of a direction: ``cost`` is what q costs, at the squared singular value ``weight`` of W."""
+class Reduction:
+    """The scalar problem of a direction: ``objective`` is what q costs, at the squared singular value ``w_squared`` of W."""
 
-    weight: sp.Expr
-    cost: sp.Expr
+    w_squared: sp.Expr
+    objective: sp.Expr
 
 
-def share_decay(record):
+def reduce(record):
     """Share the decay between W and H at its best: only q is left of a direction."""
     u = positive("u")
     split = weight_decay * u / 2 + feature_decay * q**2 / (2 * u)
     u_best = stationary_point(record, "the split between the layers", split, u)
-    return Direction(u_best, mu * (q - sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best)))
+    return Reduction(u_best, mu * (q - sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best)))
 
 
 # The second part: the minimiser of the scalar problem, for a weight that is a symbol.
@@ -147,9 +147,9 @@ class Minimum:
     ratio: sp.Expr
 
 
-def minimise_direction(record, direction):
+def minimise(record, reduction):
     """Minimise the scalar problem over q ≥ 0, and find the class count at which the minimiser leaves zero."""
-    best = minimise_on_half_line(record, "the singular value", direction.cost, q, sp.Integer(0))
+    best = minimise_on_half_line(record, "the singular value", reduction.objective, q, sp.Integer(0))
     return Minimum(best.point, threshold_ratio(record, "the class count", best, count))
 
 
@@ -166,14 +166,14 @@ class Candidate:
     summed: sp.Expr
 
 
-def place_directions(record, problem, direction, minimum):
+def place_directions(record, problem, reduction, minimum):
     """Find the best bias at W = w (I − J/K) + w' J/K and H likewise, and prove that the loss is a sum over directions.
 
     The singular value is p in all directions that sum to zero, and r in that of the ones.
     """
     ones = SymbolicMatrix.ones(K) * (1 / K)
     centring = SymbolicMatrix.identity(K) - ones
-    w, common_w = (sp.sqrt(direction.weight.subs(q, x)) for x in (p, r))
+    w, common_w = (sp.sqrt(reduction.w_squared.subs(q, x)) for x in (p, r))
     v = Point(
         W=centring * w + ones * common_w,
         H=centring * (p / (sp.sqrt(n) * w)) + ones * (r / (sp.sqrt(n) * common_w)),
@@ -184,8 +184,8 @@ def place_directions(record, problem, direction, minimum):
     in_bias = StructuredPoint(problem, SymbolicArrays(K, n), v, minima, balanced)
     b_best = stationary_point(record, "the bias", sp.expand(sp.simplify(in_bias.loss())), b)
     point = StructuredPoint(problem, SymbolicArrays(K, n), v.extended(b=b_best), minima, balanced)
-    cost = direction.cost.subs(count, n)
-    summed = (K - 1) * cost.subs({q: p, mu: 1}) + cost.subs({q: r, mu: gamma})
+    objective = reduction.objective.subs(count, n)
+    summed = (K - 1) * objective.subs({q: p, mu: 1}) + objective.subs({q: r, mu: gamma})
     record(
         Identity(
             "reduction",
@@ -279,9 +279,9 @@ STATISTICS = (
 )
 
 
-def chain(record, direction, value):
+def chain(record, reduction, value):
     """Prove that no point lies below ``value``: best bias and factorisation, then one scalar problem for each direction."""
-    summand = direction.cost.subs({count: n, mu: mu_k[k]})
+    summand = reduction.objective.subs({count: n, mu: mu_k[k]})
     reading = sp.Piecewise((t[k], k < K), (c, True))
     nuclear = sp.sqrt(weight_decay * feature_decay) * sp.Sum(s[k], (k, 1, K))
     bounds = (

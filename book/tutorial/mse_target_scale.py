@@ -72,10 +72,10 @@ PROBLEM = Problem(
 def derive(problem):
     """Reduce the loss to one scalar problem a class, minimise it, predict the point, and bound the loss from below."""
     record = StepRecorder()
-    direction = share_decay(record)
-    minimum = minimise_direction(record, direction)
-    prediction = predict(record, problem, direction, minimum)
-    return Derivation(chain(record, direction, prediction.minimum), prediction)
+    reduction = reduce(record)
+    minimum = minimise(record, reduction)
+    prediction = predict(record, problem, reduction, minimum)
+    return Derivation(chain(record, reduction, prediction.minimum), prediction)
 
 
 # The first part: a class with n samples and the singular value q.
@@ -83,19 +83,19 @@ count, q = positive("n"), positive("q")
 
 
 @dataclass(frozen=True)
-class Direction:
-    """The scalar problem of a class: ``cost`` is what q costs, at the squared singular value ``weight`` of W."""
+class Reduction:
+    """The scalar problem of a class: ``objective`` is what q costs, at the squared singular value ``w_squared`` of W."""
 
-    weight: sp.Expr
-    cost: sp.Expr
+    w_squared: sp.Expr
+    objective: sp.Expr
 
 
-def share_decay(record):
+def reduce(record):
     """Share the decay between W and H at its best: only q is left of a class."""
     u = positive("u")
     split = weight_decay * u / 2 + feature_decay * q**2 / (2 * u)
     u_best = stationary_point(record, "the split between the layers", split, u)
-    return Direction(u_best, (q - scale * sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best)))
+    return Reduction(u_best, (q - scale * sp.sqrt(count)) ** 2 / (2 * N) + sp.simplify(split.subs(u, u_best)))
 
 
 # The second part: the minimiser of the scalar problem.
@@ -107,24 +107,24 @@ class Minimum:
     ratio: sp.Expr
 
 
-def minimise_direction(record, direction):
+def minimise(record, reduction):
     """Minimise the scalar problem over q ≥ 0, and find the class count at which the minimiser leaves zero."""
-    best = minimise_on_half_line(record, "the singular value", direction.cost, q, sp.Integer(0))
+    best = minimise_on_half_line(record, "the singular value", reduction.objective, q, sp.Integer(0))
     ratio = threshold_ratio(record, "the class count", best, count)
     size = best.point
     return Minimum(size, ratio)
 
 
 # The third part: the point, and what it predicts.
-def predict(record, problem, direction, minimum):
+def predict(record, problem, reduction, minimum):
     """Prove that at diagonal W and H the loss is the sum over classes, and predict from the first d at their minimum."""
     q_k = sp.IndexedBase("q", positive=True)
-    w = sp.sqrt(direction.weight.subs(q, q_k[k]))
+    w = sp.sqrt(reduction.w_squared.subs(q, q_k[k]))
     h = sp.simplify(q_k[k] / (sp.sqrt(n_k[k]) * w))
     v = Point(W=SymbolicMatrix.diag(K, w), H=SymbolicMatrix.diag(K, h))
     size, ratio = (formula.subs(count, n_k[k]) for formula in (minimum.size, minimum.ratio))
     point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {q_k: sp.Piecewise((size, k <= d), (0, True))})
-    summed = sum_over(direction.cost.subs({q: q_k[k], count: n_k[k]}), k, K)
+    summed = sum_over(reduction.objective.subs({q: q_k[k], count: n_k[k]}), k, K)
     record(Identity("reduction", "Along the axes of the classes the loss is a sum over classes.", point.loss(), summed))
     threshold = Threshold(ratio, k, K, tuned="feature_decay", within_rank=k <= d)
     # What the statement may name, each with what it is held against at trained points.
@@ -136,7 +136,7 @@ def predict(record, problem, direction, minimum):
 
 
 # The fourth part, the chain: each bound lies below the one before it, at every point, and says what that rests on.
-def chain(record, direction, value):
+def chain(record, reduction, value):
     """Prove that no point lies below ``value``: best factorisation of Z = WH, then one problem a singular value."""
     s, residual = sp.IndexedBase("sigma", nonnegative=True), sp.Symbol("R", nonnegative=True)
     statistics = (
@@ -147,7 +147,7 @@ def chain(record, direction, value):
         ),
         Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, data.Y.shape[-2])),
     )
-    summand = direction.cost.subs(count, n_k[k])
+    summand = reduction.objective.subs(count, n_k[k])
     nuclear = sp.sqrt(weight_decay * feature_decay) * sp.Sum(s[k], (k, 1, K))
     bounds = (
         Bound(

@@ -65,7 +65,8 @@ class Evaluator:
 
     def _length(self, axis: Any) -> int:
         if axis not in self.lengths:
-            self.lengths[axis] = int(sp.sympify(axis).subs(self.sizes))
+            known = self.sizes.get(axis)  # SymPy's substitution is slow, and most axes are as long as a size
+            self.lengths[axis] = int(sp.sympify(axis).subs(self.sizes) if known is None else known)
         return self.lengths[axis]
 
     def _walk(self, e: sp.Basic, scope: Scope) -> Tensor:

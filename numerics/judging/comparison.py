@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from numerics.judging.crossing import Crossing, crossings_of
+from numerics.judging.known import Known
 from numerics.judging.measured import Measured, expected_of, measure_starts, norms, unit_of
 from numerics.judging.named_results import Judge, Run
 from numerics.tolerances import BELOW, INVARIANT, NEAR_SIZE, NEGLIGIBLE_SIZE, VALUE_GAP
@@ -53,23 +54,27 @@ def relative_gap(value: float, predicted: float) -> float:
     return (value - predicted) / (max(abs(value), abs(predicted)) or 1.0)
 
 
-def compare(claim: Claim, solution: Solution, measured: Measured | None = None) -> list[Comparison]:
+def compare(
+    claim: Claim, solution: Solution, measured: Measured | None = None, known: Known | None = None
+) -> list[Comparison]:
     """Hold the lowest starts of each instance against the prediction, and return one comparison for each instance.
 
     Away from thresholds value and invariants must agree to VALUE_GAP and INVARIANT, for every start that reached the lowest
     value, and the classes predicted to collapse must be those that did. Nowhere may the value lie below the prediction by
     more than BELOW. Near a threshold the invariants must agree to NEAR_SIZE, in their units. At a jump each start must agree
-    with the branch it is on. ``measured`` holds the measurements of the starts where they are known already.
+    with the branch it is on. ``measured`` holds the measurements of the starts where they are known already, and ``known`` what
+    was found in these measurements for other predictions of the same claim.
     """
-    measured = measured or measure_starts(claim, solution)
+    measured, known = measured or measure_starts(claim, solution), known or Known()
     values = solution.best_value().tolist()
     published = claim.prediction.value
     predicted = values if published is None else measured.evaluator.evaluate(published).tolist()
-    crossings = crossings_of(claim, measured.evaluator)
+    crossings = crossings_of(claim, measured.evaluator, known)
     near = _near_thresholds(crossings, solution).tolist()
-    collapse_failures = [crossing.failures(measured.best, solution.instances) for crossing in crossings]
-    deviations = _deviations(claim, measured, crossings)
-    named, named_failures = _named_results(claim, measured, crossings)
+    collapse_failures = [known.once("collapse", (c,), c.failures, measured.best, solution.instances) for c in crossings]
+    zero = {c.threshold.of: known.once("zero", (c,), c.dead, measured.best).tolist() for c in crossings}
+    deviations = _deviations(claim, measured, crossings, known)
+    named, named_failures = _named_results(claim, measured, crossings, known)
     results = []
     for number, (instance, ending) in enumerate(zip(solution.instances, solution.best_ending(), strict=True)):
         value_differs, failures = _judged_value(values[number], predicted[number], ending, near[number])
@@ -84,7 +89,7 @@ def compare(claim: Claim, solution: Solution, measured: Measured | None = None) 
                 deviations={name: d[number] for name, d in deviations.relative.items()},
                 named=of_named,
                 divergences={level: d[number].tolist() for level, d in measured.readings[0].divergences.items()},
-                zero={c.threshold.of: c.dead(measured.best)[number].tolist() for c in crossings},
+                zero={of: of_each[number] for of, of_each in zero.items()},
                 ending=ending,
                 near_threshold=near[number],
                 failures=(
@@ -137,16 +142,28 @@ class _Deviations:
         return {name: d[number] for name, d in judged.items() if not d[number] <= allowed}
 
 
-def _deviations(claim: Claim, measured: Measured, crossings: Sequence[Crossing]) -> _Deviations:
+def _deviations(claim: Claim, measured: Measured, crossings: Sequence[Crossing], known: Known) -> _Deviations:
     """Return the deviations of all predicted invariants, at the best start and at every start of the same value."""
     relative, in_units = {}, {}
     for invariant in claim.problem.invariants:
-        if invariant.name in claim.prediction.invariants:
-            unit = unit_of(claim, invariant, measured.evaluator)
-            distance, size = _distance(claim, invariant, measured, crossings, unit)
-            relative[invariant.name] = _worst(distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit))
-            in_units[invariant.name] = _worst(distance / torch.maximum(size, unit))
+        name, prediction = invariant.name, claim.prediction
+        if name in prediction.invariants:
+            branch = prediction.branches.get(name)
+            on = (invariant, prediction.invariants[name], branch, *(() if branch is None else crossings))
+            relative[name], in_units[name] = known.once(
+                "invariant", on, _deviation, claim, invariant, measured, crossings
+            )
     return _Deviations(relative, in_units)
+
+
+def _deviation(
+    claim: Claim, invariant: Invariant, measured: Measured, crossings: Sequence[Crossing]
+) -> tuple[list[float], list[float]]:
+    """Return the deviation of an invariant at each instance, relative to the invariant and in its units."""
+    unit = unit_of(claim, invariant, measured.evaluator)
+    distance, size = _distance(claim, invariant, measured, crossings, unit)
+    relative = distance / torch.where(size > NEGLIGIBLE_SIZE * unit, size, unit)
+    return _worst(relative), _worst(distance / torch.maximum(size, unit))
 
 
 def _distance(
@@ -175,15 +192,20 @@ def _worst(batch: Tensor) -> list[float]:
 
 
 def _named_results(
-    claim: Claim, measured: Measured, crossings: Sequence[Crossing]
+    claim: Claim, measured: Measured, crossings: Sequence[Crossing], known: Known
 ) -> tuple[dict[str, list[float]], list[list[str]]]:
     """Return the deviation of each named result at each instance, and what else fails of named results there."""
-    judge = Judge(claim, measured.evaluator, [c.near for c in crossings], [c.jump for c in crossings])
-    runs = [
+    judge = Judge(claim, measured.evaluator, crossings, known)
+    runs = known.once("runs", crossings, _runs, measured, crossings)
+    return judge.deviations(runs), judge.failures(runs)
+
+
+def _runs(measured: Measured, crossings: Sequence[Crossing]) -> list[Run]:
+    """Return what the best points, and then each start, say of named results, with the directions that are alive there."""
+    return [
         Run(readings, reached, tuple(~crossing.dead(invariants) for crossing in crossings))
         for readings, (invariants, reached) in zip(measured.readings, _counted_starts(measured), strict=True)
     ]
-    return judge.deviations(runs), judge.failures(runs)
 
 
 def _failures_of_named(deviations: dict[str, float]) -> list[str]:

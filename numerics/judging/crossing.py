@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from numerics.backends.evaluation import Evaluator
+from numerics.judging.known import Known
 from numerics.tolerances import INVARIANT, JUMP_BAND, NEAR_SIZE, ON_THRESHOLD, THRESHOLD_BAND
 from theory.claim import Claim
 from theory.expressions import Formula
@@ -15,9 +16,19 @@ from theory.problem import Instance
 from theory.proof import Threshold
 
 
-def crossings_of(claim: Claim, evaluator: Evaluator) -> list[Crossing]:
-    """Return the thresholds of a claim at the instances of an evaluator."""
-    return [Crossing(claim, threshold, evaluator) for threshold in claim.prediction.thresholds]
+def crossings_of(claim: Claim, evaluator: Evaluator, known: Known | None = None) -> list[Crossing]:
+    """Return the thresholds of a claim at the instances of an evaluator; ``known`` keeps them for further predictions."""
+    known = known or Known()
+    invariants = claim.prediction.invariants
+    return [
+        known.once("crossing", (t, invariants[telling_of(claim, t)]), Crossing, claim, t, evaluator)
+        for t in claim.prediction.thresholds
+    ]
+
+
+def telling_of(claim: Claim, threshold: Threshold) -> str:
+    """Return the name of the invariant that shows which directions a threshold has alive."""
+    return threshold.telling or claim.problem.telling
 
 
 class Crossing:
@@ -26,7 +37,7 @@ class Crossing:
     def __init__(self, claim: Claim, threshold: Threshold, evaluator: Evaluator) -> None:
         axes = ((threshold.index, threshold.count),)
         self.claim, self.threshold = claim, threshold
-        self.telling = threshold.telling or claim.problem.telling
+        self.telling = telling_of(claim, threshold)
         self.ratio = ratio = evaluator.evaluate(Formula(threshold.ratio, axes))
         self.within = within = evaluator.evaluate(Formula(threshold.within_rank, axes)).bool()
         invariant = next(i for i in claim.problem.invariants if i.name == self.telling)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -14,12 +15,13 @@ from torch import Tensor
 
 from numerics.backends.bindings import setting
 from numerics.backends.evaluation import Evaluator
+from numerics.judging.known import Known
 from numerics.tolerances import INVARIANT, NEAR_SIZE, NEGLIGIBLE_SIZE, NO_DIVERGENCE, ON_THRESHOLD, VALUE_GAP
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.point import Point
-from theory.results import Decides, Level, Measured, Minimised, Reading
+from theory.results import Decides, Level, Measured, Minimised, Reading, Result
 from theory.symbols import indexed
 
 CROSSES = 1e-10
@@ -67,49 +69,56 @@ class Run:
 
 
 class Judge:
-    """Holds runs against the named results of a claim; ``near`` says which directions lie on each threshold, ``jump`` where both sides live.
+    """Holds runs against the named results of a claim, whose ``crossings`` are its thresholds at these instances.
 
-    Instances with a direction near a threshold without a jump are judged in units, as their invariants are.
+    Instances with a direction near a threshold without a jump are judged in units, as their invariants are. What is ``known`` of
+    a result at the same crossings is not judged again.
     """
 
-    def __init__(
-        self, claim: Claim, evaluator: Evaluator, near: Sequence[Bool[Tensor, "B K"]], jump: Sequence[bool]
-    ) -> None:
-        self.claim, self.evaluator, self.near, self.jump = claim, evaluator, near, jump
+    def __init__(self, claim: Claim, evaluator: Evaluator, crossings: Sequence[Any], known: Known) -> None:
+        self.claim, self.evaluator, self.crossings, self.known = claim, evaluator, crossings, known
+        self.near, self.jump = [c.near for c in crossings], [c.jump for c in crossings]
         self.shrinking = torch.zeros(evaluator.batch, dtype=torch.bool, device=evaluator.device)
-        for close, jumps in zip(near, jump, strict=True):
+        for close, jumps in zip(self.near, self.jump, strict=True):
             if not jumps:
                 self.shrinking = self.shrinking | close.any(1)
 
     def deviations(self, runs: Sequence[Run]) -> dict[str, list[float]]:
         """Return the relative deviation of each measured result in each instance, the largest over the runs that count."""
         return {
-            name: torch.stack([self._deviation(name, result, run) for run in runs]).amax(0).tolist()
+            name: self.known.once("deviation", (result, *self.crossings), self._largest, name, result, runs)
             for name, result in self.claim.prediction.named.items()
             if isinstance(result, Measured)
         }
 
     def failures(self, runs: Sequence[Run]) -> list[list[str]]:
         """Return what is wrong with named results and levels, for each instance."""
-        found: list[dict[str, None]] = [{} for _ in range(self.evaluator.batch)]
-        for run in runs:
-            for text, wrong in self._wrong(run):
-                for number in (wrong & run.counts).nonzero()[:, 0].tolist():
-                    found[number][text] = None
-        return [list(texts) for texts in found]
+        found: list[list[str]] = [[] for _ in range(self.evaluator.batch)]
+        for of, text, wrong in self._judgements():
+            for number in self.known.once("wrong", (of, *self.crossings), _where, wrong, runs):
+                found[number].append(text)
+        return found
 
-    def _wrong(self, run: Run) -> Iterator[tuple[str, Bool[Tensor, " B"]]]:
+    def _judgements(self) -> Iterator[tuple[Result | Level, str, Callable[[Run], Bool[Tensor, " B"]]]]:
+        """Yield each named result or level, what is said where it is wrong, and the function that tells where that is in a run."""
         for name, result in self.claim.prediction.named.items():
             if isinstance(result, Decides):
-                wrong = self._decided_wrongly(name, result, run)
-                yield f"what lives is not what {name} decides", wrong
+                yield (
+                    result,
+                    f"what lives is not what {name} decides",
+                    partial(self._decided_wrongly, name, result),
+                )
             elif isinstance(result, Minimised):
-                yield f"what is trained does not minimise {name}", self._not_least(name, result, run)
+                yield result, f"what is trained does not minimise {name}", partial(self._not_least, name, result)
         for level in self.claim.prediction.levels:
             yield (
+                level,
                 f"{level.name}: another number of latent directions than predicted has the prior for posterior",
-                self._collapsed_otherwise(level, run),
+                partial(self._collapsed_otherwise, level),
             )
+
+    def _largest(self, name: str, result: Measured, runs: Sequence[Run]) -> list[float]:
+        return torch.stack([self._deviation(name, result, run) for run in runs]).amax(0).tolist()
 
     def _kept(self, where: Boolean, axes: Sequence[tuple[sp.Symbol, Any]]) -> Bool[Tensor, "*axes"]:
         return self.evaluator.evaluate(Formula(where, tuple(axes))).bool()
@@ -192,3 +201,8 @@ class Judge:
         least = (sure & ~close).sum(1) + spare
         found = (run.readings.divergences[level.name] <= NO_DIVERGENCE).sum(1)
         return (found < least) | (found > least + close.sum(1))
+
+
+def _where(wrong: Callable[[Run], Bool[Tensor, " B"]], runs: Sequence[Run]) -> list[int]:
+    """Return the instances, by number, in which a run that counts is wrong."""
+    return torch.stack([wrong(run) & run.counts for run in runs]).any(0).nonzero()[:, 0].tolist()

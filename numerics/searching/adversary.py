@@ -106,6 +106,32 @@ class _Moving:
         ]
 
 
+class _Adam:
+    """Adam (Kingma and Ba, arXiv:1412.6980) with its usual constants; ``rates`` are (tensor, step size).
+
+    ``torch.optim`` loads a compiler with its first optimiser, which takes a process longer than most descents.
+    """
+
+    MEAN, SQUARE, LEAST = 0.9, 0.999, 1e-8
+
+    def __init__(self, rates: Sequence[tuple[Tensor, float]]) -> None:
+        self.rates, self.steps = rates, 0
+        self.moments = [(torch.zeros_like(x), torch.zeros_like(x)) for x, _ in rates]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move each tensor that has a gradient, and forget the gradient."""
+        self.steps += 1
+        scale = math.sqrt(1 - self.SQUARE**self.steps)
+        for (x, rate), (mean, square) in zip(self.rates, self.moments, strict=True):
+            if x.grad is not None:
+                mean.lerp_(x.grad, 1 - self.MEAN)
+                square.mul_(self.SQUARE).addcmul_(x.grad, x.grad, value=1 - self.SQUARE)
+                size = (square.sqrt() / scale).add_(self.LEAST)
+                x.addcdiv_(mean, size, value=-rate / (1 - self.MEAN**self.steps))
+                x.grad = None
+
+
 def descend(
     claim: Claim,
     instances: Sequence[Instance],
@@ -121,15 +147,14 @@ def descend(
     """
     nonnegative = {v.name for v in claim.problem.variables if v.nonnegative}
     leaves = {name: a.clone().requires_grad_() for name, a in random_point(claim, instances, 1.0, generator).items()}
-    groups = [{"params": [leaf], "lr": RATE * float(leaf.detach().abs().mean())} for leaf in leaves.values()]
+    rates = [(leaf, RATE * float(leaf.detach().abs().mean())) for leaf in leaves.values()]
     moving = _Moving(claim.problem, instances)
     if parameters_move and moving.shifts:
-        groups.append({"params": list(moving.shifts.values()), "lr": RATE})
+        rates += [(shift, RATE) for shift in moving.shifts.values()]
     chain = Chain(claim, instances)
-    optimiser = torch.optim.Adam(groups)
+    optimiser = _Adam(rates)
     members = torch.arange(len(instances))
     for _ in range(steps):
-        optimiser.zero_grad()
         if parameters_move:
             chain = Chain(claim, instances, moving.bindings())
         values = chain.run(Point(leaves)).values

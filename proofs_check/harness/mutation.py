@@ -13,6 +13,7 @@ import torch
 from numerics.bounds.enclosures import predicted_value
 from numerics.judging.chain import Chain, ChainRun
 from numerics.judging.comparison import compare
+from numerics.judging.known import Known
 from numerics.judging.measured import Measured, measure_starts
 from numerics.searching.adversary import tight_points
 from proofs_check.harness.examine import Examination, chain_failures
@@ -206,6 +207,7 @@ class _Facts:
 
     examination: Examination
     measured: Measured
+    known: Known
     away: list[bool]
     chain: Chain
     statistics: dict[sp.Basic, torch.Tensor]
@@ -216,10 +218,10 @@ def _gather(claim: Claim, examination: Examination) -> _Facts:
     points = examination.points
     stacked = Point({name: torch.cat([p[name] for p in points]) for name in points[0]})
     chain = Chain(claim, list(examination.instances) * len(points))
-    measured = measure_starts(claim, examination.solution)
-    away = [not c.near_threshold for c in compare(claim, examination.solution, measured)]
+    measured, known = measure_starts(claim, examination.solution), Known()
+    away = [not c.near_threshold for c in compare(claim, examination.solution, measured, known)]
     statistics = {s.symbol: s.measure(chain.xp, stacked, chain.data, chain.bindings) for s in claim.proof.statistics}
-    return _Facts(examination, measured, away, chain, statistics, chain.run(stacked).values)
+    return _Facts(examination, measured, known, away, chain, statistics, chain.run(stacked).values)
 
 
 class Evidence:
@@ -276,7 +278,7 @@ class Evidence:
             claim.check_named()
         except CheckFailed as error:
             return [str(error)]
-        comparisons = compare(claim, facts.examination.solution, facts.measured)
+        comparisons = compare(claim, facts.examination.solution, facts.measured, facts.known)
         failures = [failure for c in comparisons for failure in c.failures]
         if mutant.target == "value" and not failures:
             for comparison, certificate in zip(comparisons, facts.examination.certificates, strict=True):

@@ -86,12 +86,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 class ByClaim(LoadScopeScheduling):
-    """Hands all tests of a claim to one process, where it is derived and trained once."""
+    """Hands all tests of a claim to one process, where it is derived and trained once; so those of no claim, file by file.
+
+    What a file's tests share is then made once, too. Scopes with many tests go first, so that processes end at about the same time.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         parameters = nodeid.partition("[")[2].rstrip("]")
         named = [claim_id for claim_id in registry() if f"-{claim_id}-" in f"-{parameters}-"]
-        return max(named, key=len, default=nodeid)
+        return max(named, key=len, default=nodeid.partition("::")[0])
 
 
 @pytest.hookimpl(optionalhook=True)

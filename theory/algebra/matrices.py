@@ -8,6 +8,7 @@ constant diagonal and one constant rank-one term.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import sympy as sp
 
@@ -38,6 +39,7 @@ def sum_over(expression: sp.Expr, index: sp.Symbol, size: sp.Expr) -> sp.Expr:
     return constant * sp.Sum(varying, (index, 1, size))
 
 
+@cache
 def _tidied(expression: sp.Expr) -> sp.Expr:
     """Simplify; where only products of powers are added, which are most, by merging the powers, which is much faster."""
     terms = sp.Add.make_args(expression)

@@ -22,7 +22,7 @@ from theory.namespace import ArrayNamespace, Matrix, Number
 from theory.point import Point
 from theory.posterior_collapse import learnable_variance as residual
 from theory.posterior_collapse import linear_gaussian as vae
-from theory.posterior_collapse.learnable_variance import LinearVAE, minimise_direction, predict
+from theory.posterior_collapse.learnable_variance import LinearVAE, minimise, predict
 from theory.problem import Invariant, Parameter, PositiveReals, Problem, RealMatrix, Variable
 from theory.proof import Bound, Identity, Proof, Statistic, StepRecorder
 from theory.symbols import D, beta, condition_dim, d, eta_dec, eta_enc, indexed, j, k, regression, theta
@@ -112,14 +112,19 @@ def derive(problem: Problem) -> Derivation:
     model = LinearVAE(
         problem, "U_1", "W_2", sp.sqrt(theta[k]), lambda w, v: {"U_2": DIAGONAL_B, "W_1": -v * DIAGONAL_B}
     )
-    reduce_to_residual(record)
-    reduce_to_directions(record, model)
-    minimum = minimise_direction(record)
+    reduce(record, model)
+    minimum = minimise(record)
     prediction = predict(model, minimum)
     return Derivation(chain(record, model, prediction.minimum), prediction)
 
 
-def reduce_to_residual(record: StepRecorder) -> None:
+def reduce(record: StepRecorder, model: LinearVAE) -> None:
+    """Prove that the loss is that of a linear VAE on the residual, and at diagonal variables a sum over its directions."""
+    _reduce_to_residual(record)
+    _reduce_to_directions(record, model)
+
+
+def _reduce_to_residual(record: StepRecorder) -> None:
     """Prove, for matrices of any size, that the loss is that of a linear VAE on the residual and a sum of squares of P and Q.
 
     The steps are on the blocks of y − U_1 z − U_2 x and of the code against the roots of x and of the residual.
@@ -157,12 +162,12 @@ def reduce_to_residual(record: StepRecorder) -> None:
     )
 
 
-def reduce_to_directions(record: StepRecorder, model: LinearVAE) -> None:
+def _reduce_to_directions(record: StepRecorder, model: LinearVAE) -> None:
     """Prove the same on the loss itself, at diagonal matrices: a direction of a linear VAE, and the squares that P and Q cost."""
     p, q = indexed("P_dir", real=True)[k], indexed("Q_dir", real=True)[k]
     others = {"U_2": DIAGONAL_B - p, "W_1": q - residual.v * DIAGONAL_B}
     left_out = (p - residual.omega * q) ** 2 / eta_dec**2 + beta * q**2 / eta_enc**2
-    residual.reduce_to_directions(record, model, others, left_out)
+    residual.reduce(record, model, others, left_out)
 
 
 def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr) -> Proof:
@@ -201,11 +206,12 @@ CLAIM = Claim(
     verdict=Verdict.HOLDS,
     statement=(
         "At every global minimum the code is uncorrelated with the condition, $W_1 = -W_2 B$, and the decoder's own use of the "
-        "condition is the regression, $U_2 = B$; the rest is the linear VAE on the residual. With $\\theta_k$ the eigenvalues of the "
-        "residual covariance, $d$ largest first, latent direction $k$ has the squared decoder singular value ${decoder}$, the squared "
-        "whitened encoder singular value ${encoder}$ and the posterior variance ${variance}$. It is collapsed, its posterior equal to "
-        "the prior, iff $\\theta_k \\le {critical}$, or $k > d$. So the better the condition explains the output, the more collapses. "
-        "Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation within the group."
+        "condition is the regression, $U_2 = B$; the rest is the linear VAE on the residual. With $\\theta_k$ the eigenvalues of "
+        "the residual covariance, $d$ largest first, and $m_k = {m}$, latent direction $k$ has the squared decoder singular "
+        "value ${decoder}$, the squared whitened encoder singular value ${encoder}$ and the posterior variance ${variance}$. It is "
+        "collapsed, its posterior equal to the prior, iff $\\theta_k \\le {critical}$, or $k > d$. So the better the condition "
+        "explains the output, the more collapses. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
+        "within the group."
     ),
     problem=PROBLEM,
     derive=derive,

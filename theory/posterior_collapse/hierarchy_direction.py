@@ -103,7 +103,7 @@ class Reduction:
     best: Mapping[str, sp.Expr]
 
 
-def reduce_to_sizes(record: StepRecorder, problem: Problem, direction: Direction) -> Reduction:
+def reduce(record: StepRecorder, problem: Problem, direction: Direction) -> Reduction:
     """Prove that at diagonal variables the loss is a sum over directions, and that at the best ones only a and ω² are left of each."""
     _reduce_to_directions(record, problem, direction)
     objective, learnable = direction.objective, direction.learnable

@@ -23,18 +23,19 @@ from theory.posterior_collapse.hierarchy_direction import Direction, Reduction, 
 from theory.posterior_collapse.hierarchy_regimes import Regimes
 from theory.problem import Problem
 from theory.proof import Prediction, StructuredPoint, Threshold
-from theory.results import Decides, Measured, Reading, Result
-from theory.symbols import D, eta_dec, indexed, j, k, theta
+from theory.results import Decides, Letter, Measured, Reading, Result, with_letters
+from theory.symbols import D, eta_dec, indexed, j, k, positive, theta
 
 STATEMENT = (
-    "At every global minimum the singular directions of both levels pair with the principal axes of the data, largest first. "
-    "Let $\\lambda_k$ be a singular value of the whitened encoder $W_1 C^{{1/2}}$, $\\omega_k$ one of $U_2$, and "
-    "$a_k = \\lambda_k^2 + \\sigma_1^2$ the variance of the code. For $k \\le \\min(d_1, d_2)$ there are four regimes in all, "
-    "$\\lambda_k^2 = {encoder}$ and $\\omega_k^2 = {top}$: with both positive $a_k = {code_with_top}$; with "
-    "$\\omega_k = 0$ alone $a_k = {code_without_top}$; with $\\lambda_k = 0$ the code is noise, and $z_2$ may still describe it; "
-    "or both are zero. $\\omega_k > 0$ iff ${top_ratio} > 1$, that is iff $a_k$ exceeds ${critical_code}$, where the two formulas "
-    "for $a_k$ meet; $\\lambda_k > 0$ iff ${code_ratio} > 1$. For $d_2 < k \\le d_1$ there is no $z_2$ to help: $\\omega_k = 0$ and "
-    "$\\lambda_k^2 = {encoder_alone}$. Directions beyond $d_1$ are not encoded; $d_1 \\le D$ is assumed. "
+    "At every global minimum the singular directions of both levels pair with the principal axes of the data, largest first. Let "
+    "$\\lambda_k$ be a singular value of the whitened encoder $W_1 C^{{1/2}}$, $\\omega_k$ one of $U_2$, and $a_k = \\lambda_k^2 + "
+    "\\sigma_1^2$ the variance of the code. Write $a_k^- = {a_k^-}$ and $a_k^+ = {a_k^+}$ for its stationary values with $z_2$ collapsed "
+    "and alive. For $k \\le \\min(d_1, d_2)$ there are four regimes in all, $\\lambda_k^2 = {encoder}$ and $\\omega_k^2 = {top}$: "
+    "with both positive $a_k = {code_with_top}$; with $\\omega_k = 0$ alone $a_k = {code_without_top}$; with $\\lambda_k = 0$ the "
+    "code is noise, and $z_2$ may still describe it; or both are zero. $\\omega_k > 0$ iff ${top_ratio} > 1$, that is iff $a_k$ "
+    "exceeds ${critical_code}$, where $a_k^-$ and $a_k^+$ meet; $\\lambda_k > 0$ iff $\\max(a_k^-, a_k^+) > \\sigma_1^2$, that is "
+    "iff ${code_ratio} > 1$. For $d_2 < k \\le d_1$ there is no $z_2$ to help: $\\omega_k = 0$ and $\\lambda_k^2 = "
+    "{encoder_alone}$. Directions beyond $d_1$ are not encoded; $d_1 \\le D$ is assumed. "
 )
 """What both claims say of a direction, written in the named results of the derivation."""
 ORBITS = (
@@ -186,7 +187,7 @@ def _named(best: Minimiser) -> dict[str, Result]:
     """Return what the statement names."""
     code_lives, top_lives = sp.And(BOTH_LEVELS, best.code_ratio > 1), best.top_ratio > 1
     a_k = indexed("a", nonnegative=True)
-    return {
+    results: dict[str, Result] = {
         "code_with_top": _of_code(best.on, sp.And(code_lives, top_lives)),
         "code_without_top": _of_code(best.off, sp.And(code_lives, sp.Not(top_lives))),
         "critical_code": Decides(
@@ -204,3 +205,4 @@ def _named(best: Minimiser) -> dict[str, Result]:
         "code_ratio": Decides(best.code_ratio, lambda ratio: ratio, threshold=1, where=BOTH_LEVELS),
         "top_ratio": Decides(best.top_ratio, lambda ratio: ratio),
     }
+    return with_letters(results, Letter(positive("a_k^-"), best.off), Letter(positive("a_k^+"), best.on))

@@ -48,7 +48,7 @@ class Regimes:
     on: Regime
 
 
-def minimise_direction(record: StepRecorder, direction: Direction) -> Regimes:
+def minimise(record: StepRecorder, direction: Direction) -> Regimes:
     """Minimise a direction over ω² ≥ 0, then each of the two regimes over a ≥ σ_1², and prove that the two make one smooth function."""
     _prove_convex(record, direction)
     top = _minimise_over_top(record, direction)

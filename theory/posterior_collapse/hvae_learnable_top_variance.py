@@ -29,9 +29,9 @@ from theory.posterior_collapse.hierarchy import (
     variables,
 )
 from theory.posterior_collapse.hierarchy_chain import chain
-from theory.posterior_collapse.hierarchy_direction import Direction, TopPosterior, reduce_to_sizes
+from theory.posterior_collapse.hierarchy_direction import Direction, TopPosterior, reduce
 from theory.posterior_collapse.hierarchy_prediction import ORBITS, STATEMENT, predict
-from theory.posterior_collapse.hierarchy_regimes import minimise_direction
+from theory.posterior_collapse.hierarchy_regimes import minimise
 from theory.posterior_collapse.lemmas import GAUSSIAN_POSTERIOR
 from theory.posterior_collapse.linear_gaussian import VAE
 from theory.problem import Invariant, Problem, Variable
@@ -80,8 +80,8 @@ DIRECTION = Direction(
 def derive(problem: Problem) -> Derivation:
     """Reduce the loss to two sizes a direction, minimise over them, predict the point, and bound the loss from below by its value."""
     record = StepRecorder()
-    reduction = reduce_to_sizes(record, problem, DIRECTION)
-    regimes = minimise_direction(record, DIRECTION)
+    reduction = reduce(record, problem, DIRECTION)
+    regimes = minimise(record, DIRECTION)
     prediction = predict(problem, reduction, regimes)
     return Derivation(chain(record, DIRECTION, regimes, prediction.minimum), prediction)
 

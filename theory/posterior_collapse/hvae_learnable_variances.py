@@ -29,7 +29,7 @@ from theory.posterior_collapse.hierarchy_direction import (
     code,
     deviation,
     omega,
-    reduce_to_sizes,
+    reduce,
     y,
 )
 from theory.posterior_collapse.lemmas import GAUSSIAN_POSTERIOR, RIDGE, TRACE_INEQUALITY
@@ -48,7 +48,7 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
-from theory.results import Decides, Measured, Reading, Result, Shown
+from theory.results import Decides, Letter, Measured, Reading, Result, Shown, with_letters
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, eta_dec, eta_enc, indexed, j, k, positive, theta
 
@@ -133,8 +133,8 @@ OF_DIRECTION = OF_DATA.subs({m: 1 + gain[k], deviation: theta[k]})
 def derive(problem: Problem) -> Derivation:
     """Reduce the loss to directions, minimise one, follow the curve of the best ones, predict its start, and chain the bounds."""
     record = StepRecorder()
-    reduction = reduce_to_sizes(record, problem, DIRECTION)
-    minimum = minimise_direction(record)
+    reduction = reduce(record, problem, DIRECTION)
+    minimum = minimise(record)
     follow_curve(record, problem, reduction, minimum)
     prediction = predict(problem, reduction, minimum)
     return Derivation(chain(record, prediction.minimum), prediction)
@@ -153,7 +153,7 @@ class Minimum:
     ratio: sp.Expr
 
 
-def minimise_direction(record: StepRecorder) -> Minimum:
+def minimise(record: StepRecorder) -> Minimum:
     """Prove that data and code have their own costs, and minimise that of the code over a and ω², and that of the data over m ≥ 1."""
     whole = DIRECTION.data_cost + DIRECTION.code_cost(a, y) + DIRECTION.idle
     says = r"With $m = a/\Sigma_1$ the data and the code have their own costs."
@@ -205,7 +205,10 @@ def predict(problem: Problem, reduction: Reduction, minimum: Minimum) -> Predict
     return point.predict(
         sum_over(OF_DIRECTION, k, D),
         Threshold(ratio, k, D, tuned="eta_dec", within_rank=k <= d_1, of="z_1"),
-        named=_named(minimum.code, ratio, *(square.subs(gain[k], alive) for square in squares)),
+        named=with_letters(
+            _named(minimum.code, ratio, *(square.subs(gain[k], alive) for square in squares)),
+            Letter(indexed("m", positive=True)[k], alive + 1),
+        ),
         levels=(of_code, of_top),
     )
 
@@ -305,14 +308,15 @@ CLAIM = Claim(
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(
-        "For $\\beta_1 < \\beta_2$, assumed from here on, $z_2$ has collapsed at every global minimum, in every direction and whatever the "
-        "data: $U_2 = 0$, $W_2 = 0$ and $\\Sigma_2 = \\eta_{{enc}}^2 I$. The code $z_1$ has covariance ${code} I$, and its directions pair "
-        "with the principal axes of the data, $d_1$ largest first: direction $k$ has the squared decoder singular value ${decoder}$, "
-        "the squared whitened encoder singular value ${encoder}$ and the posterior variance ${variance}$. It is collapsed, too, iff "
-        "$\\theta_k^2 \\le {critical}$, or $k > d_1$. Where $d_1$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
-        "within the group.\n\nWith the best code for an eigenvalue $y$ of $U_2 U_2^T$, of variance ${code_for_top}$, the loss exceeds its "
-        "value at $U_2 = 0$ by ${left}$, $\\kappa^2 = \\beta_2\\eta_{{dec}}^2/(\\beta_1\\eta_{{enc}}^2)$. So for $\\beta_1 = \\beta_2$ every "
-        "$U_2$ attains the minimum, with $z_2$ used or not; and for $\\beta_1 > \\beta_2$ there is none: the loss is unbounded below."
+        "For $\\beta_1 < \\beta_2$, assumed from here on, $z_2$ has collapsed at every global minimum, in every direction and "
+        "whatever the data: $U_2 = 0$, $W_2 = 0$ and $\\Sigma_2 = \\eta_{{enc}}^2 I$. The code $z_1$ has covariance ${code} I$, and "
+        "its directions pair with the principal axes of the data, $d_1$ largest first: with $m_k = {m}$ direction $k$ has the "
+        "squared decoder singular value ${decoder}$, the squared whitened encoder singular value ${encoder}$ and the posterior "
+        "variance ${variance}$. It is collapsed, too, iff $\\theta_k^2 \\le {critical}$, or $k > d_1$. Where $d_1$ cuts through a "
+        "group of equal $\\theta_k$ this holds up to a rotation within the group.\n\nWith the best code for an eigenvalue $y$ of "
+        "$U_2 U_2^T$, of variance ${code_for_top}$, the loss exceeds its value at $U_2 = 0$ by ${left}$. So for $\\beta_1 = "
+        "\\beta_2$ every $U_2$ attains the minimum, with $z_2$ used or not; and for $\\beta_1 > \\beta_2$ there is none: the loss "
+        "is unbounded below."
     ),
     problem=PROBLEM,
     derive=derive,

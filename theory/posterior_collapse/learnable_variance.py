@@ -29,7 +29,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.results import Decides, Result
+from theory.results import Decides, Letter, Result, with_letters
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, indexed, k, positive
 
@@ -90,7 +90,7 @@ class Minimum:
     ratio: sp.Expr
 
 
-def reduce_to_directions(
+def reduce(
     record: StepRecorder, model: LinearVAE, others: Diagonals | None = None, extra: sp.Expr = sp.Integer(0)
 ) -> None:
     """Prove that at diagonal variables the loss is the sum of ``DIRECTION``, and ``extra`` each, over the directions.
@@ -115,7 +115,7 @@ def reduce_to_directions(
     )
 
 
-def minimise_direction(record: StepRecorder) -> Minimum:
+def minimise(record: StepRecorder) -> Minimum:
     """Minimise a direction over v and Σ, which leaves ``IN_MARGINAL``, and that over m ≥ ``FLOOR``."""
     encoder = stationary_point(record, "the encoder weight", DIRECTION, v)
     best_variance = stationary_point(record, "the encoder variance", DIRECTION.subs(v, encoder), variance)
@@ -157,7 +157,7 @@ def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
     return point.predict(
         sum_over(IN_MARGINAL.subs({m: m_k[k], **here}), k, D),
         Threshold(sp.simplify(minimum.ratio.subs(here)), k, D, tuned="beta", within_rank=k <= d, of="z"),
-        named=_named(model, *(square.subs(m_k[k], best_m) for square in sizes)),
+        named=with_letters(_named(model, *(square.subs(m_k[k], best_m) for square in sizes)), Letter(m_k[k], best_m)),
         levels=(
             vae.level("z", (0,), d, lambda xp, v, data, p: v[model.encoder] @ data.root, lambda xp, v, data, p: v.S),
         ),

@@ -105,13 +105,13 @@ FIXED_KL = sp.Sum(OWN_KL.subs(noise, sigma[j]), (j, 1, d))
 def derive(problem: Problem) -> Derivation:
     """Reduce the loss to directions, minimise one, predict the point, and bound the loss from below by its value."""
     record = StepRecorder()
-    reduce_to_directions(record, problem)
-    minimum = minimise_direction(record)
+    reduce(record, problem)
+    minimum = minimise(record)
     prediction = predict(problem, minimum)
     return Derivation(chain(record, prediction.minimum), prediction)
 
 
-def reduce_to_directions(record: StepRecorder, problem: Problem) -> None:
+def reduce(record: StepRecorder, problem: Problem) -> None:
     """Prove that at diagonal variables the loss is the sum of ``DIRECTION`` and ``OWN_KL`` over the directions."""
     w_k, v_k = indexed("omega_dir", positive=True)[k], indexed("v_dir", real=True)[k]
     trial = Point(U=SymbolicMatrix.diag(D, w_k), W=SymbolicMatrix.diag(D, v_k))
@@ -139,7 +139,7 @@ class Minimum:
     ratio: sp.Expr
 
 
-def minimise_direction(record: StepRecorder) -> Minimum:
+def minimise(record: StepRecorder) -> Minimum:
     """Minimise a direction over v, which leaves ``IN_SIZE``, and that over x ≥ 0."""
     encoder = stationary_point(record, "the encoder weight", DIRECTION, v)
     record(

@@ -17,9 +17,9 @@ from theory.posterior_collapse import linear_gaussian as vae
 from theory.posterior_collapse.learnable_variance import (
     LinearVAE,
     chain,
-    minimise_direction,
+    minimise,
     predict,
-    reduce_to_directions,
+    reduce,
 )
 from theory.problem import Problem, Variable
 from theory.proof import StepRecorder
@@ -55,8 +55,8 @@ def derive(problem: Problem) -> Derivation:
     """Reduce the loss to directions, minimise one, predict the point, and bound the loss from below by its value."""
     record = StepRecorder()
     model = LinearVAE(problem, decoder="U", encoder="W", deviation=theta[k])
-    reduce_to_directions(record, model)
-    minimum = minimise_direction(record)
+    reduce(record, model)
+    minimum = minimise(record)
     prediction = predict(model, minimum)
     return Derivation(chain(record, model, prediction.minimum, "$x$"), prediction)
 
@@ -68,7 +68,7 @@ CLAIM = Claim(
     verdict=Verdict.HOLDS,
     statement=(
         "At every global minimum the latent directions pair with the principal axes of the data, $d$ largest first. "
-        "Direction $k$ has the squared decoder singular value ${decoder}$, the squared whitened encoder singular value "
+        "With $m_k = {m}$ direction $k$ has the squared decoder singular value ${decoder}$, the squared whitened encoder singular value "
         "${encoder}$ and the posterior variance ${variance}$. It is collapsed, its posterior equal to the prior, iff "
         "$\\theta_k^2 \\le {critical}$, or $k > d$. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
         "within the group."
