@@ -12,6 +12,8 @@ from sympy.logic.boolalg import Boolean
 from theory.enclosure import Evaluation
 from theory.symbols import BETWEEN, LEAST
 
+Values = Mapping[str, Any]
+"""Values of the parameters of a problem, by name."""
 Bindings = Mapping[sp.Basic, Any]
 """Values for symbols (numbers) and for indexed symbols (sequences, first entry at index 1)."""
 

@@ -31,7 +31,7 @@ from theory.domains import (
 )
 from theory.domains.reading import in_given_order
 from theory.errors import ParameterError, quoted
-from theory.expressions import Bindings, to_exact
+from theory.expressions import Bindings, Values, to_exact
 from theory.namespace import ArrayNamespace, Matrix, Measure
 from theory.point import Point
 from theory.sources import asked
@@ -70,7 +70,7 @@ class Variable:
     shape: tuple[sp.Expr, sp.Expr]
     scale: sp.Expr = sp.Integer(1)
     nonnegative: bool = False
-    exists: Callable[[Mapping[str, Any]], bool] = lambda values: True
+    exists: Callable[[Values], bool] = lambda values: True
     offset: bool = False
 
     @property
@@ -127,7 +127,7 @@ class Instance:
     i-th largest entry of the sorted parameter. ``bindings``: SymPy symbol → value, as formulas need them.
     """
 
-    values: Mapping[str, Any]
+    values: Values
     order: tuple[int, ...]
     bindings: Bindings
 
@@ -177,12 +177,12 @@ class Problem:
     invariants: tuple[Invariant, ...]
     sorted_parameter: str
     tied: sp.IndexedBase
-    bind: Callable[[Mapping[str, Any]], Bindings]
+    bind: Callable[[Values], Bindings]
     data: Callable[[ArrayNamespace], Point | SimpleNamespace]
     centred: bool = field(default=False, kw_only=True)
     partner: sp.IndexedBase | None = field(default=None, kw_only=True)
     data_view: str = field(default="spectrum", kw_only=True)
-    ramped: Callable[[Mapping[str, Any]], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
+    ramped: Callable[[Values], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
     spectral: bool = field(default=False, kw_only=True)
     nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
     labelled: tuple[sp.Expr, ...] = field(default=(K, D), kw_only=True)

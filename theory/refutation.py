@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Matrix
 from theory.point import Point
 from theory.proof import Separable
@@ -50,7 +49,7 @@ class Refutation:
     objective: Callable[[Sequence[int]], sp.Expr]
     logits: Callable[[ArrayNamespace, Point], Matrix]
     logit: sp.Symbol
-    factors: Callable[[Mapping[str, Any]], Mapping[str, sp.Expr]]
+    factors: Callable[[Values], Mapping[str, sp.Expr]]
     holds_where: Boolean
     open_where: str
 

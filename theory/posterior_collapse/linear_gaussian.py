@@ -6,14 +6,13 @@ divergence. A covariance A Aᵀ is always given by a root A, and C is the covari
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from theory.claim import Source
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Matrix, Number, Row
 from theory.point import Point
 from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Width
@@ -48,13 +47,13 @@ def deviations_parameter() -> Parameter:
 
 
 def latent_dim_parameter(
-    default: Callable[[Mapping[str, Any]], int] = lambda values: len(values["theta"]),
+    default: Callable[[Values], int] = lambda values: len(values["theta"]),
 ) -> Parameter:
     """Return the latent dimension d; ``default(values)`` computes it from the other parameters."""
     return Parameter("latent_dim", Width(), "latent dimension $d$", default=default)
 
 
-def bind(values: Mapping[str, Any]) -> Bindings:
+def bind(values: Values) -> Bindings:
     """Return the values of the symbols that all VAEs with one level share."""
     return {
         D: len(values["theta"]),
