@@ -200,7 +200,7 @@ def _evaluated(what: str, function: Callable[..., Any], given: Sequence[Any], po
         return function(*given)
     except ParameterError as error:
         raise ParameterError(f"{what}: {error}") from None
-    except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage] (documented, and yet left out of its __all__)
+    except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage] (documented, although the import marks it as private)
         raise ParameterError(
             f"{what}: a matrix is singular at a random point: {' '.join(str(error).split())}"
         ) from error
