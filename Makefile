@@ -19,6 +19,7 @@ test: lint
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
 
 book: $(READY)
 	$(BIN)/python -W error -m book.build

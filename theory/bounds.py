@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
+from theory.namespace import Measure
 from theory.steps import Identity, Nonnegative, Step, StepFailed
 
 
@@ -31,7 +31,7 @@ class Statistic:
 
     symbol: sp.Basic
     says: str
-    measure: Callable[..., Any]
+    measure: Measure
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Separable:
     variable: sp.Symbol
     index: sp.Symbol
     count: sp.Expr
-    free: sp.Basic
+    free: Boolean
     reading: sp.Expr
 
     def steps(self) -> tuple[Step, ...]:

@@ -27,7 +27,7 @@ class Dependence:
         self.sizes = {s: v for s, v in self.scalars.items() if s.is_integer}
         self.alike = {s: _first_places(v) for s, v in bindings.items() if isinstance(s, sp.IndexedBase)}
         self.of: dict[sp.Basic, tuple[sp.Basic, ...]] = {}
-        self.listed: dict[sp.Indexed, tuple[list[int], sp.Symbol]] = {}
+        self.listed: dict[sp.Basic, tuple[list[int], sp.Symbol]] = {}
         self.joined: dict[sp.Basic, tuple[sp.Basic, ...]] = {}
         self.conditions: dict[tuple, Any] = {}
 
@@ -69,9 +69,9 @@ class Dependence:
             self.joined[e] = e.args if len(alike) == 1 else tuple(e.func(*group) for group in alike.values())
         return self.joined[e]
 
-    def _indices(self, leaf: sp.Basic) -> set[sp.Symbol]:
+    def _indices(self, leaf: sp.Basic) -> set[sp.Basic]:
         parts = leaf.indices if isinstance(leaf, sp.Indexed) else (leaf,)
-        return set().union(*(part.free_symbols for part in parts)) - self.scalars.keys()
+        return {symbol for part in parts for symbol in part.free_symbols} - self.scalars.keys()
 
     def seen(self, leaf: sp.Basic, place: Place) -> Any:
         """Return a value that stands for a leaf at given indices; the value is equal for equal numbers."""
@@ -85,9 +85,10 @@ class Dependence:
                 self.listed[leaf] = self.alike[leaf.base], leaf.indices[0]
                 return self.seen(leaf, place)
             return self.positions(leaf, place)
-        name = (leaf, *(place.get(s) for s in leaf.free_symbols))
+        counted = [s for s in leaf.free_symbols if isinstance(s, sp.Symbol)]
+        name = (leaf, *(place.get(s) for s in counted))
         if name not in self.conditions:
-            self.conditions[name] = leaf.subs({s: place.get(s, self.sizes.get(s)) for s in leaf.free_symbols})
+            self.conditions[name] = leaf.subs({s: place[s] if s in place else self.sizes[s] for s in counted})
         return self.conditions[name]
 
     def all_seen(self, e: sp.Basic, place: Place) -> tuple:
@@ -96,7 +97,12 @@ class Dependence:
 
     def positions(self, e: sp.Indexed, place: Place) -> tuple[int, ...]:
         """Return the indices of an entry, counted from 0."""
-        return tuple((place[i] if i in place else int(i.subs({**self.sizes, **place}))) - 1 for i in e.indices)
+        return tuple(self._position(i, place) for i in e.indices)
+
+    def _position(self, index: sp.Expr, place: Place) -> int:
+        if isinstance(index, sp.Symbol) and index in place:
+            return place[index] - 1
+        return int(index.subs({**self.sizes, **place})) - 1
 
     def binding(self, e: sp.Symbol | sp.Indexed, place: Place) -> sp.Expr:
         """Return the number that a symbol or an entry of a list stands for."""

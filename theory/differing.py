@@ -83,14 +83,14 @@ def _drawn(left: sp.Expr, right: sp.Expr) -> Iterator[dict[sp.Basic, Any]]:
     for _ in range(TRIES):
         numbers: dict[sp.Basic, Any] = {s: _number(s, generator) for s in sorted(free, key=sp.default_sort_key)}
         for base in bases:
-            numbers[base] = sorted((_number(base.label, generator) for _ in range(ENTRIES)), reverse=True)
+            numbers[base] = sorted((_number(base.label, generator) for _ in range(ENTRIES)), key=float, reverse=True)
         yield numbers
 
 
-def _number(symbol: sp.Symbol, generator: Random) -> sp.Rational | int:
+def _number(symbol: sp.Symbol, generator: Random) -> sp.Expr:
     if symbol.is_integer:
         least = LEAST.get(symbol, 1)
-        return generator.randint(least, least + 2)
+        return sp.Integer(generator.randint(least, least + 2))
     if symbol in BETWEEN:
         low, high = BETWEEN[symbol]
         return low + (high - low) * sp.Rational(generator.randint(1, 9), 10)

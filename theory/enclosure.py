@@ -8,12 +8,13 @@ roots proves ties. Entries that see the same numbers are computed once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import sympy as sp
+from mpmath.ctx_iv import MPIntervalContext
 
 from theory import radicals
 from theory.dependence import Dependence, Place
@@ -22,6 +23,13 @@ from theory.intervals import Arithmetic, Number, Undecided, is_narrow, to_double
 
 PRECISIONS = tuple(128 << doublings for doublings in range(7))
 """Bits of the intervals, tried in this order: the last are more than parameters of 17 digits from 1e-50 to 1e50 can cancel."""
+
+
+@runtime_checkable
+class Enclosable(Protocol):
+    """A function of SymPy that encloses its own values: ``value`` encloses its arguments."""
+
+    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Basic], Number]) -> Number: ...
 
 
 class Evaluation:
@@ -149,7 +157,8 @@ class _Walk:
             case sp.Abs():
                 return abs(self.value(e.args[0], place))
             case sp.KroneckerDelta():
-                return Fraction(int(self.compare(*e.args, place) == 0))
+                left, right = e.args
+                return Fraction(int(self.compare(left, right, place) == 0))
             case sp.Piecewise():
                 return self.value(self.case(e, place), place)
             case sp.Sum():
@@ -161,7 +170,7 @@ class _Walk:
                 return self.numbers.product(
                     (self.value(e.function, here), times) for here, times in self._groups(e, place)
                 )
-        if hasattr(e, "enclosure"):
+        if isinstance(e, Enclosable):
             return e.enclosure(self.numbers.context, lambda a: self.value(a, place))
         return self._by_sympy(e, place)
 
@@ -311,9 +320,10 @@ Parts = Sequence[tuple[radicals.Radicals | None, int]]
 
 
 def _sum_of(parts: Parts) -> radicals.Radicals | None:
-    if any(one is None for one, _ in parts):
+    seen = [(one, times) for one, times in parts if one is not None]
+    if len(seen) < len(parts):
         return None
-    return radicals.added(radicals.multiplied(radicals.rational(Fraction(times)), one) for one, times in parts)
+    return radicals.added(radicals.multiplied(radicals.rational(Fraction(times)), one) for one, times in seen)
 
 
 def _product_of(parts: Parts) -> radicals.Radicals | None:

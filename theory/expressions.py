@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.enclosure import Evaluation
 from theory.symbols import BETWEEN, LEAST
 
+Values = Mapping[str, Any]
+"""Values of the parameters of a problem, by name."""
 Bindings = Mapping[sp.Basic, Any]
 """Values for symbols (numbers) and for indexed symbols (sequences, first entry at index 1)."""
 
@@ -22,13 +25,24 @@ class Formula:
     ``axes`` lists (index symbol, length); no axes means a scalar. Entries count from 1.
     """
 
-    expression: sp.Basic
+    expression: sp.Expr | Boolean
     axes: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
 
-    def replace_expression(self, expression: sp.Basic) -> Formula:
+    @property
+    def number(self) -> sp.Expr:
+        """The formula of an entry that is a number. Raises TypeError for a condition."""
+        if not isinstance(self.expression, sp.Expr):
+            raise TypeError(f"{self.expression} is a condition, and not the formula of a number")
+        return self.expression
+
+    def replace_expression(self, expression: sp.Expr | Boolean) -> Formula:
         return Formula(expression, self.axes)
 
 
+@overload
+def to_exact(value: float | int) -> sp.Rational: ...
+@overload
+def to_exact(value: float | int | sp.Expr) -> sp.Expr: ...
 def to_exact(value: float | int | sp.Expr) -> sp.Expr:
     """Return the number a user wrote, exactly: 0.01 becomes 1/100 and not its nearest binary fraction.
 
@@ -87,9 +101,11 @@ def provably_positive(expression: sp.Expr) -> bool:
 
 def _above_least(expression: sp.Expr) -> sp.Expr:
     """Write each size as its smallest value plus a nonnegative integer, and what lies in an interval by a positive number."""
-    shifts = {s: least + sp.Symbol(f"{s.name}_above", integer=True, nonnegative=True) for s, least in LEAST.items()}
+    shifts: dict[sp.Basic, sp.Expr] = {
+        s: least + sp.Symbol(f"{s.name}_above", integer=True, nonnegative=True) for s, least in LEAST.items()
+    }
     for s, (low, high) in BETWEEN.items():
-        shifts[s] = low + (high - low) / (1 + sp.Symbol(f"{s.name}_below", positive=True))
+        shifts[s] = low + (high - low) / (1 + sp.Symbol(f"{s}_below", positive=True))
     return sp.sympify(expression).subs(shifts)
 
 
@@ -98,7 +114,7 @@ def _expanded_fraction(expression: sp.Expr) -> sp.Expr:
     return sp.expand(numerator) / sp.factor(denominator)
 
 
-def equal(left: sp.Expr, right: sp.Expr) -> bool:
+def equal(left: sp.Expr | int, right: sp.Expr | int) -> bool:
     """Tell whether SymPy reduces left − right to zero for all sizes from their smallest values on."""
     difference = sp.sympify(left) - sp.sympify(right)
     if difference == 0:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any
 
-from mpmath.ctx_iv import MPIntervalContext
+from mpmath.ctx_iv import MPIntervalContext, ivmpf
 from mpmath.libmp import from_rational, to_float, to_str
 
 from theory import radicals
@@ -19,7 +18,7 @@ NARROW = 1 << 60
 """An interval this many times narrower than its size gives a double: 1/128 of its last digit."""
 LEAST, MOST = sys.float_info.min, sys.float_info.max
 """Range in which a double has all its digits."""
-Number = Fraction | Any
+Number = Fraction | ivmpf
 """An exact number, or an interval of mpmath."""
 
 
@@ -34,7 +33,7 @@ class Arithmetic:
         self.context = MPIntervalContext()
         self.context.prec = precision
 
-    def interval(self, x: Number) -> Any:
+    def interval(self, x: Number) -> ivmpf:
         """Return a number as an interval that holds it."""
         if not isinstance(x, Fraction):
             return x
@@ -82,7 +81,7 @@ class Arithmetic:
         return self.context.sqrt(base) ** times if order == 2 else base ** self.interval(exponent)
 
 
-def is_narrow(interval: Any) -> bool:
+def is_narrow(interval: ivmpf) -> bool:
     """Return whether an interval is narrow enough to give a double."""
     low, high = map(to_float, interval._mpi_)
     return low == high or bool(interval.delta * NARROW < abs(interval))

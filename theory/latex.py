@@ -38,19 +38,19 @@ class _Printer(LatexPrinter):
     this starts with the first positive one.
     """
 
-    def _as_ordered_terms(self, expression: sp.Expr, order: str | None = None) -> list[sp.Expr]:
-        terms = list(super()._as_ordered_terms(expression, order=order))
+    def _as_ordered_terms(self, expr: sp.Expr, order: str | None = None) -> list[sp.Expr]:
+        terms = super()._as_ordered_terms(expr, order=order)
         first = next((number for number, term in enumerate(terms) if not term.could_extract_minus_sign()), 0)
         return [terms[first], *terms[:first], *terms[first + 1 :]]
 
-    def _print_Mul(self, expression: sp.Expr) -> str:
-        joined = _with_joined_roots(expression) if isinstance(expression, sp.Mul) else expression
+    def _print_Mul(self, expr: sp.Expr) -> str:
+        joined = _with_joined_roots(expr) if isinstance(expr, sp.Mul) else expr
         return super()._print_Mul(joined).replace(*DECAYS)
 
 
 def _with_joined_roots(product: sp.Mul) -> sp.Expr:
     """Return the product with one root in place of roots of the same order; the product itself where there are none."""
-    roots: dict[sp.Rational, list[sp.Pow]] = {}
+    roots: dict[sp.Expr, list[sp.Pow]] = {}
     for factor in product.args:
         if isinstance(factor, sp.Pow) and _is_root(factor):
             roots.setdefault(abs(factor.exp), []).append(factor)
@@ -65,10 +65,12 @@ def _with_joined_roots(product: sp.Mul) -> sp.Expr:
 
 def _is_root(power: sp.Pow) -> bool:
     """Tell whether a power is a root, or one over a root, of a number that is known to be nonnegative."""
-    return power.exp.is_Rational and abs(power.exp.p) == 1 and power.exp.q > 1 and bool(power.base.is_nonnegative)
+    exponent = power.exp
+    is_root = isinstance(exponent, sp.Rational) and abs(exponent.p) == 1 and exponent.q > 1
+    return is_root and bool(power.base.is_nonnegative)
 
 
-def _joined(order: sp.Rational, roots: list[sp.Pow], has_denominator: bool) -> sp.Expr:
+def _joined(order: sp.Expr, roots: list[sp.Pow], has_denominator: bool) -> sp.Expr:
     """Return the product of roots of one order as one root; as two, above and below, where there is a denominator anyway."""
     above = sp.Mul(*(root.base for root in roots if root.exp > 0))
     below = sp.Mul(*(root.base for root in roots if root.exp < 0))
@@ -77,5 +79,5 @@ def _joined(order: sp.Rational, roots: list[sp.Pow], has_denominator: bool) -> s
     return _one_root(above / below, order)
 
 
-def _one_root(base: sp.Expr, order: sp.Rational) -> sp.Expr:
+def _one_root(base: sp.Expr, order: sp.Expr) -> sp.Expr:
     return _Root(base, order) if isinstance(base, sp.Mul) else base**order

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import sympy as sp
+
+from theory.expressions import Bindings
+from theory.point import Point
 
 Matrix: TypeAlias = Any
 """A matrix of the backend, rows × columns; one column a sample, or one for each class or direction. ``@``, ``+`` and ``-`` work on it."""
@@ -194,14 +198,19 @@ class ArrayNamespace(Protocol):
         """Σ_l (λ_l/2) ‖W_l‖²."""
         ...
 
-    def top_grams(self, layers: Layers) -> Any:
+    def top_grams(self, layers: Layers) -> Layers:
         """P_l P_lᵀ with P_l = W_M ⋯ W_l."""
         ...
 
-    def bottom_grams(self, layers: Layers, means: Matrix) -> Any:
+    def bottom_grams(self, layers: Layers, means: Matrix) -> Layers:
         """B_lᵀ B_l with B_l = W_l ⋯ W_1 · means."""
         ...
 
-    def layer_spectra(self, layers: Layers, y: Matrix) -> Any:
+    def layer_spectra(self, layers: Layers, y: Matrix) -> Layers:
         """The largest eigenvalues of W_l W_lᵀ, as many as ``y`` has rows."""
         ...
+
+
+Measure: TypeAlias = Callable[[ArrayNamespace, Point, Point, Bindings], Any]
+"""What is written in the operations: ``measure(xp, v, data, p)`` is an array at the variables ``v``, the given arrays ``data`` and the
+parameters ``p``, which map symbols to values."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -12,6 +12,7 @@ from theory import symbols as sym
 from theory.algebra import Layered, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
 from theory.errors import ParameterError
 from theory.expressions import Formula
+from theory.namespace import Measure
 from theory.point import Point
 from theory.problem import Problem
 from theory.results import Level, Result
@@ -32,10 +33,10 @@ class Prediction:
     """
 
     value: Formula | None
-    invariants: dict[str, Formula]
+    invariants: Mapping[str, Formula]
     thresholds: tuple[Threshold, ...]
-    named: dict[str, Result] = field(default_factory=dict)
-    branches: dict[str, Formula] = field(default_factory=dict)
+    named: Mapping[str, Result] = field(default_factory=dict)
+    branches: Mapping[str, Formula] = field(default_factory=dict)
     levels: tuple[Level, ...] = ()
     yardstick: Threshold | None = None
 
@@ -48,6 +49,13 @@ class Prediction:
                 )
             if getattr(result, "where", sp.true) == sp.false:
                 raise ParameterError(f"named: {name} is held against something nowhere: its condition is never true")
+
+    @property
+    def minimum(self) -> sp.Expr:
+        """The minimum of the loss. Raises ParameterError where there is no closed form of it."""
+        if self.value is None:
+            raise ParameterError("value: the prediction has no closed form of the minimum")
+        return self.value.number
 
     @property
     def threshold(self) -> Threshold:
@@ -77,6 +85,9 @@ class Prediction:
         return Formula(sp.And(*zero, level.keeps_prior), (axis,))
 
 
+Unknowns: TypeAlias = Mapping[sp.Symbol, sp.Expr] | Mapping[sp.IndexedBase, sp.Expr]
+
+
 @dataclass(frozen=True)
 class StructuredPoint:
     """A candidate minimiser with symbolic sizes: variables ``v`` in the symbolic backend ``xp``.
@@ -88,10 +99,10 @@ class StructuredPoint:
     problem: Problem
     xp: SymbolicArrays
     v: Point
-    unknowns: dict[sp.Basic, sp.Expr]
+    unknowns: Unknowns
     p: Symbols = field(default_factory=Symbols)
 
-    def measure(self, function: Callable[..., Any]) -> Any:
+    def measure(self, function: Measure) -> Any:
         """Return ``function(xp, v, data, p)`` with the unknowns left in."""
         return function(self.xp, self.v, self.problem.given(self.xp), self.p)
 
@@ -109,7 +120,7 @@ class StructuredPoint:
         return expression
 
     def predict(
-        self, value: sp.Expr, *thresholds: Threshold, named: dict[str, Result], levels: tuple[Level, ...] = ()
+        self, value: sp.Expr, *thresholds: Threshold, named: Mapping[str, Result], levels: tuple[Level, ...] = ()
     ) -> Prediction:
         """Return the prediction: the given value, and the problem's own invariants measured at this point.
 
@@ -121,7 +132,7 @@ class StructuredPoint:
             formula = _as_formula(self.measure(invariant.measure), self.xp.size)
             if invariant.kind == "spectrum" and not formula.axes:
                 formula = Formula(formula.expression, ((sym.k, self.xp.size),))
-            invariants[invariant.name] = formula.replace_expression(self.fill_in(sp.simplify(formula.expression)))
+            invariants[invariant.name] = formula.replace_expression(self.fill_in(sp.simplify(formula.number)))
         value = self.fill_in(value)
         branches = {}
         if any(threshold.jump != sp.false for threshold in thresholds):
@@ -129,8 +140,7 @@ class StructuredPoint:
             alive = sp.Piecewise((1, thresholds[0].alive), (0, True)).subs(thresholds[0].index, sym.k)
             value = substitute_indexed(value, ALIVE, alive)
             invariants = {
-                name: f.replace_expression(substitute_indexed(f.expression, ALIVE, alive))
-                for name, f in branches.items()
+                name: f.replace_expression(substitute_indexed(f.number, ALIVE, alive)) for name, f in branches.items()
             }
         return Prediction(Formula(value), invariants, thresholds, named, branches, levels)
 

@@ -31,7 +31,8 @@ from theory.domains import (
 )
 from theory.domains.reading import in_given_order
 from theory.errors import ParameterError, quoted
-from theory.expressions import Bindings, to_exact
+from theory.expressions import Bindings, Values, to_exact
+from theory.namespace import ArrayNamespace, Matrix, Measure
 from theory.point import Point
 from theory.sources import asked
 from theory.symbols import D, K, N, n_k
@@ -69,7 +70,7 @@ class Variable:
     shape: tuple[sp.Expr, sp.Expr]
     scale: sp.Expr = sp.Integer(1)
     nonnegative: bool = False
-    exists: Callable[[Mapping[str, Any]], bool] = lambda values: True
+    exists: Callable[[Values], bool] = lambda values: True
     offset: bool = False
 
     @property
@@ -95,7 +96,7 @@ class Invariant:
 
     name: str
     says: str
-    measure: Callable[..., Any]
+    measure: Measure
     kind: str = "matrix"
     unit: sp.Expr = sp.Integer(1)
     shows_collapse: bool = False
@@ -111,8 +112,8 @@ class NuclearForm:
     """
 
     cross_entropy: bool
-    logits: Callable[[Any, Any], Any]
-    labels: Callable[[Any, Any], Any]
+    logits: Callable[[ArrayNamespace, Point], Matrix]
+    labels: Callable[[ArrayNamespace, Bindings], Matrix]
     decays: tuple[sp.Symbol, sp.Symbol]
     bias: str = "b"
     copositive: bool = False
@@ -126,7 +127,7 @@ class Instance:
     i-th largest entry of the sorted parameter. ``bindings``: SymPy symbol → value, as formulas need them.
     """
 
-    values: Mapping[str, Any]
+    values: Values
     order: tuple[int, ...]
     bindings: Bindings
 
@@ -172,16 +173,16 @@ class Problem:
 
     parameters: tuple[Parameter, ...]
     variables: tuple[Variable, ...]
-    loss: Callable[..., Any]
+    loss: Measure
     invariants: tuple[Invariant, ...]
     sorted_parameter: str
     tied: sp.IndexedBase
-    bind: Callable[[Mapping[str, Any]], Bindings]
-    data: Callable[[Any], Point | SimpleNamespace]
+    bind: Callable[[Values], Bindings]
+    data: Callable[[ArrayNamespace], Point | SimpleNamespace]
     centred: bool = field(default=False, kw_only=True)
     partner: sp.IndexedBase | None = field(default=None, kw_only=True)
     data_view: str = field(default="spectrum", kw_only=True)
-    ramped: Callable[[Mapping[str, Any]], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
+    ramped: Callable[[Values], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
     spectral: bool = field(default=False, kw_only=True)
     nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
     labelled: tuple[sp.Expr, ...] = field(default=(K, D), kw_only=True)
@@ -255,7 +256,7 @@ class Problem:
             parameter.domain.sized(parameter.name, values[parameter.name], bindings)
         return Instance(values, order, bindings)
 
-    def given(self, xp: Any) -> Point:
+    def given(self, xp: ArrayNamespace) -> Point:
         """Return the given arrays in the backend ``xp`` of the array namespace.
 
         Raises ParameterError, with the line of the claim's file, where ``data`` does not run or does not name them.

@@ -10,7 +10,8 @@ import sympy as sp
 
 from theory.claim import Claim, find
 from theory.errors import ParameterError
-from theory.expressions import Formula
+from theory.expressions import Bindings, Formula
+from theory.namespace import ArrayNamespace, Matrix, Row
 from theory.proof import Prediction
 from theory.scalar import Shrinkage
 from theory.symbols import D, K, M, N, beta, decay_product, eta_dec, feature_decay, k, n_k, theta, weight_decay
@@ -35,7 +36,7 @@ class ReferenceCode:
     formula: Formula
     derived: Callable[[Prediction], Formula]
     invariant: str
-    read: Callable[[Any, Any, Any], Any]
+    read: Callable[[ArrayNamespace, Matrix, Bindings], Row]
     settings: tuple[dict[str, Any], ...]
     agreeing: tuple[dict[str, Any], ...] = ()
     compares_losses: bool = False

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
+from theory.namespace import ArrayNamespace, Matrix
+from theory.point import Point
 from theory.proof import Separable
 
 
@@ -25,7 +27,7 @@ class Family:
     says: str
     objective: sp.Expr
     blocks: Callable[[int], list[int]]
-    where: sp.Basic
+    where: Boolean
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,14 @@ class Refutation:
     least: Separable
     families: tuple[Family, ...]
     objective: Callable[[Sequence[int]], sp.Expr]
-    logits: Callable[[Any, Any], Any]
+    logits: Callable[[ArrayNamespace, Point], Matrix]
     logit: sp.Symbol
-    factors: Callable[[Mapping[str, Any]], Mapping[str, sp.Expr]]
-    holds_where: sp.Basic
+    factors: Callable[[Values], Mapping[str, sp.Expr]]
+    holds_where: Boolean
     open_where: str
 
     @property
-    def refuted_where(self) -> sp.Basic:
+    def refuted_where(self) -> Boolean:
         return sp.Or(*[family.where for family in self.families])
 
     def status(self, bindings: Bindings) -> str:

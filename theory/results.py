@@ -9,9 +9,12 @@ from functools import cached_property
 from typing import Any
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.errors import ParameterError
-from theory.expressions import equal
+from theory.expressions import Bindings, equal
+from theory.namespace import ArrayNamespace, Measure, Row
+from theory.point import Point
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,13 @@ class Reading:
     at the representative that the claim writes down.
     """
 
-    xp: Any
-    v: Any
-    data: Any
-    p: Mapping[sp.Basic, Any]
+    xp: ArrayNamespace
+    v: Point
+    data: Point
+    p: Bindings
     invariants: Mapping[str, Any]
 
-    def diagonal(self, name: str) -> Any:
+    def diagonal(self, name: str) -> Row:
         """Return the diagonal of an invariant that is a matrix, one entry a class or direction."""
         return self.xp.diagonal_of(self.invariants[name])
 
@@ -111,7 +114,7 @@ class Measured(Result):
 
     read: Read
     axes: Axes = ()
-    where: sp.Basic = sp.true
+    where: Boolean = sp.true
     unit: sp.Expr = sp.Integer(1)
     given: Mapping[sp.Basic, Read] = field(default_factory=dict)
     at_threshold: bool = False
@@ -127,7 +130,7 @@ class Decides(Result):
 
     ratio: Callable[[sp.Expr], sp.Expr]
     threshold: int = 0
-    where: sp.Basic = sp.true
+    where: Boolean = sp.true
     given: Mapping[sp.Basic, Read] = field(default_factory=dict)
 
 
@@ -138,7 +141,7 @@ class Minimised(Result):
     variable: sp.Symbol
     read: Read
     axes: Axes
-    where: sp.Basic = sp.true
+    where: Boolean = sp.true
 
 
 @dataclass(frozen=True)
@@ -162,5 +165,5 @@ class Level:
     name: str
     thresholds: tuple[int, ...]
     latent: sp.Expr
-    divergences: Callable[..., Any]
-    keeps_prior: sp.Basic = sp.true
+    divergences: Measure
+    keeps_prior: Boolean = sp.true

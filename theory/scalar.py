@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import sympy as sp
-from mpmath.ctx_iv import MPIntervalContext
+from mpmath.ctx_iv import MPIntervalContext, ivmpf
+from sympy.printing.latex import LatexPrinter
 
 from theory.expressions import provably_nonnegative, provably_positive
 from theory.intervals import Number, Undecided
@@ -71,7 +71,7 @@ def minimise_on_half_line(
     variable: sp.Symbol,
     lower: sp.Expr,
     exponential: bool = False,
-    fractions_in: sp.Symbol | None = None,
+    fractions_in: sp.Expr | None = None,
 ) -> ScalarMinimum:
     """Minimise a convex function over ``variable`` ≥ ``lower``.
 
@@ -142,7 +142,7 @@ class Shrinkage(sp.Function):
     def eval(cls, depth: sp.Expr, kappa: sp.Expr) -> sp.Expr | None:
         return 1 - kappa if depth == 1 else None
 
-    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Expr], Number]) -> Number:
+    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Basic], Number]) -> Number:
         """Return the root exactly for one layer, else an interval that holds it for all κ of an interval; ``value`` evaluates.
 
         In w = u^(1/(M+1)) the equation is w^(M−1) − w^(2M) = κ, whose left side is concave and falls beyond the fold: from 1
@@ -155,10 +155,10 @@ class Shrinkage(sp.Function):
         if isinstance(kappa, Fraction):
             kappa = context.mpf(kappa.numerator) / context.mpf(kappa.denominator)
 
-        def level(w: Any) -> Any:
+        def level(w: ivmpf) -> ivmpf:
             return w ** (layers - 1) - w ** (2 * layers)
 
-        def slope(w: Any) -> Any:
+        def slope(w: ivmpf) -> ivmpf:
             return (layers - 1) * w ** (layers - 2) - 2 * layers * w ** (2 * layers - 1)
 
         resolved = one / 2 ** (context.prec - GUARD_BITS)
@@ -177,7 +177,7 @@ class Shrinkage(sp.Function):
             raise Undecided
         return context.mpf([low, high]) ** (layers + 1)
 
-    def _latex(self, printer: sp.printing.latex.LatexPrinter, exp: str | None = None) -> str:
+    def _latex(self, printer: LatexPrinter, exp: str | None = None) -> str:
         depth, kappa = map(printer._print, self.args)
         power = "" if exp is None else f"^{{{exp}}}"
         return rf"u_{{{depth}}}{power}\left({kappa}\right)"

@@ -32,20 +32,24 @@ class SecularRoot(sp.Function):
     @property
     def root(self) -> Root:
         number, counts, weights = self.args
-        return Root(int(number), *(tuple(map(int, listed)) for listed in (counts, weights)))
+        return Root(_integer(number), *(tuple(map(_integer, listed.args)) for listed in (counts, weights)))
 
     def bracket(self, scale: int) -> tuple[sp.Rational, sp.Rational]:
         """Return two neighbouring multiples of 1/scale, between which the root lies or which are the root."""
         low = _scaled_floor(self.root, scale)
         return sp.Rational(low, scale), sp.Rational(low + 1, scale)
 
-    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Expr], Number]) -> Number:
+    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Basic], Number]) -> Number:
         """Return an interval that holds the root."""
         low, scale = _scaled_floor(self.root, 1 << context.prec), context.mpf(1 << context.prec)
         return context.mpf([low, low + 1]) / scale
 
     def _eval_evalf(self, precision: int) -> sp.Expr:
         return sp.Float(sum(self.bracket(2 ** (precision + 10))) / 2, precision=precision)
+
+
+def _integer(argument: sp.Basic) -> int:
+    return int(sp.Integer(argument))
 
 
 class Root(NamedTuple):

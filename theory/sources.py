@@ -78,7 +78,7 @@ def load(path: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None:
+    if spec is None or spec.loader is None:
         raise ParameterError(f"claims: '{shown_path(path)}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up while it runs
@@ -107,7 +107,7 @@ def asked(what: str, function: Callable[..., Any], *given: Any) -> Any:
         raise
     except (Exception, SystemExit) as error:
         code = getattr(function, "__code__", None)
-        raise ParameterError(f"{what}: {located(error, code.co_filename if code else type(function))}") from error
+        raise ParameterError(f"{what}: {located(error, code.co_filename if code else str(type(function)))}") from error
 
 
 def located(error: BaseException, path: Path | str) -> str:

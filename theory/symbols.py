@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import sympy as sp
 
 
@@ -14,7 +12,7 @@ def positive(name: str) -> sp.Symbol:
 
 def indexed(name: str, **assumptions: bool) -> sp.IndexedBase:
     """Return an indexed symbol, such as θ with entries θ_1, θ_2, …, with assumptions on its entries."""
-    return cast(sp.IndexedBase, sp.IndexedBase(name, **assumptions))  # SymPy does not say what its constructor returns
+    return sp.IndexedBase(name, **assumptions)
 
 
 K = sp.Symbol("K", integer=True, positive=True)
@@ -65,5 +63,5 @@ j = sp.Symbol("j", integer=True, positive=True)
 
 LEAST = {K: 2, D: 1, d: 1, M: 1, R: 1}
 """Smallest value of each size, used when the sign of an expression such as K − 1 is proved."""
-BETWEEN = {smoothing: (0, 1)}
+BETWEEN: dict[sp.Basic, tuple[int, int]] = {smoothing: (0, 1)}
 """Symbols that lie strictly between two numbers, used in the same way."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.expressions import Formula
+from theory.symbols import indexed
 
-ALIVE = sp.IndexedBase("alive", nonnegative=True)
+ALIVE = indexed("alive", nonnegative=True)
 """1 where a direction is alive and 0 where it has collapsed. The symbol is free, so that both sides of a jump can be read."""
 
 
@@ -26,13 +28,13 @@ class Threshold:
     index: sp.Symbol
     count: sp.Expr
     tuned: str
-    within_rank: sp.Basic = sp.true
+    within_rank: Boolean = sp.true
     of: str = "classes"
     telling: str | None = None
-    jump: sp.Basic = sp.false
+    jump: Boolean = sp.false
 
     @property
-    def alive(self) -> sp.Basic:
+    def alive(self) -> Boolean:
         return sp.And(self.ratio > 1, self.within_rank)
 
     @property

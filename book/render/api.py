@@ -48,8 +48,9 @@ def constants(module: Any) -> list[tuple[str, Any, str]]:
     body = ast.parse(inspect.getsource(module)).body
     found = []
     for statement, following in pairwise(body):
-        if isinstance(statement, ast.Assign) and isinstance(following, ast.Expr):
-            name = statement.targets[0].id
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(following, ast.Expr):
+            target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
+            name = target.id
             found.append((name, getattr(module, name), prose(" ".join(ast.literal_eval(following.value).split()))))
     return found
 

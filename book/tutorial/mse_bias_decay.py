@@ -114,7 +114,7 @@ def derive(problem):
     candidate = place_directions(record, problem, reduction, minimum)
     prediction = predict(candidate, minimum)
     bound_bias(record)
-    return Derivation(chain(record, reduction, prediction.value.expression), prediction)
+    return Derivation(chain(record, reduction, prediction.minimum), prediction)
 
 
 # The first part: a direction with the singular value q and the weight μ, of classes with n samples each.

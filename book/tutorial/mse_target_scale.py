@@ -75,7 +75,7 @@ def derive(problem):
     reduction = reduce(record)
     minimum = minimise(record, reduction)
     prediction = predict(record, problem, reduction, minimum)
-    return Derivation(chain(record, reduction, prediction.value.expression), prediction)
+    return Derivation(chain(record, reduction, prediction.minimum), prediction)
 
 
 # The first part: a class with n samples and the singular value q.

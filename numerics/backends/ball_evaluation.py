@@ -73,9 +73,11 @@ class _Walk:
                 return Ball(1).exp()
             case sp.Symbol():
                 value = self.indices[e] if e in self.indices else self.bindings[e]
-                return value if isinstance(value, flint.arb_mat) else Ball(value)
+                if isinstance(value, flint.arb_mat):
+                    return value  # pyright: ignore[reportReturnType] (a noncommutative symbol: matrices add and multiply as balls do)
+                return Ball(value)
             case sp.Indexed():
-                place = [int(self.value(i).unique_fmpz()) - 1 for i in e.indices]
+                place = [_whole(self.value(i)) - 1 for i in e.indices]
                 return Ball(reduce(lambda entry, i: entry[i], place, self.bindings[e.base]))
             case sp.Sum():
                 return sum(self._over(e), Ball(0))
@@ -122,7 +124,7 @@ class _Walk:
             if not limits:
                 return [walk.value(e.function)]
             *inner, (index, first, last) = limits
-            ends = [int(walk.value(end).unique_fmpz()) for end in (first, last)]
+            ends = [_whole(walk.value(end)) for end in (first, last)]
             return [
                 term
                 for i in range(ends[0], ends[1] + 1)
@@ -160,6 +162,14 @@ class _Walk:
                     return True
                 return False if left > right or (strict and left >= right) else None
         raise NotImplementedError(f"no ball evaluation for the condition {e}")
+
+
+def _whole(x: Ball) -> int:
+    """Return the only whole number in a ball; raises Undecided where there is none or more than one."""
+    number = x.unique_fmpz()
+    if number is None:
+        raise Undecided(f"{x.str(5)} does not hold exactly one whole number")
+    return int(number)
 
 
 def decide(condition: sp.Basic, bindings: Mapping[sp.Basic, Any], indices: Mapping[sp.Symbol, int]) -> bool:
@@ -208,14 +218,12 @@ def function_in_balls(
 def power(base: Ball, exponent: sp.Expr, value: Callable[[sp.Basic], Ball]) -> Ball:
     """Enclose a power; with a fractional one of a ball that touches zero, down to zero."""
     if exponent.is_Integer:
-        return (
-            base ** int(exponent)
-            if not isinstance(base, flint.arb_mat) or exponent > 0
-            else base.inv() ** -int(exponent)
-        )
+        if isinstance(base, flint.arb_mat) and int(exponent) < 0:
+            return base.inv() ** -int(exponent)  # pyright: ignore[reportReturnType] (a noncommutative base, as above)
+        return base ** int(exponent)
     if isinstance(base, flint.arb_series):
         return (base.log() * value(exponent)).exp()
-    if exponent.is_Rational and exponent.q == 2:
+    if isinstance(exponent, sp.Rational) and exponent.q == 2:
         return base.nonnegative_part().sqrt() ** int(exponent.p) if base.contains(0) else base.sqrt() ** int(exponent.p)
     raised = value(exponent)
     if base > 0:

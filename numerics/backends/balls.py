@@ -70,7 +70,8 @@ class BallMatrix:
     @classmethod
     def from_tensor(cls, a: Tensor) -> BallMatrix:
         """Take the doubles of a matrix [rows, columns] exactly."""
-        return cls(flint.arb_mat(*a.shape, [Ball(x) for x in a.flatten().tolist()]))
+        rows, columns = a.shape
+        return cls(flint.arb_mat(rows, columns, [Ball(x) for x in a.flatten().tolist()]))
 
     @classmethod
     def diagonal(cls, entries: Sequence[Ball]) -> BallMatrix:

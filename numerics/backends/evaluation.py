@@ -144,7 +144,7 @@ class Evaluator:
                 return self._tensor(1.0, axes)
             case sp.logic.boolalg.BooleanFalse():
                 return self._tensor(0.0, axes)
-        if e.is_number:
+        if isinstance(e, sp.Expr) and e.is_number:
             return self._tensor(float(e), axes)
         raise NotImplementedError(f"no tensor evaluation for {type(e).__name__}: {e}")
 
@@ -152,13 +152,13 @@ class Evaluator:
         values = self.bindings[e.base]
         if values.ndim == len(e.indices):
             values = values[None]
-        names = [index for index, _, _ in scope]
-        positions = [names.index(i) if i in names else None for i in e.indices]
-        for axis in reversed(range(len(e.indices))):
-            if positions[axis] is None:
+        places: dict[sp.Basic, int] = {index: place for place, (index, _, _) in enumerate(scope)}
+        positions = [places.get(i) for i in e.indices]
+        for axis, position in reversed(list(enumerate(positions))):
+            if position is None:
                 values = values.select(axis + 1, int(e.indices[axis]) - 1)
             else:
-                _, first, last = scope[positions[axis]]
+                _, first, last = scope[position]
                 values = values.narrow(axis + 1, first - 1, last - first + 1)
         used = [p for p in positions if p is not None]
         if len(set(used)) < len(used):

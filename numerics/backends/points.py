@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import sympy as sp
 import torch
 
 from numerics.backends.bindings import stack_bindings
@@ -30,7 +31,7 @@ def random_point(claim: Claim, instances: Sequence[Instance], scale: float, gene
     arrays = {}
     for variable in claim.problem.active_variables(instances[0]):
         rows, columns = (int(side.subs(sizes)) for side in variable.shape)
-        unit = evaluate(Formula(variable.scale, ((k, rows), (j, columns))), bindings)
+        unit = evaluate(Formula(variable.scale, ((k, sp.Integer(rows)), (j, sp.Integer(columns)))), bindings)
         entries = scale * unit * torch.randn(len(instances), rows, columns, generator=generator, dtype=DTYPE)
         arrays[variable.name] = entries.abs() if variable.nonnegative else entries
     return Point(arrays)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import sympy as sp
@@ -28,7 +29,8 @@ class _ColumnCrossEntropy(torch.autograd.Function):
         return torch.nn.functional.softplus(wrong, threshold=700.0)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = grad_outputs
         z, y, wrong, shares, total = ctx.saved_tensors
         if torch.is_grad_enabled():  # second derivatives see what depends on the logits
             wrong, shares, total = _wrong_logits(z, y)
@@ -115,7 +117,7 @@ class TorchArrays:
         return h
 
     def layer_decays(self, layers: Sequence[Tensor], decay: Float64[Tensor, "*b M"]) -> Tensor:
-        return sum(decay[..., i] / 2 * self.squared_norm(w) for i, w in enumerate(layers))
+        return reduce(torch.add, (decay[..., i] / 2 * self.squared_norm(w) for i, w in enumerate(layers)))
 
     def top_grams(self, layers: Sequence[Tensor]) -> Float64[Tensor, "*b M K K"]:
         grams, product = [], None

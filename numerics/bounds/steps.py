@@ -130,7 +130,7 @@ def _point(variable: sp.Symbol, bind: Binder) -> Ball:
 def _series(step: Any, bind: Binder, at: Ball, terms: int) -> Any:
     """Return the Taylor coefficients of the step's function at a number."""
     function = function_in_balls(step.function, step.variable, bind(step.function), {})
-    series = function(flint.arb_series([at, 1], prec=terms))
+    series = function(flint.arb_series([at, 1], prec=terms))  # pyright: ignore[reportArgumentType] (a series is computed with as a ball is)
     return series if isinstance(series, flint.arb_series) else flint.arb_series([series], prec=terms)
 
 

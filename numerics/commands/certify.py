@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from numerics.bounds.enclosures import predicted_value
 from numerics.commands.options import training_options
@@ -16,6 +17,7 @@ from theory.cli.arguments import print_json, shown_parameters
 from theory.cli.entry import CHECK_FAILED
 from theory.errors import ParameterError
 from theory.problem import Instance
+from theory.refutation import Refutation
 
 NAME = "certify"
 
@@ -28,7 +30,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def answer(claim: Claim, options: argparse.Namespace) -> int:
     """Train at the given parameters, print the bounds, and return the exit status."""
-    return train_and_report(claim, options, _report if claim.refutation is None else _report_refutation)
+    report = _report if claim.refutation is None else partial(_report_refutation, claim.refutation)
+    return train_and_report(claim, options, report)
 
 
 def _report(
@@ -66,11 +69,16 @@ def _report(
 
 
 def _report_refutation(
-    claim: Claim, instance: Instance, training: Training, options: argparse.Namespace, unfinished: list[str]
+    refutation: Refutation,
+    claim: Claim,
+    instance: Instance,
+    training: Training,
+    options: argparse.Namespace,
+    unfinished: list[str],
 ) -> int:
     """Hold the trained point against every point of the published structure. Fail where the claim should hold and does not."""
     (found,) = hold_against_published(claim, [instance], training.solution.best_point())
-    known = status(claim.refutation, instance)
+    known = status(refutation, instance)
     result = {
         "id": claim.id,
         "parameters": shown_parameters(claim, instance),

@@ -119,14 +119,15 @@ class _Swept:
             raise KeyboardInterrupt
         found = _observed(self.claim, instance, training)
         structure = found.structure()
-        differing = changes(self.last[1], found) if self.last else []
-        if differing:
-            self.changes.append({"between": [self.last[0], value], "what": differing})
+        before = self.last
+        differing = [] if before is None else changes(before[1], found)
+        if before is not None and differing:
+            self.changes.append({"between": [before[0], value], "what": differing})
+            if not self.options.json:
+                between = f"{self.name}={before[0]!r} and {value!r}"
+                print(f"  the structure changes between {between}: {'; '.join(differing)}")
         self.rows.append({self.name: value, **_as_json(self.claim, instance, training, found), "structure": structure})
         if not self.options.json:
-            if differing:
-                between = f"{self.name}={self.last[0]!r} and {value!r}"
-                print(f"  the structure changes between {between}: {'; '.join(differing)}")
             seen = "; ".join(f"{each}: {of}" for each, of in structure.items())
             print(f"{self.name}={value!r}  value {found.value:.9g}{_not_converged(training)}  {seen}", flush=True)
         self.last = value, found

@@ -76,7 +76,7 @@ def digits(view: str = "spectrum") -> dict[str, tuple]:
     variances of their lower halves given the upper ones, and the ``regression``.
     Raises ParameterError for any other view.
     """
-    images = load_digits().data / 16
+    images = load_digits(return_X_y=True)[0] / 16
     if view == "spectrum":
         return {"theta": principal_deviations(images)}
     if view == "conditional":

@@ -144,13 +144,14 @@ def observe(
 
 
 def _matrix(problem: Problem, variable: Variable, array: Float64[Tensor, "r c"], instance: Instance) -> Matrix:
+    rows, columns = array.shape
     values = torch.linalg.svdvals(array)
     entries = None
     if variable.shape[1] == 1:
         labelled = problem.is_labelled(variable.shape[0], instance)
         column = _in_user_order(array.T, instance).T if labelled else array
         entries = tuple(column[:, 0].tolist())
-    return Matrix(variable.name, tuple(array.shape), _rank(values), tuple(values.tolist()), entries)
+    return Matrix(variable.name, (rows, columns), _rank(values), tuple(values.tolist()), entries)
 
 
 def _in_user_order(vectors: Float64[Tensor, "d K"], instance: Instance) -> Float64[Tensor, "d K"]:

@@ -17,6 +17,7 @@ from numerics.backends.tensors import DTYPE, ROUNDED_AWAY, TorchArrays
 from numerics.bounds.enclosures import Enclosure, value_at
 from numerics.bounds.separable import separable_bound
 from theory.claim import Claim
+from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.point import Point
 from theory.problem import Instance
@@ -32,12 +33,20 @@ class Counterexample(Enclosure):
         return bool(self.gap_ball < 0)
 
 
+def refutation_of(claim: Claim) -> Refutation:
+    """Return the refutation of a claim. Raises ParameterError for a claim without one."""
+    if claim.refutation is None:
+        raise ParameterError(f"claim: {claim.id!r} is not allowed; it is a claim with a refutation")
+    return claim.refutation
+
+
 def hold_against_published(claim: Claim, instances: Sequence[Instance], points: Point) -> list[Counterexample]:
     """Compare trained points (variables [instances, rows, columns]) with the best of the published structure."""
+    published = refutation_of(claim).least
     return [
         Counterexample(
             value_at(claim.problem, instance, point),
-            separable_bound(claim.refutation.least, ball_bindings(claim.problem, instance)),
+            separable_bound(published, ball_bindings(claim.problem, instance)),
         )
         for instance, point in zip(instances, points_of(points), strict=True)
     ]
@@ -62,7 +71,7 @@ def simplex_logits(classes: int, margin: float) -> Float64[Tensor, "K K"]:
 
 def point_of_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> Point:
     """Return balanced factors with these symmetric mean logits; all widths of the instance must be K."""
-    refutation, bindings = claim.refutation, stack_bindings([instance])
+    refutation, bindings = refutation_of(claim), stack_bindings([instance])
     sizes, axes = torch.linalg.eigh(logits)
     sizes = torch.where(sizes > ROUNDED_AWAY * sizes.max(), sizes, 0.0)
     evaluator, labels = Evaluator(bindings), TorchArrays(bindings).labels()

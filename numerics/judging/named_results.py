@@ -10,6 +10,7 @@ from typing import Any
 import sympy as sp
 import torch
 from jaxtyping import Bool
+from sympy.logic.boolalg import Boolean
 from torch import Tensor
 
 from numerics.backends.bindings import setting
@@ -21,6 +22,7 @@ from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.point import Point
 from theory.results import Decides, Level, Measured, Minimised, Reading, Result
+from theory.symbols import indexed
 
 CROSSES = 1e-10
 """Relative distance at which a ratio counts as one where its threshold's is one: both are rounded, and one may be a power of the other."""
@@ -118,7 +120,7 @@ class Judge:
     def _largest(self, name: str, result: Measured, runs: Sequence[Run]) -> list[float]:
         return torch.stack([self._deviation(name, result, run) for run in runs]).amax(0).tolist()
 
-    def _kept(self, where: sp.Basic, axes: Sequence[tuple[sp.Symbol, Any]]) -> Bool[Tensor, "*axes"]:
+    def _kept(self, where: Boolean, axes: Sequence[tuple[sp.Symbol, Any]]) -> Bool[Tensor, "*axes"]:
         return self.evaluator.evaluate(Formula(where, tuple(axes))).bool()
 
     def _along(self, close: Bool[Tensor, "B K"], like: Tensor) -> Bool[Tensor, "*axes"]:
@@ -169,7 +171,7 @@ class Judge:
 
     def _not_least(self, name: str, result: Minimised, run: Run) -> Bool[Tensor, " B"]:
         """Whether the function is lower a step to either side of what is measured, at zero, or anywhere up to a largest one."""
-        variable = sp.IndexedBase(f"{result.variable.name}_", nonnegative=True)
+        variable = indexed(f"{result.variable.name}_", nonnegative=True)
         index = result.axes[-1][0]
         formula = Formula(result.expression.subs(result.variable, variable[index]), result.axes)
         at = run.readings.results[name]

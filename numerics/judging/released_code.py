@@ -15,6 +15,7 @@ from numerics.judging.invariants import measure
 from numerics.tolerances import INVARIANT
 from numerics.training.certified import train
 from numerics.training.optimise import Ending
+from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.problem import Instance
 from theory.reference_code import ReferenceCode
@@ -67,18 +68,24 @@ def _decide(code: ReferenceCode, instances: list[Instance], seed: int) -> Iterat
     reference, derived = evaluate(code.formula, bindings), evaluate(code.derived(claim.prediction), bindings)
     losses = _losses_at(code, bindings) if code.compares_losses else [None] * len(instances)
     for number, instance in enumerate(instances):
+        certificate = training.certificates[number]
+        if certificate is None:
+            raise ParameterError(f"{code.name}: {code.claim_id} has no lower bound to certify the training with")
         yield Decision(
             instance,
             reference=tuple(reference[number].tolist()),
             derived=tuple(derived[number].tolist()),
             trained=tuple(trained[number].tolist()),
             ending=training.solution.best_ending()[number],
-            certificate=training.certificates[number],
+            certificate=certificate,
             reference_loss=losses[number],
         )
 
 
 def _losses_at(code: ReferenceCode, bindings: Mapping[Any, Any]) -> list[float]:
     """The sum of the scalar problems at the code's singular values: the loss where all factors are aligned and balanced."""
-    at_reference = dataclasses.replace(code.claim.proof.separable, reading=code.formula.expression)
+    separable = code.claim.proof.separable
+    if separable is None:
+        raise ParameterError(f"{code.name}: {code.claim_id} has no separable bound to read a loss from")
+    at_reference = dataclasses.replace(separable, reading=code.formula.number)
     return evaluate(Formula(at_reference.total()), bindings).tolist()

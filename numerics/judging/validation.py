@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import sympy as sp
 import torch
@@ -19,8 +19,10 @@ from numerics.training.optimise import require_memory
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
+from theory.namespace import ArrayNamespace
 from theory.point import Point
 from theory.problem import KINDS, Instance
+from theory.proof import Separable
 from theory.sources import located
 from theory.symbols import BETWEEN
 
@@ -42,7 +44,7 @@ def require_well_posed(claim: Claim, instance: Instance) -> None:
     problem.require_sizes(instance)
     require_memory(problem, instances, 1, torch.device("cpu"))
     bindings = stack_bindings(instances)
-    xp = _Operations(TorchArrays(bindings))
+    xp = cast(ArrayNamespace, _Operations(TorchArrays(bindings)))  # which answers for every operation
     try:
         data = problem.given(xp)
     except ParameterError as error:
@@ -78,7 +80,7 @@ def require_well_posed(claim: Claim, instance: Instance) -> None:
         found[statistic.symbol] = measured
     _require_bound(claim, bindings)
     if claim.proof.separable is not None:
-        _require_range(claim, {**bindings, **found})
+        _require_range(claim, claim.proof.separable, {**bindings, **found})
 
 
 def _require_ends(claim: Claim, instance: Instance) -> None:
@@ -134,9 +136,8 @@ def require_sight(claim: Claim, instance: Instance) -> None:
             raise ParameterError(f"{name}: is {size:.1e} at a random point, negligible in its unit, {unit:.1e}")
 
 
-def _require_range(claim: Claim, known: dict[sp.Basic, Any]) -> None:
+def _require_range(claim: Claim, separable: Separable, known: dict[sp.Basic, Any]) -> None:
     """Raise ParameterError where the separable bound, read at a random point, lies before the first of its pieces."""
-    separable = claim.proof.separable
     before = separable.reading - separable.pieces[0].lower
     least = evaluate(Formula(before, ((separable.index, separable.count),)), known).min()
     if not bool(least >= -SAME):
@@ -189,8 +190,8 @@ def _require_bound(claim: Claim, bindings: dict[sp.Basic, Any]) -> None:
 
 def _free(expression: sp.Basic) -> set[sp.Basic]:
     """The symbols and lists that an expression needs values for."""
-    lists = {entry.base for entry in expression.atoms(sp.Indexed)}
-    labels = {base.label for base in lists}
+    lists: set[sp.Basic] = {entry.base for entry in expression.atoms(sp.Indexed)}
+    labels = {base.label for base in lists if isinstance(base, sp.IndexedBase)}
     return lists | {s for s in expression.free_symbols if isinstance(s, sp.Symbol) and s not in labels}
 
 
@@ -199,7 +200,7 @@ def _evaluated(what: str, function: Callable[..., Any], given: Sequence[Any], po
         return function(*given)
     except ParameterError as error:
         raise ParameterError(f"{what}: {error}") from None
-    except torch.linalg.LinAlgError as error:
+    except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage] (documented, although the import marks it as private)
         raise ParameterError(
             f"{what}: a matrix is singular at a random point: {' '.join(str(error).split())}"
         ) from error

@@ -17,6 +17,7 @@ from numerics.judging.counterexamples import (
     hold_against_published,
     objectives_at,
     point_of_logits,
+    refutation_of,
     status,
 )
 from numerics.training.optimise import minimise
@@ -60,8 +61,9 @@ def decide_cell(claim: Claim, instance: Instance, seed: int = 0) -> Cell:
 
     All widths of the instance are the number of classes, and its classes are balanced.
     """
-    classes, known = len(instance.order), status(claim.refutation, instance)
-    blocks, margin = _best_blocks(claim.refutation, instance)
+    classes, refutation = len(instance.order), refutation_of(claim)
+    known = status(refutation, instance)
+    blocks, margin = _best_blocks(refutation, instance)
     logits = block_logits(blocks, margin)
     (found,) = hold_against_published(claim, [instance], _batch(point_of_logits(claim, instance, logits)))
     rank, geometry = classes - len(blocks), _described(blocks, classes)
@@ -88,7 +90,7 @@ def _verdict(known: str, found: Counterexample) -> Verdict:
 
 def _rank(claim: Claim, instance: Instance, point: Point) -> int:
     xp, _ = setting(claim.problem, stack_bindings([instance]))
-    sizes = torch.linalg.svdvals(claim.refutation.logits(xp, point))[0]
+    sizes = torch.linalg.svdvals(refutation_of(claim).logits(xp, point))[0]
     return int((sizes > RANK * sizes[0]).sum()) if sizes[0] > 0 else 0
 
 

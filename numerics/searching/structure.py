@@ -23,7 +23,8 @@ def sweep(problem: Problem, given: Mapping[str, Any], text: str) -> tuple[str, d
     """
     name, equals, rest = text.partition("=")
     try:
-        low, high, count = (convert(part) for convert, part in zip((float, float, int), rest.split(":"), strict=True))
+        first, last, number = rest.split(":")
+        low, high, count = float(first), float(last), int(number)
     except ValueError:
         raise reject("sweep", text, ALLOWED) from None
     if not (equals and 0 < low < math.inf and 0 < high < math.inf and low != high and 2 <= count <= MOST):

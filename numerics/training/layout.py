@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import sympy as sp
 import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
@@ -24,13 +25,13 @@ class Layout:
 
     def __init__(self, variables: Sequence[Variable], bindings: dict) -> None:
         sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
-        self.shapes = [tuple(int(side.subs(sizes)) for side in v.shape) for v in variables]
+        self.shapes = [(int(v.shape[0].subs(sizes)), int(v.shape[1].subs(sizes))) for v in variables]
         self.names = [v.name for v in variables]
         self.factors = [i for i, v in enumerate(variables) if 1 not in v.shape]
         self.lengths = [rows * columns for rows, columns in self.shapes]
         scales = [
-            evaluate(Formula(v.scale, ((k, sizes_of[0]), (j, sizes_of[1]))), bindings)
-            for v, sizes_of in zip(variables, self.shapes, strict=True)
+            evaluate(Formula(v.scale, ((k, sp.Integer(rows)), (j, sp.Integer(columns)))), bindings)
+            for v, (rows, columns) in zip(variables, self.shapes, strict=True)
         ]
         self.scale: Float64[Tensor, "B n"] = torch.cat([s.reshape(s.shape[0], -1) for s in scales], 1)
         self.unit: Int64[Tensor, " n"] = torch.cat(

@@ -25,6 +25,7 @@ from numerics.training.newton import Ending, Search
 from numerics.training.objective import Objective
 from numerics.training.quasi_newton import NEGLIGIBLE_DECREASE
 from theory.errors import ParameterError, quoted
+from theory.expressions import Bindings
 from theory.point import Point
 from theory.problem import Instance, Problem
 
@@ -122,7 +123,7 @@ def _largest(problem: Problem, instance: Instance) -> tuple[str, str]:
     return problem.sorted_parameter, ",".join(map(str, listed))
 
 
-def _numbers(bindings: dict) -> dict:
+def _numbers(bindings: Bindings) -> Bindings:
     return {s: v for s, v in bindings.items() if isinstance(v, int)}
 
 

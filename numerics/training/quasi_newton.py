@@ -9,7 +9,7 @@ steps S and differences of gradients Y. Entries held at their bound take no part
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float64, Int64
@@ -85,11 +85,14 @@ class _State:
     frozen: Bool[Tensor, "B n"] | None
 
     def part(self, chosen: Tensor) -> _State:
-        return _State(*(None if (a := getattr(self, f.name)) is None else a[chosen] for f in fields(self)))
+        return replace(self, **{name: array[chosen] for name, array in self._arrays().items()})
 
     def joined(self, other: _State) -> _State:
-        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-        return _State(*(None if a is None else torch.cat([a, b]) for a, b in pairs))
+        others = other._arrays()
+        return replace(self, **{name: torch.cat([array, others[name]]) for name, array in self._arrays().items()})
+
+    def _arrays(self) -> dict[str, Tensor]:
+        return {name: array for name, array in vars(self).items() if array is not None}
 
 
 class Descent:
@@ -126,7 +129,7 @@ class Descent:
         try:
             while len(waiting) or state is not None:
                 room = size - (0 if state is None else len(state.row))
-                if room and len(waiting):
+                if state is None or (room and len(waiting)):
                     budget.require_time()
                     started = self._started(waiting[:room], most)
                     state, waiting = started if state is None else state.joined(started), waiting[room:]
@@ -240,8 +243,8 @@ class Descent:
         torch.sub(gradient, state.gradient, out=change)
         slope = self._free(x, gradient, state.frozen)
         state.vectors[:, -1] = slope
-        if slope is not gradient:
-            free = slope != 0
+        free = None if slope is gradient else slope != 0
+        if free is not None:
             step *= free
             change *= free
         # The parabola through the refused value says how far to go back.
@@ -253,7 +256,7 @@ class Descent:
         state.refused = torch.where(taken, 0, state.refused + 1)
         state.iterations += state.running
         state.direction, state.decrease, square = self._direction(state, CURVED * promised)
-        if slope is not gradient:
+        if free is not None:
             state.direction *= free
         state.settled |= taken & (state.decrease <= 2 * NEGLIGIBLE_DECREASE * state.value.abs())
         rounded = state.settled & (square <= (ROUNDED * self.first[state.row]).square())

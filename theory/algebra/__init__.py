@@ -1,5 +1,9 @@
 """Linear algebra on SymPy expressions: matrices of symbolic size, and two backends of the array namespace."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from theory.algebra.concrete import ConcreteArrays
 from theory.algebra.matrices import (
     Beside,
@@ -11,6 +15,12 @@ from theory.algebra.matrices import (
     sum_over,
 )
 from theory.algebra.symbolic import SymbolicArrays
+
+if TYPE_CHECKING:
+    from theory.namespace import ArrayNamespace
+
+    _answering: tuple[type[ArrayNamespace], ...] = (ConcreteArrays, SymbolicArrays)
+    """The type checker fails where one of these lacks an operation, or takes other arguments."""
 
 __all__ = [
     "Beside",

@@ -7,6 +7,8 @@ from functools import reduce
 
 import sympy as sp
 
+from theory.symbols import indexed
+
 
 class ConcreteArrays:
     """The operations of ``theory.namespace.ArrayNamespace`` on SymPy matrices of a concrete size, one column for each sample.
@@ -27,7 +29,7 @@ class ConcreteArrays:
         return sp.diag(*(sp.sqrt(e) for e in self.listed))
 
     def given(self, matrix: sp.MatrixSymbol) -> sp.Matrix:
-        base = sp.IndexedBase(matrix.name, real=True)
+        base = indexed(matrix.name, real=True)
         return sp.Matrix(self.size, self.size, lambda a, b: base[a + 1] if a == b else 0)
 
     def eye(self, size: sp.Symbol) -> sp.Matrix:
@@ -64,13 +66,13 @@ class ConcreteArrays:
         return column.T
 
     def sum_of_entries(self, a: sp.Matrix) -> sp.Expr:
-        return sum(a)
+        return sum(a, sp.Integer(0))
 
     def mean_entry(self, column: sp.Matrix) -> sp.Expr:
-        return sum(column) / len(column)
+        return self.sum_of_entries(column) / len(column)
 
     def spread(self, column: sp.Matrix) -> sp.Expr:
-        return sum((x - self.mean_entry(column)) ** 2 for x in column)
+        return sum(((x - self.mean_entry(column)) ** 2 for x in column), sp.Integer(0))
 
     def column_cross_entropy(self, z: sp.Matrix, y: sp.Matrix) -> sp.Matrix:
         return sp.Matrix(
@@ -78,10 +80,10 @@ class ConcreteArrays:
         )
 
     def total(self, row: sp.Matrix) -> sp.Expr:
-        return sum(row)
+        return sum(row, sp.Integer(0))
 
     def squared_norm(self, a: sp.Matrix) -> sp.Expr:
-        return sum(x**2 for x in a)
+        return sum((x**2 for x in a), sp.Integer(0))
 
     def norm(self, a: sp.Matrix) -> sp.Expr:
         return sp.sqrt(self.squared_norm(a))
@@ -130,7 +132,7 @@ class ConcreteArrays:
     def label_axes(self, y: sp.Matrix) -> tuple[sp.Matrix, sp.Matrix]:
         centred = y - y * sp.ones(y.cols, y.cols) / y.cols
         pairs = [(x, v) for x, _, vectors in (centred * centred.T).eigenvects() for v in sp.GramSchmidt(vectors, True)]
-        pairs = sorted(pairs, key=lambda pair: -sp.re(sp.N(pair[0])))[:-1]
+        pairs = sorted(pairs, key=lambda pair: -_real_part(pair[0]))[:-1]
         left = sp.Matrix.hstack(*(v for _, v in pairs))
         return left, sp.Matrix.hstack(*(centred.T * v / sp.sqrt(x) for x, v in pairs))
 
@@ -152,7 +154,7 @@ class ConcreteArrays:
         return [self.singular_values(w, y.rows).applyfunc(lambda x: x**2) for w in layers]
 
     def layer_decays(self, layers: tuple[sp.Matrix, ...], decay: sp.IndexedBase) -> sp.Expr:
-        return sum(decay[i] / 2 * self.squared_norm(w) for i, w in enumerate(layers, start=1))
+        return sum((decay[i] / 2 * self.squared_norm(w) for i, w in enumerate(layers, start=1)), sp.Integer(0))
 
 
 def _eigenvalues(a: sp.Matrix) -> list[sp.Expr]:
@@ -162,4 +164,8 @@ def _eigenvalues(a: sp.Matrix) -> list[sp.Expr]:
 
 def _descending(numbers: Iterable[sp.Expr]) -> list[sp.Expr]:
     """Sort real numbers, of which casus irreducibilis may leave imaginary parts that vanish."""
-    return sorted(numbers, key=lambda x: -sp.re(sp.N(x)))
+    return sorted(numbers, key=lambda x: -_real_part(x))
+
+
+def _real_part(x: sp.Expr) -> float:
+    return float(sp.re(sp.N(x)))

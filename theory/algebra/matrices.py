@@ -151,11 +151,16 @@ class Layered:
     depth: sp.Expr
     entry: SymbolicMatrix | sp.Expr
 
+    def _matrix(self) -> SymbolicMatrix:
+        if not isinstance(self.entry, SymbolicMatrix):
+            raise ValueError("the symbolic product of layers is defined for a matrix a layer, not for a row")
+        return self.entry
+
     def __matmul__(self, right: SymbolicMatrix) -> Layered:
-        return Layered(self.depth, self.entry @ right)
+        return Layered(self.depth, self._matrix() @ right)
 
     def __rmatmul__(self, left: SymbolicMatrix) -> Layered:
-        return Layered(self.depth, left @ self.entry)
+        return Layered(self.depth, left @ self._matrix())
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class SymbolicArrays:
 
     def given(self, matrix: sp.MatrixSymbol) -> SymbolicMatrix:
         """A diagonal matrix with arbitrary entries."""
-        return SymbolicMatrix.diag(self.size, sp.IndexedBase(matrix.name, real=True)[sym.k])
+        return SymbolicMatrix.diag(self.size, sym.indexed(matrix.name, real=True)[sym.k])
 
     def eye(self, size: sp.Symbol) -> SymbolicMatrix:
         return SymbolicMatrix.identity(self.size)

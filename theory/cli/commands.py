@@ -74,26 +74,29 @@ def predict(claim: Claim, instance: Instance) -> dict:
         "zero": {name: listed(name, formula) for name, formula in prediction.zeros.items()},
         "ratios": {t.of: shown(t.of, Formula(t.ratio, ((t.index, t.count),))) for t in prediction.thresholds},
         "named": {
-            name: _where(shown(name, value), where if where is True else shown(name, where))
+            name: shown(name, value) if where is None else _where(shown(name, value), shown(name, where))
             for name, (value, where) in _numbers(prediction).items()
         },
     }
 
 
-def _numbers(prediction: Prediction) -> dict[str, tuple[Formula, Formula | bool]]:
+def _numbers(prediction: Prediction) -> dict[str, tuple[Formula, Formula | None]]:
     """Return each named result that is a number, or a row of them, at given parameters, and the condition under which it holds.
 
     An axis that does not occur in a formula is left out, and its condition with it.
     """
-    found: dict[str, tuple[Formula, Formula | bool]] = {}
+    found: dict[str, tuple[Formula, Formula | None]] = {}
     for name, result in prediction.named.items():
         if not isinstance(result, Measured | Decides) or (isinstance(result, Measured) and result.given):
             continue
-        of = prediction.thresholds[result.threshold] if isinstance(result, Decides) else None
-        every = ((of.index, of.count),) if of is not None else result.axes
+        if isinstance(result, Decides):
+            threshold = prediction.thresholds[result.threshold]
+            every = ((threshold.index, threshold.count),)
+        else:
+            every = result.axes
         axes = tuple(axis for axis in every if result.expression.has(axis[0]))
         if result.where == sp.true or axes != every:
-            found[name] = Formula(result.expression, axes), True
+            found[name] = Formula(result.expression, axes), None
         else:
             guarded = sp.Piecewise((result.expression, result.where), (sp.Integer(0), True))
             found[name] = Formula(guarded, axes), Formula(result.where, axes)
@@ -102,7 +105,7 @@ def _numbers(prediction: Prediction) -> dict[str, tuple[Formula, Formula | bool]
 
 def _where(numbers: Any, holds: Any) -> Any:
     """Put None in the place of what does not hold."""
-    if holds is True or numbers is None:
+    if numbers is None:
         return numbers
     if isinstance(numbers, list):
         return [_where(n, h) for n, h in zip(numbers, holds or [False] * len(numbers), strict=True)]

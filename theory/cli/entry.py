@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ DONE, CHECK_FAILED, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130
 def run(main: Callable[[Sequence[str] | None], int]) -> None:
     """Run a command line and exit; unusable input, unusable output and interruption end in one line, never in a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a sign that the output's encoding lacks is escaped
     try:
         code = main(None)
@@ -66,5 +67,7 @@ def _ended(line: str, code: int) -> int:
 
 def _give_up(stream: TextIO | None) -> None:
     """Let a stream that cannot be written to lead nowhere, as Python writes what is left in it once more when it exits."""
+    if stream is None:
+        return
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

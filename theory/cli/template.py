@@ -83,7 +83,9 @@ def starting_points() -> dict[str, int]:
     for claim_id, (place, claim) in places().items():
         tree = ast.parse(_source(place))
         if claim.derive is not None and _works(tree) and not shared_derivations(claim):
-            found[claim_id] = sum(node.end_lineno - node.lineno + 1 for node in _reached(tree, "derive"))
+            found[claim_id] = sum(
+                (node.end_lineno or node.lineno) - node.lineno + 1 for node in _reached(tree, "derive")
+            )
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from theory.domains.drawing import Draws
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
 
 
 class Domain(ABC):
@@ -35,13 +34,13 @@ class Domain(ABC):
         """The allowed values in words, as errors and the book show them."""
 
     @abstractmethod
-    def canonical(self, name: str, value: Any) -> Any:
+    def canonical(self, name: str, value: object) -> Any:
         """Return the value in canonical form; accepts what ``name=value`` on a command line gives, a string.
 
         Raises ParameterError when the value lies outside the domain.
         """
 
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> Any:
+    def fitted(self, name: str, value: Any, values: Values, order: tuple[int, ...]) -> Any:
         """Return a canonical value fitted to the other parameters, of which ``order`` tells how the list was sorted.
 
         Raises ParameterError when it does not fit.
@@ -53,18 +52,18 @@ class Domain(ABC):
         return value
 
     @abstractmethod
-    def example(self, values: Mapping[str, Any]) -> Any:
+    def example(self, values: Values) -> Any:
         """Return the value that an example gives, after the ``values`` given so far."""
 
     @abstractmethod
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> Any:
+    def drawn(self, name: str, draws: Draws, values: Values) -> Any:
         """Return a value made of the choices that ``draws`` offers; ``values`` has those drawn so far."""
 
     def depends(self) -> tuple[str, ...]:
         """Return the names of the parameters that a value depends on."""
         return ()
 
-    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+    def displaced(self, arrays: Any, name: str, start: Values, factor: Any, moved: Values) -> Any:
         """Return the values that the parameter takes when its ``start`` is moved by a positive factor, within the domain.
 
         ``moved`` has the parameters displaced so far, those it depends on among them. ``arrays`` offers ``descending(x)``,

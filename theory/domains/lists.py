@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -19,6 +18,7 @@ from theory.domains.reading import (
     read_positive_numbers,
     reject,
 )
+from theory.expressions import Values
 
 SPREAD = (0.6, 0.8, 1.0, 1.2)
 """Numbers of an example that has one for each dimension."""
@@ -38,13 +38,13 @@ class PositiveReals(Domain):
     def says(self) -> str:
         return f"a list of finite numbers above 0, from {SMALLEST:g} to {LARGEST:g}, such as 3,2,1"
 
-    def canonical(self, name: str, value: Any) -> tuple[float, ...]:
+    def canonical(self, name: str, value: object) -> tuple[float, ...]:
         return read_positive_numbers(name, value, self.says)
 
-    def example(self, values: Mapping[str, Any]) -> tuple[float, ...]:
+    def example(self, values: Values) -> tuple[float, ...]:
         return (3.0, 2.0, 1.2, 0.6)
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[float, ...]:
+    def drawn(self, name: str, draws: Draws, values: Values) -> tuple[float, ...]:
         """Return numbers with ties in each group, neighbours apart by a quarter of a decade at most where draws keep to what is usual."""
         level, levels = (
             draws.number((0.05, 1), DECADES_ALLOWED),
@@ -58,7 +58,7 @@ class PositiveReals(Domain):
     def as_given(self, value: tuple[float, ...], order: tuple[int, ...]) -> list[float]:
         return in_given_order(value, order)
 
-    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+    def displaced(self, arrays: Any, name: str, start: Values, factor: Any, moved: Values) -> Any:
         return arrays.descending(start[name] * factor)
 
 
@@ -76,20 +76,20 @@ class PositivePerDimension(Domain):
             "one for all, such as 0.5,1"
         )
 
-    def canonical(self, name: str, value: Any) -> tuple[float, ...]:
+    def canonical(self, name: str, value: object) -> tuple[float, ...]:
         # A number in Python means the same as a list of one.
         return read_positive_numbers(name, (value,) if isinstance(value, int | float) else value, self.says)
 
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[float, ...]:
+    def fitted(self, name: str, value: Any, values: Values, order: tuple[int, ...]) -> tuple[float, ...]:
         count = values[self.dimension]
         if len(value) not in (1, count):
             raise reject(name, value, f"{self.says}: 1 or {count} here")
         return value * count if len(value) == 1 else value
 
-    def example(self, values: Mapping[str, Any]) -> tuple[float, ...]:
+    def example(self, values: Values) -> tuple[float, ...]:
         return SPREAD[: values.get(self.dimension, len(SPREAD))]
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[float, ...]:
+    def drawn(self, name: str, draws: Draws, values: Values) -> tuple[float, ...]:
         """Return numbers over a decade, at least two different ones where there is room, with ties, in any order."""
         count = values[self.dimension]
         levels = draws.several(LEVELS, min(2, count), count, (SMALLEST, LARGEST))
@@ -113,7 +113,7 @@ class RealMatrix(Domain):
             f"a matrix of finite numbers up to {LARGEST:g} with one row for each entry of {self.rows}, such as 1,0;0,1"
         )
 
-    def canonical(self, name: str, value: Any) -> tuple[tuple[float, ...], ...]:
+    def canonical(self, name: str, value: object) -> tuple[tuple[float, ...], ...]:
         rows = value.split(";") if isinstance(value, str) else read_items(name, value, self.says)
         matrix = tuple(
             tuple(read_number(name, v, self.says, whole=value) for v in read_items(name, row, self.says))
@@ -124,16 +124,16 @@ class RealMatrix(Domain):
             raise reject(name, value, self.says)
         return matrix
 
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple:
+    def fitted(self, name: str, value: Any, values: Values, order: tuple[int, ...]) -> tuple:
         if len(value) != len(order):
             shown = ";".join(",".join(f"{v:g}" for v in row) for row in value)
             raise reject(name, shown, f"{self.says}: {len(order)} rows here")
         return tuple(value[i] for i in order)
 
-    def example(self, values: Mapping[str, Any]) -> tuple[tuple[float, ...], ...]:
+    def example(self, values: Values) -> tuple[tuple[float, ...], ...]:
         return ((1.0, 0.0), (0.5, -1.0), (0.0, 2.0), (-0.3, 0.4))
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[tuple[float, ...], ...]:
+    def drawn(self, name: str, draws: Draws, values: Values) -> tuple[tuple[float, ...], ...]:
         """Return a matrix in general position with up to two columns more than rows."""
         rows = directions(draws)
         columns, generator = draws.integer(1, rows + 2), Random(draws.integer(0, 2**32))

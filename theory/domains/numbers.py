@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +10,7 @@ from theory.domains.domain import Domain
 from theory.domains.drawing import Draws
 from theory.domains.reading import LARGEST, SMALLEST, read_number, read_positive_number, reject
 from theory.errors import ParameterError
+from theory.expressions import Values
 
 DECADES_ALLOWED = (math.log10(SMALLEST), math.log10(LARGEST))
 DECADES = (-1.0, 1.0)
@@ -38,16 +38,16 @@ class PositiveReal(Domain):
     def says(self) -> str:
         return f"a finite number above 0, from {SMALLEST:g} to {LARGEST:g}"
 
-    def canonical(self, name: str, value: Any) -> float:
+    def canonical(self, name: str, value: object) -> float:
         return read_positive_number(name, value, self.says)
 
-    def example(self, values: Mapping[str, Any]) -> float:
+    def example(self, values: Values) -> float:
         return 0.05
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> float:
+    def drawn(self, name: str, draws: Draws, values: Values) -> float:
         return draws.number(DECADES_OF_DECAY if self.decay else DECADES, DECADES_ALLOWED, name)
 
-    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+    def displaced(self, arrays: Any, name: str, start: Values, factor: Any, moved: Values) -> Any:
         return start[name] * factor
 
 
@@ -69,16 +69,16 @@ class RealBetween(Domain):
     def says(self) -> str:
         return f"a finite number strictly between {self.low:g} and {self.high:g}"
 
-    def canonical(self, name: str, value: Any) -> float:
+    def canonical(self, name: str, value: object) -> float:
         number = read_number(name, value, self.says)
         if not self.low < number < self.high:
             raise reject(name, value, self.says)
         return number
 
-    def example(self, values: Mapping[str, Any]) -> float:
+    def example(self, values: Values) -> float:
         return float(f"{self.low + (self.high - self.low) / 10:.2g}")
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> float:
+    def drawn(self, name: str, draws: Draws, values: Values) -> float:
         odds = draws.number(DECADES_OF_ODDS, ODDS_ALLOWED, name)
         least, most = self.extremes()
         return min(max(least, self.low + odds / (1 + odds) * (self.high - self.low)), most)
@@ -86,7 +86,7 @@ class RealBetween(Domain):
     def extremes(self) -> tuple[float, ...]:
         return math.nextafter(self.low, self.high), math.nextafter(self.high, self.low)
 
-    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+    def displaced(self, arrays: Any, name: str, start: Values, factor: Any, moved: Values) -> Any:
         """Move the odds of the number between its limits."""
         odds = (start[name] - self.low) / (self.high - start[name]) * factor
         return arrays.within(self.low + (self.high - self.low) * odds / (1 + odds), *self.extremes())
@@ -106,18 +106,18 @@ class GreaterThan(Domain):
     def says(self) -> str:
         return f"a finite number above {self.other}, from {SMALLEST:g} to {LARGEST:g} ({self.because})"
 
-    def canonical(self, name: str, value: Any) -> float:
+    def canonical(self, name: str, value: object) -> float:
         return read_positive_number(name, value, self.says)
 
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> float:
+    def fitted(self, name: str, value: Any, values: Values, order: tuple[int, ...]) -> float:
         if not value > values[self.other]:
             raise reject(name, value, f"{self.says}: above {values[self.other]:g} here")
         return value
 
-    def example(self, values: Mapping[str, Any]) -> float:
+    def example(self, values: Values) -> float:
         return 2 * values[self.other]
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> float:
+    def drawn(self, name: str, draws: Draws, values: Values) -> float:
         low, high = DECADES_ABOVE
         usual = low, max(low + 1, high + math.log10(min(1.0, draws.ratio)))
         return min(LARGEST, values[self.other] * (1 + draws.number(usual, EXCESS_ALLOWED, name)))
@@ -125,7 +125,7 @@ class GreaterThan(Domain):
     def depends(self) -> tuple[str, ...]:
         return (self.other,)
 
-    def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
+    def displaced(self, arrays: Any, name: str, start: Values, factor: Any, moved: Values) -> Any:
         """Move the relative excess over the other parameter."""
         level = moved.get(self.other, start[self.other])
         return arrays.above(level * (1 + (start[name] / start[self.other] - 1) * factor), level)

@@ -32,13 +32,13 @@ def unbound(size: sp.Expr, bindings: Bindings) -> str:
     )
 
 
-def reject(name: str, value: Any, allowed: str) -> ParameterError:
+def reject(name: str, value: object, allowed: str) -> ParameterError:
     """Return the error for a value outside the domain of a parameter."""
     shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
     return ParameterError(f"{name}: {quoted(shown)} is not allowed; {name} is {allowed}")
 
 
-def read_number(name: str, value: Any, allowed: str, whole: Any = None) -> float:
+def read_number(name: str, value: Any, allowed: str, whole: object = None) -> float:
     """Return a finite number; the error shows ``whole``, the list the value stands in, where there is one."""
     shown = value if whole is None else whole
     written = isinstance(value, str)
@@ -53,14 +53,14 @@ def read_number(name: str, value: Any, allowed: str, whole: Any = None) -> float
     return number
 
 
-def read_integer(name: str, value: Any, allowed: str, whole: Any = None) -> int:
+def read_integer(name: str, value: object, allowed: str, whole: object = None) -> int:
     number = read_number(name, value, allowed, whole)
     if number != int(number) or abs(number) > LARGEST_INTEGER:
         raise reject(name, value if whole is None else whole, allowed)
     return int(number)
 
 
-def read_items(name: str, value: Any, allowed: str) -> list[Any]:
+def read_items(name: str, value: object, allowed: str) -> list[Any]:
     """Return the entries of a list, a tuple, or a string with commas."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
@@ -69,14 +69,14 @@ def read_items(name: str, value: Any, allowed: str) -> list[Any]:
     raise reject(name, value, allowed)
 
 
-def read_positive_number(name: str, value: Any, allowed: str) -> float:
+def read_positive_number(name: str, value: object, allowed: str) -> float:
     number = read_number(name, value, allowed)
     if not SMALLEST <= number <= LARGEST:
         raise reject(name, value, allowed)
     return number
 
 
-def read_positive_numbers(name: str, value: Any, allowed: str) -> tuple[float, ...]:
+def read_positive_numbers(name: str, value: object, allowed: str) -> tuple[float, ...]:
     numbers = [read_number(name, v, allowed, whole=value) for v in read_items(name, value, allowed)]
     if not numbers or not all(SMALLEST <= v <= LARGEST for v in numbers):
         raise reject(name, value, allowed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from theory.domains.domain import Domain
 from theory.domains.drawing import Draws, directions, first, repeated
 from theory.domains.reading import LARGEST_INTEGER, in_given_order, read_integer, read_items, reject, unbound
 from theory.errors import ParameterError
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
 
 LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
 LARGEST_COUNT = 100
@@ -36,16 +35,16 @@ class ClassCounts(Domain):
         rule = "equal positive integers, such as 20,20,20" if self.balanced else "positive integers, such as 20,10,5"
         return f"a list of at least 2 {rule}"
 
-    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
+    def canonical(self, name: str, value: object) -> tuple[int, ...]:
         counts = [read_integer(name, v, self.says, whole=value) for v in read_items(name, value, self.says)]
         if len(counts) < 2 or min(counts) < 1 or (self.balanced and len(set(counts)) > 1):
             raise reject(name, value, self.says)
         return tuple(counts)
 
-    def example(self, values: Mapping[str, Any]) -> tuple[int, ...]:
+    def example(self, values: Values) -> tuple[int, ...]:
         return (4, 4, 4, 4) if self.balanced else (6, 4, 2, 1)
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[int, ...]:
+    def drawn(self, name: str, draws: Draws, values: Values) -> tuple[int, ...]:
         """Return counts with ties in each group, ones among them, and ratios up to LARGEST_COUNT."""
         groups, allowed = draws.groups, (1, LARGEST_INTEGER)
         if self.balanced:
@@ -84,7 +83,7 @@ class Width(Domain):
     def says(self) -> str:
         return "a positive integer" if self.least == 1 else f"an integer of at least {self.least}"
 
-    def canonical(self, name: str, value: Any) -> int:
+    def canonical(self, name: str, value: object) -> int:
         number = read_integer(name, value, self.says)
         if number < 1:
             raise reject(name, value, self.says)
@@ -102,10 +101,10 @@ class Width(Domain):
             raise reject(name, value, f"{self.says}{where}")
         return value
 
-    def example(self, values: Mapping[str, Any]) -> int:
+    def example(self, values: Values) -> int:
         return 4
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> int:
+    def drawn(self, name: str, draws: Draws, values: Values) -> int:
         """Return a width of the regime, never below ``least``."""
         least = int(self.least.subs(dict.fromkeys(self.least.free_symbols, directions(draws))))
         return draws.integer(*(max(least, end) for end in _usual_widths(draws)))
@@ -121,21 +120,21 @@ class WidthPair(Domain):
     def says(self) -> str:
         return f"two positive integers, such as 3,2, the first at most the number of entries of {self.within}"
 
-    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
+    def canonical(self, name: str, value: object) -> tuple[int, ...]:
         widths = tuple(read_integer(name, v, self.says, whole=value) for v in read_items(name, value, self.says))
         if len(widths) != 2 or min(widths) < 1:
             raise reject(name, value, self.says)
         return widths
 
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[int, ...]:
+    def fitted(self, name: str, value: Any, values: Values, order: tuple[int, ...]) -> tuple[int, ...]:
         if value[0] > len(order):
             raise reject(name, value, f"{self.says}: {len(order)} here")
         return value
 
-    def example(self, values: Mapping[str, Any]) -> tuple[int, int]:
+    def example(self, values: Values) -> tuple[int, int]:
         return (4, 3)
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[int, int]:
+    def drawn(self, name: str, draws: Draws, values: Values) -> tuple[int, int]:
         """Return widths of the regime, the first at most the number of directions, the second below it or above.
 
         A group of equal directions is cut by either width or, where it has enough members, by both in different places.
@@ -173,16 +172,16 @@ class WholeNumber(Domain):
     def says(self) -> str:
         return f"an integer from {self.least} to {self.most}"
 
-    def canonical(self, name: str, value: Any) -> int:
+    def canonical(self, name: str, value: object) -> int:
         number = read_integer(name, value, self.says)
         if not self.least <= number <= self.most:
             raise reject(name, value, self.says)
         return number
 
-    def example(self, values: Mapping[str, Any]) -> int:
+    def example(self, values: Values) -> int:
         return min(max(2, self.least), self.most)
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> int:
+    def drawn(self, name: str, draws: Draws, values: Values) -> int:
         """Return a number of layers that stays small where there are many directions."""
         most = min(self.most, max(self.least, LARGEST_DEEP // directions(draws)))
         usual = [number for number in DEPTHS if self.least <= number <= most] or [self.least]
@@ -201,23 +200,23 @@ class Widths(Domain):
     def says(self) -> str:
         return f"a list of positive integers, as many as {self.depth} says or one for all, such as 8,6"
 
-    def canonical(self, name: str, value: Any) -> tuple[int, ...]:
+    def canonical(self, name: str, value: object) -> tuple[int, ...]:
         listed = read_items(name, (value,) if isinstance(value, int) else value, self.says)
         widths = [read_integer(name, v, self.says, whole=value) for v in listed]
         if not widths or min(widths) < 1:
             raise reject(name, value, self.says)
         return tuple(widths)
 
-    def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[int, ...]:
+    def fitted(self, name: str, value: Any, values: Values, order: tuple[int, ...]) -> tuple[int, ...]:
         count = values[self.depth]
         if len(value) not in (1, count):
             raise reject(name, value, f"{self.says}: 1 or {count} here")
         return value * count if len(value) == 1 else value
 
-    def example(self, values: Mapping[str, Any]) -> tuple[int, ...]:
+    def example(self, values: Values) -> tuple[int, ...]:
         return (4,) * values.get(self.depth, 1)
 
-    def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[int, ...]:
+    def drawn(self, name: str, draws: Draws, values: Values) -> tuple[int, ...]:
         """Return unequal widths, the smallest of them one of the regime; in the regime of one direction all are one."""
         depth = values[self.depth]
         if draws.regime.directions == 1:

@@ -9,14 +9,13 @@ favoured, against it, is shown by Garrod and Keating, "The Persistence of Neural
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
 import sympy as sp
 
 from theory import symbols as sym
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols
 from theory.claim import Claim, Derivation, Verdict
+from theory.expressions import Values
 from theory.neural_collapse.deep_directions import balanced_layers, record_balanced_factors
 from theory.neural_collapse.deep_linear import deep_linear_problem
 from theory.neural_collapse.features import CROSS_ENTROPY, DLN
@@ -145,7 +144,7 @@ def predict() -> Prediction:
     return Prediction(None, {}, (), named=named, yardstick=yardstick)
 
 
-fit, s = sp.Symbol("f", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
+fit, s = sp.Symbol("f", nonnegative=True), sym.indexed("sigma", nonnegative=True)
 STATISTICS = (
     Statistic(
         fit,
@@ -224,7 +223,7 @@ LOGIT = sp.Symbol("s", nonnegative=True)
 """A singular value of the class means of the logits."""
 
 
-def balanced_sizes(values: Mapping[str, Any]) -> dict[str, sp.Expr]:
+def balanced_sizes(values: Values) -> dict[str, sp.Expr]:
     """Return the singular values of balanced layers and class means whose product has the singular value LOGIT."""
     shared = (decay_product * sym.n * LOGIT**2) ** (1 / (2 * (M + 1)))
     layers = {f"W_{i}": shared / sp.sqrt(layer_decay[i]) for i in range(1, values["depth"] + 1)}

@@ -20,7 +20,7 @@ from theory.neural_collapse.softmax import record_class_means, record_tangent_st
 from theory.point import Point
 from theory.problem import ClassCounts, Problem, Width
 from theory.proof import Bound, Prediction, Proof, Statistic, StepRecorder, Threshold
-from theory.symbols import K, N, feature_decay, k, n_k, weight_decay
+from theory.symbols import K, N, feature_decay, indexed, k, n_k, weight_decay
 
 
 def derive(problem: Problem) -> Derivation:
@@ -43,8 +43,8 @@ def mean_cross_entropies(xp: ArrayNamespace, v: Point, data: Point, p: Bindings)
     return xp.column_cross_entropy(mean_logits(xp, v, data, p), one_a_class)
 
 
-fit, s = sp.IndexedBase("f", nonnegative=True), sp.IndexedBase("sigma", nonnegative=True)
-w_norm, h_norm = sp.Symbol("omega", nonnegative=True), sp.IndexedBase("chi", nonnegative=True)
+fit, s = indexed("f", nonnegative=True), indexed("sigma", nonnegative=True)
+w_norm, h_norm = sp.Symbol("omega", nonnegative=True), indexed("chi", nonnegative=True)
 STATISTICS = (
     Statistic(fit, r"cross-entropy at the mean logits of class $k$", mean_cross_entropies),
     Statistic(w_norm, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),

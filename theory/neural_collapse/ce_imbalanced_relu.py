@@ -44,7 +44,7 @@ from theory.proof import (
 )
 from theory.results import Decides, Letter, Measured, Reading, Result
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
-from theory.symbols import K, N, feature_decay, j, k, n_k, positive, weight_decay
+from theory.symbols import K, N, feature_decay, indexed, j, k, n_k, positive, weight_decay
 
 count, t = positive("n"), positive("t")
 """Samples of one class, and its margin: by how much its correct logit exceeds every other."""
@@ -89,7 +89,7 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record)
     minimum = minimise(record, reduction)
     prediction = predict(record, problem, reduction, minimum)
-    return Derivation(chain(record, reduction, minimum, prediction.value.expression), prediction)
+    return Derivation(chain(record, reduction, minimum, prediction.minimum), prediction)
 
 
 def reduce(record: StepRecorder) -> Reduction:
@@ -113,7 +113,7 @@ def minimise(record: StepRecorder, reduction: Reduction) -> Minimum:
 
 def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimum: Minimum) -> Prediction:
     """Put the mean of every class on an axis of its own: the loss is the sum of the scalar problems."""
-    t_k = sp.IndexedBase("t", positive=True)
+    t_k = indexed("t", positive=True)
     of_class_k = {t: t_k[k], count: n_k[k]}
     mean_norm, margin = reduction.mean_norm.subs(of_class_k), minimum.margin_k
     length = sp.sqrt(mean_norm)
@@ -135,7 +135,7 @@ def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimu
 
 def named_results(reduction: Reduction, minimum: Minimum, ratio: sp.Expr) -> dict[str, Result]:
     """Return the formulas of the statement, in a ratio r_k that decides whether class k lives, and its margin t_k."""
-    r, t_k, y = (sp.IndexedBase(name, positive=True) for name in "rty")
+    r, t_k, y = (indexed(name, positive=True) for name in "rty")
     r_k = Letter(r[k], ratio, part=n_k[k], written=r[k] * minimum.critical)
     mean_norm = reduction.mean_norm.subs({t: minimum.margin_k, count: n_k[k]})
     slope = sp.simplify(t / (sp.sqrt(count) * reduction.mean_norm))  # of a classifier row in the weighted class means
@@ -256,8 +256,8 @@ def record_values(record: StepRecorder, reduction: Reduction) -> None:
     )
 
 
-gram = sp.IndexedBase("G", real=True)
-correct, every = sp.IndexedBase("a", real=True), sp.IndexedBase("s", real=True)
+gram = indexed("G", real=True)
+correct, every = indexed("a", real=True), indexed("s", real=True)
 w_norm, h_norm = sp.symbols("omega chi", nonnegative=True)
 STATISTICS = (
     Statistic(w_norm, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),

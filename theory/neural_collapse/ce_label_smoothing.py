@@ -36,7 +36,7 @@ def record_smoothing(record: StepRecorder) -> None:
             "smoothed labels",
             r"The labels enter linearly: the cross-entropy against the smoothed label is that against $e_y$ plus $\alpha$ times the "
             "correct logit less the mean logit (three classes shown).",
-            sp.expand(sum(y * (log_partition - x) for y, x in zip(label, z, strict=True))),
+            sp.expand(sum((y * (log_partition - x) for y, x in zip(label, z, strict=True)), sp.Integer(0))),
             sp.expand(log_partition - z[0] + smoothing * (z[0] - mean)),
         )
     )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import sympy as sp
 
 from theory.algebra import SymbolicLayers, SymbolicMatrix
+from theory.namespace import Row
 from theory.neural_collapse.layers import product
 from theory.point import Point
 from theory.proof import ALIVE, Step, StepRecorder, SumOfSquares, Threshold
 from theory.results import Axes, Decides, Measured, Minimised, Read, Reading, Result
 from theory.scalar import DeepMinimum, minimise_deep_direction
-from theory.symbols import K, M, N, R, decay_product, feature_decay, k, layer, layer_decay, n_k, positive
+from theory.symbols import K, M, N, R, decay_product, feature_decay, indexed, k, layer, layer_decay, n_k, positive
 
 count, q = positive("n"), positive("q")
 """Along one direction: the squared singular value of the labels, which is a class count, and the singular value of the product."""
@@ -32,17 +32,17 @@ class Readers:
 def _readers(directions: sp.Expr, counts: sp.IndexedBase) -> Readers:
     """Return what measures so many directions, whose squared singular values of the labels are ``counts``."""
 
-    def first(row: Any, reading: Reading) -> Any:
+    def first(row: Row, reading: Reading) -> Row:
         """Return the entries of the directions: with a bias there is one fewer than there are classes."""
         return row[..., : int(directions.subs(K, reading.p[K]))]
 
-    def shares(reading: Reading) -> Any:
+    def shares(reading: Reading) -> Row:
         return first(reading.invariants["layer_spectra"], reading) * reading.p[layer_decay][..., None]
 
-    def singular_values(reading: Reading) -> Any:
+    def singular_values(reading: Reading) -> Row:
         return first(reading.xp.singular_values(product(reading.xp, reading.v), reading.p[K]), reading)
 
-    def relative(reading: Reading) -> Any:
+    def relative(reading: Reading) -> Row:
         return singular_values(reading) / first(reading.p[counts], reading) ** 0.5
 
     return Readers(singular_values, relative, shares)
@@ -98,7 +98,7 @@ class Directions:
 
     def _share(self, axes: Axes, measured: Readers) -> Measured:
         """Return λ_l σ² for the singular value σ of every layer, in that of the product."""
-        q_k = sp.IndexedBase("q", nonnegative=True)
+        q_k = indexed("q", nonnegative=True)
         return Measured(
             decay_product ** (1 / (M + 1)) * q_k[k] ** (2 / (M + 1)),
             measured.shares,

@@ -8,13 +8,12 @@ last-layer bias b. With ℓ the cross-entropy, or ½‖z − e_y‖², the objec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import sympy as sp
 
 from theory import symbols as sym
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Number
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, cross_entropy_losses, squared_losses
 from theory.neural_collapse.layer_invariants import OF_BIAS, along_classes, along_label_axes
@@ -113,10 +112,10 @@ def _variables(size: sp.Expr, with_bias: bool) -> tuple[Variable, ...]:
     return tuple(variables)
 
 
-def _binding(with_bias: bool, spectral: bool) -> Callable[[Mapping[str, Any]], Bindings]:
+def _binding(with_bias: bool, spectral: bool) -> Callable[[Values], Bindings]:
     """Return the function that binds the symbols of a problem to the values of its parameters."""
 
-    def bind(values: Mapping[str, Any]) -> Bindings:
+    def bind(values: Values) -> Bindings:
         counts, depth = values["class_counts"], values["depth"]
         sides = (*values["widths"], len(counts))
         total = values["feature_decay"]

@@ -10,14 +10,11 @@ Smoothed labels are (1 − α) e_y + (α/K) 1 in place of e_y.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import sympy as sp
 
 from theory import symbols as sym
 from theory.claim import Source
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Matrix, Number, Row
 from theory.point import Point
 from theory.problem import (
@@ -192,7 +189,7 @@ def _parameters(counts: ClassCounts, width: Width, with_bias: bool, smoothed: bo
     return tuple(parameters)
 
 
-def _bind(values: Mapping[str, Any]) -> Bindings:
+def _bind(values: Values) -> Bindings:
     counts = values["class_counts"]
     return {
         sym.K: len(counts),

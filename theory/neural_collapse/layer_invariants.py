@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy as sp
 
 from theory.expressions import Bindings
-from theory.namespace import ArrayNamespace, Matrix
+from theory.namespace import ArrayNamespace, Layers, Matrix
 from theory.neural_collapse.features import mean_features, mean_gram, within_class_scatter
 from theory.neural_collapse.layers import layers, product
 from theory.point import Point
@@ -31,10 +29,10 @@ def mean_product(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matr
 def along_classes(size: sp.Expr) -> tuple[Invariant, ...]:
     """Return the invariants along the axes of the classes; ``size`` is that of every factor once decays are divided out."""
 
-    def from_top(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Any:
+    def from_top(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Layers:
         return xp.top_grams(layers(v))
 
-    def from_features(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Any:
+    def from_features(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Layers:
         return xp.bottom_grams(layers(v), mean_features(xp, v, data))
 
     return (
@@ -89,7 +87,7 @@ def along_label_axes(size: sp.Expr) -> tuple[Invariant, ...]:
     def feature_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
         return xp.transpose(features(xp, v, data)) @ features(xp, v, data)
 
-    def from_top(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Any:
+    def from_top(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Layers:
         left, _ = xp.label_axes(data.Y)
         return xp.transpose(left) @ xp.top_grams(layers(v)) @ left
 

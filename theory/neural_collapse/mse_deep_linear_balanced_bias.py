@@ -42,7 +42,7 @@ def derive(problem: Problem) -> Derivation:
     record = StepRecorder(directions.steps)
     reduction = reduce(record, problem, directions)
     prediction = predict(problem, reduction, directions)
-    return Derivation(centred_chain(record, directions, prediction.value.expression), prediction)
+    return Derivation(centred_chain(record, directions, prediction.minimum), prediction)
 
 
 def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Reduction:
@@ -77,7 +77,7 @@ def predict(problem: Problem, reduction: Reduction, directions: Directions) -> P
     alive = sp.Piecewise((1, directions.best.ratio.subs(count, n) > 1), (0, True))
     value = substitute_indexed(reduction.total.subs(q, reduction.best), ALIVE, alive)
     invariants = {
-        name: formula.replace_expression(substitute_indexed(formula.expression, ALIVE, alive))
+        name: formula.replace_expression(substitute_indexed(formula.number, ALIVE, alive))
         for name, formula in branches.items()
     }
     return dataclasses.replace(at_kept, value=Formula(value), invariants=invariants, branches=branches)
@@ -85,7 +85,7 @@ def predict(problem: Problem, reduction: Reduction, directions: Directions) -> P
 
 def of_all_classes(formula: Formula, kind: str) -> Formula:
     """Put the kept classes in the first R + 1 of K places, with zeros in all others."""
-    expression = formula.expression.subs(kept, R + 1)
+    expression = formula.number.subs(kept, R + 1)
     axes = tuple((index, K if length == kept else length) for index, length in formula.axes)
     if kind == "matrix":
         expression = sp.Piecewise((expression, sp.And(k <= R + 1, j <= R + 1)), (0, True))

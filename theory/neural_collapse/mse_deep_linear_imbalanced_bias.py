@@ -26,7 +26,7 @@ from theory.problem import ClassCounts, Problem
 from theory.proof import Identity, Prediction, StepRecorder, StructuredPoint, Vanishes
 from theory.results import Measured
 from theory.secular import centred_spectrum
-from theory.symbols import K, M, N, R, decay_product, feature_decay, j, k, layer_decay, n_k, nu_k, positive
+from theory.symbols import K, M, N, R, decay_product, feature_decay, indexed, j, k, layer_decay, n_k, nu_k, positive
 
 SMALL_COUNTS = (2, 1, 1)
 """Samples of the classes of the small case that is written in the coordinates of classes and samples."""
@@ -48,7 +48,7 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record, problem, directions)
     record_small_case(record, problem, directions, bias)
     prediction = predict(reduction, directions, bias)
-    return Derivation(centred_chain(record, directions, prediction.value.expression, (TURNING,)), prediction)
+    return Derivation(centred_chain(record, directions, prediction.minimum, (TURNING,)), prediction)
 
 
 def best_bias(record: StepRecorder) -> sp.Expr:
@@ -79,7 +79,7 @@ def record_effective_counts(record: StepRecorder) -> None:
 
 def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Reduction:
     """Put all layers along the singular vectors of the centred labels, which are a diagonal there: the loss is a sum."""
-    q_k = sp.IndexedBase("q", positive=True)
+    q_k = indexed("q", positive=True)
     v = balanced_layers(q_k[k], SymbolicMatrix.identity(K - 1), sp.Integer(1))
     xp = SymbolicArrays(K - 1, label=sp.sqrt(nu_k[k]))
     point = StructuredPoint(problem, xp, v, {q_k: directions.minimum(nu_k[k], k)})
@@ -101,7 +101,8 @@ def record_small_case(record: StepRecorder, problem: Problem, directions: Direct
     v = Point(layers=(lower, left * upper), H=h * right, b=b)
     found = problem.loss(xp, v, problem.given(xp), Symbols({N: total}))
     here = {M: 2, N: total, decay_product: sp.prod(decays)}
-    expected = sum(directions.objective(x).subs(nu_k[k], size).subs(here) for x, size in zip(q, sizes, strict=True))
+    each = (directions.objective(x).subs(nu_k[k], size) for x, size in zip(q, sizes, strict=True))
+    expected = sum((objective.subs(here) for objective in each), sp.Integer(0))
     says = (
         f"The same in the coordinates of classes and samples, for classes of ${SMALL_COUNTS}$ samples and two layers."
     )
@@ -111,9 +112,9 @@ def record_small_case(record: StepRecorder, problem: Problem, directions: Direct
 def label_axes(y: sp.Matrix, sizes: tuple[sp.Expr, ...]) -> tuple[sp.Matrix, sp.Matrix]:
     """Return the left and right singular vectors of the centred labels, by columns and by rows, of these squared sizes."""
     centred = y - y * sp.ones(y.cols, y.cols) / y.cols
-    left = [vector.normalized() for value, _, (vector,) in (centred * centred.T).eigenvects() if value != 0]
-    left.sort(key=lambda u: -(u.T * centred * centred.T * u)[0])
-    u = sp.Matrix.hstack(*left)
+    pairs = [(value, vector) for value, _, (vector,) in (centred * centred.T).eigenvects() if value != 0]
+    pairs.sort(key=lambda pair: float(pair[0]), reverse=True)
+    u = sp.Matrix.hstack(*(vector.normalized() for _, vector in pairs))
     return u, sp.diag(*(1 / sp.sqrt(size) for size in sizes)) * u.T * centred
 
 

@@ -30,7 +30,7 @@ from theory.proof import (
 )
 from theory.results import Decides, Letter, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
-from theory.symbols import K, N, d, feature_decay, k, n_k, positive, weight_decay
+from theory.symbols import K, N, d, feature_decay, indexed, k, n_k, positive, weight_decay
 
 count, q = positive("n"), positive("q")
 """Samples of one class, and its singular value."""
@@ -67,7 +67,7 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record)
     minimum = minimise(record, reduction)
     prediction = predict(record, problem, reduction, minimum)
-    return Derivation(chain(record, reduction, prediction.value.expression), prediction)
+    return Derivation(chain(record, reduction, prediction.minimum), prediction)
 
 
 def reduce(record: StepRecorder) -> Reduction:
@@ -94,7 +94,7 @@ def minimise(record: StepRecorder, reduction: Reduction) -> Minimum:
 
 def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimum: Minimum) -> Prediction:
     """Put every class on an axis of its own, W = diag(w_k), H = diag(h_k): the loss is the sum of the scalar problems."""
-    q_k = sp.IndexedBase("q", positive=True)
+    q_k = indexed("q", positive=True)
     w = sp.sqrt(reduction.row.subs(q, q_k[k]))
     h = sp.simplify(q_k[k] / (sp.sqrt(n_k[k]) * w))
     v = Point(W=SymbolicMatrix.diag(K, w), H=SymbolicMatrix.diag(K, h))
@@ -131,7 +131,7 @@ def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimu
 
 def chain(record: StepRecorder, reduction: Reduction, value: sp.Expr) -> Proof:
     """Bound the loss at any point from below: by a function of WH, of its singular values, and by the sum of the minima."""
-    s, residual = sp.IndexedBase("sigma", nonnegative=True), sp.Symbol("R", nonnegative=True)
+    s, residual = indexed("sigma", nonnegative=True), sp.Symbol("R", nonnegative=True)
     decay, summand = sp.sqrt(weight_decay * feature_decay), reduction.of_class_k(q)
     statistics = (
         Statistic(residual, r"$\|WH - Y\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W @ v.H - data.Y)),

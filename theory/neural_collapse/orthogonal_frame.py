@@ -12,7 +12,7 @@ from theory.neural_collapse.deep_directions import Directions, balanced_layers, 
 from theory.neural_collapse.schatten_chain import chain
 from theory.problem import Problem
 from theory.proof import Identity, Prediction, StepRecorder, StructuredPoint
-from theory.symbols import K, R, k, n_k
+from theory.symbols import K, R, indexed, k, n_k
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ def derive_orthogonal_frame(problem: Problem) -> Derivation:
     record = StepRecorder(directions.steps)
     reduction = reduce(record, problem, directions)
     prediction = predict(reduction, directions)
-    return Derivation(chain(record, directions, prediction.value.expression), prediction)
+    return Derivation(chain(record, directions, prediction.minimum), prediction)
 
 
 def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Reduction:
     """Put all layers along the axes of the classes: the loss is the sum of the scalar problems, one a class."""
-    q_k = sp.IndexedBase("q", positive=True)
+    q_k = indexed("q", positive=True)
     v = balanced_layers(q_k[k], SymbolicMatrix.identity(K), n_k[k])
     point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {q_k: directions.minimum(n_k[k], k)})
     summed = sum_over(directions.objective(q_k[k]), k, K)

@@ -12,10 +12,10 @@ from theory.neural_collapse.layers import logits, product
 from theory.neural_collapse.lemmas import MIRSKY, PROJECTION, SCHATTEN
 from theory.point import Point
 from theory.proof import Bound, Lemma, Piece, Proof, Separable, Statistic, StepRecorder, SumOfSquares
-from theory.symbols import K, N, R, k
+from theory.symbols import K, N, R, indexed, k
 
 residual, centred = sp.Symbol("rho", nonnegative=True), sp.Symbol("rho_c", nonnegative=True)
-s, s_centred = sp.IndexedBase("sigma", nonnegative=True), sp.IndexedBase("tau", nonnegative=True)
+s, s_centred = indexed("sigma", nonnegative=True), indexed("tau", nonnegative=True)
 
 
 def _singular_values(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
@@ -142,7 +142,7 @@ def record_best_bias(record: StepRecorder) -> None:
         SumOfSquares(
             "the best bias",
             "The mean is the best constant: what any other one costs more is a square (three samples, one output shown).",
-            sum((sample - average) ** 2 for sample in others) - sum((sample - mean) ** 2 for sample in others),
+            sp.Add(*((sample - average) ** 2 - (sample - mean) ** 2 for sample in others)),
             ((sp.Integer(3), mean - average),),
         )
     )

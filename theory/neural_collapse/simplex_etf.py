@@ -6,12 +6,14 @@ is feasible for the dual of the nuclear norm. One-hot labels are the case α = 0
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols
 from theory.claim import Derivation
+from theory.errors import ParameterError
 from theory.latex import latex
 from theory.neural_collapse.features import logits, margins
 from theory.neural_collapse.lemmas import GIBBS, NORM_DUALITY, NUCLEAR_NORM
@@ -32,7 +34,7 @@ from theory.proof import (
 )
 from theory.results import Decides, Letter, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
-from theory.symbols import K, N, feature_decay, j, k, n, positive, smoothing, weight_decay
+from theory.symbols import K, N, feature_decay, indexed, j, k, n, positive, smoothing, weight_decay
 
 t = positive("t")
 """The margin: by how much the correct logit exceeds every other."""
@@ -73,10 +75,10 @@ def derive_etf(problem: Problem, record: StepRecorder, alpha: sp.Expr = sp.Integ
     reduction = reduce(record, problem, alpha)
     minimum = minimise(record, reduction)
     prediction = predict(problem, reduction, minimum)
-    return Derivation(chain(record, problem, reduction, minimum, prediction.value.expression), prediction)
+    return Derivation(chain(record, problem, reduction, minimum, prediction.minimum), prediction)
 
 
-def at_etf(problem: Problem, square: sp.Expr, unknowns: dict[sp.Basic, sp.Expr]) -> StructuredPoint:
+def at_etf(problem: Problem, square: sp.Expr, unknowns: Mapping[sp.Symbol, sp.Expr]) -> StructuredPoint:
     """Return W = w (I − J/K), H = h (I − J/K) with margin t = w h and w² = ``square``, for every K at once."""
     w = sp.sqrt(square)
     v = Point(W=CENTRING * w, H=CENTRING * sp.simplify(t / w), b=sp.Integer(0))
@@ -127,6 +129,8 @@ def record_dual_point(record: StepRecorder, problem: Problem, minimum: Minimum, 
     factor = factor if alpha == 0 else f"({factor})"
     one_hot, ones = SymbolicMatrix.identity(K), SymbolicMatrix.ones(K)
     probabilities = one_hot * (1 - K * wrong) + ones * wrong
+    if problem.nuclear_form is None:
+        raise ParameterError("nuclear_form: missing; the dual point is that of a problem in the logits alone")
     targets = problem.nuclear_form.labels(SymbolicArrays(K, n), Symbols())
     record(
         Identity(
@@ -194,7 +198,7 @@ def record_dual_value(record: StepRecorder, reduction: Reduction) -> None:
     )
 
 
-s = sp.IndexedBase("sigma", nonnegative=True)
+s = indexed("sigma", nonnegative=True)
 correct, every, fit = sp.symbols("a s f", real=True)
 STATISTICS = (
     Statistic(

@@ -22,11 +22,11 @@ def entropy(epsilon: sp.Expr) -> sp.Expr:
 def record_tangent_steps(record: StepRecorder) -> None:
     """Record that the cross-entropy lies above its tangents."""
     z = sp.symbols("z_1:4", real=True)
-    p = [positive("p_1"), positive("p_2")]
-    p.append(1 - p[0] - p[1])
+    first, second = positive("p_1"), positive("p_2")
+    p = (first, second, 1 - first - second)
     log_partition = sp.log(sum(sp.exp(x) for x in z))
     tangent = -sum(x * sp.log(x) for x in p) + sum(a * b for a, b in zip(p, z, strict=True)) - z[0]
-    divergence = sum(a * (sp.log(a) - (b - log_partition)) for a, b in zip(p, z, strict=True))
+    divergence = sp.Add(*(a * (sp.log(a) - (b - log_partition)) for a, b in zip(p, z, strict=True)))
     record(
         Identity(
             "the tangent of the cross-entropy",
@@ -56,7 +56,7 @@ def record_class_means(record: StepRecorder, says: str) -> None:
         SumOfSquares(
             "class means suffice",
             says,
-            sum(x**2 for x in samples) - 3 * mean**2,
+            sp.Add(*(x**2 for x in samples)) - 3 * mean**2,
             tuple((sp.Integer(1), x - mean) for x in samples),
         )
     )

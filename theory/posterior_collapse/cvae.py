@@ -10,14 +10,12 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Verdict
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Matrix, Number
 from theory.point import Point
 from theory.posterior_collapse import learnable_variance as residual
@@ -42,7 +40,7 @@ def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     return vae.negative_elbo(xp, data.A_y, v.U_1 @ encoded + v.U_2 @ data.A_x, encoded, v.U_1, v.S, p)
 
 
-def bind(values: Mapping[str, Any]) -> Bindings:
+def bind(values: Values) -> Bindings:
     """Return the values of the symbols: those of a linear VAE, B and the dimension of the condition."""
     rows = values["regression"]
     return {**vae.bind(values), condition_dim: len(rows[0]), regression: rows}
@@ -115,7 +113,7 @@ def derive(problem: Problem) -> Derivation:
     reduce(record, model)
     minimum = minimise(record)
     prediction = predict(model, minimum)
-    return Derivation(chain(record, model, prediction.value.expression), prediction)
+    return Derivation(chain(record, model, prediction.minimum), prediction)
 
 
 def reduce(record: StepRecorder, model: LinearVAE) -> None:

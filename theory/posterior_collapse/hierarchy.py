@@ -6,12 +6,12 @@ x|z_1 ~ N(U_1 z_1, η_dec² I), and the prior of z_2 is N(0, η_enc² I). C is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Matrix, Number
 from theory.point import Point
 from theory.posterior_collapse import linear_gaussian as vae
@@ -66,7 +66,7 @@ TOP_WEIGHT = Parameter(
 def parameters(*further: Parameter, top_weight: Parameter = TOP_WEIGHT) -> tuple[Parameter, ...]:
     """Return the parameters of a hierarchy, with ``top_weight`` for β_2 and the ``further`` ones last."""
 
-    def same(values: Mapping[str, Any]) -> tuple[int, int]:
+    def same(values: Values) -> tuple[int, int]:
         return len(values["theta"]), len(values["theta"])
 
     return (
@@ -80,7 +80,7 @@ def parameters(*further: Parameter, top_weight: Parameter = TOP_WEIGHT) -> tuple
     )
 
 
-def bind(values: Mapping[str, Any]) -> Bindings:
+def bind(values: Values) -> Bindings:
     """Return the values of the symbols that all hierarchies share, and of σ_1 where it is a parameter."""
     noise = {sigma_1: values["sigma1"]} if "sigma1" in values else {}
     return {
@@ -129,8 +129,8 @@ def latent_levels(
     code: tuple[int, ...],
     noise: Callable[[ArrayNamespace, Point, Bindings], Matrix],
     top_noise: Callable[[ArrayNamespace, Point, Bindings], Matrix],
-    top_keeps_prior: sp.Basic = sp.true,
-    code_keeps_prior: sp.Basic = sp.true,
+    top_keeps_prior: Boolean = sp.true,
+    code_keeps_prior: Boolean = sp.true,
 ) -> tuple[Level, Level]:
     """Return the levels z_2 and z_1, each with its thresholds; ``noise(xp, v, p)`` is a root of Σ_1 and ``top_noise`` one of Σ_2.
 
@@ -157,8 +157,10 @@ TOP_DECODER_SPECTRUM = Invariant(
     kind="spectrum",
     unit=KAPPA**2,
 )
+top_squares = indexed("y", nonnegative=True)
+"""Eigenvalues of U_2 U_2ᵀ, in descending order."""
 TOP_DECODER = Statistic(
-    indexed("y", nonnegative=True),
+    top_squares,
     "eigenvalues of $U_2 U_2^T$",
     lambda xp, v, data, p: xp.singular_values(v.U_2, data.root.shape[-1]) ** 2,
 )
@@ -205,7 +207,7 @@ def hierarchy(
     parameters: tuple[Parameter, ...],
     variables: tuple[Variable, ...],
     invariants: tuple[Invariant, ...],
-    binding: Callable[[Mapping[str, Any]], Bindings] = bind,
+    binding: Callable[[Values], Bindings] = bind,
 ) -> Problem:
     """Return the problem of a hierarchy on data with standard deviations θ; ``binding(values)`` gives the values of its symbols."""
     return Problem(

@@ -15,6 +15,7 @@ from theory.posterior_collapse.hierarchy import (
     explained_data,
     given_noise,
     sigma_1,
+    top_squares,
     whitened,
 )
 from theory.posterior_collapse.hierarchy_direction import Direction, a, deviation
@@ -24,7 +25,7 @@ from theory.proof import Bound, Piece, Proof, Separable, Statistic, StepRecorder
 from theory.symbols import D, eta_dec, indexed, j, k, theta
 
 fit, code_fit = sp.symbols("f g", nonnegative=True)
-x, y = indexed("x", nonnegative=True), TOP_DECODER.symbol
+x, y = indexed("x", nonnegative=True), top_squares
 CODE = x[k] + sigma_1**2
 """The variance of the code in direction k, read at a point."""
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.expressions import Bindings
@@ -44,7 +45,7 @@ class TopPosterior:
     penalty: Callable[[sp.Expr], sp.Expr]
     lemma: Lemma
     own: sp.Expr = sp.Integer(0)
-    keeps_prior: sp.Basic = sp.true
+    keeps_prior: Boolean = sp.true
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.algebra import SymbolicArrays, sum_over
 from theory.namespace import Row
@@ -177,7 +178,7 @@ def _codes(reading: Reading) -> Row:
     return reading.diagonal("encoder_gram") + reading.p[sigma_1][..., None] ** 2
 
 
-def _of_code(formula: sp.Expr, where: sp.Basic) -> Measured:
+def _of_code(formula: sp.Expr, where: Boolean) -> Measured:
     """Return the variance of the code in direction k, where ``where`` holds."""
     return Measured(formula, _codes, ((k, D),), where, unit=FLOOR)
 

@@ -69,7 +69,7 @@ def _prove_convex(record: StepRecorder, direction: Direction) -> None:
     joint = sp.expand(joint.subs(a, sp.exp(log_a)))
     p, q = sp.symbols("p q", real=True)
     along = ((log_a, p), (log_top, q))
-    bending = sum(sp.diff(joint, s, t) * x * z for s, x in along for t, z in along)
+    bending = sp.Add(*(sp.diff(joint, s, t) * x * z for s, x in along for t, z in along))
     mixed = sp.diff(joint, log_a, log_top)
     weights = (sp.diff(joint, log_a, 2) + mixed, -mixed, sp.diff(joint, log_top, 2) + mixed)
     record(

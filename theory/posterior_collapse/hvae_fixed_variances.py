@@ -92,7 +92,7 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record, problem, DIRECTION)
     regimes = minimise(record, DIRECTION)
     prediction = predict(problem, reduction, regimes)
-    return Derivation(chain(record, DIRECTION, regimes, prediction.value.expression), prediction)
+    return Derivation(chain(record, DIRECTION, regimes, prediction.minimum), prediction)
 
 
 CLAIM = Claim(

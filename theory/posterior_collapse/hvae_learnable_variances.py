@@ -137,7 +137,7 @@ def derive(problem: Problem) -> Derivation:
     minimum = minimise(record)
     follow_curve(record, problem, reduction, minimum)
     prediction = predict(problem, reduction, minimum)
-    return Derivation(chain(record, prediction.value.expression), prediction)
+    return Derivation(chain(record, prediction.minimum), prediction)
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ STATISTICS = (
 
 def chain(record: StepRecorder, value: sp.Expr) -> Proof:
     """Prove that no point lies below ``value``: best U_1 and posterior of z_2, best code, no z_2, then eigenvalues of G alone."""
-    y_k = two.TOP_DECODER.symbol[k]
+    y_k = two.top_squares[k]
     data = fit / eta_dec**2 + beta_1 * sp.Sum(sp.log(1 + gain[k]), (k, 1, D))
     of_code = beta_1 * (KAPPA**2 * code_fit / eta_dec**2 - log_det + d_1 * sp.log(eta_dec**2) - d_1)
     bounds = (

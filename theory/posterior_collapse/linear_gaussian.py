@@ -6,13 +6,13 @@ divergence. A covariance A Aᵀ is always given by a root A, and C is the covari
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.claim import Source
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Matrix, Number, Row
 from theory.point import Point
 from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Width
@@ -47,13 +47,13 @@ def deviations_parameter() -> Parameter:
 
 
 def latent_dim_parameter(
-    default: Callable[[Mapping[str, Any]], int] = lambda values: len(values["theta"]),
+    default: Callable[[Values], int] = lambda values: len(values["theta"]),
 ) -> Parameter:
     """Return the latent dimension d; ``default(values)`` computes it from the other parameters."""
     return Parameter("latent_dim", Width(), "latent dimension $d$", default=default)
 
 
-def bind(values: Mapping[str, Any]) -> Bindings:
+def bind(values: Values) -> Bindings:
     """Return the values of the symbols that all VAEs with one level share."""
     return {
         D: len(values["theta"]),
@@ -96,7 +96,7 @@ def level(
     means: Callable[[ArrayNamespace, Point, Point, Bindings], Matrix],
     noise: Callable[[ArrayNamespace, Point, Point, Bindings], Matrix],
     prior: sp.Expr = eta_enc,
-    keeps_prior: sp.Basic = sp.true,
+    keeps_prior: Boolean = sp.true,
 ) -> Level:
     """Return the level of a latent variable with ``latent`` directions and the prior N(0, prior² I).
 
@@ -169,7 +169,7 @@ def variance_deficit() -> Invariant:
     )
 
 
-def of_decoder(formula: sp.Expr, variance: sp.Expr, prior: sp.Expr = eta_enc, within: sp.Basic = k <= d) -> Measured:
+def of_decoder(formula: sp.Expr, variance: sp.Expr, prior: sp.Expr = eta_enc, within: Boolean = k <= d) -> Measured:
     """Return the squared decoder singular value of direction k, measured on the diagonal of the decoder's Gram matrix.
 
     ``variance`` is that of the data along direction k, and ``within`` says which directions have a latent partner.
@@ -183,12 +183,12 @@ def of_decoder(formula: sp.Expr, variance: sp.Expr, prior: sp.Expr = eta_enc, wi
     )
 
 
-def of_encoder(formula: sp.Expr, prior: sp.Expr = eta_enc, within: sp.Basic = k <= d) -> Measured:
+def of_encoder(formula: sp.Expr, prior: sp.Expr = eta_enc, within: Boolean = k <= d) -> Measured:
     """Return the squared whitened encoder singular value of direction k, measured on the diagonal of its Gram matrix."""
     return Measured(formula, lambda reading: reading.diagonal("encoder_gram"), ((k, D),), within, unit=prior**2)
 
 
-def of_variance(formula: sp.Expr, root: str, prior: sp.Expr = eta_enc, within: sp.Basic = k <= d) -> Measured:
+def of_variance(formula: sp.Expr, root: str, prior: sp.Expr = eta_enc, within: Boolean = k <= d) -> Measured:
     """Return the posterior variance of direction k, measured as the k-th smallest eigenvalue of Σ, whose root is the variable ``root``."""
     return Measured(
         formula,

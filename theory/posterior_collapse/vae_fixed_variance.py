@@ -9,15 +9,13 @@ Source: Dang et al., "Beyond Vanilla Variational Autoencoders" (ICLR 2024), sect
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
-from theory.expressions import Bindings
+from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Number
 from theory.point import Point
 from theory.posterior_collapse import linear_gaussian as vae
@@ -46,7 +44,7 @@ def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     return vae.negative_elbo(xp, data.root, v.U @ encoded, encoded, v.U, data.S, p)
 
 
-def bind(values: Mapping[str, Any]) -> Bindings:
+def bind(values: Values) -> Bindings:
     """Return the values of the symbols, with σ in ascending order.
 
     A direction of the data without a latent one counts as a latent direction whose posterior is the prior.
@@ -56,7 +54,7 @@ def bind(values: Mapping[str, Any]) -> Bindings:
     return {**vae.bind(values), sigma: (*given, *spare)}
 
 
-def default_dimension(values: Mapping[str, Any]) -> int:
+def default_dimension(values: Values) -> int:
     """Return the latent dimension if none is given: the number of σ, or that of θ where one σ stands for all."""
     return len(values["sigma"]) if len(values["sigma"]) > 1 else len(values["theta"])
 
@@ -108,7 +106,7 @@ def derive(problem: Problem) -> Derivation:
     reduce(record, problem)
     minimum = minimise(record)
     prediction = predict(problem, minimum)
-    return Derivation(chain(record, prediction.value.expression), prediction)
+    return Derivation(chain(record, prediction.minimum), prediction)
 
 
 def reduce(record: StepRecorder, problem: Problem) -> None:

@@ -58,7 +58,7 @@ def derive(problem: Problem) -> Derivation:
     reduce(record, model)
     minimum = minimise(record)
     prediction = predict(model, minimum)
-    return Derivation(chain(record, model, prediction.value.expression, "$x$"), prediction)
+    return Derivation(chain(record, model, prediction.minimum, "$x$"), prediction)
 
 
 CLAIM = Claim(

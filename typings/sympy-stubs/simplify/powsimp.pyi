@@ -1,0 +1,6 @@
+"""What merging powers gives: an expression."""
+
+from sympy.core.expr import Expr
+
+def powsimp(expr: Expr) -> Expr: ...
+def powdenest(eq: Expr) -> Expr: ...
