@@ -11,7 +11,7 @@ from theory.expressions import Formula
 from theory.symbols import indexed
 
 ALIVE = indexed("alive", nonnegative=True)
-"""1 where a direction is alive and 0 where it has collapsed. The symbol is free, so that both sides of a jump can be read."""
+"""Entry k is 1 where direction k is alive and 0 where it has collapsed. The symbol is free, so that both sides of a jump can be read."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,10 @@ class Threshold:
 
     @property
     def alive(self) -> Boolean:
+        """The condition in the index under which a class or direction is alive."""
         return sp.And(self.ratio > 1, self.within_rank)
 
     @property
     def collapsed(self) -> Formula:
+        """The condition under which each class or direction has collapsed, as a formula with one axis."""
         return Formula(sp.Not(self.alive), ((self.index, self.count),))

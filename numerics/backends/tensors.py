@@ -16,7 +16,7 @@ from theory.symbols import n_k
 DTYPE = torch.float64
 
 ROUNDED_AWAY = 1e-14
-"""Singular values below this share of the largest are rounding."""
+"""Singular values below this share of the largest are zero up to rounding."""
 
 
 class _ColumnCrossEntropy(torch.autograd.Function):
@@ -32,17 +32,17 @@ class _ColumnCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
         (gradient,) = grad_outputs
         z, y, wrong, shares, total = ctx.saved_tensors
-        if torch.is_grad_enabled():  # second derivatives see what depends on the logits
+        if torch.is_grad_enabled():  # second derivatives need the dependence on the logits
             wrong, shares, total = _wrong_logits(z, y)
         pull = gradient * torch.sigmoid(wrong)
         return shares * (pull / total)[..., None, :] - y * pull[..., None, :], None
 
 
 def _wrong_logits(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the log-sum-exp of the wrong logits less the correct one, and their exponentials with the sum of these.
+    """Return the log-sum-exp of the wrong logits less the correct one, and the exponentials of these logits with their sum.
 
-    The exponentials are shares of the largest of them, and zero in the place of the correct logit. Shifting by that logit first
-    keeps full relative accuracy when the loss is tiny.
+    The exponentials are shares of the largest one, and zero in the place of the correct logit. Shifting by the correct
+    logit first keeps full relative accuracy when the loss is tiny.
     """
     lead = z - (z * y).sum(-2, keepdim=True)
     lead = lead.masked_fill(y.bool(), -torch.inf)
@@ -53,7 +53,7 @@ def _wrong_logits(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class TorchArrays:
-    """The operations of ``theory.namespace.ArrayNamespace`` on tensors with leading batch axes; one column a sample."""
+    """The operations of ``theory.namespace.ArrayNamespace`` on tensors with leading batch axes, with one column for each sample."""
 
     def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
         self.bindings = bindings
@@ -135,7 +135,7 @@ class TorchArrays:
 
     def label_axes(self, y: Float64[Tensor, "K N"]) -> tuple[Float64[Tensor, "K r"], Float64[Tensor, "N r"]]:
         counts = y.sum(-1)
-        # Orthonormal vectors, one a class, span what is constant on classes; there the centred labels are square.
+        # One unit vector for each class spans the vectors constant on classes; in this basis the centred labels are square.
         classes = y.mT / counts.sqrt()
         left, _, right = torch.linalg.svd((y - counts[:, None] / y.shape[-1]) @ classes)
         return left[:, :-1], classes @ right.mT[:, :-1]
@@ -171,13 +171,13 @@ class TorchArrays:
         return 2 * torch.linalg.slogdet(s).logabsdet
 
     def singular_values(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
-        """Those that rounding cannot tell from zero are zero: a small power of them would not be small."""
+        """Return zero for singular values that rounding cannot tell from zero: a small power of them would not be small."""
         values = torch.linalg.svdvals(a)[..., :count]
         values = torch.where(values > ROUNDED_AWAY * values[..., :1], values, 0.0)
         return torch.nn.functional.pad(values, (0, count - values.shape[-1]))
 
     def explained(self, factor: Tensor, root: Tensor) -> Tensor:
-        """By a QR decomposition: the Gram matrix would square the condition number."""
+        """Return the trace by a QR decomposition, because the Gram matrix would square the condition number."""
         identity = self.identity(factor.mT @ factor)
         triangle = torch.linalg.qr(torch.cat([factor, identity], -2)).R
         solved = torch.linalg.solve_triangular(
