@@ -65,7 +65,7 @@ class Piece:
         return self.convex + self.concave
 
     def steps(self, variable: sp.Symbol) -> tuple[Step, ...]:
-        """Return the steps which say that one part is convex and the other concave."""
+        """Return the steps that prove ``convex`` to be convex and ``concave`` to be concave."""
         return tuple(
             Nonnegative(
                 "separable", "Each piece is convex plus concave.", sign * sp.simplify(sp.diff(part, variable, 2))
@@ -74,7 +74,7 @@ class Piece:
         )
 
     def check(self, variable: sp.Symbol) -> None:
-        """Raise StepFailed unless one part is convex and the other concave."""
+        """Raise StepFailed unless the two parts are convex and concave, and a piece without an upper end has no concave part."""
         for step in self.steps(variable):
             step.check()
         if self.upper == sp.oo and self.concave != 0:
@@ -85,9 +85,9 @@ class Piece:
 class Separable:
     """A bound that is a sum of scalar problems, one for each direction.
 
-    Where ``free`` holds, direction ``index`` = 1..``count`` contributes the least value over the ``pieces``, which follow one
-    another. Elsewhere the direction contributes the value at the first lower end. ``reading`` expresses the variable of a
-    point in statistics: the sum with the reading put in is the last bound but one.
+    Where ``free`` holds, direction ``index`` = 1..``count`` contributes the least value over the ``pieces``, whose
+    intervals adjoin. Elsewhere the direction contributes the value at the first lower end. ``reading`` expresses the
+    variable in statistics of a point; the sum with ``reading`` in place of the variable is the last bound but one.
     """
 
     pieces: tuple[Piece, ...]
@@ -102,7 +102,7 @@ class Separable:
         return tuple(step for piece in self.pieces for step in piece.steps(self.variable))
 
     def ending(self) -> tuple[Step, ...]:
-        """Return the step which says that the last piece rises beyond its upper end, and nothing where it has no upper end."""
+        """Return the step that proves that the last piece rises beyond its upper end, and no step where that end is infinite."""
         last, beyond = self.pieces[-1], sp.Symbol("t", nonnegative=True)
         if last.upper == sp.oo:
             return ()
@@ -110,7 +110,7 @@ class Separable:
         return (Nonnegative("separable", "Beyond its upper end the last piece rises.", sp.simplify(slope)),)
 
     def total(self) -> sp.Expr:
-        """Return the sum with the reading put in."""
+        """Return the sum over the directions with ``reading`` in place of the variable."""
         *others, last = self.pieces
         summand = last.function
         if others:
@@ -119,11 +119,11 @@ class Separable:
         return sp.Sum(summand.subs(self.variable, self.reading), (self.index, 1, self.count))
 
     def check(self, bound: sp.Expr) -> None:
-        """Raise StepFailed unless the pieces are sound and the bound is their sum."""
+        """Raise StepFailed unless the pieces are sound and adjoin, the last one rises beyond its end, and ``bound`` is their sum."""
         for piece in self.pieces:
             piece.check(self.variable)
         for piece, following in itertools.pairwise(self.pieces):
-            # An empty piece, whose ends cross, is followed from its lower end on.
+            # After an empty piece, whose ends cross, the next piece starts at the lower end.
             if following.lower not in (piece.upper, sp.Max(piece.lower, piece.upper)):
                 raise StepFailed(f"separable: nothing is said between {piece.upper} and {following.lower}")
         for step in self.ending():

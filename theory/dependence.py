@@ -1,4 +1,4 @@
-"""Dependence of expressions on their indices: which numbers an expression sees at given values of the indices."""
+"""Dependence of expressions on their indices: the bound numbers that enter an expression at given values of the indices."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any
 import sympy as sp
 
 Place = Mapping[sp.Symbol, int]
-"""Values of the indices."""
+"""A value for each index symbol."""
 
 
 def _first_places(entries: Sequence[Any]) -> list[int]:
-    """Return for each entry the position of the first one equal to it."""
+    """Return, for each entry, the position of the first entry equal to it."""
     first: dict[Any, int] = {}
     return [first.setdefault(entry, position) for position, entry in enumerate(entries)]
 
 
 class Dependence:
-    """Bindings of symbols to exact numbers, and what of them an expression sees at given indices. Nothing depends on a precision."""
+    """Bindings of symbols to exact numbers, and the numbers among them that enter an expression at given indices.
+
+    No result depends on a precision, so evaluations at several precisions share one instance.
+    """
 
     def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
         self.bindings = bindings
@@ -49,7 +52,7 @@ class Dependence:
                 bound = {limit[0] for limit in e.limits}
                 for part in (e.function, *(end for limit in e.limits for end in limit[1:])):
                     for leaf in self.leaves(part):
-                        # A leaf that runs along with the sum shows only its other indices outside.
+                        # Outside the sum, a leaf with a summation index depends only on its other indices.
                         yield from self._indices(leaf) - bound if bound & self._indices(leaf) else (leaf,)
             case sp.KroneckerDelta() | sp.core.relational.Relational():
                 inner = [leaf for a in e.args for leaf in self.leaves(a)]
@@ -61,7 +64,10 @@ class Dependence:
                     yield from self.leaves(a)
 
     def parts(self, e: sp.Add | sp.Mul) -> tuple[sp.Basic, ...]:
-        """Return the arguments of a sum or product. Arguments that see the same are joined, so that they are computed together."""
+        """Return the arguments of a sum or product.
+
+        Arguments with the same leaves are joined, so that they are computed together.
+        """
         if e not in self.joined:
             alike: dict[tuple, list[sp.Basic]] = {}
             for a in e.args:
@@ -74,7 +80,7 @@ class Dependence:
         return set().union(*(part.free_symbols for part in parts)) - self.scalars.keys()
 
     def seen(self, leaf: sp.Basic, place: Place) -> Any:
-        """Return a value that stands for a leaf at given indices; the value is equal for equal numbers."""
+        """Return a key of a leaf at given indices. Equal keys stand for equal numbers."""
         if leaf in self.listed:
             alike, index = self.listed[leaf]
             return alike[place[index] - 1]
@@ -91,11 +97,14 @@ class Dependence:
         return self.conditions[name]
 
     def all_seen(self, e: sp.Basic, place: Place) -> tuple:
-        """Return what an expression sees at given indices, one value for each leaf."""
+        """Return the keys of all leaves of an expression at given indices.
+
+        Equal keys stand for an equal value of the expression.
+        """
         return tuple(self.seen(leaf, place) for leaf in self.leaves(e))
 
     def positions(self, e: sp.Indexed, place: Place) -> tuple[int, ...]:
-        """Return the indices of an entry, counted from 0."""
+        """Return the indices of an entry of a list, counted from 0."""
         return tuple((place[i] if i in place else int(i.subs({**self.sizes, **place}))) - 1 for i in e.indices)
 
     def binding(self, e: sp.Symbol | sp.Indexed, place: Place) -> sp.Expr:
@@ -105,6 +114,6 @@ class Dependence:
         return sp.Integer(place[e]) if e in place else self.bindings[e]
 
     def concrete(self, e: sp.Basic, place: Place) -> sp.Basic:
-        """Return an expression with all numbers put in."""
+        """Return an expression with every symbol and entry replaced by its number."""
         here = e.subs({**self.scalars, **place})
         return here.xreplace({entry: self.binding(entry, {}) for entry in here.atoms(sp.Indexed)})

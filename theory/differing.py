@@ -1,4 +1,4 @@
-"""What two expressions that ought to be equal differ by: in formulas, and at numbers."""
+"""The difference of two expressions that should be equal, as a formula and at random numbers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import sympy as sp
 from theory.symbols import BETWEEN, LEAST
 
 LONGEST = 300
-"""Characters of a formula that are shown."""
+"""Longest formula, in characters, that is shown whole."""
 SIMPLIFIED = 150
-"""Operations up to which a difference is simplified; SymPy takes long over more."""
+"""Most operations of a difference that is simplified; SymPy takes long over more."""
 TRIES = 10
-"""Random numbers at which the two are evaluated, at most."""
+"""Number of sets of random numbers at which both sides are evaluated."""
 ENTRIES = 6
-"""Entries of a random list: more than any size that is drawn."""
+"""Length of a random list, which exceeds every size that is drawn."""
 SAME = 1e-12
-"""Relative distance at which two values count as the same: rounding of their evaluation to 15 digits."""
+"""Relative distance at which two values count as equal: the rounding of an evaluation to 15 digits."""
 
 
 def difference(left: sp.Expr, right: sp.Expr) -> str:
-    """Return lines with both expressions, their difference, and numbers at which they differ, for the author of the identity."""
+    """Return lines that show the author of an identity both sides, their difference, and numbers at which the sides differ."""
     left, right = sp.sympify(left), sp.sympify(right)
     apart = sp.expand(left - right)
     if sp.count_ops(apart) <= SIMPLIFIED:
@@ -48,7 +48,7 @@ def _at_numbers(left: sp.Expr, right: sp.Expr) -> str:
         try:
             a, b = (_value(side, bindings) for side in (left, right))
         except (TypeError, ValueError, IndexError, AttributeError):
-            continue  # such as a product that does not commute, or a sum to a size that has no number
+            continue  # for example a noncommutative product, or a sum up to a size without a number
         if not (a.is_real and b.is_real and a.is_finite and b.is_finite):
             continue
         if abs(a - b) > SAME * (abs(a) + abs(b)):
@@ -56,14 +56,12 @@ def _at_numbers(left: sp.Expr, right: sp.Expr) -> str:
             return f"at {at}: left is {float(a):.9g}, right is {float(b):.9g}"
         agreed += 1
     if agreed:
-        return (
-            f"both sides have the same value at {agreed} random numbers: it may be true, but SymPy does not reduce it"
-        )
+        return f"both sides have the same value at {agreed} random numbers: the identity may hold, but SymPy does not prove it"
     return "neither side could be evaluated at random numbers"
 
 
 def _value(expression: sp.Expr, bindings: Mapping[sp.Basic, Any]) -> sp.Expr:
-    """Return the value of any expression that SymPy can evaluate, to 15 digits: sums first, as their limits are sizes."""
+    """Return the value of an expression to 15 digits. Sums are written out first, because their limits are sizes."""
     numbers = {symbol: value for symbol, value in bindings.items() if isinstance(symbol, sp.Symbol)}
     summed = expression.subs(numbers).doit()
     entries = {e: bindings[e.base][int(e.indices[0]) - 1] for e in summed.atoms(sp.Indexed)}
@@ -75,7 +73,7 @@ def _written(value: Any) -> str:
 
 
 def _drawn(left: sp.Expr, right: sp.Expr) -> Iterator[dict[sp.Basic, Any]]:
-    """Yield random numbers for the free symbols of both sides, as the assumptions on them allow."""
+    """Yield random bindings of the free symbols of both sides that meet the assumptions on the symbols."""
     generator = Random(0)
     bases = sorted(left.atoms(sp.IndexedBase) | right.atoms(sp.IndexedBase), key=str)
     labels = {base.label for base in bases}

@@ -1,8 +1,8 @@
-"""Formulas at concrete parameters, as doubles that are right to the last digit whatever the size of the terms.
+"""Evaluation of formulas at concrete parameters, to doubles that are right to the last digit whatever the size of the terms.
 
-A number is an exact fraction while the fraction is short, and an interval from there on. Where an interval is too wide, or
-does not decide a condition, the evaluation is repeated with twice the digits. Digits never decide a tie: exact arithmetic on
-roots proves ties. Entries that see the same numbers are computed once.
+A number is an exact fraction while the fraction is short, and an interval when the fraction is long. Where an interval
+is too wide, or does not decide a condition, the evaluation is repeated with twice the digits. Digits never decide a
+tie: exact arithmetic on roots proves ties. Entries into which the same numbers enter are computed once.
 """
 
 from __future__ import annotations
@@ -21,11 +21,15 @@ from theory.errors import ParameterError
 from theory.intervals import Arithmetic, Number, Undecided, is_narrow, to_double
 
 PRECISIONS = tuple(128 << doublings for doublings in range(7))
-"""Bits of the intervals, tried in this order: the last are more than parameters of 17 digits from 1e-50 to 1e50 can cancel."""
+"""Bits of the intervals, in the order in which they are tried. Parameters of 17 digits from 1e-50 to 1e50 cannot cancel
+as many bits as the last precision has."""
 
 
 class Evaluation:
-    """Formulas at one set of parameters. ``bindings`` gives exact SymPy numbers for symbols, and sequences of them for lists."""
+    """An evaluator of formulas at one set of parameters.
+
+    ``bindings`` maps symbols to exact SymPy numbers, and lists to sequences of them.
+    """
 
     def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
         self._dependence = Dependence(bindings)
@@ -33,9 +37,10 @@ class Evaluation:
         self._entries: dict[tuple, Any] = {}
 
     def array(self, expression: sp.Basic, axes: Sequence[tuple[sp.Symbol, sp.Expr]] = ()) -> Any:
-        """Return a double or a truth value, or nested lists of them, one level for each axis (index, length).
+        """Return a double or a truth value, or nested lists of them, with one level for each axis (index, length).
 
-        Raises ParameterError where a number leaves the range of float64, or cannot be told from zero.
+        Raises ParameterError for a number that leaves the range of float64 or cannot be told from zero, and for a
+        condition too close to a tie.
         """
         lengths = [(index, self._walk(0).integer(sp.sympify(length), {})) for index, length in axes]
         return self._array(sp.sympify(expression), lengths, {})
@@ -51,7 +56,7 @@ class Evaluation:
     def _matrix(
         self, e: sp.Basic, rows: tuple[sp.Symbol, int], columns: tuple[sp.Symbol, int], place: Place
     ) -> list[list[Any]]:
-        """Return a matrix. Rows that see the same numbers off the diagonal are computed once."""
+        """Return a matrix as a list of rows. Rows with the same numbers off the diagonal are computed once."""
         (row, height), (column, width) = rows, columns
         deltas = {delta for delta in e.atoms(sp.KroneckerDelta) if set(delta.args) == {row, column}}
         off = e.xreplace(dict.fromkeys(deltas, sp.Integer(0)))
@@ -79,7 +84,7 @@ class Evaluation:
         return self._entries[name]
 
     def _walk(self, number: int) -> _Walk:
-        """Return the walk at the precision of that number, with all that the walk has computed before."""
+        """Return the walk at ``PRECISIONS[number]``, with everything that it has computed before."""
         while number >= len(self._walks):
             self._walks.append(_Walk(self._dependence, PRECISIONS[len(self._walks)]))
         return self._walks[number]
@@ -110,7 +115,7 @@ class Evaluation:
 
 
 class _Walk:
-    """Evaluates expressions at one precision. The methods take the values of the indices as ``place``."""
+    """The evaluation of expressions at one precision. ``place`` gives the methods the values of the indices."""
 
     def __init__(self, dependence: Dependence, precision: int) -> None:
         self.dependence = dependence
@@ -118,7 +123,7 @@ class _Walk:
         self.values: dict[tuple, Number] = {}
 
     def value(self, e: sp.Basic, place: Place) -> Number:
-        """Return an exact number or an interval that holds it. Raises Undecided where a condition needs more digits."""
+        """Return an exact number, or an interval that contains the number. Raises Undecided where a condition needs more digits."""
         name = (e, self.dependence.all_seen(e, place))
         if name not in self.values:
             self.values[name] = self._compute(e, place)
@@ -166,11 +171,11 @@ class _Walk:
         return self._by_sympy(e, place)
 
     def integer(self, e: sp.Expr, place: Place) -> int:
-        """Return the value of an expression that is a whole number."""
+        """Return the value of an expression whose value is an integer."""
         return int(self.value(e, place))
 
     def compare(self, left: sp.Basic, right: sp.Basic, place: Place) -> int:
-        """Return −1, 0 or 1 as left is below, equal to or above right. Raises Undecided where more digits are needed."""
+        """Return −1 for left < right, 0 for left = right, 1 for left > right. Raises Undecided where more digits are needed."""
         a, b = self.value(left, place), self.value(right, place)
         if isinstance(a, Fraction) and isinstance(b, Fraction):
             return (a > b) - (a < b)
@@ -201,7 +206,11 @@ class _Walk:
         raise NotImplementedError(f"no exact evaluation for the condition {e}")
 
     def _joint_truth(self, conditions: Iterable[sp.Basic], place: Place, settling: bool) -> bool:
-        """Return ``settling`` if one of the conditions has this value, and its opposite if none has."""
+        """Return ``settling`` if one of the conditions has this truth value, and the opposite if none has.
+
+        ``settling`` is True for Or and False for And. Raises Undecided where an undecided condition could settle the
+        result.
+        """
         undecided = None
         for condition in conditions:
             try:
@@ -214,14 +223,14 @@ class _Walk:
         return not settling
 
     def case(self, e: sp.Piecewise, place: Place) -> sp.Basic:
-        """Return the formula of the first case that applies."""
+        """Return the formula of the first case whose condition holds. Raises ParameterError where none holds."""
         for formula, condition in e.args:
             if self.truth(condition, place):
                 return formula
         raise ParameterError(f"has no case that applies: {e}")
 
     def _extreme(self, e: sp.Max | sp.Min, place: Place) -> Number:
-        """Return the largest or smallest argument: an exact one of equal ones, and the hull of those too close to tell apart."""
+        """Return the largest or smallest argument: of equal arguments an exact one, of undecidably close arguments an interval."""
         side = 1 if isinstance(e, sp.Max) else -1
         kept: list[sp.Expr] = []
         for a in sorted(e.args, key=lambda a: not isinstance(self.value(a, place), Fraction)):
@@ -241,7 +250,7 @@ class _Walk:
             return None
 
     def _groups(self, e: sp.Sum | sp.Product, place: Place) -> list[tuple[Place, int]]:
-        """Return the values of the indices at which the terms differ, each with the number of terms equal to that one."""
+        """Return the values of the indices for one term of each group of equal terms, with the number of terms in the group."""
         where: dict[tuple, Place] = {}
         times: Counter[tuple] = Counter()
 
@@ -259,7 +268,7 @@ class _Walk:
         return [(here, times[seen]) for seen, here in where.items()]
 
     def _by_sympy(self, e: sp.Basic, place: Place) -> Number:
-        """Evaluate an expression that only SymPy knows, and trust the digits that SymPy shows."""
+        """Evaluate an expression that only SymPy knows. The interval allows an error in the last three of SymPy's digits."""
         number = self.dependence.concrete(e, place).doit()
         if isinstance(number, sp.Rational):
             return self.value(number, {})
@@ -272,7 +281,7 @@ class _Walk:
         return self.numbers.context.mpf([self.numbers.interval(middle - off).a, self.numbers.interval(middle + off).b])
 
     def is_zero(self, parts: Sequence[tuple[sp.Basic, int]], place: Place) -> bool | None:
-        """Return whether a sum of multiples of expressions is exactly zero, and None where exact arithmetic does not tell."""
+        """Return whether Σ factor · expression is exactly zero, or None where exact arithmetic does not decide this."""
         try:
             total = _sum_of([(self._radicals(e, place), factor) for e, factor in parts])
         except radicals.TooLong:
@@ -280,7 +289,7 @@ class _Walk:
         return None if total is None else not total
 
     def _radicals(self, e: sp.Basic, place: Place) -> radicals.Radicals | None:
-        """Return an expression as a sum of roots of fractions, and None where the expression is not seen to be one."""
+        """Return an expression as a sum of roots of fractions, or None where the expression is not recognised as such a sum."""
         value = self.value(e, place)
         if isinstance(value, Fraction):
             return radicals.rational(value)
@@ -307,7 +316,7 @@ class _Walk:
 
 
 Parts = Sequence[tuple[radicals.Radicals | None, int]]
-"""Sums of roots, each with how often it is a term or a factor; None stands for an expression that is no sum of roots."""
+"""Sums of roots, each with its multiplicity as a term or as a factor. None stands for an expression that is no sum of roots."""
 
 
 def _sum_of(parts: Parts) -> radicals.Radicals | None:

@@ -12,7 +12,7 @@ from theory.enclosure import Evaluation
 from theory.symbols import BETWEEN, LEAST
 
 Bindings = Mapping[sp.Basic, Any]
-"""Values for symbols (numbers) and for indexed symbols (sequences, first entry at index 1)."""
+"""Values for symbols (numbers) and for indexed symbols (sequences whose first entry has index 1)."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Formula:
 
 
 def to_exact(value: float | int | sp.Expr) -> sp.Expr:
-    """Return the number a user wrote, exactly: 0.01 becomes 1/100 and not its nearest binary fraction.
+    """Return a number exactly as the user wrote it: 0.01 becomes 1/100, not the nearest binary fraction.
 
-    Numbers that follow from those a user wrote may be given as SymPy has them.
+    A SymPy number, which follows from numbers that a user wrote, is returned as it is.
     """
     if isinstance(value, sp.Expr):
         return value
@@ -40,15 +40,16 @@ def to_exact(value: float | int | sp.Expr) -> sp.Expr:
 
 
 class ExactEvaluation:
-    """Formulas at one set of parameters, as doubles that are right to the last digit; what they share is computed once."""
+    """An evaluator of formulas at one set of parameters, to doubles right to the last digit. Shared parts are computed once."""
 
     def __init__(self, bindings: Bindings) -> None:
         self._evaluation = Evaluation({symbol: _all_exact(value) for symbol, value in bindings.items()})
 
     def evaluate(self, formula: Formula) -> Any:
-        """Return a double or a truth value, or nested lists of them, one level for each axis.
+        """Return a double or a truth value, or nested lists of them, with one level for each axis.
 
-        Raises ParameterError where a number leaves the range of float64, or cannot be told from zero.
+        Raises ParameterError for a number that leaves the range of float64 or cannot be told from zero, and for a
+        condition too close to a tie.
         """
         return self._evaluation.array(formula.expression, formula.axes)
 
@@ -58,14 +59,15 @@ def _all_exact(value: Any) -> Any:
 
 
 def evaluate_exactly(formula: Formula, bindings: Bindings) -> Any:
-    """Evaluate one formula, as ``ExactEvaluation`` does."""
+    """Return the value of one formula, as ``ExactEvaluation.evaluate`` does."""
     return ExactEvaluation(bindings).evaluate(formula)
 
 
 def provably_nonnegative(expression: sp.Expr) -> bool:
     """Tell whether SymPy proves the expression ≥ 0 from the assumptions on its symbols; False means "no proof found".
 
-    Sizes are shifted by their smallest value first, so that K − 1 is seen to be positive; so is 1 − α of an α between 0 and 1.
+    Each size is first written as its smallest value plus a nonnegative integer, so that SymPy sees K − 1 > 0. Each
+    symbol of BETWEEN is written by a positive symbol, so that SymPy sees 1 − α > 0 for α between 0 and 1.
     """
     shifted = _above_least(expression)
     return any(form(shifted).is_nonnegative for form in _FORMS) or _has_nonnegative_coefficients(shifted)
@@ -86,7 +88,7 @@ def provably_positive(expression: sp.Expr) -> bool:
 
 
 def _above_least(expression: sp.Expr) -> sp.Expr:
-    """Write each size as its smallest value plus a nonnegative integer, and what lies in an interval by a positive number."""
+    """Write each size as its smallest value plus a nonnegative integer, and each symbol of BETWEEN by a positive symbol."""
     shifts = {s: least + sp.Symbol(f"{s.name}_above", integer=True, nonnegative=True) for s, least in LEAST.items()}
     for s, (low, high) in BETWEEN.items():
         shifts[s] = low + (high - low) / (1 + sp.Symbol(f"{s.name}_below", positive=True))
@@ -99,7 +101,10 @@ def _expanded_fraction(expression: sp.Expr) -> sp.Expr:
 
 
 def equal(left: sp.Expr, right: sp.Expr) -> bool:
-    """Tell whether SymPy reduces left − right to zero for all sizes from their smallest values on."""
+    """Tell whether SymPy reduces left − right to zero for all sizes at or above their smallest values.
+
+    False means "no reduction found".
+    """
     difference = sp.sympify(left) - sp.sympify(right)
     if difference == 0:
         return True
@@ -130,7 +135,7 @@ def _summed(body: sp.Expr, limits: tuple) -> sp.Expr:
 
 
 def with_merged_powers(expression: sp.Expr) -> sp.Expr:
-    """Expand, with the powers of each base in a product merged and their exponents reduced: n · n^(−M/(M+1)) is n^(1/(M+1))."""
+    """Expand, merge the powers of each base in a product, and reduce the exponents: n · n^(−M/(M+1)) becomes n^(1/(M+1))."""
     terms = sp.Add.make_args(sp.expand(sp.expand_power_base(sp.expand(expression))))
     return sp.Add(*[sp.Mul(*[b ** sp.cancel(e) for b, e in term.as_powers_dict().items()]) for term in terms])
 
@@ -153,6 +158,6 @@ _ZERO_FORMS = (
     _with_split_logarithms,
     lambda e: _with_split_logarithms(with_merged_powers(e)),
 )
-"""Ways of writing a difference in which it may show to be zero, the cheap ones first."""
+"""Rewritings of a difference that are tried in turn to reduce it to zero, the cheap ones first."""
 _FORMS = (lambda e: e, sp.simplify, sp.factor, lambda e: sp.expand(sp.together(e)), _expanded_fraction)
-"""Ways of writing an expression in which its sign may show."""
+"""Rewritings of an expression that are tried in turn to show its sign."""

@@ -1,4 +1,4 @@
-"""Numbers that are exact fractions while these are short, and intervals of mpmath from there on."""
+"""Numbers for exact evaluation: exact fractions while they are short, and intervals of mpmath when they are long."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from theory import radicals
 from theory.errors import ParameterError
 
 EXACT_BITS = 1 << 14
-"""Length in bits up to which a fraction stays exact."""
+"""Length in bits of the longest fraction that stays exact."""
 NARROW = 1 << 60
-"""An interval this many times narrower than its size gives a double: 1/128 of its last digit."""
+"""An interval determines a double when its width is this many times smaller than its size, 1/128 of the last digit of the double."""
 LEAST, MOST = sys.float_info.min, sys.float_info.max
-"""Range in which a double has all its digits."""
+"""Range of sizes in which a double has all its digits."""
 Number = Fraction | Any
 """An exact number, or an interval of mpmath."""
 
 
 class Undecided(ArithmeticError):
-    """The digits at hand do not decide a condition."""
+    """The precision of the intervals does not decide a condition."""
 
 
 class Arithmetic:
@@ -35,13 +35,13 @@ class Arithmetic:
         self.context.prec = precision
 
     def interval(self, x: Number) -> Any:
-        """Return a number as an interval that holds it."""
+        """Return an interval that contains a number."""
         if not isinstance(x, Fraction):
             return x
         return self.context.mpf(x.numerator) / self.context.mpf(x.denominator)
 
     def _shortened(self, x: Fraction) -> Number:
-        """Return a fraction, as an interval where the fraction has become too long."""
+        """Return a fraction, or an interval that contains the fraction if it is longer than EXACT_BITS."""
         return x if _length(x) <= EXACT_BITS else self.interval(x)
 
     def add(self, x: Number, y: Number) -> Number:
@@ -57,7 +57,10 @@ class Arithmetic:
         return self.interval(x) * self.interval(y)
 
     def product(self, factors: Iterable[tuple[Number, int]]) -> Number:
-        """Return a product of powers (base, exponent). The product is zero if one factor is, however uncertain the others are."""
+        """Return the product of base^exponent over ``factors``.
+
+        An exact factor 0 makes the product 0, however uncertain the others are.
+        """
         product: Number = Fraction(1)
         for x, times in factors:
             if isinstance(x, Fraction) and x == 0:
@@ -66,7 +69,7 @@ class Arithmetic:
         return product
 
     def power(self, base: Number, exponent: Number) -> Number:
-        """Return ``base`` to the power ``exponent``; a base whose exponent is no whole number is not negative."""
+        """Return ``base`` to the power ``exponent``. The base must be nonnegative unless the exponent is an integer."""
         if not isinstance(exponent, Fraction):
             return self.context.exp(exponent * self.context.log(self.interval(base)))
         if isinstance(base, Fraction):
@@ -83,7 +86,7 @@ class Arithmetic:
 
 
 def is_narrow(interval: Any) -> bool:
-    """Return whether an interval is narrow enough to give a double."""
+    """Return whether an interval is narrow enough to determine a double."""
     low, high = map(to_float, interval._mpi_)
     return low == high or bool(interval.delta * NARROW < abs(interval))
 
@@ -105,7 +108,7 @@ def _length(number: Fraction) -> int:
 
 
 def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
-    """Return a power that is a fraction of moderate length, with 0⁰ = 1, and None where it is no such fraction."""
+    """Return a power as an exact fraction, with 0⁰ = 1, or None where the power is irrational, undefined or too long."""
     if exponent == 0:
         return Fraction(1)
     if base == 0:

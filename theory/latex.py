@@ -9,7 +9,7 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
 DECAYS = r"\lambda_{H} \lambda_{W}", r"\lambda_{W} \lambda_{H}"
-"""A product that SymPy sorts by the alphabet, and as papers have it: from the last layer down to the features."""
+"""The product of both decays in SymPy's alphabetical order, and in the order of papers, from the last layer down to the features."""
 
 
 def latex(expression: Any, **settings: Any) -> str:
@@ -33,10 +33,10 @@ class _Root(sp.Function):
 
 
 class _Printer(LatexPrinter):
-    """SymPy's printer, but for products and sums.
+    """SymPy's LaTeX printer with other products and sums.
 
-    SymPy splits the root of a product of positive factors, and this joins it again. It may start a sum with a negative term, and
-    this starts with the first positive one.
+    SymPy splits the root of a product of positive factors; this printer joins the roots again. SymPy may start a sum
+    with a negative term; this printer starts the sum with its first positive term.
     """
 
     def _as_ordered_terms(self, expression: sp.Expr, order: str | None = None) -> list[sp.Expr]:
@@ -50,7 +50,7 @@ class _Printer(LatexPrinter):
 
 
 def _with_joined_roots(product: sp.Mul) -> sp.Expr:
-    """Return the product with one root in place of roots of the same order; the product itself where there are none."""
+    """Return a product with all roots of one order joined into one root, or the product itself where no order has two roots."""
     roots: dict[sp.Rational, list[sp.Pow]] = {}
     for factor in product.args:
         if isinstance(factor, sp.Pow) and _is_root(factor):
@@ -65,12 +65,12 @@ def _with_joined_roots(product: sp.Mul) -> sp.Expr:
 
 
 def _is_root(power: sp.Pow) -> bool:
-    """Tell whether a power is a root, or one over a root, of a number that is known to be nonnegative."""
+    """Tell whether a power is a root, or the inverse of a root, of a base that SymPy knows to be nonnegative."""
     return power.exp.is_Rational and abs(power.exp.p) == 1 and power.exp.q > 1 and bool(power.base.is_nonnegative)
 
 
 def _joined(order: sp.Rational, roots: list[sp.Pow], has_denominator: bool) -> sp.Expr:
-    """Return the product of roots of one order as one root; as two, above and below, where there is a denominator anyway."""
+    """Return a product of roots of one order as one root, or as a fraction of two roots where there is a denominator anyway."""
     above = _product(root.base for root in roots if root.exp > 0)
     below = _product(root.base for root in roots if root.exp < 0)
     if above == 1 or below == 1 or has_denominator:

@@ -1,4 +1,4 @@
-"""The array namespace: the operations that losses, invariants and statistics are written in, whatever the backend."""
+"""The array namespace: the operations in which losses, invariants and statistics are written for every backend."""
 
 from __future__ import annotations
 
@@ -7,80 +7,81 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import sympy as sp
 
 Matrix: TypeAlias = Any
-"""A matrix of the backend, rows × columns; one column a sample, or one for each class or direction. ``@``, ``+`` and ``-`` work on it."""
+"""A matrix of the backend, rows × columns, with one column for each sample, class or direction. A matrix supports ``@``, ``+`` and ``-``."""
 Column: TypeAlias = Any
 """A matrix with one column, such as a bias."""
 Row: TypeAlias = Any
-"""One number for each column."""
+"""A row of numbers, one for each column of a matrix."""
 Number: TypeAlias = Any
-"""A number of the backend. It is only ever multiplied with numbers and rows; ``scale`` multiplies a matrix."""
+"""A number of the backend. ``*`` multiplies a number only by numbers and rows; ``scale`` multiplies a matrix by a number."""
 Layers: TypeAlias = Any
 """The matrices W_1, …, W_M, in this order."""
 
 
 @runtime_checkable
 class ArrayNamespace(Protocol):
-    """The operations of every backend.
+    """The operations that every backend implements.
 
-    A loss that is written with them is the same loss in a proof (``theory.algebra.SymbolicArrays`` on matrices of symbolic size,
-    ``ConcreteArrays`` on SymPy matrices), in training (batches of tensors), and in a certificate (balls). A backend implements all
-    of them; where it cannot do one for what it is given, it raises a ValueError that says what it can.
+    A loss written in these operations is the same loss in a proof (``theory.algebra.SymbolicArrays`` on matrices of
+    symbolic size, ``ConcreteArrays`` on SymPy matrices), in training (batches of tensors), and in a certificate
+    (balls). A backend that cannot carry out an operation on the given arrays raises a ValueError that says which arrays
+    it accepts.
     """
 
-    # What a problem is given.
+    # Given arrays of a problem.
 
     def labels(self) -> Matrix:
-        """One-hot labels, K × N: column i is e_y for the class y of sample i."""
+        """Return the one-hot labels, K × N: column i is e_y for the class y of sample i."""
         ...
 
     def label_axes(self, y: Matrix) -> tuple[Matrix, Matrix]:
-        """Left and right singular vectors, K × (K − 1) and N × (K − 1), of the labels less their mean over the samples."""
+        """Return left and right singular vectors, K × (K − 1) and N × (K − 1), of the labels less their mean over the samples."""
         ...
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> Matrix:
-        """Diagonal matrix of a list, or of its first ``count`` entries."""
+        """Return the diagonal matrix of a list, or of its first ``count`` entries."""
         ...
 
     def diagonal_root(self, entries: sp.IndexedBase) -> Matrix:
-        """Diagonal matrix of the square roots of a list."""
+        """Return the diagonal matrix of the square roots of a list."""
         ...
 
     def given(self, matrix: sp.MatrixSymbol) -> Matrix:
-        """A matrix that is a parameter."""
+        """Return a matrix that is a parameter."""
         ...
 
     def eye(self, size: sp.Symbol) -> Matrix:
-        """Identity matrix of a size."""
+        """Return the identity matrix of a size."""
         ...
 
     def zeros(self, rows: sp.Symbol, columns: sp.Symbol) -> Matrix:
-        """Matrix of zeros."""
+        """Return a matrix of zeros, ``rows`` × ``columns``."""
         ...
 
     # Matrices.
 
     def identity(self, like: Matrix) -> Matrix:
-        """Identity matrix with as many columns as another matrix."""
+        """Return the identity matrix with as many columns as another matrix."""
         ...
 
     def beside(self, a: Matrix, b: Matrix) -> Matrix:
-        """The block matrix [a, b]."""
+        """Return the block matrix [a, b]."""
         ...
 
     def transpose(self, a: Matrix) -> Matrix:
-        """aᵀ."""
+        """Return aᵀ."""
         ...
 
     def cross(self, a: Matrix, b: Matrix) -> Matrix:
-        """a bᵀ."""
+        """Return a bᵀ."""
         ...
 
     def scale(self, a: Matrix, factor: Number) -> Matrix:
-        """A matrix times a number."""
+        """Return a matrix times a number."""
         ...
 
     def solve(self, a: Matrix, b: Matrix) -> Matrix:
-        """a⁻¹ b."""
+        """Return a⁻¹ b."""
         ...
 
     def add_column(self, a: Matrix, column: Column) -> Matrix:
@@ -92,116 +93,120 @@ class ArrayNamespace(Protocol):
         ...
 
     def class_means(self, h: Matrix, y: Matrix) -> Matrix:
-        """Mean of the columns of ``h`` over the samples of each class: h yᵀ (y yᵀ)⁻¹."""
+        """Return the mean of the columns of ``h`` over the samples of each class, h yᵀ (y yᵀ)⁻¹."""
         ...
 
     def rows(self, a: Matrix) -> Number:
-        """Number of rows."""
+        """Return the number of rows."""
         ...
 
-    # Rows: one number a column.
+    # Rows: one number for each column.
 
     def column_squares(self, a: Matrix) -> Row:
-        """Squared norm of each column, as a row."""
+        """Return the squared norm of each column, as a row."""
         ...
 
     def column_inner(self, a: Matrix, b: Matrix) -> Row:
-        """Inner product of each column of ``a`` with that of ``b``, as a row."""
+        """Return the inner product of each column of ``a`` with that of ``b``, as a row."""
         ...
 
     def column_sums(self, a: Matrix) -> Row:
-        """Sum of the entries of each column, as a row."""
+        """Return the sum of the entries of each column, as a row."""
         ...
 
     def column_cross_entropy(self, z: Matrix, y: Matrix) -> Row:
-        """Cross-entropy of the logits in each column against its label, as a row."""
+        """Return the cross-entropy of the logits in each column against its label, as a row."""
         ...
 
     def diagonal_of(self, a: Matrix) -> Row:
-        """Diagonal entries of a matrix, as a row."""
+        """Return the diagonal entries of a matrix, as a row."""
         ...
 
     def entries(self, column: Column) -> Row:
-        """The entries of a column, as a row."""
+        """Return the entries of a column, as a row."""
         ...
 
     # Numbers.
 
     def total(self, row: Row) -> Number:
-        """Sum of a row over all samples."""
+        """Return the sum of a row over all samples."""
         ...
 
     def sum_of_entries(self, a: Matrix | Column) -> Number:
-        """Sum of the entries of a matrix or a column; samples do not count in it as they do in ``total``."""
+        """Return the sum of the entries of a matrix or a column.
+
+        This sum, unlike ``total``, ignores how many samples a column stands for.
+        """
         ...
 
     def mean_entry(self, column: Column) -> Number:
-        """Mean of the entries of a column."""
+        """Return the mean of the entries of a column."""
         ...
 
     def spread(self, column: Column) -> Number:
-        """Sum of the squared distances of the entries of a column from their mean."""
+        """Return the sum of the squared distances of the entries of a column from their mean."""
         ...
 
     def squared_norm(self, a: Matrix | Column) -> Number:
-        """Sum of the squared entries of a matrix or a column."""
+        """Return the sum of the squared entries of a matrix or a column."""
         ...
 
     def norm(self, a: Matrix | Column) -> Number:
-        """Frobenius norm."""
+        """Return the Frobenius norm."""
         ...
 
     def inner(self, a: Matrix, b: Matrix) -> Number:
-        """Inner product of two matrices."""
+        """Return the inner product of two matrices."""
         ...
 
     def log(self, x: Number) -> Number:
-        """Logarithm of a number."""
+        """Return the logarithm of a number."""
         ...
 
     def logdet_of_gram(self, s: Matrix) -> Number:
-        """log det(S Sᵀ)."""
+        """Return log det(S Sᵀ)."""
         ...
 
     def explained(self, factor: Matrix, root: Matrix) -> Number:
-        """tr(rootᵀ (I + factorᵀ factor)⁻¹ root)."""
+        """Return tr(rootᵀ (I + factorᵀ factor)⁻¹ root)."""
         ...
 
     # Spectra.
 
     def singular_values(self, a: Matrix, count: Number) -> Row:
-        """Singular values in descending order, as many as ``count``; where there are fewer, zeros in the places that are left."""
+        """Return the ``count`` largest singular values in descending order, followed by zeros where there are fewer."""
         ...
 
     def smallest_first(self, a: Matrix, count: Number) -> Row:
-        """Singular values in ascending order, as many as ``count``; where there are fewer, infinity in the places that are left."""
+        """Return the ``count`` smallest singular values in ascending order, followed by infinities where there are fewer."""
         ...
 
     def divergences(self, mean: Matrix, noise: Matrix) -> Row:
-        """Eigenvalues of A + B − I − log B in descending order, for A = mean meanᵀ and B = noise noiseᵀ.
+        """Return the eigenvalues of A + B − I − log B in descending order, for A = mean meanᵀ and B = noise noiseᵀ.
 
-        Twice the divergence of N(m, B) from N(0, I) in each direction, with A the second moment of m: zero iff A is zero and B one there.
+        Each is twice the divergence of N(m, B) from N(0, I) in one direction, where A is the second moment of m. It is
+        zero iff A is zero and B is one in that direction.
         """
         ...
 
-    # Deep linear networks W_1, …, W_M. What follows has one entry for each layer.
+    # Deep linear networks W_1, …, W_M.
 
     def apply_layers(self, layers: Layers, h: Matrix) -> Matrix:
-        """W_M ⋯ W_1 h."""
+        """Return W_M ⋯ W_1 h."""
         ...
 
     def layer_decays(self, layers: Layers, decay: Any) -> Number:
-        """Σ_l (λ_l/2) ‖W_l‖²."""
+        """Return Σ_l (λ_l/2) ‖W_l‖²."""
         ...
 
     def top_grams(self, layers: Layers) -> Any:
-        """P_l P_lᵀ with P_l = W_M ⋯ W_l."""
+        """Return P_l P_lᵀ with P_l = W_M ⋯ W_l, for each layer l."""
         ...
 
     def bottom_grams(self, layers: Layers, means: Matrix) -> Any:
-        """B_lᵀ B_l with B_l = W_l ⋯ W_1 · means."""
+        """Return B_lᵀ B_l with B_l = W_l ⋯ W_1 · means, for each layer l."""
         ...
 
     def layer_spectra(self, layers: Layers, y: Matrix) -> Any:
-        """The largest eigenvalues of W_l W_lᵀ, as many as ``y`` has rows."""
+        """Return the largest eigenvalues of W_l W_lᵀ, as many as ``y`` has rows, for each layer l."""
         ...

@@ -1,4 +1,4 @@
-"""Predictions: what a derivation arrives at, measured at a structured point with symbolic sizes."""
+"""Predictions: the result of a derivation, measured at a structured point with symbolic sizes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from theory.threshold import ALIVE, Threshold
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a derivation arrives at, as SymPy expressions.
+    """The result of a derivation, as SymPy expressions.
 
-    ``value`` is the minimum of the loss, and ``invariants`` maps the names of the problem's invariants to formulas. Where there
-    is no closed form, ``value`` is None and ``invariants`` holds some of them only.
-    ``thresholds`` say which classes or directions live; the first one is the claim's own. ``named`` holds further results that
-    the statement refers to, each with what it is held against. ``branches`` are the invariants at a jump, where ``ALIVE[k]``
-    says on which of the two global minimisers direction k is. ``levels`` are the latent variables of a VAE, with what has
-    collapsed in each. ``yardstick`` says how far a class is from collapse where no threshold does; only drawing uses it.
-    Raises ParameterError for a named result without anything to hold it against.
+    ``value`` is the minimum of the loss, and ``invariants`` maps the names of the problem's invariants to formulas.
+    Without a closed form, ``value`` is None and ``invariants`` holds only some of the invariants.
+    ``thresholds`` say which classes or directions are alive; the first one is the claim's own. ``named`` holds the
+    further results that the statement refers to, each with the measurement that checks it. ``branches`` are the
+    invariants at a jump, where ``ALIVE[k]`` says at which of the two global minimisers direction k is. ``levels`` are
+    the latent variables of a VAE, each with its condition of collapse. ``yardstick`` measures how far a class is from
+    collapse where no threshold does; only the drawing of instances uses it.
+    Raises ParameterError for a named result that no measurement checks.
     """
 
     value: Formula | None
@@ -55,23 +56,23 @@ class Prediction:
 
     @property
     def zeros(self) -> dict[str, Formula]:
-        """Return which classes or directions are zero, by what each threshold is a threshold of."""
+        """The condition that a class or direction is zero, by the name (``Threshold.of``) of what each threshold decides."""
         return {threshold.of: threshold.collapsed for threshold in self.thresholds}
 
     @property
     def collapsed(self) -> Formula:
-        """Return what has collapsed in the first level, or at the first threshold."""
+        """The condition that a class or direction has collapsed, in the first level or at the first threshold."""
         return next(iter(self.collapses.values()), Formula(sp.false))
 
     @property
     def collapses(self) -> dict[str, Formula]:
-        """Return what has collapsed: the directions of each level, or what is zero where the claim has no latent variable."""
+        """The condition that a direction has collapsed, for each level by name; ``zeros`` where there are no levels."""
         if not self.levels:
             return self.zeros
         return {level.name: self._collapsed(level) for level in self.levels}
 
     def _collapsed(self, level: Level) -> Formula:
-        """Return the condition that no direction of the data is alive in a level and that its posterior keeps to the prior."""
+        """Return the condition that no threshold of a level has direction k alive and that the posterior equals the prior."""
         zero = [sp.Not(self.thresholds[position].alive) for position in level.thresholds]
         axis = (self.threshold.index, self.threshold.count)
         return Formula(sp.And(*zero, level.keeps_prior), (axis,))
@@ -92,15 +93,15 @@ class StructuredPoint:
     p: Symbols = field(default_factory=Symbols)
 
     def measure(self, function: Callable[..., Any]) -> Any:
-        """Return ``function(xp, v, data, p)`` with the unknowns left in."""
+        """Return ``function(xp, v, data, p)``, in which the unknowns stay symbols."""
         return function(self.xp, self.v, self.problem.given(self.xp), self.p)
 
     def loss(self) -> sp.Expr:
-        """Return the loss with the unknowns left in."""
+        """Return the loss, in which the unknowns stay symbols."""
         return self.measure(self.problem.loss)
 
     def fill_in(self, expression: sp.Expr) -> sp.Expr:
-        """Return an expression with the minimisers in place of the unknowns."""
+        """Return an expression with every unknown replaced by its minimiser."""
         for unknown, formula in self.unknowns.items():
             if isinstance(unknown, sp.IndexedBase):
                 expression = substitute_indexed(expression, unknown, formula)
@@ -111,10 +112,10 @@ class StructuredPoint:
     def predict(
         self, value: sp.Expr, *thresholds: Threshold, named: dict[str, Result], levels: tuple[Level, ...] = ()
     ) -> Prediction:
-        """Return the prediction: the given value, and the problem's own invariants measured at this point.
+        """Return the prediction with the given value and with the problem's invariants, measured at this point.
 
-        The first level says what has collapsed, or the first threshold where there is no level. Minimisers of unknowns may
-        contain ``ALIVE[k]``.
+        The first level says what has collapsed, or the first threshold where there is no level. ``value`` may contain
+        unknowns, and minimisers of unknowns may contain ``ALIVE[k]``.
         """
         invariants = {}
         for invariant in self.problem.invariants:
@@ -136,7 +137,7 @@ class StructuredPoint:
 
 
 def _as_formula(measured: Any, size: sp.Expr) -> Formula:
-    """Return what was measured at a symbolic point as a formula with its axes; ``size`` is the length of a row."""
+    """Return a quantity measured at a symbolic point as a formula with its axes; ``size`` is the length of a row."""
     layers: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
     if isinstance(measured, Layered):
         layers, measured = ((sym.layer, measured.depth),), measured.entry

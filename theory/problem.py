@@ -42,10 +42,11 @@ REQUIRED = object()
 
 @dataclass(frozen=True)
 class Parameter:
-    """A named parameter with its domain, what it means, and its default (a value or a function of the others).
+    """A named parameter with its domain, its meaning, and its default (a value or a function of the other parameters).
 
-    ``meets`` names a parameter to which this one may be equal, or close, where the claim says something of its own there: a
-    posterior that equals its prior, two weights that agree. Instances are drawn with both equal, and a few per cent apart.
+    ``meets`` names another parameter, where the claim says something special for equal or close values of the two: a
+    posterior that equals its prior, two weights that agree. Instances are then drawn with the two values equal, and
+    with values a few per cent apart.
     """
 
     name: str
@@ -59,10 +60,10 @@ class Parameter:
 class Variable:
     """A matrix to minimise over.
 
-    ``shape`` is written in the sizes of the problem. ``scale`` is the variable's natural unit, an entry formula in
-    (k, j) and the parameters: starts are drawn and steps are measured in it. ``nonnegative`` restricts every entry.
-    ``exists(values)`` tells whether there is such a variable at these parameters (a bias only where ``bias`` is true). An ``offset``,
-    such as a bias, is added to the outputs: it keeps its value where all factors vanish.
+    ``shape`` is written in the sizes of the problem. ``scale`` is the variable's natural unit, a formula of entry (k,
+    j) in the parameters; starts are drawn and steps are measured in this unit. ``nonnegative`` restricts every entry.
+    ``exists(values)`` tells whether the variable exists at these parameters (a bias exists only where ``bias`` is
+    true). An ``offset``, such as a bias, is added to the outputs and keeps its value where all factors vanish.
     """
 
     name: str
@@ -74,22 +75,22 @@ class Variable:
 
     @property
     def hidden_axis(self) -> int | None:
-        """The axis that runs over hidden units of one width, None where there is none."""
+        """The axis that runs over the hidden units of one width, or None."""
         return self.shape.index(hidden_units) if hidden_units in self.shape else None
 
 
 KINDS = {"matrix": 2, "list": 1, "spectrum": 1, "scalar": 0}
-"""Axes of each kind of invariant, after those that count layers."""
+"""Number of axes of each kind of invariant, not counting axes that run over layers."""
 
 
 @dataclass(frozen=True)
 class Invariant:
     """A quantity of a point that is the same at every global minimiser.
 
-    ``measure(xp, v, data, p)`` computes it with the array namespace. ``kind`` says how it is compared: a "matrix" over
-    classes or directions on both axes (axes before them count layers), a "list" over classes, a "spectrum" in descending
-    order, or a "scalar".
-    ``unit`` is the natural size of the quantity, used where the prediction is zero. One matrix of a problem
+    ``measure(xp, v, data, p)`` computes the quantity with the array namespace. ``kind`` says how the quantity is
+    compared: a "matrix" has classes or directions on both axes (axes before them run over layers), a "list" has one
+    entry for each class, a "spectrum" is in descending order, and a "scalar" is one number.
+    ``unit`` is the natural size of the quantity, used where the prediction is zero. Exactly one matrix of a problem
     ``shows_collapse``: its k-th diagonal entry is zero iff class or direction k has collapsed.
     """
 
@@ -103,11 +104,13 @@ class Invariant:
 
 @dataclass(frozen=True)
 class NuclearForm:
-    """What makes a problem one in the logits Z alone: minimise (1/N) Σ ℓ(z_i + b, y_i) + √(λ_W λ_H) ‖Z‖_*, whose dual bounds it from below.
+    """The problem in the logits Z alone: minimise (1/N) Σ ℓ(z_i + b, y_i) + √(λ_W λ_H) ‖Z‖_*.
 
-    ℓ is the cross-entropy where ``cross_entropy``, and ½‖z − y‖² otherwise. ``logits(xp, v)`` are Z, with the bias b where there is the
-    variable named ``bias``; ``labels(xp, p)`` are Y, and ``decays`` the symbols of λ_W and λ_H. ``copositive``: the features are
-    nonnegative and the labels one-hot, so that without a bias copositivity of a quadratic form bounds the problem, too.
+    The dual of this problem bounds the loss from below. ℓ is the cross-entropy where ``cross_entropy``, and ½‖z − y‖²
+    otherwise.
+    ``logits(xp, v)`` returns Z, and the variable named ``bias``, where it exists, is the bias b. ``labels(xp, p)``
+    returns Y, and ``decays`` are the symbols of λ_W and λ_H. ``copositive`` says that the features are nonnegative and
+    the labels one-hot; without a bias, copositivity of a quadratic form then bounds the loss, too.
     """
 
     cross_entropy: bool
@@ -122,8 +125,9 @@ class NuclearForm:
 class Instance:
     """Concrete parameters of a problem, in canonical form.
 
-    ``values``: parameter name → value, lists in descending order. ``order[i]`` is the position the user gave to the
-    i-th largest entry of the sorted parameter. ``bindings``: SymPy symbol → value, as formulas need them.
+    ``values`` maps a parameter's name to its value, with lists in descending order. ``order[i]`` is the position at
+    which the user gave the i-th largest entry of the sorted parameter. ``bindings`` maps SymPy symbols to values, as
+    formulas need them.
     """
 
     values: Mapping[str, Any]
@@ -140,7 +144,7 @@ class Instance:
 
 
 def _exactly(value: Any) -> Any:
-    """Return the real numbers of a parameter exactly as the user wrote them; integers and truth values stay what they are."""
+    """Return a parameter's real numbers exactly as the user wrote them; integers and truth values are returned unchanged."""
     if isinstance(value, tuple):
         return tuple(map(_exactly, value))
     return to_exact(value) if isinstance(value, float) else value
@@ -154,20 +158,25 @@ def _depth(array: Any) -> int:
 class Problem:
     """Minimise ``loss(xp, v, data, p)`` over the variables.
 
-    ``v`` and ``data`` are namespaces of variables and given arrays, ``p`` maps parameter symbols to their values, ``xp``
-    is the array namespace (``theory.namespace.ArrayNamespace``).
-    ``sorted_parameter`` is the list that sets the order of classes or directions. ``bind(values)`` gives the SymPy
-    bindings; real numbers come to it exactly as they were written, and as balls or tensors where those are computed with.
-    ``data(xp)`` makes the given arrays (labels, a covariance root) in that backend. ``tied`` is the indexed
-    symbol whose equal entries make the problem invariant under rotations among them; ``centred`` where only rotations that
-    keep the all-ones vector do. ``partner``, if there is one, is the indexed symbol with which each of these is paired: it
-    may tell apart what is tied. ``data_view`` names the parameters a data source is asked for: the "spectrum" of one sample,
-    or the "conditional" one of a part of it given the rest. ``ramped(values)`` gives the parameters that training raises from
-    small values: those of a penalty under which doing nothing is a local minimum, whatever the data. Where ``spectral``,
-    directions and matrices run over singular directions that belong to no one entry of the sorted parameter. ``nuclear_form`` is that
-    of the problem, where it has one: lower bounds of the problem follow from it. ``labelled`` has the sizes of variables that run over
-    classes or directions, and ``samples`` that which runs over samples, with the symbol of the numbers of samples per class.
-    Raises ParameterError where a second list has a domain that is kept in order, and where parameters depend on one another.
+    ``xp`` is the array namespace (``theory.namespace.ArrayNamespace``), ``v`` and ``data`` are points of the variables
+    and of the given arrays, and ``p`` maps parameter symbols to their values.
+    ``sorted_parameter`` names the list that sets the order of classes or directions. ``bind(values)`` returns the SymPy
+    bindings. Real numbers reach ``bind`` exactly as they were written, and as balls or tensors where a computation uses
+    these.
+    ``data(xp)`` returns the given arrays (labels, a covariance root) in that backend.
+    ``tied`` is the indexed symbol whose equal entries make the problem invariant under rotations among them. Where
+    ``centred``, only rotations that keep the all-ones vector do so. ``partner``, if there is one, is the indexed symbol
+    whose entries are paired with those of ``tied``; it may tell tied entries apart.
+    ``data_view`` names the parameters that a data source is asked for: the "spectrum" of one sample, or the
+    "conditional" spectrum of one part of a sample given the rest.
+    ``ramped(values)`` returns the parameters that training raises from small values: those of a penalty that makes
+    doing nothing a local minimum, whatever the data. Where ``spectral``, directions and matrices run over singular
+    directions, which belong to no one entry of the sorted parameter. ``nuclear_form`` is the nuclear form of the
+    problem, where there is one; lower bounds of the problem follow from it.
+    ``labelled`` lists the sizes of variables that run over classes or directions. ``samples`` has the size that runs
+    over samples, and the symbol of the numbers of samples per class.
+    Raises ParameterError for a list, other than the sorted one, whose domain sorts, and for parameters that depend on
+    one another.
     """
 
     parameters: tuple[Parameter, ...]
@@ -198,7 +207,7 @@ class Problem:
 
     @property
     def in_dependency_order(self) -> tuple[Parameter, ...]:
-        """The parameters, each after those that its domain depends on."""
+        """The parameters, each after the parameters that its domain depends on."""
         ordered: list[Parameter] = []
         waiting = list(self.parameters)
         while waiting:
@@ -213,11 +222,11 @@ class Problem:
     def is_labelled(self, side: sp.Expr, instance: Instance) -> bool:
         """Tell whether a side of a variable runs over classes or directions."""
         known = {s: v for s, v in instance.bindings.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}
-        # An entry of a list is that at the depth of the instance.
+        # The index of an entry contains the depth, which the instance fixes.
         return any(side == (size.subs(known) if isinstance(size, sp.Indexed) else size) for size in self.labelled)
 
     def parameter(self, name: str) -> Parameter:
-        """Return the parameter of that name; raises ParameterError when there is none."""
+        """Return the parameter with this name. Raises ParameterError when there is none."""
         for parameter in self.parameters:
             if parameter.name == name:
                 return parameter
@@ -258,7 +267,7 @@ class Problem:
     def given(self, xp: Any) -> Point:
         """Return the given arrays in the backend ``xp`` of the array namespace.
 
-        Raises ParameterError, with the line of the claim's file, where ``data`` does not run or does not name them.
+        Raises ParameterError where ``data`` gives no Point or does not run, then with the line of the claim's file.
         """
         held = asked("data", self.data, xp)
         if isinstance(held, SimpleNamespace):
@@ -268,7 +277,7 @@ class Problem:
         return held
 
     def require_sizes(self, instance: Instance) -> None:
-        """Raise ParameterError for a variable with a side that the bindings do not make an integer."""
+        """Raise ParameterError for a variable whose shape the bindings do not make integers."""
         known = {symbol: value for symbol, value in instance.bindings.items() if isinstance(value, int)}
         for variable in self.active_variables(instance):
             for side in variable.shape:
@@ -283,5 +292,5 @@ class Problem:
 
     @property
     def telling(self) -> str:
-        """The name of the matrix that shows the collapse."""
+        """The name of the matrix invariant that shows the collapse."""
         return next(i.name for i in self.invariants if i.shows_collapse)

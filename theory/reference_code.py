@@ -1,4 +1,4 @@
-"""Where the code released with the papers computes something else than what minimises the objective."""
+"""Discrepancies between the code released with the papers and the minimisers of the objective."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from theory.symbols import D, K, M, N, beta, decay_product, eta_dec, feature_dec
 class ReferenceCode:
     """A formula of released code that differs from the derived one.
 
-    ``formula`` is what the code computes for each class or direction, a size or the condition under which it is alive;
-    ``derived(prediction)`` is what the derivation of the claim gives instead. ``read(xp, measured, p)`` takes the same size
-    from the ``invariant`` of a trained point. ``says`` tells the difference in two sentences. The two formulas differ at
-    each of ``settings`` and agree at ``agreeing``. With ``compares_losses`` the formula gives a point of its own, singular
-    values, whose loss is to be held against the trained one.
+    ``formula`` is the code's formula for each class or direction: a size, or the condition under which the direction is
+    alive.
+    ``derived(prediction)`` is the formula that the claim's derivation gives instead. ``read(xp, measured, p)`` reads
+    the same size off the ``invariant`` of a trained point. ``says`` states the difference in two sentences. The two
+    formulas differ at each of ``settings`` and agree at each of ``agreeing``. Where ``compares_losses``, the formula
+    gives the singular values of a point, and the loss at that point is compared with the trained loss.
     """
 
     name: str
@@ -140,7 +141,7 @@ REFERENCE_CODE = {code.name: code for code in (CVAE_THRESHOLD, CROSS_ENTROPY_MAR
 
 
 def reference_code(name: str) -> ReferenceCode:
-    """Return the discrepancy of that name; raises ParameterError when there is none."""
+    """Return the discrepancy with this name. Raises ParameterError when there is none."""
     if name not in REFERENCE_CODE:
         raise ParameterError(f"{name!r}: no such discrepancy; they are {', '.join(REFERENCE_CODE)}")
     return REFERENCE_CODE[name]

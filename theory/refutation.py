@@ -1,4 +1,4 @@
-"""A refutation: points of another structure that beat every point of the published one, margin by margin."""
+"""A refutation: points of another structure whose loss, margin by margin, lies below that of the published structure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from theory.proof import Separable
 
 @dataclass(frozen=True)
 class Family:
-    """Points with one margin, built from simplices of some classes each.
+    """A family of points with one margin, each built from simplices over groups of classes.
 
-    ``blocks(K)`` lists how many classes each simplex has; a block of s classes has the logits t s/(s−1) (I − J/s), so that
-    its correct logits are t. ``objective`` is the loss at such a point with balanced factors, in the margin t. ``where`` says for
-    which sizes it beats the published structure.
+    ``blocks(K)`` lists the number of classes of each simplex; a block of s classes has the logits t s/(s−1) (I − J/s),
+    so that its correct logits are t. ``objective`` is the loss at such a point with balanced factors, as a function of
+    the margin t. ``where`` is the condition on the sizes under which the family beats the published structure.
     """
 
     name: str
@@ -30,14 +30,15 @@ class Family:
 
 @dataclass(frozen=True)
 class Refutation:
-    """Why a published claim is false, where, and what is left of it.
+    """The proof that a published claim is false, with the part of the claim that holds.
 
-    ``published`` is the least loss of the published structure at margin ``t``, and ``least`` its minimum over t as a scalar
-    problem, which gives a certified lower bound. ``objective(blocks)`` is the least loss at simplices of any sizes, as those of a
-    family, in ``t``. ``logits(xp, v)`` are those of a point. ``factors(values)`` gives the singular value of each variable where the
-    logits have the singular value ``logit``, of features that of their class means: where all share their axes, and all widths are
-    the number of classes, the loss is the ``objective``.
-    ``holds_where``: the part that holds; ``open_where``: where neither is known.
+    ``published`` is the least loss of the published structure at margin ``t``. ``least`` is the minimum of
+    ``published`` over t as a scalar problem, which gives a certified lower bound. ``objective(blocks)`` is the least
+    loss, as a function of ``t``, at simplices of any sizes such as those of a family. ``logits(xp, v)`` returns the
+    logits of a point. ``factors(values)`` gives the singular value of each variable (for features, of their class
+    means) where the logits have the singular value ``logit``. At a point whose variables share these axes and whose
+    widths are all the number of classes, the loss is the ``objective``.
+    ``holds_where`` is the condition under which the claim holds; ``open_where`` says in words where neither is known.
     """
 
     t: sp.Symbol
@@ -56,7 +57,7 @@ class Refutation:
         return sp.Or(*[family.where for family in self.families])
 
     def status(self, bindings: Bindings) -> str:
-        """Return "holds", "refuted" or "open": what is known at these sizes."""
+        """Return the state of knowledge at these sizes: "holds", "refuted" or "open"."""
         symbols = self.holds_where.free_symbols | self.refuted_where.free_symbols
         sizes = {symbol: bindings[symbol] for symbol in symbols}
         if self.holds_where.subs(sizes) == sp.true:

@@ -1,4 +1,4 @@
-"""What a statement names and which levels collapse: formulas with what they are held against at a trained point."""
+"""Named results of a statement, and levels of collapse: formulas with the measurements at a trained point that check them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from theory.expressions import equal
 
 @dataclass(frozen=True)
 class Reading:
-    """A point as a named result reads it.
+    """A point with its measured invariants, from which a named result is read.
 
-    ``xp`` is the array namespace, ``v`` the variables, ``data`` the given arrays and ``p`` the parameters, as a loss has them;
-    ``invariants`` are those of the problem, measured there: where equal classes or directions may be rotated into one another,
-    at the representative that the claim writes down.
+    ``xp`` is the array namespace, ``v`` the variables, ``data`` the given arrays and ``p`` the parameters, as in a
+    loss. ``invariants`` are the invariants of the problem, measured at the point. Where equal classes or directions may
+    be rotated into one another, they are measured at the representative that the claim writes down.
     """
 
     xp: Any
@@ -29,12 +29,12 @@ class Reading:
     invariants: Mapping[str, Any]
 
     def diagonal(self, name: str) -> Any:
-        """Return the diagonal of an invariant that is a matrix, one entry a class or direction."""
+        """Return the diagonal of a matrix invariant, with one entry for each class or direction."""
         return self.xp.diagonal_of(self.invariants[name])
 
 
 Read = Callable[[Reading], Any]
-"""What measures a quantity at a point: a number, or a row with one number for each index."""
+"""A function that measures a quantity at a point, as a number or as a row with one number for each index."""
 Axes = tuple[tuple[sp.Symbol, sp.Expr], ...]
 
 
@@ -42,8 +42,9 @@ Axes = tuple[tuple[sp.Symbol, sp.Expr], ...]
 class Letter:
     """A letter that a statement writes for a quantity that recurs: a margin t_k, a ratio r_k.
 
-    ``symbol`` stands for ``meaning``. In a formula ``part`` is written as ``written``, an expression in the letter; without the
-    two it is the meaning that is written as the letter. Raises ParameterError unless ``part`` and ``written`` are equal.
+    ``symbol`` stands for ``meaning``. A formula shows ``written``, an expression in the letter, in place of ``part``.
+    Without these two, a formula shows the letter in place of its meaning. Raises ParameterError unless ``part`` and
+    ``written`` are equal.
     """
 
     symbol: sp.Expr
@@ -63,7 +64,7 @@ class Letter:
 
     @property
     def replacement(self) -> tuple[sp.Expr, sp.Expr]:
-        """What is replaced in a formula, and by what."""
+        """The part of a formula that is replaced, and the expression that replaces it."""
         return (
             self.meaning if self.part is None else self.part,
             self.symbol if self.written is None else self.written,
@@ -72,7 +73,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Result(ABC):
-    """A formula under a name that a statement may use. Each kind says what the formula is held against.
+    """A named formula that a statement may use. Each subclass says which measurement checks the formula.
 
     The statement shows the formula with ``letters`` for some of its parts.
     """
@@ -86,13 +87,13 @@ class Result(ABC):
         shown = self.expression
         for letter in self.letters:
             part, written = letter.replacement
-            # ``subs`` also rewrites powers of a part; of a meaning only what is there as such has its letter.
+            # ``subs`` also rewrites powers of a part. A meaning is replaced only where it occurs as such.
             shown = shown.xreplace({part: written}) if letter.part is None else sp.simplify(shown.subs(part, written))
         return shown
 
 
 def with_letters(results: Mapping[str, Result], *letters: Letter) -> dict[str, Result]:
-    """Return named results that show each of the letters wherever what it stands for is a part of the formula."""
+    """Return named results, each with those of the letters that replace a part of its formula."""
     return {
         name: replace(result, letters=tuple(x for x in letters if replace(result, letters=(x,)).shown.has(x.symbol)))
         for name, result in results.items()
@@ -101,11 +102,11 @@ def with_letters(results: Mapping[str, Result], *letters: Letter) -> dict[str, R
 
 @dataclass(frozen=True)
 class Measured(Result):
-    """``expression`` is what ``read`` measures at every global minimiser, for each index for which ``where`` holds.
+    """A formula for the value that ``read`` measures at every global minimiser, for each index at which ``where`` holds.
 
-    ``axes`` are (index, length), none for a number. ``unit`` is the natural size, used where the formula is zero. ``given`` maps
-    symbols of the expression to what is measured for them. ``at_threshold``: the formula speaks of the directions that lie on
-    the first threshold, on the side where they live.
+    ``axes`` lists (index, length), and is empty for a number. ``unit`` is the natural size, used where the formula is
+    zero. ``given`` maps symbols of the formula to the functions that measure them. Where ``at_threshold``, the formula
+    describes the directions that lie on the first threshold, on the side where they live.
     """
 
     read: Read
@@ -118,10 +119,11 @@ class Measured(Result):
 
 @dataclass(frozen=True)
 class Decides(Result):
-    """Direction k lives iff ``ratio(expression)`` > 1, within the rank limit: a way of writing a threshold.
+    """A threshold in another form: direction k lives iff ``ratio(expression)`` > 1, within the rank limit.
 
-    ``threshold`` is the position of that threshold among those of the prediction. It is compared where ``where`` holds.
-    ``given`` maps symbols of the ratio to what is measured for them.
+    ``threshold`` is the position of the threshold in ``Prediction.thresholds``. The two forms are compared where
+    ``where`` holds.
+    ``given`` maps symbols of the ratio to the functions that measure them.
     """
 
     ratio: Callable[[sp.Expr], sp.Expr]
@@ -132,7 +134,10 @@ class Decides(Result):
 
 @dataclass(frozen=True)
 class Minimised(Result):
-    """What ``read`` measures at a global minimiser minimises ``expression`` over ``variable`` ≥ 0, for each index where ``where`` holds."""
+    """A function of ``variable`` ≥ 0 that is least at the value which ``read`` measures at a global minimiser.
+
+    This holds for each index at which ``where`` holds.
+    """
 
     variable: sp.Symbol
     read: Read
@@ -142,20 +147,24 @@ class Minimised(Result):
 
 @dataclass(frozen=True)
 class Shown(Result):
-    """``expression`` stands in the step of that name, or is that formula of the refutation: a fact about more than the minimisers."""
+    """A formula that is part of the step named ``by``, or the objective of the family of that name.
+
+    Such a formula is a fact about more than the minimisers.
+    """
 
     by: str
 
 
 @dataclass(frozen=True)
 class Level:
-    """The latent directions of one level, and which of them have collapsed: their posterior is the prior for every input.
+    """The latent directions of one level, with the condition of collapse: the posterior is the prior for every input.
 
-    ``name`` is the latent variable and ``latent`` the number of its directions. Direction k is zero where none of the ``thresholds``,
-    positions among those of the prediction, has it alive. It has collapsed where in addition its posterior ``keeps_prior``, a
-    condition in k that holds for latent directions beyond those of the data, too.
-    ``divergences(xp, v, data, p)`` measures twice the expected divergence of each latent direction from its prior, in nats, in
-    descending order: zero iff it has collapsed.
+    ``name`` is the latent variable and ``latent`` the number of its directions. ``thresholds`` are positions in
+    ``Prediction.thresholds``; direction k is zero where none of these thresholds has it alive. A zero direction has
+    collapsed where its posterior also ``keeps_prior``, a condition in k that applies to latent directions beyond those
+    of the data, too.
+    ``divergences(xp, v, data, p)`` measures twice the expected divergence of each latent direction from its prior, in
+    nats, in descending order: zero iff the direction has collapsed.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The one-direction problem every proof reduces to: its minimiser and threshold, by calculus."""
+"""The one-direction problem to which every proof reduces, with its minimiser and threshold by calculus."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from theory.latex import latex
 from theory.proof import Convex, Identity, Nonnegative, Stationary, StepFailed, StepRecorder, Vanishes
 
 GUARD_BITS = 12
-"""How many bits short of the precision Newton's steps end: fewer than rounding blurs."""
+"""Newton's iteration stops this many bits short of the precision, because rounding blurs the last bits."""
 
 
 @dataclass(frozen=True)
 class ScalarMinimum:
     """The minimiser of a convex function on a half line.
 
-    ``point`` = max(lower, stationary); ``slope`` is the derivative at ``lower``: the minimiser sits there iff slope ≥ 0.
+    ``point`` = max(lower, stationary). ``slope`` is the derivative at ``lower``: the minimiser is ``lower`` iff slope ≥
+    0.
     """
 
     point: sp.Expr
@@ -32,9 +33,10 @@ class ScalarMinimum:
 
 
 def _only_root(name: str, function: sp.Expr, variable: sp.Symbol) -> sp.Expr:
-    """Return the only real root that the assumptions on the variable allow; raises StepFailed unless there is just one.
+    """Return the only real root that the assumptions on the variable allow. Raises StepFailed unless there is exactly one.
 
-    What SymPy would check and simplify on the way is left out: that it is a root, and the only one, are steps of their own.
+    SymPy's own checks and simplifications are switched off: separate steps prove that the value is a root, and the only
+    one.
     """
     roots = [root for root in sp.solve(function, variable, check=False, simplify=False) if not root.has(sp.I)]
     if variable.is_nonnegative:
@@ -46,9 +48,9 @@ def _only_root(name: str, function: sp.Expr, variable: sp.Symbol) -> sp.Expr:
 
 
 def stationary_point(record: StepRecorder, name: str, function: sp.Expr, variable: sp.Symbol) -> sp.Expr:
-    """Return the only stationary point of a convex function of a positive variable and record why it is a minimum.
+    """Return the only stationary point of a convex function of a positive variable, and record why it is a minimum.
 
-    Raises StepFailed when calculus finds none, or more than one.
+    Raises StepFailed when calculus finds no stationary point, or more than one.
     """
     record(Convex(f"{name} is convex", f"The objective is strictly convex in ${latex(variable)}$.", function, variable))
     point = _only_root(name, sp.diff(function, variable), variable)
@@ -75,9 +77,10 @@ def minimise_on_half_line(
 ) -> ScalarMinimum:
     """Minimise a convex function over ``variable`` ≥ ``lower``.
 
-    With ``exponential`` the stationarity equation is solved for e^variable, which is where it is algebraic; the solution is
-    written in partial fractions of the symbol ``fractions_in``. The minimiser of a convex function on a half line is the
-    larger of the bound and the stationary point.
+    With ``exponential`` the stationarity equation is solved for e^variable, in which the equation is algebraic; the
+    solution is written in partial fractions of the symbol ``fractions_in``. The minimiser of a convex function on a
+    half line is the larger of the bound and the stationary point. Raises StepFailed unless there is exactly one
+    stationary point.
     """
     if exponential:
         x = sp.Symbol("x", positive=True)
@@ -110,9 +113,10 @@ def threshold_ratio(
 ) -> sp.Expr:
     """Return the ratio that exceeds 1 exactly when the minimiser leaves its bound.
 
-    Solves slope = 0 for ``quantity`` (a class count, a variance, a decay) and records that the slope, times a positive
-    ``weight`` if need be, is monotone in it; so the ratio is quantity / critical value, or its inverse where the slope rises.
-    Raises StepFailed when the critical value is not unique or monotonicity is not proved.
+    The critical value of ``quantity`` (a class count, a variance, a decay) solves slope = 0. A recorded step proves
+    that the slope, times a positive ``weight`` if need be, is monotone in ``quantity``. The ratio is therefore quantity
+    / critical value, or its inverse where the slope rises. Raises StepFailed when the critical value is not unique or
+    monotonicity is not proved.
     """
     slope = sp.simplify(minimum.slope * weight)
     critical = _only_root(name, slope, quantity)
@@ -132,8 +136,8 @@ def threshold_ratio(
 class Shrinkage(sp.Function):
     """``Shrinkage(M, κ)``: the larger root u in (0, 1] of (1 − u) u^((M−1)/(M+1)) = κ, defined up to the fold.
 
-    By what factor the penalty (M+1)/2 · κ u^(2/(M+1)) shrinks the minimiser of (u − 1)²/2; for one layer it is 1 − κ.
-    The left side grows up to the fold u = (M−1)/(2M) and falls from there to 0 at u = 1.
+    The root is the factor by which the penalty (M+1)/2 · κ u^(2/(M+1)) shrinks the minimiser of (u − 1)²/2; for one
+    layer the factor is 1 − κ. The left side grows up to the fold u = (M−1)/(2M) and falls from there to 0 at u = 1.
     """
 
     nargs = 2
@@ -143,10 +147,11 @@ class Shrinkage(sp.Function):
         return 1 - kappa if depth == 1 else None
 
     def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Expr], Number]) -> Number:
-        """Return the root exactly for one layer, else an interval that holds it for all κ of an interval; ``value`` evaluates.
+        """Return the root exactly for one layer, and otherwise an interval that contains the roots for all κ of an interval.
 
-        In w = u^(1/(M+1)) the equation is w^(M−1) − w^(2M) = κ, whose left side is concave and falls beyond the fold: from 1
-        Newton's steps go down to the root and not past it. Raises Undecided where no interval beyond the fold is verified.
+        ``value`` evaluates the arguments. In w = u^(1/(M+1)) the equation is w^(M−1) − w^(2M) = κ. Beyond the fold the
+        left side is concave and falls, so Newton's steps from w = 1 go down to the root and not past it. Raises
+        Undecided where no interval beyond the fold is verified.
         """
         depth, kappa = map(value, self.args)
         if depth == 1:
@@ -168,7 +173,7 @@ class Shrinkage(sp.Function):
             w = (w - step).mid
             if abs(step) < resolved:
                 break
-        # Beyond the fold a smaller w has a larger level: both ends are verified to lie on their sides of κ.
+        # Beyond the fold the level falls as w grows, so the levels at both ends prove that the root lies between them.
         radius = resolved + (kappa.delta / abs(slope(w))).b
         low, high = (w - 2 * radius).a, (w + 2 * radius).b
         high = one if high > one else high
@@ -209,7 +214,7 @@ def minimise_deep_direction(
     """Minimise (q − √n)²/(2N) + (M+1)/2 Λ^(1/(M+1)) q^(2/(M+1)) over q ≥ 0, for every depth M at once.
 
     ``count`` is n, ``total`` N, ``product`` Λ, ``depth`` M. For M ≥ 2 the objective is not convex: the root of the
-    stationarity equation beyond the fold is a minimum, zero is another, and which is lower changes at a jump.
+    stationarity equation beyond the fold is one minimum and zero is another. At the jump the two have the same value.
     """
     u, kappa = sp.symbols("u kappa", positive=True)
     quadratic = (q - sp.sqrt(count)) ** 2 / (2 * total)
@@ -252,7 +257,7 @@ def _stationary_points(
     record(
         Nonnegative(
             "beyond the fold",
-            "Beyond the fold it falls: there is one stationary point for each $\\kappa$.",
+            "Beyond the fold this function falls: there is one stationary point for each $\\kappa$.",
             sp.simplify(-rises.subs(u, fold + above)),
         )
     )
@@ -270,14 +275,22 @@ def _stationary_points(
 def _jump(
     record: StepRecorder, scaled: sp.Expr, level: sp.Expr, fold: sp.Expr, u: sp.Symbol, kappa: sp.Symbol
 ) -> sp.Expr:
-    """Return the stationary point u that is worth as much as zero."""
+    """Return the stationary point u that has the same value as zero."""
     gain = sp.factor(sp.simplify(sp.powsimp(sp.expand(scaled.subs(kappa, level) - scaled.subs(u, 0).subs(kappa, 0)))))
     jump = _only_root("the jump", gain, u)
-    record(Vanishes("the jump", "There the stationary point is worth as much as zero: both are global.", gain, u, jump))
+    record(
+        Vanishes(
+            "the jump",
+            "There the stationary point has the same value as zero: both are global minimisers.",
+            gain,
+            u,
+            jump,
+        )
+    )
     record(
         Nonnegative(
             "beyond the jump",
-            "Beyond it the stationary point is lower than zero, before it higher.",
+            "Beyond the jump the stationary point has a lower value than zero, before the jump a higher one.",
             sp.simplify(-sp.diff(sp.expand(gain / u), u)),
         )
     )

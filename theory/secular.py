@@ -1,7 +1,7 @@
-"""The eigenvalues of diag(n) − n nᵀ/N for counts n that sum to N, exactly.
+"""Exact eigenvalues of diag(n) − n nᵀ/N for counts n that sum to N.
 
-det(ν − diag(n) + n nᵀ/N) = (ν/N) Σ_k n_k Π_{m≠k} (ν − n_m): the eigenvalues are zero, g − 1 times every count that occurs g
-times, and between each two neighbouring counts one root of Σ_k n_k / (ν − n_k).
+det(ν − diag(n) + n nᵀ/N) = (ν/N) Σ_k n_k Π_{m≠k} (ν − n_m). The eigenvalues are therefore zero, every count that occurs
+g times with multiplicity g − 1, and one root of Σ_k n_k / (ν − n_k) between each two neighbouring counts.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from mpmath.ctx_iv import MPIntervalContext
 from theory.intervals import Number
 
 GUARD_BITS = 12
-"""Bits of the secular function beyond those in which neighbouring numbers differ."""
+"""Bits with which the secular function is computed beyond those in which neighbouring numbers differ."""
 
 
 class SecularRoot(sp.Function):
     """``SecularRoot(i, a, w)``: the only root of Σ_m w_m / (ν − a_m) between a_(i+1) and a_i.
 
-    The tuple a holds descending positive integers, w positive ones.
+    The tuple a holds descending positive integers, and the tuple w positive integers.
     """
 
     nargs = 3
@@ -35,12 +35,12 @@ class SecularRoot(sp.Function):
         return Root(int(number), *(tuple(map(int, listed)) for listed in (counts, weights)))
 
     def bracket(self, scale: int) -> tuple[sp.Rational, sp.Rational]:
-        """Return two neighbouring multiples of 1/scale, between which the root lies or which are the root."""
+        """Return two neighbouring multiples of 1/scale between which the root lies; one of them may be the root."""
         low = _scaled_floor(self.root, scale)
         return sp.Rational(low, scale), sp.Rational(low + 1, scale)
 
     def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Expr], Number]) -> Number:
-        """Return an interval that holds the root."""
+        """Return an interval that contains the root."""
         low, scale = _scaled_floor(self.root, 1 << context.prec), context.mpf(1 << context.prec)
         return context.mpf([low, low + 1]) / scale
 
@@ -57,7 +57,7 @@ class Root(NamedTuple):
 
 
 def _scaled(root: Root, x: int, scale: int) -> int:
-    """Σ_m w_m Π_(l≠m) (x − scale a_l): the secular function times all denominators, in integers."""
+    """Return Σ_m w_m Π_(l≠m) (x − scale a_l): the secular function times all denominators, in integers."""
     total, product = 0, 1
     for a, w in zip(root.counts, root.weights, strict=True):
         gap = x - scale * a
@@ -68,12 +68,13 @@ def _scaled(root: Root, x: int, scale: int) -> int:
 def _value(root: Root, x: int, scale: int) -> int:
     """Return the secular function at x/scale times the distances from both counts: positive below the root, negative above it.
 
-    The unit does not depend on x. Zero is exact; what rounds to zero and is not is ±1.
+    The unit does not depend on x. The result is zero only where the function is exactly zero; another value that rounds
+    to zero becomes ±1.
     """
     number, counts, weights = root
     above, below = scale * counts[number - 1], scale * counts[number]
     digits = 2 * above.bit_length() + GUARD_BITS
-    if x in (above, below):  # of all terms only the infinite one is left
+    if x in (above, below):  # only the infinite term matters
         return (weights[number] if x == below else -weights[number - 1]) * (above - below) << digits
     value = sum((w << digits) // (x - scale * a) for a, w in zip(counts, weights, strict=True))
     if abs(value) <= len(counts):  # each term is rounded down by less than one
@@ -84,10 +85,10 @@ def _value(root: Root, x: int, scale: int) -> int:
 
 @cache
 def _scaled_floor(root: Root, scale: int) -> int:
-    """Return the largest integer at which the secular function, of x/scale, is not negative, between the two counts.
+    """Return the largest integer x between the two scaled counts at which the secular function at x/scale is not negative.
 
-    The line through both ends of a bracket cuts zero closer and closer to the root; an end that stays counts half (the
-    Illinois rule), so that the other end comes nearer, too.
+    The line through both ends of a bracket crosses zero closer and closer to the root. The value at an end that stays
+    is halved (the Illinois rule), so that the other end comes nearer, too.
     """
     low, high = scale * root.counts[root.number], scale * root.counts[root.number - 1]
     at_low, at_high = _value(root, low, scale), _value(root, high, scale)
@@ -104,10 +105,10 @@ def _scaled_floor(root: Root, scale: int) -> int:
 
 @cache
 def centred_spectrum(counts: tuple[int, ...]) -> tuple[sp.Expr, ...]:
-    """Return the eigenvalues of diag(n) − n nᵀ/N in descending order, without the zero that belongs to the ones.
+    """Return the eigenvalues of diag(n) − n nᵀ/N in descending order, without the zero of the all-ones vector.
 
-    Rational ones are written as such: N times a rational root of the secular polynomial is an integer. An irrational one has
-    conjugates between other counts, all different, so none of its powers is rational.
+    A rational eigenvalue is a Rational: N times a rational root of the secular polynomial is an integer. An irrational
+    eigenvalue has conjugates between other counts, all different, so none of its powers is rational.
     """
     levels = tuple(sorted(set(counts), reverse=True))
     occurrences, samples = Counter(counts), sum(counts)

@@ -1,4 +1,4 @@
-"""Where claims come from besides the packages of this suite: single files, and packages installed beside it."""
+"""Claims from outside this suite: single files, and packages installed beside it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from typing import Any
 from theory.errors import ParameterError, quoted, shown_path
 
 FILES = "COLLAPSE_ATLAS_CLAIMS"
-"""Environment variable with a JSON list of files with claims, so that processes started from here find them too: whatever sign
-might separate paths may also stand in one of them."""
+"""Environment variable with a JSON list of claim files, which started processes inherit. A list with separators would
+not do, because a path may contain any separator."""
 PACKAGES = "collapse_atlas.claims"
-"""Entry-point group of installed packages: each entry names a claim, such as ``my_setting = "my_package.my_setting:CLAIM"``."""
+"""Entry-point group of installed packages. Each entry names a claim, such as ``my_setting = "my_package.my_setting:CLAIM"``."""
 LONGEST_COMPLAINT = 500
-"""Characters of what a file's own error says that a message shows."""
+"""Most characters of a file's own error that a message shows."""
 
 
 def add_files(paths: Sequence[str | Path]) -> None:
-    """List further files with claims, for this process and those that it starts."""
+    """Add files with claims to the list of this process and of the processes that it starts."""
     listed = [*_listed(), *(str(Path(path).absolute()) for path in paths)]
     os.environ[FILES] = json.dumps(list(dict.fromkeys(listed)))
 
@@ -43,22 +43,22 @@ def _listed() -> list[str]:
 
 
 def from_files() -> Iterator[tuple[str, Any]]:
-    """Yield each listed file and what it calls CLAIM, None where there is no such name.
+    """Yield each listed file and its ``CLAIM``, or None where the file has no such name.
 
-    Raises ParameterError, in one line, for a file that is not there or does not run.
+    Raises ParameterError, in one line, for a file that does not exist or does not run.
     """
     for path in _listed():
         yield path, getattr(load(Path(path)), "CLAIM", None)
 
 
 def from_packages() -> Iterator[tuple[str, Any]]:
-    """Yield each entry of installed packages and the claim it names."""
+    """Yield each entry of installed packages and the claim that the entry names."""
     for entry in entry_points(group=PACKAGES):
         yield entry.value, loaded(entry)
 
 
 def loaded(entry: EntryPoint) -> Any:
-    """Return what an entry of an installed package names; raises ParameterError when it cannot be loaded."""
+    """Return the object that an entry of an installed package names. Raises ParameterError when it cannot be loaded."""
     try:
         return entry.load()
     except KeyboardInterrupt:
@@ -68,9 +68,9 @@ def loaded(entry: EntryPoint) -> Any:
 
 
 def load(path: Path) -> ModuleType:
-    """Return a file as a module of its own, which it is run for once.
+    """Run a file once and return it as a module of its own.
 
-    Raises ParameterError, in one line, for a file that is not there or does not run.
+    Raises ParameterError, in one line, for a file that does not exist or does not run.
     """
     if not _is_file(path):
         raise ParameterError(f"claims: '{shown_path(path)}' is not a file")
@@ -81,7 +81,7 @@ def load(path: Path) -> ModuleType:
     if spec is None:
         raise ParameterError(f"claims: '{shown_path(path)}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while it runs
+    sys.modules[name] = module  # dataclasses look up their module while it runs
     try:
         spec.loader.exec_module(module)
     except BaseException as error:  # a file may do anything while it runs, sys.exit included
@@ -100,7 +100,10 @@ def _is_file(path: Path) -> bool:
 
 
 def asked(what: str, function: Callable[..., Any], *given: Any) -> Any:
-    """Call a function that the author of a claim wrote; raises ParameterError, with the line of its file, when it does not run."""
+    """Call a function that the author of a claim wrote; ``what`` names the function in an error.
+
+    Raises ParameterError, with the line of the author's file, when the function does not run.
+    """
     try:
         return function(*given)
     except ParameterError:
@@ -111,7 +114,7 @@ def asked(what: str, function: Callable[..., Any], *given: Any) -> Any:
 
 
 def located(error: BaseException, path: Path | str) -> str:
-    """Say in one line what went wrong in a file, and in which line of it."""
+    """Return one line that says what went wrong in a file, and in which line of the file."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else (lines or [None])[-1]
     where = shown_path(path) if line is None else f"{shown_path(path)}, line {line}"

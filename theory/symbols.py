@@ -1,4 +1,4 @@
-"""The symbols every claim is written in, with the spelling used in code, command line, book and papers."""
+"""The symbols in which every claim is written, spelt as in code, command line, book and papers."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ d = sp.Symbol("d", integer=True, positive=True)
 N = positive("N")
 """Number of samples."""
 n = sp.Symbol("n", integer=True, positive=True)
-"""Samples per class when all classes are equal; an integer symbol, which keeps it apart from the label of n_k."""
+"""Samples per class when all classes are equal. The assumption ``integer`` keeps this symbol apart from the label of n_k."""
 n_k = indexed("n", positive=True)
 """Samples of class k, in descending order."""
 nu_k = indexed("nu", positive=True)
-"""Effective class counts: the squared singular values of the centred labels, in descending order, K − 1 of them."""
+"""Effective class counts: the K − 1 squared singular values of the centred labels, in descending order."""
 theta = indexed("theta", positive=True)
 """Singular values of the data, in descending order."""
 sigma = indexed("sigma", positive=True)
@@ -51,7 +51,8 @@ eta_enc = positive("eta_enc")
 M = sp.Symbol("M", integer=True, positive=True)
 """Depth: the number of linear layers."""
 R = sp.Symbol("R", integer=True, positive=True)
-"""What limits the rank of the logits: the smallest width, or K (K − 1 with a bias, which takes the ones direction)."""
+"""Largest rank of the logits: the smallest width or K, whichever is smaller. With a bias, which takes the ones
+direction, K is replaced by K − 1."""
 layer_width = indexed("d", integer=True, positive=True)
 """Widths d_1, …, d_M of features and hidden layers; d_(M+1) = K."""
 layer_decay = indexed("lambda", positive=True)
@@ -64,6 +65,6 @@ k = sp.Symbol("k", integer=True, positive=True)
 j = sp.Symbol("j", integer=True, positive=True)
 
 LEAST = {K: 2, D: 1, d: 1, M: 1, R: 1}
-"""Smallest value of each size, used when the sign of an expression such as K − 1 is proved."""
+"""Smallest value of each size, used to prove the sign of an expression such as K − 1."""
 BETWEEN = {smoothing: (0, 1)}
-"""Symbols that lie strictly between two numbers, used in the same way."""
+"""Symbols that lie strictly between two numbers, with these numbers; used to prove the sign of an expression such as 1 − α."""

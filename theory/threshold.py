@@ -9,7 +9,7 @@ import sympy as sp
 from theory.expressions import Formula
 
 ALIVE = sp.IndexedBase("alive", nonnegative=True)
-"""1 where a direction is alive and 0 where it has collapsed. The symbol is free, so that both sides of a jump can be read."""
+"""Entry k is 1 where direction k is alive and 0 where it has collapsed. The symbol is free, so that both sides of a jump can be read."""
 
 
 @dataclass(frozen=True)
