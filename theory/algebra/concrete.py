@@ -11,7 +11,8 @@ import sympy as sp
 class ConcreteArrays:
     """The operations of ``theory.namespace.ArrayNamespace`` on SymPy matrices of a concrete size, one column for each sample.
 
-    ``classes`` lists the class of each column from 0, ``entries`` the diagonal for ``diagonal``.
+    ``classes`` lists the class of each column, counted from 0. ``entries`` is the diagonal of the matrix that
+    ``diagonal`` returns.
     """
 
     def __init__(self, size: int, classes: tuple[int, ...] = (), entries: tuple[sp.Expr, ...] = ()) -> None:
@@ -156,10 +157,13 @@ class ConcreteArrays:
 
 
 def _eigenvalues(a: sp.Matrix) -> list[sp.Expr]:
-    """Return the eigenvalues of a symmetric matrix, each as often as it counts."""
+    """Return the eigenvalues of a symmetric matrix, each repeated by its multiplicity."""
     return [x for x, times in a.eigenvals().items() for _ in range(times)]
 
 
 def _descending(numbers: Iterable[sp.Expr]) -> list[sp.Expr]:
-    """Sort real numbers, of which casus irreducibilis may leave imaginary parts that vanish."""
+    """Sort real numbers in descending order.
+
+    Casus irreducibilis may leave imaginary parts that vanish, so real parts are compared.
+    """
     return sorted(numbers, key=lambda x: -sp.re(sp.N(x)))

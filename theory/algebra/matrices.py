@@ -41,7 +41,10 @@ def sum_over(expression: sp.Expr, index: sp.Symbol, size: sp.Expr) -> sp.Expr:
 
 @cache
 def _tidied(expression: sp.Expr) -> sp.Expr:
-    """Simplify; where only products of powers are added, which are most, by merging the powers, which is much faster."""
+    """Simplify an expression.
+
+    A sum of products of powers, the usual case, is simplified by merging powers, which is much faster.
+    """
     terms = sp.Add.make_args(expression)
     if any(base.has(sp.Add) for term in terms for base in term.as_powers_dict()):
         return sp.simplify(expression)
@@ -118,11 +121,11 @@ class SymbolicMatrix:
         return SymbolicMatrix(self.size, _tidied(self.diagonal * other.diagonal), tuple(terms))._collected()
 
     def trace(self) -> sp.Expr:
-        """Return Σ_k of the diagonal entries."""
+        """Return the sum of the diagonal entries."""
         return sum_over(sp.expand(self.diagonal + sum(u * v for u, v in self.rank_one)), sym.k, self.size)
 
     def concrete(self, size: int) -> sp.Matrix:
-        """Return the matrix for a given size, entries still symbolic in everything else."""
+        """Return a SymPy matrix of a given size, whose entries keep all other symbols."""
         return sp.Matrix(
             size, size, lambda a, b: self.entry(sp.Integer(a + 1), sp.Integer(b + 1)).subs(self.size, size).doit()
         )
@@ -160,10 +163,11 @@ class Layered:
 
 @dataclass(frozen=True)
 class SymbolicLayers:
-    """Linear layers W_l = ``scale`` · ``frame`` / √λ_l for l = 1, …, ``depth``, as many as the symbol says.
+    """Linear layers W_l = ``scale`` · ``frame`` / √λ_l for l = 1, …, ``depth``, where ``depth`` is a symbol.
 
-    ``frame`` is a projection; with the identity for frame, ``scale`` may depend on the index k. ``total`` is the product of all
-    decays λ_l. Raises ValueError when the frame is no projection.
+    ``frame`` is a projection. ``scale`` may depend on the index k only if the frame is the identity. ``total`` is the
+    product of all decays λ_l. Raises ValueError when the frame is no projection, or ``scale`` depends on k with another
+    frame than the identity.
     """
 
     scale: sp.Expr
@@ -180,18 +184,18 @@ class SymbolicLayers:
             raise ValueError("layers of unequal entries need the identity for frame")
 
     def power(self, exponent: sp.Expr) -> SymbolicMatrix:
-        """(scale · frame)^exponent."""
+        """Return (scale · frame)^exponent."""
         factor = self.scale**exponent
         terms = tuple((factor * u, v) for u, v in self.frame.rank_one)
         return SymbolicMatrix(self.frame.size, factor * self.frame.diagonal, terms)
 
     def decays(self, first: sp.Expr, last: sp.Expr) -> sp.Expr:
-        """Product of the decays λ_first ⋯ λ_last."""
+        """Return the product of the decays λ_first ⋯ λ_last."""
         return sp.Product(self.decay[_LAYER], (_LAYER, first, last))
 
 
 class Symbols(dict):
-    """The parameters of a problem standing for themselves, with some replaced: ``Symbols({N: K*n})[N]`` is K n."""
+    """A map of each parameter symbol to itself, except for some that are replaced: ``Symbols({N: K*n})[N]`` is K n."""
 
     def __missing__(self, symbol: sp.Basic) -> sp.Basic:
         return symbol

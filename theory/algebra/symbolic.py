@@ -12,11 +12,12 @@ from theory.algebra.matrices import _INNER, Beside, Layered, SymbolicLayers, Sym
 
 
 class SymbolicArrays:
-    """The operations of ``theory.namespace.ArrayNamespace`` on matrices of symbolic size, one column for each class (or direction).
+    """The operations of ``theory.namespace.ArrayNamespace`` on matrices of symbolic size, one column for each class or direction.
 
-    A row is an expression in the index k. A column, such as a bias, is one too, with k running over as many entries as a matrix has
-    rows. ``multiplicity`` is how many samples a column stands for. ``label`` is the entry of the labels where they are written along
-    their singular directions, one column for each.
+    A row is an expression in the index k. A column, such as a bias, is also an expression in k, where k runs over the
+    rows of a matrix.
+    ``multiplicity`` is the number of samples that a column stands for. ``label`` is the entry of the labels where they
+    are written along their singular directions, with one column for each direction.
     """
 
     def __init__(self, size: sp.Expr, multiplicity: sp.Expr = sp.Integer(1), label: sp.Expr = sp.Integer(1)) -> None:
@@ -25,22 +26,22 @@ class SymbolicArrays:
         self.label = label
 
     def labels(self) -> SymbolicMatrix:
-        """The diagonal matrix of ``label``."""
+        """Return the diagonal matrix of ``label``."""
         return SymbolicMatrix.diag(self.size, self.label)
 
     def label_axes(self, y: SymbolicMatrix) -> tuple[SymbolicMatrix, SymbolicMatrix]:
-        """The coordinate axes, along which the labels are written here."""
+        """Return the coordinate axes, since the labels are written along them."""
         return SymbolicMatrix.identity(self.size), SymbolicMatrix.identity(self.size)
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> SymbolicMatrix:
-        """All sizes are one, so that ``count`` changes nothing."""
+        """Return the diagonal matrix of a list. All matrices have the same size here, so ``count`` changes nothing."""
         return SymbolicMatrix.diag(self.size, entries[sym.k])
 
     def diagonal_root(self, entries: sp.IndexedBase) -> SymbolicMatrix:
         return SymbolicMatrix.diag(self.size, sp.sqrt(entries[sym.k]))
 
     def given(self, matrix: sp.MatrixSymbol) -> SymbolicMatrix:
-        """A diagonal matrix with arbitrary entries."""
+        """Return a diagonal matrix with arbitrary entries."""
         return SymbolicMatrix.diag(self.size, sp.IndexedBase(matrix.name, real=True)[sym.k])
 
     def eye(self, size: sp.Symbol) -> SymbolicMatrix:
@@ -96,7 +97,7 @@ class SymbolicArrays:
         return (layers.power(layers.depth) @ h) * (1 / sp.sqrt(layers.total))
 
     def layer_decays(self, layers: SymbolicLayers, decay: sp.IndexedBase) -> sp.Expr:
-        """Every layer contributes the same."""
+        """Return Σ_l (λ_l/2) ‖W_l‖², to which every layer contributes the same."""
         one = self.squared_norm(layers.power(sp.Integer(1))) / layers.decay[sym.layer]
         return sum_over(sp.simplify(decay[sym.layer] / 2 * one), sym.layer, layers.depth)
 
@@ -109,14 +110,17 @@ class SymbolicArrays:
         return Layered(layers.depth, gram * (1 / layers.decays(sp.Integer(1), sym.layer)))
 
     def layer_spectra(self, layers: SymbolicLayers, y: SymbolicMatrix) -> Layered:
-        """A projection has as many ones as its trace says."""
+        """Return the spectrum of each layer. The trace of the projection is the number of its nonzero entries."""
         size = layers.scale**2 / layers.decay[sym.layer]
         rank = sp.simplify(layers.frame.trace())
         whole = rank == layers.frame.size
         return Layered(layers.depth, size if whole else sp.Piecewise((size, sym.k <= rank), (0, True)))
 
     def column_cross_entropy(self, z: SymbolicMatrix, y: SymbolicMatrix) -> sp.Expr:
-        """For one column a class, and equal logits of the wrong classes within a column."""
+        """Return the cross-entropy for one column per class, Y = I.
+
+        Raises ValueError for other labels, and for unequal logits of the wrong classes within a column.
+        """
         if y != SymbolicMatrix.identity(y.size):
             raise ValueError("the symbolic cross-entropy is defined for one column per class, Y = I")
         correct = sp.simplify(z.entry(sym.k, sym.k))
@@ -140,9 +144,10 @@ class SymbolicArrays:
         return a * factor
 
     def singular_values(self, a: SymbolicMatrix, count: sp.Expr) -> sp.Expr:
-        """Those of a diagonal matrix, or of aI + bJ with b ≤ 0.
+        """Return the singular values of a diagonal matrix, or of aI + bJ with b ≤ 0.
 
-        The entries must be such that a diagonal matrix is nonnegative and descending, and that a and a + Kb are not negative.
+        The entries of a diagonal matrix must be nonnegative and descending, and a and a + Kb must not be negative.
+        Raises ValueError for a matrix of another form.
         """
         if not a.rank_one:
             return a.diagonal
@@ -152,16 +157,16 @@ class SymbolicArrays:
         return sp.Piecewise((a.diagonal, sym.k < a.size), (sp.simplify(a.diagonal + a.size * total), True))
 
     def smallest_first(self, a: SymbolicMatrix, count: sp.Expr) -> sp.Expr:
-        """Those of a diagonal matrix with nonnegative and descending entries."""
+        """Return the singular values of a diagonal matrix, whose entries must be nonnegative and descending."""
         return _diagonal(a, "singular values in ascending order").subs(sym.k, a.size + 1 - sym.k)
 
     def divergences(self, mean: SymbolicMatrix, noise: SymbolicMatrix) -> sp.Expr:
-        """Those of diagonal matrices whose entries are such that the divergences descend."""
+        """Return the divergences of diagonal matrices whose entries are such that the divergences descend."""
         a, b = _diagonal(mean, "divergences") ** 2, _diagonal(noise, "divergences") ** 2
         return a + b - 1 - sp.log(b)
 
     def explained(self, factor: SymbolicMatrix, root: SymbolicMatrix) -> sp.Expr:
-        """That of diagonal matrices."""
+        """Return tr(rootᵀ (I + factorᵀ factor)⁻¹ root) for diagonal matrices."""
         a, b = _diagonal(factor, "explained trace"), _diagonal(root, "explained trace")
         return sum_over(b**2 / (1 + a**2), sym.k, root.size)
 
@@ -172,7 +177,7 @@ class SymbolicArrays:
         return SymbolicMatrix.identity(like.size)
 
     def solve(self, a: SymbolicMatrix, b: SymbolicMatrix) -> SymbolicMatrix:
-        """For a diagonal matrix a."""
+        """Return a⁻¹ b for a diagonal matrix a."""
         return SymbolicMatrix.diag(a.size, 1 / _diagonal(a, "inverse")) @ b
 
     def rows(self, a: SymbolicMatrix) -> sp.Expr:
@@ -182,12 +187,12 @@ class SymbolicArrays:
         return sp.log(x)
 
     def logdet_of_gram(self, s: SymbolicMatrix) -> sp.Expr:
-        """Of a diagonal matrix."""
+        """Return log det(S Sᵀ) for a diagonal matrix S."""
         return sum_over(sp.log(_diagonal(s, "log-determinant") ** 2), sym.k, s.size)
 
 
 def _diagonal(a: SymbolicMatrix, what: str) -> sp.Expr:
-    """Return the entries of a diagonal matrix; raises ValueError for another."""
+    """Return the entries of a diagonal matrix. Raises ValueError, which names the operation ``what``, for another matrix."""
     if a.rank_one:
         raise ValueError(f"the symbolic {what} is defined for diagonal matrices")
     return a.diagonal
