@@ -22,13 +22,14 @@ from theory.results import Decides, Measured
 
 
 def predict(claim: Claim, instance: Instance) -> dict:
-    """Return the prediction at concrete parameters, as ``predict --json`` prints it, in the order the user gave.
+    """Return the prediction at concrete parameters, in the order the user gave; ``predict --json`` prints this dictionary.
 
-    ``collapsed`` is what has collapsed in the first level or at the first threshold; ``collapses`` lists all of them, ``zero`` the
-    classes or directions that no threshold has alive, and ``ratios`` the ratio of each to its threshold, all by name. ``named`` are
-    the results that the statement names, as far as they are numbers of the parameters alone. None stands where a named result does
-    not speak of a class or direction, and where it or a ratio leaves the range of float64.
-    Raises ParameterError, naming what it is, for a number that leaves the range of float64.
+    ``collapsed`` says which directions have collapsed in the first level, or at the first threshold. Three entries have
+    one list for each name: ``collapses`` says which directions have collapsed in each level, ``zero`` which classes or
+    directions a threshold does not have alive, and ``ratios`` the ratio of each of them to its threshold. ``named`` are
+    the named results of the statement that depend on the parameters alone. None stands for a class or direction that a
+    named result does not describe, and for a named result or a ratio that leaves the range of float64.
+    Raises ParameterError, which names the number, for any other number that leaves the range of float64.
     """
     prediction, at = claim.prediction, ExactEvaluation(instance.bindings)
     ordered = 0 if claim.problem.spectral else 1
@@ -81,9 +82,9 @@ def predict(claim: Claim, instance: Instance) -> dict:
 
 
 def _numbers(prediction: Prediction) -> dict[str, tuple[Formula, Formula | bool]]:
-    """Return each named result that is a number, or a row of them, at given parameters, and the condition under which it holds.
+    """Return the named results that depend on the parameters alone, each with the condition under which it holds.
 
-    An axis that does not occur in a formula is left out, and its condition with it.
+    An axis whose index does not occur in a formula is left out, together with the condition.
     """
     found: dict[str, tuple[Formula, Formula | bool]] = {}
     for name, result in prediction.named.items():
@@ -101,7 +102,7 @@ def _numbers(prediction: Prediction) -> dict[str, tuple[Formula, Formula | bool]
 
 
 def _where(numbers: Any, holds: Any) -> Any:
-    """Put None in the place of what does not hold."""
+    """Replace the numbers whose condition does not hold by None."""
     if holds is True or numbers is None:
         return numbers
     if isinstance(numbers, list):
@@ -210,7 +211,7 @@ def _flags(values: list[bool]) -> str:
 
 
 class _HelpOnNew(argparse.Action):
-    """Prints help with the claims to start from below it; these are looked for only when someone asks."""
+    """An action that prints help with a list of claims to start from. The list is made only when someone asks for help."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         parser.epilog = said_of_starting_points()
@@ -219,14 +220,14 @@ class _HelpOnNew(argparse.Action):
 
 
 def said_of_starting_points() -> str:
-    """Return which claims are good to start from, one a line, and why."""
+    """Return the claims that are good to start from, one a line, with the reason."""
     found = starting_points()
     width = max(map(len, found), default=0)
     return "\n".join(
         [
             "claims to start from, whose whole derivation stands in their own file, with the number of its lines:",
             *(f"  {claim_id:<{width}}  {lines:4}" for claim_id, lines in found.items()),
-            "The other claims leave theirs to a derivation that several share; --like takes them too.",
+            "The other claims share a derivation with further claims; --like takes them too.",
         ]
     )
 
@@ -242,7 +243,7 @@ def _new(claim_id: str, like: Claim, folder: Path) -> int:
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add the commands of this room to a parser of commands."""
+    """Add the commands of ``python -m theory`` to a parser of commands."""
     claims = claims_option()
     shared = argparse.ArgumentParser(add_help=False, parents=[claims])
     shared.add_argument("--json", action="store_true", help="print JSON")
@@ -266,7 +267,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def answer(options: argparse.Namespace) -> int:
-    """Carry out a command of this room and return the exit status."""
+    """Run a command of ``python -m theory`` and return its exit status."""
     add_files(options.claims)
     if options.command == "new":
         return _new(options.id, find(options.like), options.out)
@@ -278,6 +279,7 @@ def answer(options: argparse.Namespace) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status."""
     parser = Parser(prog="python -m theory", description="Claims, their derivations and predictions.")
     add_commands(parser.add_subparsers(dest="command", required=True))
     return answer(parser.parse_args(arguments))

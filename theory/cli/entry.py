@@ -1,4 +1,4 @@
-"""How a command line starts and ends. Imports nothing heavy, so that Ctrl-C is clean while the rest loads."""
+"""The start and the end of a command line. This module imports nothing heavy, so that Ctrl-C is clean while the rest loads."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ DONE, CHECK_FAILED, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def run(main: Callable[[Sequence[str] | None], int]) -> None:
-    """Run a command line and exit; unusable input, unusable output and interruption end in one line, never in a traceback."""
+    """Run a command line and exit. Unusable input, unusable output and interruption end in one line, never in a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a sign that the output's encoding lacks is escaped
+            stream.reconfigure(errors="backslashreplace")  # a character that the output's encoding lacks is escaped
     try:
         code = main(None)
         if sys.stdout is not None:
@@ -41,9 +41,9 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Hold Ctrl-C back while modules load, and raise KeyboardInterrupt when they have: some of them swallow it otherwise."""
+    """Delay Ctrl-C while modules load, and then raise KeyboardInterrupt, because some modules would swallow the interruption."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield  # Ctrl-C is somebody else's business, or ignored
+        yield  # another handler takes Ctrl-C, or Ctrl-C is ignored
         return
     pressed: list[int] = []
     signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
@@ -56,7 +56,7 @@ def loading() -> Iterator[None]:
 
 
 def _ended(line: str, code: int) -> int:
-    """Print the line that a command ends in and return its exit code."""
+    """Print the line with which a command ends, and return its exit code."""
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:
@@ -65,6 +65,6 @@ def _ended(line: str, code: int) -> int:
 
 
 def _give_up(stream: TextIO | None) -> None:
-    """Let a stream that cannot be written to lead nowhere, as Python writes what is left in it once more when it exits."""
+    """Redirect an unwritable stream to the null device, because Python writes the rest of the stream once more when it exits."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,4 +1,4 @@
-"""Starting files: a claim of this suite under a new name, with a word on what each part is for."""
+"""Starting files: a commented copy of an existing claim under a new id."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from theory.errors import ParameterError, shown_path
 from theory.problem import reject
 
 WORK = frozenset({"Bound", "StructuredPoint"})
-"""What a derivation makes: the bounds of its chain, and the point that it puts into the loss."""
+"""The classes that a derivation makes: the bounds of its chain, and the point at which it evaluates the loss."""
 PARTS = {
     "def loss(": "The loss, written once: `xp` is SymPy in the derivation, PyTorch in training, balls in certificates.",
-    "PROBLEM =": "The problem: parameters with their domains, variables with their shapes, and what is compared.",
+    "PROBLEM =": "The problem: parameters with their domains, variables with their shapes, and invariants to compare.",
     "def derive(": "From the loss to its minimiser, in four parts: every `record(…)` is a step that is checked on the spot.",
-    "def reduce(": "First part: what is left of the loss is a scalar problem, one for each class or direction.",
+    "def reduce(": "First part: the loss reduces to scalar problems, one for each class or direction.",
     "def minimise(": "Second part: the minimiser of the scalar problem, and the threshold at which it leaves zero.",
-    "def predict(": "Third part: the point that is put into the loss, and what is predicted of value and invariants.",
+    "def predict(": "Third part: the point that is put into the loss, and the predicted value and invariants.",
     "def chain(": "Fourth part: the proof, bounds of the loss that hold at every point.",
-    "    statistics =": "What the chain of bounds is written in: numbers measured at a point.",
-    "STATISTICS =": "What the chain of bounds is written in: numbers measured at a point.",
-    "    bounds =": "The chain: each bound lies below the one before it, at every point, and says what that rests on.",
-    "CLAIM =": "The claim. The statement may use, as {name}, whatever `predict` was given as `named`.",
+    "    statistics =": "The statistics in which the bounds are written: numbers measured at a point.",
+    "STATISTICS =": "The statistics in which the bounds are written: numbers measured at a point.",
+    "    bounds =": "The chain: each bound lies below the one before it, at every point, and names what proves this.",
+    "CLAIM =": "The claim. The statement may use, as {name}, each result that `predict` was given as `named`.",
 }
-"""What a file consists of, by how its lines begin, and the comment that is put above each part."""
+"""The comment that is put above each part of a file, by the beginning of the line with which the part begins."""
 HEAD = '''"""{id}: say here in one sentence what is minimised.
 
 So far this is {like} under another name. Change one thing at a time, and look at the answer each time:
@@ -49,7 +49,8 @@ So far this is {like} under another name. Change one thing at a time, and look a
 def starting_file(claim_id: str, like: Claim, file: str) -> str:
     """Return the text of a file with the claim ``like`` under a new id.
 
-    Raises ParameterError for an id that is no name or is taken, and for a claim that does not write its id as a word.
+    Raises ParameterError for an id that is no name or is taken, and for a claim whose file does not contain
+    ``id="…"``.
     """
     if not ID.fullmatch(claim_id):
         raise reject("id", claim_id, "lower-case words and numbers joined by hyphens, such as my-setting")
@@ -78,7 +79,7 @@ def _in_docstring(text: str) -> str:
 
 
 def starting_points() -> dict[str, int]:
-    """Return the claims whose whole derivation stands in their own file, the shortest first, with the number of its lines."""
+    """Return the claims whose whole derivation is in their own file, shortest first, with the number of its lines."""
     found = {}
     for claim_id, (place, claim) in places().items():
         tree = ast.parse(_source(place))
@@ -88,7 +89,10 @@ def starting_points() -> dict[str, int]:
 
 
 def shared_derivations(claim: Claim) -> list[str]:
-    """Return what a claim's file leaves the work of its derivation to, as ``module.name``; empty where it does it by itself."""
+    """Return the functions and classes of other files that work out a claim's derivation, as ``module.name``.
+
+    The list is empty for a claim whose own file works out the derivation.
+    """
     place, _ = places()[claim.id]
     module = _module(place)
     used = {thing for node in ast.walk(ast.parse(_source(place))) for thing in _named(node, vars(module))}
@@ -97,13 +101,13 @@ def shared_derivations(claim: Claim) -> list[str]:
 
 
 def _does_work(thing: Any) -> bool:
-    """Tell whether a class or function, or what it uses of its own file, makes something of ``WORK``."""
+    """Tell whether a class or function, or code of its own file that it uses, makes an instance of a class in ``WORK``."""
     tree = ast.parse(inspect.getsource(sys.modules[thing.__module__]))
     return any(map(_works, _reached(tree, thing.__name__)))
 
 
 def _reached(tree: ast.Module, start: str) -> list[ast.FunctionDef | ast.ClassDef]:
-    """Return the function or class ``start`` of a file and those of the same file that it uses, directly or not."""
+    """Return the function or class ``start`` of a file and all those of the same file that it uses, directly or indirectly."""
     defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     reached, waiting = [], [defined.pop(start, None)]
     while waiting:
@@ -115,7 +119,7 @@ def _reached(tree: ast.Module, start: str) -> list[ast.FunctionDef | ast.ClassDe
 
 
 def _named(node: ast.AST, names: dict[str, Any]) -> Iterator[Any]:
-    """Yield the class or function that an expression names, by itself or as the attribute of a module."""
+    """Yield the class or function that an expression names, either by itself or as the attribute of a module."""
     thing = None
     if isinstance(node, ast.Name):
         thing = names.get(node.id)
@@ -127,18 +131,18 @@ def _named(node: ast.AST, names: dict[str, Any]) -> Iterator[Any]:
 
 
 def _may_work(thing: Any) -> bool:
-    """Tell whether the module of a class or function knows the classes in ``WORK``; most do not, and need not be read."""
+    """Tell whether the module of a class or function knows a class in ``WORK``; other modules need not be read."""
     return not WORK.isdisjoint(vars(sys.modules[thing.__module__]))
 
 
 def _works(tree: ast.AST) -> bool:
-    """Tell whether code makes something of ``WORK``."""
+    """Tell whether code makes an instance of a class in ``WORK``."""
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
     return any(isinstance(called, ast.Name) and called.id in WORK for called in calls)
 
 
 def _module(place: str) -> ModuleType:
-    """Return the module that a claim comes from, that of a file too."""
+    """Return the module that a claim comes from, given the module's name or the path of a file."""
     path = Path(place)
     return sources.load(path) if path.is_file() else import_module(place.partition(":")[0])
 
@@ -146,7 +150,7 @@ def _module(place: str) -> ModuleType:
 def _source(place: str) -> str:
     """Return the text of the file or module that a claim comes from."""
     if Path(place).is_file():
-        with tokenize.open(place) as file:  # in the encoding that the file says it has
+        with tokenize.open(place) as file:  # in the encoding that the file declares
             return file.read()
     return inspect.getsource(_module(place))
 
@@ -154,8 +158,8 @@ def _source(place: str) -> str:
 def write_starting_file(claim_id: str, like: Claim, folder: Path) -> Path:
     """Write a starting file into a folder and return its path.
 
-    Raises ParameterError as ``starting_file`` does, for a folder that is not there or cannot be written to, and rather than
-    overwrite a file.
+    Raises ParameterError as ``starting_file`` does, for a folder that does not exist or cannot be written to, and for a
+    file that exists already.
     """
     path = folder / f"{claim_id.replace('-', '_')}.py"
     text = starting_file(claim_id, like, path.name if folder == Path() else shlex.quote(str(path)))
@@ -171,7 +175,7 @@ def write_starting_file(claim_id: str, like: Claim, folder: Path) -> Path:
         with file:
             file.write(text)
     except OSError as error:
-        path.unlink()  # half a file would only be in the way of the next attempt
+        path.unlink()  # half a file would block the next attempt
         raise _unwritable(path, error) from error
     return path
 
