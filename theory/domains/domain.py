@@ -1,4 +1,4 @@
-"""What is asked of every domain."""
+"""The base class of all domains."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from theory.expressions import Bindings
 
 
 class Domain(ABC):
-    """The values a parameter may take, and the answer to every question that is asked of them.
+    """The values that a parameter may take, and everything that the suite does with such values.
 
-    A list that ``sorts`` sets the order of classes or directions, and is kept descending. A list that ``counts`` has the samples of
-    each class. ``whole`` values are integers. Examples give a value that is ``telling`` although there is a default, which shows less.
-    An adversary may displace a value that ``moves``. A value that ``varies`` may differ between instances that are trained together.
-    Any multiple of a value that ``scales`` is allowed, within the range of real numbers. A ``decay`` weighs the size of a factor of
-    the network.
+    ``sorts``: the list sets the order of classes or directions, and is kept descending.
+    ``counts``: the list has the number of samples of each class.
+    ``whole``: the values are integers.
+    ``telling``: examples give a value although there is a default, because the default shows less.
+    ``moves``: an adversary may displace the value.
+    ``varies``: instances that are trained together may have different values.
+    ``scales``: any multiple of a value is allowed, within the range of real numbers.
+    ``decay``: the parameter weighs the size of a factor of the network.
     """
 
     sorts: ClassVar[bool] = False
@@ -36,46 +39,46 @@ class Domain(ABC):
 
     @abstractmethod
     def canonical(self, name: str, value: Any) -> Any:
-        """Return the value in canonical form; accepts what ``name=value`` on a command line gives, a string.
+        """Return the value in canonical form. ``value`` may be the string that ``name=value`` on a command line gives.
 
         Raises ParameterError when the value lies outside the domain.
         """
 
     def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> Any:
-        """Return a canonical value fitted to the other parameters, of which ``order`` tells how the list was sorted.
+        """Return a canonical value fitted to the other parameters; ``order`` tells how the list was sorted.
 
-        Raises ParameterError when it does not fit.
+        Raises ParameterError when the value does not fit.
         """
         return value
 
     def sized(self, name: str, value: Any, sizes: Bindings) -> Any:
-        """Return a value that fits the sizes of the problem. Raises ParameterError where it does not."""
+        """Return a value that fits the sizes of the problem. Raises ParameterError when the value does not fit."""
         return value
 
     @abstractmethod
     def example(self, values: Mapping[str, Any]) -> Any:
-        """Return the value that an example gives, after the ``values`` given so far."""
+        """Return the value for an example; ``values`` are the values that the example has so far."""
 
     @abstractmethod
     def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> Any:
-        """Return a value made of the choices that ``draws`` offers; ``values`` has those drawn so far."""
+        """Return a value made of the choices that ``draws`` offers; ``values`` are the values drawn so far."""
 
     def depends(self) -> tuple[str, ...]:
-        """Return the names of the parameters that a value depends on."""
+        """Return the names of the parameters on which the allowed values depend."""
         return ()
 
     def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
-        """Return the values that the parameter takes when its ``start`` is moved by a positive factor, within the domain.
+        """Return the values of the parameter when its ``start`` is moved by a positive factor, within the domain.
 
-        ``moved`` has the parameters displaced so far, those it depends on among them. ``arrays`` offers ``descending(x)``,
-        ``within(x, low, high)`` and ``above(x, level)`` on arrays.
+        ``moved`` has the parameters displaced so far, among them those on which this one depends. ``arrays`` offers
+        ``descending(x)``, ``within(x, low, high)`` and ``above(x, level)`` on arrays.
         """
         raise NotImplementedError(f"{type(self).__name__} is not displaced")
 
     def extremes(self) -> tuple[float, ...]:
-        """Return the values nearest to the ends of an open interval; none where a parameter has no such ends."""
+        """Return the allowed values nearest to the ends of an open interval, or nothing for a domain without such ends."""
         return ()
 
     def as_given(self, value: Any, order: tuple[int, ...]) -> Any:
-        """Return a value as the user gave it; ``order[i]`` is the position that the i-th largest entry of the sorted list had."""
+        """Return a value as the user gave it; ``order[i]`` is the position of the i-th largest entry in the list as given."""
         return value

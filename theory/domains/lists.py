@@ -21,10 +21,11 @@ from theory.domains.reading import (
 )
 
 SPREAD = (0.6, 0.8, 1.0, 1.2)
-"""Numbers of an example that has one for each dimension."""
+"""Numbers of an example of a parameter with one number for each dimension."""
 LEVELS = tuple(10.0 ** ((step + 3) / 20) for step in sorted(range(-10, 11), key=lambda step: (abs(step), -step)))
-"""Numbers that are drawn for dimensions. Nearly equal ones are left out: a wrong pairing of them with the data is a saddle too flat
-for float64 to leave. The simplest one is not 1, where a missing factor does not show."""
+"""Numbers that are drawn for dimensions. Nearly equal numbers are left out, because a wrong pairing of such numbers
+with the data is a saddle too flat for float64 to leave. The simplest number is not 1, which would hide a missing
+factor."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ class PositiveReals(Domain):
         return (3.0, 2.0, 1.2, 0.6)
 
     def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[float, ...]:
-        """Return numbers with ties in each group, neighbours apart by a quarter of a decade at most where draws keep to what is usual."""
+        """Return numbers that are equal within each group.
+
+        Neighbouring groups lie at most a quarter of a decade apart, where draws keep to the usual range.
+        """
         level, levels = (
             draws.number((0.05, 1), DECADES_ALLOWED),
             [],
@@ -64,7 +68,7 @@ class PositiveReals(Domain):
 
 @dataclass(frozen=True)
 class PositivePerDimension(Domain):
-    """Positive numbers, as many as the integer parameter ``dimension`` says; a single one stands for all of them."""
+    """Positive numbers, as many as the integer parameter ``dimension`` says. A single number stands for all of them."""
 
     dimension: str = "latent_dim"
     decay: bool = field(default=False, kw_only=True)
@@ -77,7 +81,7 @@ class PositivePerDimension(Domain):
         )
 
     def canonical(self, name: str, value: Any) -> tuple[float, ...]:
-        # A number in Python means the same as a list of one.
+        # A bare Python number means the same as a list of one number.
         return read_positive_numbers(name, (value,) if isinstance(value, int | float) else value, self.says)
 
     def fitted(self, name: str, value: Any, values: Mapping[str, Any], order: tuple[int, ...]) -> tuple[float, ...]:
@@ -90,7 +94,7 @@ class PositivePerDimension(Domain):
         return SPREAD[: values.get(self.dimension, len(SPREAD))]
 
     def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[float, ...]:
-        """Return numbers over a decade, at least two different ones where there is room, with ties, in any order."""
+        """Return numbers of one decade in any order, with ties, and at least two different ones where there is room."""
         count = values[self.dimension]
         levels = draws.several(LEVELS, min(2, count), count, (SMALLEST, LARGEST))
         return tuple(draws.permuted((levels * count)[:count]))
@@ -101,7 +105,7 @@ class PositivePerDimension(Domain):
 
 @dataclass(frozen=True)
 class RealMatrix(Domain):
-    """A matrix of real numbers with one row for each entry of the sorted list ``rows``; the rows are sorted along with it."""
+    """A matrix of real numbers with one row for each entry of the sorted list ``rows``; the rows are sorted along with that list."""
 
     telling = True
 

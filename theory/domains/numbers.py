@@ -16,11 +16,11 @@ DECADES_ALLOWED = (math.log10(SMALLEST), math.log10(LARGEST))
 DECADES = (-1.0, 1.0)
 DECADES_OF_DECAY = (-5.0, 0.0)
 DECADES_OF_ODDS = (-3.0, 2.0)
-"""Where between two limits a number is drawn: decades of its distance from the lower one over that from the upper one."""
+"""log10 range of the odds of a number between two limits: its distance from the lower limit over its distance from the upper one."""
 ODDS_ALLOWED = (-15.0, 15.0)
 DECADES_ABOVE = (-2.0, 2.0)
-"""Decades of the share by which a number exceeds the one it must exceed; below a threshold fewer of them, but one: there the loss is
-small beside its terms, and what these lose by rounding grows with the number."""
+"""log10 range of the relative excess over the other parameter. Below a threshold the range is shorter, down to one
+decade: there the loss is small beside its terms, and the rounding of these terms grows with the number."""
 EXCESS_ALLOWED = (-10.0, 30.0)
 
 
@@ -53,7 +53,7 @@ class PositiveReal(Domain):
 
 @dataclass(frozen=True)
 class RealBetween(Domain):
-    """A real number strictly between ``low`` and ``high``. Raises ParameterError where there is none."""
+    """A real number strictly between ``low`` and ``high``. Raises ParameterError where the interval is empty."""
 
     moves = True
     varies = True
@@ -87,14 +87,14 @@ class RealBetween(Domain):
         return math.nextafter(self.low, self.high), math.nextafter(self.high, self.low)
 
     def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
-        """Move the odds of the number between its limits."""
+        """Multiply the odds of the number between its limits by the factor."""
         odds = (start[name] - self.low) / (self.high - start[name]) * factor
         return arrays.within(self.low + (self.high - self.low) * odds / (1 + odds), *self.extremes())
 
 
 @dataclass(frozen=True)
 class GreaterThan(Domain):
-    """A real number above the parameter ``other``, up to LARGEST; ``because`` tells what happens at and below it."""
+    """A real number above the parameter ``other``, up to LARGEST; ``because`` tells what happens at and below that parameter."""
 
     moves = True
     varies = True
@@ -126,6 +126,6 @@ class GreaterThan(Domain):
         return (self.other,)
 
     def displaced(self, arrays: Any, name: str, start: Mapping[str, Any], factor: Any, moved: Mapping[str, Any]) -> Any:
-        """Move the relative excess over the other parameter."""
+        """Multiply the relative excess over the other parameter by the factor."""
         level = moved.get(self.other, start[self.other])
         return arrays.above(level * (1 + (start[name] / start[self.other] - 1) * factor), level)

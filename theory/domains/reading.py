@@ -1,4 +1,4 @@
-"""Values as a command line or Python gives them, read one by one; what cannot be read is refused in one line."""
+"""Reading of values given on a command line or in Python, one by one. A value that cannot be read is refused in one line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALLEST, LARGEST = 1e-50, 1e50
 
 
 def in_given_order(entries: Sequence[Any], order: Sequence[int]) -> list[Any]:
-    """Return entries that stand in descending order where the user had them."""
+    """Return entries, given in descending order, in the order the user gave; ``order[i]`` is the given position of entry i."""
     given: list[Any] = [None] * len(order)
     for entry, original in zip(entries, order, strict=True):
         given[original] = entry
@@ -25,7 +25,7 @@ def in_given_order(entries: Sequence[Any], order: Sequence[int]) -> list[Any]:
 
 
 def unbound(size: sp.Expr, bindings: Bindings) -> str:
-    """Say that a size has no value."""
+    """Return the message for a size to which the bindings give no integer."""
     given = ", ".join(map(str, bindings))
     return (
         f"its size {quoted(size)} is no integer here; bind has to give the integers it is written in, and gives {given}"
@@ -39,7 +39,7 @@ def reject(name: str, value: Any, allowed: str) -> ParameterError:
 
 
 def read_number(name: str, value: Any, allowed: str, whole: Any = None) -> float:
-    """Return a finite number; the error shows ``whole``, the list the value stands in, where there is one."""
+    """Return a finite number. The error for another value shows ``whole``, the list that contains the value, if given."""
     shown = value if whole is None else whole
     written = isinstance(value, str)
     if isinstance(value, bool) or (written and (not value.isascii() or "_" in value)):
@@ -54,6 +54,7 @@ def read_number(name: str, value: Any, allowed: str, whole: Any = None) -> float
 
 
 def read_integer(name: str, value: Any, allowed: str, whole: Any = None) -> int:
+    """Return an integer of at most LARGEST_INTEGER in size. Errors are those of ``read_number``."""
     number = read_number(name, value, allowed, whole)
     if number != int(number) or abs(number) > LARGEST_INTEGER:
         raise reject(name, value if whole is None else whole, allowed)
@@ -61,7 +62,7 @@ def read_integer(name: str, value: Any, allowed: str, whole: Any = None) -> int:
 
 
 def read_items(name: str, value: Any, allowed: str) -> list[Any]:
-    """Return the entries of a list, a tuple, or a string with commas."""
+    """Return the entries of a list, a tuple, or a string with commas. Raises ParameterError for another value."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
     if isinstance(value, (list, tuple)):
@@ -70,6 +71,7 @@ def read_items(name: str, value: Any, allowed: str) -> list[Any]:
 
 
 def read_positive_number(name: str, value: Any, allowed: str) -> float:
+    """Return a number from SMALLEST to LARGEST. Raises ParameterError for another value."""
     number = read_number(name, value, allowed)
     if not SMALLEST <= number <= LARGEST:
         raise reject(name, value, allowed)
@@ -77,6 +79,7 @@ def read_positive_number(name: str, value: Any, allowed: str) -> float:
 
 
 def read_positive_numbers(name: str, value: Any, allowed: str) -> tuple[float, ...]:
+    """Return the numbers of a non-empty list, each from SMALLEST to LARGEST. Raises ParameterError for another value."""
     numbers = [read_number(name, v, allowed, whole=value) for v in read_items(name, value, allowed)]
     if not numbers or not all(SMALLEST <= v <= LARGEST for v in numbers):
         raise reject(name, value, allowed)

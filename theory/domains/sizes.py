@@ -19,12 +19,12 @@ LARGEST_COUNT = 100
 BALANCED_COUNTS = (3, 1, 2, 5, 10)
 DEPTHS = (2, 3, 1, 4, 6, 8, 5, 7)
 LARGEST_DEEP = 24
-"""Most layers times classes that are drawn: training time grows with both, and the deepest networks are drawn with few classes."""
+"""Largest product of layers and classes that is drawn. Training time grows with both, so the deepest networks are drawn with few classes."""
 
 
 @dataclass(frozen=True)
 class ClassCounts(Domain):
-    """Samples per class, at least two classes, kept in descending order; ``balanced`` demands that all are equal."""
+    """Samples per class for at least two classes, kept in descending order. ``balanced`` demands equal numbers."""
 
     sorts = True
     counts = True
@@ -46,7 +46,7 @@ class ClassCounts(Domain):
         return (4, 4, 4, 4) if self.balanced else (6, 4, 2, 1)
 
     def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[int, ...]:
-        """Return counts with ties in each group, ones among them, and ratios up to LARGEST_COUNT."""
+        """Return counts that are equal within each group, with counts of 1 among them, and with ratios up to LARGEST_COUNT."""
         groups, allowed = draws.groups, (1, LARGEST_INTEGER)
         if self.balanced:
             return (draws.choice(first(draws.regime.samples, BALANCED_COUNTS), allowed),) * directions(draws)
@@ -74,7 +74,7 @@ def _usual_widths(draws: Draws) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Width(Domain):
-    """A positive integer, at least ``least`` (an expression in the sizes of the problem)."""
+    """A positive integer, at least ``least``, which is an expression in the sizes of the problem."""
 
     whole = True
 
@@ -91,7 +91,7 @@ class Width(Domain):
         return number
 
     def sized(self, name: str, value: int, sizes: Bindings) -> int:
-        """Return a width of at least ``least`` at these sizes."""
+        """Return a width that is at least ``least`` at these sizes. Raises ParameterError for a smaller one."""
         known = {s: v for s, v in sizes.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}
         try:
             least = int(self.least.subs(known))
@@ -113,7 +113,7 @@ class Width(Domain):
 
 @dataclass(frozen=True)
 class WidthPair(Domain):
-    """Two positive integers, the first at most the length of the sorted list ``within``."""
+    """Two positive integers; the first is at most the length of the sorted list ``within``."""
 
     within: str = "theta"
 
@@ -136,9 +136,10 @@ class WidthPair(Domain):
         return (4, 3)
 
     def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[int, int]:
-        """Return widths of the regime, the first at most the number of directions, the second below it or above.
+        """Return widths of the regime. The first is at most the number of directions; the second may be smaller or larger.
 
-        A group of equal directions is cut by either width or, where it has enough members, by both in different places.
+        Where the regime cuts a group of equal directions, one width cuts the group, or both do, in different places
+        where the group has enough members.
         """
         regime, most, narrow = draws.regime, directions(draws), _usual_widths(draws)
         if regime.directions == 1:
@@ -157,7 +158,7 @@ class WidthPair(Domain):
 
 @dataclass(frozen=True)
 class WholeNumber(Domain):
-    """An integer from ``least`` to ``most``. Raises ParameterError where there is none."""
+    """An integer from ``least`` to ``most``. Raises ParameterError where there is no such integer."""
 
     whole = True
     telling = True
@@ -191,7 +192,7 @@ class WholeNumber(Domain):
 
 @dataclass(frozen=True)
 class Widths(Domain):
-    """Positive integers, as many as the integer parameter ``depth`` says; a single one stands for all of them."""
+    """Positive integers, as many as the integer parameter ``depth`` says. A single integer stands for all of them."""
 
     whole = True
 
@@ -218,7 +219,10 @@ class Widths(Domain):
         return (4,) * values.get(self.depth, 1)
 
     def drawn(self, name: str, draws: Draws, values: Mapping[str, Any]) -> tuple[int, ...]:
-        """Return unequal widths, the smallest of them one of the regime; in the regime of one direction all are one."""
+        """Return widths in any order: one of the regime, and the others up to 3 larger.
+
+        In the regime of one direction all are 1.
+        """
         depth = values[self.depth]
         if draws.regime.directions == 1:
             return (1,) * depth
