@@ -1,4 +1,4 @@
-"""Formulas evaluated to enclosures that hold whatever the rounding."""
+"""Evaluation of formulas in balls: the enclosures hold whatever the rounding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from theory.secular import SecularRoot
 
 
 def ball_bindings(problem: Problem, instance: Instance) -> dict[sp.Basic, Any]:
-    """Return the bindings of an instance with every real number a ball and every size an integer.
+    """Return the bindings of an instance, with every real number as a ball and every size as an integer.
 
     Exact numbers that ``bind`` computes from sizes are enclosed.
     """
@@ -34,9 +34,9 @@ def ball_bindings(problem: Problem, instance: Instance) -> dict[sp.Basic, Any]:
 
 
 def evaluate_in_balls(formula: Formula, bindings: Mapping[sp.Basic, Any]) -> Any:
-    """Enclose a formula: a ball, or nested lists of balls, one level for each axis.
+    """Enclose a formula: return a ball, or nested lists of balls with one level for each axis.
 
-    Where a condition cannot be decided at the given balls, the enclosure holds all cases that may apply.
+    Where the given balls do not decide a condition, the enclosure contains all cases that may apply.
     """
     sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
     expression = sp.sympify(formula.expression)
@@ -52,7 +52,7 @@ def evaluate_in_balls(formula: Formula, bindings: Mapping[sp.Basic, Any]) -> Any
 
 
 class _Walk:
-    """Evaluates one expression at balls, with each index at one value."""
+    """The evaluation of expressions at balls, with one value for each index."""
 
     def __init__(self, bindings: Mapping[sp.Basic, Any], indices: Mapping[sp.Symbol, int]) -> None:
         self.bindings, self.indices = bindings, indices
@@ -132,7 +132,7 @@ class _Walk:
         return terms([tuple(limit) for limit in e.limits], self)
 
     def truth(self, e: sp.Basic) -> bool | None:
-        """Decide a condition; None where it holds for some points of the balls and not for others."""
+        """Return whether a condition holds, or None where it holds for some points of the balls and not for others."""
         match e:
             case sp.logic.boolalg.BooleanTrue():
                 return True
@@ -163,7 +163,7 @@ class _Walk:
 
 
 def decide(condition: sp.Basic, bindings: Mapping[sp.Basic, Any], indices: Mapping[sp.Symbol, int]) -> bool:
-    """Decide a condition; raises Undecided where it holds for some points of the balls and not for others."""
+    """Return whether a condition holds. Raises Undecided where it holds for some points of the balls and not for others."""
     truth = _Walk(bindings, indices).truth(condition)
     if truth is None:
         raise Undecided(str(condition))
@@ -173,9 +173,10 @@ def decide(condition: sp.Basic, bindings: Mapping[sp.Basic, Any], indices: Mappi
 def function_in_balls(
     expression: sp.Expr, variable: sp.Symbol, bindings: Mapping[sp.Basic, Any], indices: Mapping[sp.Symbol, int]
 ) -> Callable[[Ball], Ball]:
-    """Return an expression as a function of one variable; whatever does not depend on it is evaluated once.
+    """Return an expression as a function of one variable. Parts that do not depend on the variable are evaluated once.
 
-    Of a power series (``flint.arb_series``) the function gives the series of its values: so derivatives are enclosed.
+    For a power series (``flint.arb_series``) the function returns the series of its values, so that derivatives are
+    enclosed.
     """
     fixed = _Walk(bindings, indices)
 
@@ -186,7 +187,7 @@ def function_in_balls(
         if isinstance(e, sp.Symbol):
             return lambda x: x
         if isinstance(e, sp.Piecewise):
-            # Cases are told apart by sizes and parameters, never by the variable.
+            # Sizes and parameters decide which case applies, never the variable.
             return build(next(value for value, condition in e.args if decide(condition, bindings, indices)))
         parts = [build(a) for a in e.args]
         match e:
@@ -206,7 +207,7 @@ def function_in_balls(
 
 
 def power(base: Ball, exponent: sp.Expr, value: Callable[[sp.Basic], Ball]) -> Ball:
-    """Enclose a power; with a fractional one of a ball that touches zero, down to zero."""
+    """Enclose base^exponent. If the exponent is a fraction and the base touches zero, the enclosure reaches down to zero."""
     if exponent.is_Integer:
         return (
             base ** int(exponent)
@@ -223,13 +224,16 @@ def power(base: Ball, exponent: sp.Expr, value: Callable[[sp.Basic], Ball]) -> B
     if base.is_zero() and raised > 0:
         return Ball(0)
     if base.upper() >= 0 and raised > 0:
-        # Increasing in the base: the power of the upper end, and zero.
+        # The power increases with the base, so that zero and the power of the upper end bound it.
         return Ball(0).union(base.upper() ** raised)
     return base**raised
 
 
 def shrinkage(depth: Ball, kappa: Ball) -> Ball:
-    """Enclose ``theory.scalar.Shrinkage``: a bracket whose ends have the sign of their sides; raises Undecided near the fold."""
+    """Enclose ``theory.scalar.Shrinkage`` in a bracket, whose ends are proved to lie on either side of the root.
+
+    Raises Undecided near the fold.
+    """
     exponent = (depth - 1) / (depth + 1)
 
     def side(u: Ball) -> Ball:

@@ -1,6 +1,7 @@
-"""Balls: numbers with a bound on their error, and matrices of them.
+"""Balls, which are numbers with a bound on their error, and matrices of balls.
 
-A ball is of python-flint's type ``arb``. Doubles and the numbers a user wrote enter exactly; every operation encloses its result.
+A ball is of python-flint's type ``arb``. Doubles and the numbers that a user wrote enter exactly; every operation
+encloses its result.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from theory.expressions import to_exact
 
 PRECISION = 192
-"""Bits of every ball: three times those of a double, so that what cancels in a loss does not show."""
+"""Bits of every ball: three times the bits of a double, so that cancellation in a loss does not show."""
 
 Ball = flint.arb
 
@@ -28,7 +29,7 @@ class Undecided(ArithmeticError):
 
 
 def exact(value: float | int) -> Ball:
-    """Return the number a user wrote as a ball: 0.01 is 1/100 and not its nearest binary fraction."""
+    """Return a number that a user wrote as a ball: 0.01 is 1/100, not its nearest binary fraction."""
     number = to_exact(value)
     return Ball(flint.fmpq(int(number.p), int(number.q)))
 
@@ -53,7 +54,7 @@ def _outward(x: Ball, side: int) -> float:
 
 
 def hull(balls: Iterable[Ball]) -> Ball:
-    """Return a ball that holds all of these."""
+    """Return a ball that contains all of these balls."""
     return reduce(lambda a, b: a.union(b), balls)
 
 
@@ -69,7 +70,7 @@ class BallMatrix:
 
     @classmethod
     def from_tensor(cls, a: Tensor) -> BallMatrix:
-        """Take the doubles of a matrix [rows, columns] exactly."""
+        """Return a matrix [rows, columns] of doubles, each taken exactly."""
         return cls(flint.arb_mat(*a.shape, [Ball(x) for x in a.flatten().tolist()]))
 
     @classmethod

@@ -18,23 +18,23 @@ from theory.scalar import Shrinkage
 COMPARISONS = {sp.Gt: torch.gt, sp.Ge: torch.ge, sp.Lt: torch.lt, sp.Le: torch.le, sp.Eq: torch.eq, sp.Ne: torch.ne}
 
 SHRINKAGE_HALVINGS = 60
-"""Halvings of a bracket of length 1: down to neighbouring numbers."""
+"""Number of halvings that take a bracket of length 1 down to neighbouring numbers."""
 
 
 def evaluate(formula: Formula, bindings: Mapping[sp.Basic, Any]) -> Tensor:
-    """Evaluate a formula at batched bindings; returns a tensor [B, *axes].
+    """Return the values of a formula at batched bindings, a tensor [B, *axes].
 
-    Index symbols run along axes of their own, so sums over classes are one tensor operation.
+    Each index symbol runs along an axis of its own, so that a sum over classes is one tensor operation.
     Raises KeyError when a symbol of the formula is not bound.
     """
     return Evaluator(bindings).evaluate(formula)
 
 
 class Evaluator:
-    """Evaluates formulas at batched bindings, keeping every value it has computed.
+    """An evaluator of formulas at batched bindings that keeps every value it has computed.
 
     Within a walk every value is a tensor [batch or 1, one axis for each index in scope]. Common subexpressions are
-    computed once; with ``varying`` bindings, whatever does not depend on them is kept from call to call.
+    computed once. With ``varying`` bindings, values that do not depend on these bindings are kept from call to call.
     """
 
     def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
@@ -52,7 +52,7 @@ class Evaluator:
         self.varies: dict[sp.Basic, bool] = {}
 
     def evaluate(self, formula: Formula, varying: Mapping[sp.Basic, Any] | None = None) -> Tensor:
-        """Evaluate one formula; ``varying`` adds bindings for this call alone, always for the same symbols."""
+        """Return the values of a formula. ``varying`` adds bindings for this call alone, for the same symbols in every call."""
         varying = varying or {}
         self.bindings = {**self.fixed, **varying}
         self.passing = {}
@@ -83,7 +83,7 @@ class Evaluator:
             elif isinstance(e, sp.Symbol):
                 self.varies[e] = e in self._varying_symbols
             else:
-                # Limits of sums are plain tuples; the cases of a Piecewise are tuples of a kind of their own.
+                # The limits of a sum are plain tuples; the cases of a Piecewise belong to a class of their own.
                 self.varies[e] = any(self._is_varying(a) for a in e.args if type(a) is not sp.Tuple)
         return self.varies[e]
 
@@ -171,7 +171,7 @@ class Evaluator:
         return values.reshape(shape)
 
     def _over_limits(self, e: sp.Sum | sp.Product, scope: Scope, reduce_axis: Any, neutral: float) -> Tensor:
-        """Sum or product over indices; limits that depend on an index in scope leave out entries by a mask."""
+        """Return a sum or product over indices. Where limits depend on an index in scope, a mask leaves out entries."""
         body, inner, masked = e.function, list(scope), []
         for index, first, last in e.limits:
             name = index
@@ -197,14 +197,14 @@ class Evaluator:
 
 @cache
 def _renamed(body: sp.Basic, index: sp.Symbol, name: sp.Symbol) -> sp.Basic:
-    """Rename an index; kept, as formulas are evaluated again and again and SymPy's substitution is slow."""
+    """Rename an index. The result is kept, because formulas are evaluated again and again and SymPy's substitution is slow."""
     return body.subs(index, name)
 
 
 def shrinkage(depth: Tensor, kappa: Tensor) -> Tensor:
-    """Evaluate ``theory.scalar.Shrinkage`` by halving; nan beyond the fold, where there is no root.
+    """Evaluate ``theory.scalar.Shrinkage`` by bisection, with nan beyond the fold, where there is no root.
 
-    Differentiable in kappa, by the derivative of the inverse function.
+    The result is differentiable in kappa, by the derivative of the inverse function.
     """
     depth, kappa = torch.broadcast_tensors(depth, kappa)
     with torch.no_grad():
@@ -221,4 +221,4 @@ def shrinkage(depth: Tensor, kappa: Tensor) -> Tensor:
 
 
 Scope = tuple[tuple[sp.Symbol, int, int], ...]
-"""The indices that run, with first and last value, in the order of their axes."""
+"""The running indices, each with its first and last value, in the order of their axes."""

@@ -1,4 +1,4 @@
-"""Points of a problem: batches drawn at random, and batches taken apart."""
+"""Points of a problem: random batches, and batches split into points."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from theory.symbols import j, k
 
 
 def points_of(batch: Point) -> list[Point]:
-    """Return the points of a batch (variables [instances, rows, columns]), one an instance, on the CPU."""
+    """Return the points of a batch (variables [instances, rows, columns]) on the CPU, one for each instance."""
     arrays = {name: array.detach().cpu() for name, array in batch.items()}
     size = len(next(iter(arrays.values())))
     return [Point({name: array[number] for name, array in arrays.items()}) for number in range(size)]
 
 
 def random_point(claim: Claim, instances: Sequence[Instance], scale: float, generator: torch.Generator) -> Point:
-    """Draw a point for each instance, entries of the given scale in units of each variable."""
+    """Draw a point for each instance, with entries of the given scale in the unit of each variable."""
     bindings = stack_bindings(instances)
     sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
     arrays = {}

@@ -15,11 +15,11 @@ from theory.symbols import n_k
 DTYPE = torch.float64
 
 ROUNDED_AWAY = 1e-14
-"""Singular values below this share of the largest are rounding."""
+"""Singular values below this share of the largest are zero up to rounding."""
 
 
 class TorchArrays:
-    """The operations of ``theory.namespace.ArrayNamespace`` on tensors with leading batch axes; one column a sample."""
+    """The operations of ``theory.namespace.ArrayNamespace`` on tensors with leading batch axes, with one column for each sample."""
 
     def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
         self.bindings = bindings
@@ -101,7 +101,7 @@ class TorchArrays:
 
     def label_axes(self, y: Float64[Tensor, "K N"]) -> tuple[Float64[Tensor, "K r"], Float64[Tensor, "N r"]]:
         counts = y.sum(-1)
-        # Orthonormal vectors, one a class, span what is constant on classes; there the centred labels are square.
+        # One unit vector for each class spans the vectors constant on classes; in this basis the centred labels are square.
         classes = y.mT / counts.sqrt()
         left, _, right = torch.linalg.svd((y - counts[:, None] / y.shape[-1]) @ classes)
         return left[:, :-1], classes @ right.mT[:, :-1]
@@ -140,13 +140,13 @@ class TorchArrays:
         return 2 * torch.linalg.slogdet(s).logabsdet
 
     def singular_values(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
-        """Those that rounding cannot tell from zero are zero: a small power of them would not be small."""
+        """Return zero for singular values that rounding cannot tell from zero: a small power of them would not be small."""
         values = torch.linalg.svdvals(a)[..., :count]
         values = torch.where(values > ROUNDED_AWAY * values[..., :1], values, 0.0)
         return torch.nn.functional.pad(values, (0, count - values.shape[-1]))
 
     def explained(self, factor: Tensor, root: Tensor) -> Tensor:
-        """By a QR decomposition: the Gram matrix would square the condition number."""
+        """Return the trace by a QR decomposition, because the Gram matrix would square the condition number."""
         identity = self.identity(factor.mT @ factor)
         triangle = torch.linalg.qr(torch.cat([factor, identity], -2)).R
         solved = torch.linalg.solve_triangular(
