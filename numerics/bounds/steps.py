@@ -1,6 +1,6 @@
-"""Steps of a derivation evaluated in balls at random parameters: a second opinion on what SymPy simplified.
+"""Steps of a derivation evaluated in balls at random parameters: a second opinion on SymPy's simplifications.
 
-Derivatives come from power series, not from SymPy. A step is contradicted when an enclosure excludes what it says.
+Derivatives come from power series, not from SymPy. A step is contradicted when an enclosure excludes its statement.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from theory.proof import Convex, Identity, Nonnegative, Stationary, Step, SumOfS
 from theory.symbols import BETWEEN, LEAST
 
 TRIES = 400
-"""Random parameters drawn for a step, at most."""
+"""Most sets of random parameters that are drawn for a step."""
 ENOUGH = 8
-"""Parameters at which a step could be evaluated; where its expressions are not real they say nothing."""
+"""Number of sets of parameters at which a step has to be confirmed. A set at which its expressions are not real does not count."""
 SHARP = 1e-30
-"""Largest radius of an enclosure of zero, relative to the terms it came from, that confirms an identity."""
+"""Largest radius of an enclosure of zero, relative to the terms of the enclosed difference, that confirms an identity."""
 LONGEST = 6
-"""Entries of a random list: more than any size that is drawn."""
+"""Length of a random list, which exceeds every size that is drawn."""
 SIDE = 3
-"""Rows and columns of the matrices that noncommutative symbols stand for."""
+"""Number of rows and columns of the matrices that stand for noncommutative symbols."""
 
 
 class NotProbed(Exception):
@@ -35,9 +35,10 @@ class NotProbed(Exception):
 
 
 def contradiction(step: Step, seed: int = 0) -> str | None:
-    """Return what the balls say against a step, or None where they confirm it at ENOUGH random parameters.
+    """Return how balls contradict a step, or None where they confirm the step at ENOUGH random parameters.
 
-    Raises NotProbed where the step could not be evaluated that often, and NotImplementedError for an unknown kind of step.
+    Raises NotProbed where the step could not be evaluated that often, and NotImplementedError for an unknown kind of
+    step.
     """
     generator = Random(f"{seed} {step.name}")
     confirmed = 0
@@ -62,7 +63,7 @@ Binder = Callable[[sp.Basic], dict[sp.Basic, Any]]
 
 
 def _wrong_at(step: Step, bind: Binder) -> str | None:
-    """Return "" where a step holds at drawn parameters, what is wrong where it does not, None where nothing can be said."""
+    """Return "" where a step holds at drawn parameters, the contradiction where it does not, and None where balls decide nothing."""
     match step:
         case Identity():
             left, right = (_evaluate(e, bind) for e in (step.left, step.right))
@@ -84,7 +85,7 @@ def _wrong_at(step: Step, bind: Binder) -> str | None:
         case Stationary():
             at = _evaluate(step.point, bind)
             series = _series(step, bind, at, 2)
-            # The slope is held against the slopes near by: zero is no number to measure a rounding error in.
+            # The slopes nearby are the unit of a rounding error, because the slope itself is zero.
             aside = _series(step, bind, at * Ball("1.01") + Ball("0.01"), 2)[1]
             return _vanishes(series[1], abs(aside) + abs(series[0]), "the slope")
         case Vanishes():
@@ -128,14 +129,14 @@ def _point(variable: sp.Symbol, bind: Binder) -> Ball:
 
 
 def _series(step: Any, bind: Binder, at: Ball, terms: int) -> Any:
-    """Return the Taylor coefficients of the step's function at a number."""
+    """Return the Taylor coefficients of a step's function at a number."""
     function = function_in_balls(step.function, step.variable, bind(step.function), {})
     series = function(flint.arb_series([at, 1], prec=terms))
     return series if isinstance(series, flint.arb_series) else flint.arb_series([series], prec=terms)
 
 
 def _bind(expression: sp.Basic, bindings: dict[sp.Basic, Any], generator: Random) -> dict[sp.Basic, Any]:
-    """Add to the bindings a number for every symbol of an expression that has none, as its assumptions allow."""
+    """Add a random number to the bindings for every unbound symbol of an expression, as the symbol's assumptions allow."""
     for base in sorted(expression.atoms(sp.IndexedBase), key=str):
         if base not in bindings:
             drawn = [_draw(base.label, generator) for _ in range(LONGEST)]
@@ -159,7 +160,7 @@ def _draw(symbol: sp.Symbol, generator: Random) -> Any:
 
 
 def contradictions(steps: Sequence[Step], seed: int = 0) -> Iterator[str]:
-    """Yield what the balls say against any of these steps."""
+    """Yield a line for each of these steps that balls contradict."""
     for step in steps:
         found = contradiction(step, seed)
         if found is not None:
