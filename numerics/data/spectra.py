@@ -1,4 +1,4 @@
-"""Real data as the claims need it: the spectrum of a sample, or of what is left of one part when the rest is given."""
+"""Parameters of claims taken from real data: the spectrum of a sample, or of the residual of one part given the rest."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from sklearn.datasets import load_digits
 from theory.errors import ParameterError
 
 RELATIVE_RANK = 1e-12
-"""Eigenvalues of a covariance below this share of the largest are rounding of zero: pixels that never change, or that the
-condition determines. A squared singular value is accurate to 1e-16 of the largest times the size of the sample."""
+"""Eigenvalues of a covariance below this share of the largest are zero up to rounding: they belong to pixels that never
+change, or that the condition determines. A squared singular value is accurate to 1e-16 of the largest times the size of
+the sample."""
 
 
 def principal_deviations(samples: Float64[np.ndarray, "n p"]) -> tuple[float, ...]:
@@ -29,10 +30,11 @@ def principal_deviations(samples: Float64[np.ndarray, "n p"]) -> tuple[float, ..
 
 @dataclass(frozen=True)
 class ResidualSpectrum:
-    """What is left of y when x is given, in canonical coordinates.
+    """The residual of y given x, in canonical coordinates.
 
-    ``theta``: eigenvalues of the residual covariance of y, descending, without those that are zero. ``regression``: for
-    each of them the regression coefficients of that component of y on the whitened x, one for each direction in which x varies.
+    ``theta``: the nonzero eigenvalues of the residual covariance of y, descending.
+    ``regression``: for each of them, the regression coefficients of that component of y on the whitened x, one for each
+    direction in which x varies.
     """
 
     theta: tuple[float, ...]
@@ -40,10 +42,10 @@ class ResidualSpectrum:
 
 
 def residual_spectrum(x: Float64[np.ndarray, "n m"], y: Float64[np.ndarray, "n p"]) -> ResidualSpectrum:
-    """Regress a sample of y on one of x and return the spectrum of the residual.
+    """Regress a sample of y on a sample of x and return the spectrum of the residual.
 
-    The covariance of x may be singular: directions with less than RELATIVE_RANK of its largest variance are left out, and
-    so are those of the residual with less than that share of the largest variance of y.
+    The covariance of x may be singular: directions with less than RELATIVE_RANK of its largest variance are left out.
+    Directions of the residual with less than that share of the largest variance of y are left out, too.
     Raises ValueError when x has no variance or x determines y.
     """
     white = _whitened(x - x.mean(0))
@@ -72,8 +74,8 @@ def _whitened(centred: Float64[np.ndarray, "n m"]) -> Float64[np.ndarray, "n r"]
 def digits(view: str = "spectrum") -> dict[str, tuple]:
     """Return parameters from scikit-learn's bundled handwritten digits (1797 images of 8 × 8 pixels, scaled to 0…1).
 
-    The view "spectrum" gives ``theta``, the standard deviations of the images; "conditional" gives ``theta``, the residual
-    variances of their lower halves given the upper ones, and the ``regression``.
+    The view "spectrum" gives ``theta``, the standard deviations of the images. The view "conditional" gives ``theta``,
+    the residual variances of the lower halves of the images given the upper halves, and the ``regression``.
     Raises ParameterError for any other view.
     """
     images = load_digits().data / 16
