@@ -1,4 +1,4 @@
-"""What trained minimisers look like where nothing is claimed: singular values, zero classes, norms, angles, the nearest frame."""
+"""The structure of trained minimisers where nothing is claimed: singular values, zero classes, norms, angles, the nearest frame."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from theory.point import Point
 from theory.problem import Instance, Problem, Variable
 
 SAME = INVARIANT
-"""Relative distance at which numbers count as equal, a size as zero, and a Gram matrix as that of a frame."""
+"""Relative distance at which two numbers count as equal, a size counts as zero, and a Gram matrix counts as that of a frame."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """Vectors, one a class or direction in the order the user gave, as a trained point has them.
+    """Vectors of a trained point, one for each class or direction, in the order the user gave.
 
-    ``rank``: of all of them together. ``zero``: which are zero, from 1. ``norms``: of all. ``cosines``: least and largest one
-    between two that are not zero, None where there are fewer than two. ``frame``: the known frame nearest to the Gram matrix,
-    and ``distance`` from it, relative. ``scatter``: how far samples lie from their class mean, relative, for features.
+    ``rank`` is the rank of all the vectors together. ``zero`` lists the vectors that are zero, counted from 1.
+    ``norms`` are the norms of all vectors. ``cosines`` are the least and the largest cosine between two nonzero
+    vectors, or None where there are fewer than two. ``frame`` names the known frame nearest to the Gram matrix, and
+    ``distance`` is the relative distance from that frame. ``scatter`` is, for features, the relative distance of the
+    samples from their class mean.
     """
 
     name: str
@@ -64,7 +66,7 @@ class Family:
         return f"{self.name}: {'; '.join(parts)}"
 
     def structure(self) -> str:
-        """Return what stays the same while parameters move a little: rank, zero vectors, and the frame if it is a known one."""
+        """Return the properties that stay while parameters move a little: rank, zero vectors, and the frame if it is a known one."""
         parts = [f"rank {self.rank}"]
         if self.zero:
             parts.append(f"zero: {','.join(map(str, self.zero))}")
@@ -76,9 +78,10 @@ class Family:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A variable as a whole: its sides, its rank, its singular values in descending order.
+    """A variable as a whole: its shape, its rank, and its singular values in descending order.
 
-    ``entries``, in the order the user gave: of a variable with a single column, such as a bias; None for others.
+    ``entries`` are the entries of a variable with a single column, such as a bias, in the order the user gave; None for
+    other variables.
     """
 
     name: str
@@ -92,7 +95,7 @@ class Matrix:
         return f"{self.name} ({self.shape[0]}×{self.shape[1]}): {self._seen()}"
 
     def structure(self) -> str:
-        """Return what stays the same while parameters move a little."""
+        """Return the properties that stay while parameters move a little."""
         if self.entries is None or self.rank == 0:
             return f"rank {self.rank}"
         return "all entries equal" if _alike(self.entries) else "entries differ"
@@ -109,7 +112,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Conjecture:
-    """What one trained point shows: its value, what is certified below it, each variable, and each family of vectors.
+    """The observations at one trained point: its value, the certified lower bound, each variable, and each family of vectors.
 
     ``parameters`` are written as a command line takes them.
     """
@@ -121,7 +124,7 @@ class Conjecture:
     families: tuple[Family, ...]
 
     def lines(self) -> list[str]:
-        """Return what is seen: a line for the parameters, one for the value, one for each variable and family."""
+        """Return the observations: a line for the parameters, one for the value, and one for each variable and family."""
         bound = "no lower bound applies"
         if self.certificate is not None:
             bound = f"certified within {self.certificate.gap:.1e} (relative) by the {self.certificate.method} bound"
@@ -136,7 +139,7 @@ class Conjecture:
 def observe(
     claim: Claim, instance: Instance, point: Point, value: float, certificate: Certificate | None
 ) -> Conjecture:
-    """Describe a trained point (variables [rows, columns]) without any claim about it."""
+    """Describe a trained point (variables [rows, columns]) without the use of any claim."""
     problem = claim.problem
     variables = (_matrix(problem, v, point[v.name], instance) for v in problem.active_variables(instance))
     families = tuple(_families(claim, instance, point))
@@ -160,7 +163,10 @@ def _in_user_order(vectors: Float64[Tensor, "d K"], instance: Instance) -> Float
 
 
 def _families(claim: Claim, instance: Instance, point: Point) -> Iterator[Family]:
-    """Describe what a variable has one of for each class, direction or sample; hidden units have no names of their own."""
+    """Yield the families of vectors in which a variable has one vector for each class, direction or sample.
+
+    Hidden units have no identity of their own, so their vectors are left out.
+    """
     problem, (samples, counts) = claim.problem, claim.problem.samples
     for variable in problem.active_variables(instance):
         array, (rows, columns) = point[variable.name], variable.shape
@@ -174,7 +180,7 @@ def _families(claim: Claim, instance: Instance, point: Point) -> Iterator[Family
 
 
 def _class_means(h: Float64[Tensor, "d N"], counts: Sequence[int]) -> tuple[Float64[Tensor, "d K"], float]:
-    """The class means, and the relative size of what is left when they are taken off."""
+    """Return the class means, and the relative size of the features less their class means."""
     parts = h.split([int(count) for count in counts], 1)
     means = torch.stack([part.mean(1) for part in parts], 1)
     left = torch.cat([part - part.mean(1, keepdim=True) for part in parts], 1)
@@ -205,14 +211,14 @@ def _described(name: str, vectors: Float64[Tensor, "d K"], scatter: float | None
 
 
 def _rank(values: Float64[Tensor, " m"]) -> int:
-    """Count the singular values that are not zero; the largest is held against 1, the others against the largest."""
+    """Return the number of nonzero singular values. The largest is compared with 1, the others with the largest."""
     return int((values > SAME * values[0]).sum()) if float(values[0]) > SAME else 0
 
 
 def nearest_frame(gram: Float64[Tensor, "m m"]) -> tuple[str, float]:
-    """Return the name of the known frame nearest to the Gram matrix of vectors that are not zero, and the relative distance.
+    """Return the name of the known frame nearest to the Gram matrix of nonzero vectors, and the relative distance.
 
-    Of frames equally near the one with fewer free numbers is named.
+    Of several frames that are equally near, the frame with the fewest free numbers is named.
     """
     size = len(gram)
     if size == 0:
@@ -246,7 +252,7 @@ def _alike(entries: Sequence[float]) -> bool:
 
 
 def _grouped(values: Sequence[float]) -> str:
-    """Write descending numbers, those that are equal together with how many they are."""
+    """Write descending numbers as text; equal numbers are written once, with how many they are."""
     groups: list[list[float]] = []
     for value in values:
         if groups and groups[-1][0] - value <= SAME * values[0]:

@@ -1,4 +1,4 @@
-"""Counterexamples held against every point of the published structure."""
+"""Comparison of counterexamples with every point of the published structure."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from theory.refutation import Refutation
 
 
 class Counterexample(Enclosure):
-    """A trained point, and a bound below the loss at every point of the published structure: a negative gap refutes."""
+    """The loss at a trained point, and a bound below the loss at every point of the published structure. A negative gap refutes."""
 
     @property
     def refutes(self) -> bool:
-        """Whether the loss at the point is proved to lie below every point of the published structure."""
+        """Whether the loss at the point is proved to lie below the loss at every point of the published structure."""
         return bool(self.gap_ball < 0)
 
 
@@ -44,12 +44,12 @@ def hold_against_published(claim: Claim, instances: Sequence[Instance], points: 
 
 
 def status(refutation: Refutation, instance: Instance) -> str:
-    """Return "holds", "refuted" or "open": what is known at these sizes."""
+    """Return the state of knowledge at the sizes of an instance: "holds", "refuted" or "open"."""
     return refutation.status(instance.bindings)
 
 
 def block_logits(sizes: Sequence[int], margin: float) -> Float64[Tensor, "K K"]:
-    """Return the logits, one column a class, of simplices of these sizes whose correct logits are the margin."""
+    """Return the logits of simplices of these sizes, with one column for each class; the correct logits equal the margin."""
     return torch.block_diag(
         *[margin * s / (s - 1) * (torch.eye(s, dtype=DTYPE) - torch.ones(s, s, dtype=DTYPE) / s) for s in sizes]
     )

@@ -1,4 +1,4 @@
-"""Named results and the collapse of latent levels, held against what is measured at trained points."""
+"""Comparison of named results, and of the collapse of latent levels, with measurements at trained points."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ from theory.point import Point
 from theory.results import Decides, Level, Measured, Minimised, Reading, Result
 
 CROSSES = 1e-10
-"""Relative distance at which a ratio counts as one where its threshold's is one: both are rounded, and one may be a power of the other."""
+"""Relative distance at which a ratio counts as 1 where the ratio of its threshold is 1. Both ratios are rounded, and
+one may be a power of the other."""
 STEPS = (1e-3, 1e-2, 0.1, 0.5)
-"""Relative steps from a minimiser at which a function may not be lower."""
+"""Relative steps from a minimiser at which the minimised function must not be lower."""
 
 
 @dataclass(frozen=True)
 class Readings:
-    """What one batch of points says of the named results and levels of a claim.
+    """The measurements for the named results and levels of a claim at one batch of points.
 
-    ``results``: name → what a result reads, [B, *axes]. ``given``: name → what is measured for symbols of its formula.
-    ``divergences``: level → twice the divergence of each latent direction, descending, [B, directions].
+    ``results`` maps a name to the value that its result reads, [B, *axes]. ``given`` maps a name to the measured values
+    of symbols in its formula. ``divergences`` maps a level to twice the divergence of each latent direction,
+    descending, [B, directions].
     """
 
     results: dict[str, Tensor]
@@ -42,7 +44,7 @@ class Readings:
 
 
 def read(claim: Claim, evaluator: Evaluator, point: Point, invariants: dict[str, Tensor]) -> Readings:
-    """Read the named results and levels of a claim at a batch of points whose invariants are measured already."""
+    """Return the readings of a claim's named results and levels at a batch of points, whose invariants are measured already."""
     xp, data = setting(claim.problem, evaluator.fixed)
     reading = Reading(xp, point, data, evaluator.fixed, invariants)
     named = claim.prediction.named
@@ -59,7 +61,7 @@ def read(claim: Claim, evaluator: Evaluator, point: Point, invariants: dict[str,
 
 @dataclass(frozen=True)
 class Run:
-    """One batch of points: what it says, which instances count, which directions it has alive at each threshold."""
+    """One batch of points: its readings, the instances at which it counts, and the directions alive at each threshold."""
 
     readings: Readings
     counts: Bool[Tensor, " B"]
@@ -67,10 +69,10 @@ class Run:
 
 
 class Judge:
-    """Holds runs against the named results of a claim, whose ``crossings`` are its thresholds at these instances.
+    """The comparison of runs with the named results of a claim, whose ``crossings`` are its thresholds at these instances.
 
-    Instances with a direction near a threshold without a jump are judged in units, as their invariants are. What is ``known`` of
-    a result at the same crossings is not judged again.
+    Instances with a direction near a threshold without a jump are judged in units, as their invariants are. ``known``
+    holds what was found of results at the same crossings, which is not judged again.
     """
 
     def __init__(self, claim: Claim, evaluator: Evaluator, crossings: Sequence[Any], known: Known) -> None:
@@ -82,7 +84,7 @@ class Judge:
                 self.shrinking = self.shrinking | close.any(1)
 
     def deviations(self, runs: Sequence[Run]) -> dict[str, list[float]]:
-        """Return the relative deviation of each measured result in each instance, the largest over the runs that count."""
+        """Return, for each measured result and instance, the largest relative deviation over the runs that count."""
         return {
             name: self.known.once("deviation", (result, *self.crossings), self._largest, name, result, runs)
             for name, result in self.claim.prediction.named.items()
@@ -90,7 +92,7 @@ class Judge:
         }
 
     def failures(self, runs: Sequence[Run]) -> list[list[str]]:
-        """Return what is wrong with named results and levels, for each instance."""
+        """Return the failures of named results and levels, for each instance."""
         found: list[list[str]] = [[] for _ in range(self.evaluator.batch)]
         for of, text, wrong in self._judgements():
             for number in self.known.once("wrong", (of, *self.crossings), _where, wrong, runs):
@@ -98,7 +100,7 @@ class Judge:
         return found
 
     def _judgements(self) -> Iterator[tuple[Result | Level, str, Callable[[Run], Bool[Tensor, " B"]]]]:
-        """Yield each named result or level, what is said where it is wrong, and the function that tells where that is in a run."""
+        """Yield each named result or level, the message for its failure, and the function that finds the failing instances of a run."""
         for name, result in self.claim.prediction.named.items():
             if isinstance(result, Decides):
                 yield (
@@ -122,7 +124,7 @@ class Judge:
         return self.evaluator.evaluate(Formula(where, tuple(axes))).bool()
 
     def _along(self, close: Bool[Tensor, "B K"], like: Tensor) -> Bool[Tensor, "*axes"]:
-        """Whether each entry belongs to a direction that is ``close``: the last axis counts directions from the first one on."""
+        """Return whether each entry belongs to a ``close`` direction. The last axis counts directions from the first one on."""
         if like.ndim == 1:
             return close.any(1)
         count = like.shape[-1]
@@ -160,7 +162,7 @@ class Judge:
         lives = (ratio > 1) & within
         wrong = (lives != run.alive[result.threshold]) & ~self.near[result.threshold]
         if not result.given:
-            # The formula is one of the parameters alone, and has to cross 1 exactly where the threshold does.
+            # The formula depends on parameters alone, so its ratio has to cross 1 exactly where the threshold's ratio does.
             own = self.evaluator.evaluate(Formula(threshold.ratio, axes))
             on = (own - 1).abs() <= ON_THRESHOLD
             crosses = (ratio - 1).abs() <= CROSSES
@@ -168,7 +170,10 @@ class Judge:
         return (wrong & considered).any(1)
 
     def _not_least(self, name: str, result: Minimised, run: Run) -> Bool[Tensor, " B"]:
-        """Whether the function is lower a step to either side of what is measured, at zero, or anywhere up to a largest one."""
+        """Return the instances at which the function is lower somewhere else than at the measured value.
+
+        The function is tried a step to either side, at zero, and at powers of two times the largest measured value.
+        """
         variable = sp.IndexedBase(f"{result.variable.name}_", nonnegative=True)
         index = result.axes[-1][0]
         formula = Formula(result.expression.subs(result.variable, variable[index]), result.axes)
@@ -186,7 +191,7 @@ class Judge:
         return (lower & self._kept(result.where, result.axes)).any(1)
 
     def _collapsed_otherwise(self, level: Level, run: Run) -> Bool[Tensor, " B"]:
-        """Whether the number of latent directions without divergence is another one than predicted."""
+        """Return the instances at which the number of latent directions without divergence differs from the prediction."""
         prediction = self.claim.prediction
         collapsed = self.evaluator.evaluate(prediction.collapses[level.name]).bool()
         keeps = self._kept(level.keeps_prior, ((prediction.threshold.index, level.latent),))
@@ -202,5 +207,5 @@ class Judge:
 
 
 def _where(wrong: Callable[[Run], Bool[Tensor, " B"]], runs: Sequence[Run]) -> list[int]:
-    """Return the instances, by number, in which a run that counts is wrong."""
+    """Return the numbers of the instances at which a run that counts is wrong."""
     return torch.stack([wrong(run) & run.counts for run in runs]).any(0).nonzero()[:, 0].tolist()

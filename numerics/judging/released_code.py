@@ -1,4 +1,4 @@
-"""Deciding between a formula of released code and the derived one by training: neither plays a part in it."""
+"""Decision between a formula of released code and the derived formula by training, which uses neither of the two."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ STARTS = 4
 
 @dataclass(frozen=True)
 class Decision:
-    """One setting: what the released code computes, what is derived and what was trained, each one a class or direction.
+    """One setting: the value of the released code, the derived one and the trained one, for each class or direction.
 
-    ``certificate`` holds the trained value between bounds. ``reference_loss`` is the loss at the point the code computes,
-    where it computes one.
+    ``certificate`` holds the trained value between bounds. ``reference_loss`` is the loss at the point that the code
+    computes, or None where the code computes no point.
     """
 
     instance: Instance
@@ -45,13 +45,13 @@ class Decision:
 
 
 def decide(code: ReferenceCode, settings: Sequence[Mapping[str, Any]], seed: int = 0) -> list[Decision]:
-    """Train the claim's problem at each setting and read off what the code and the derivation disagree on."""
+    """Train the claim's problem at each setting, and return the values on which the code and the derivation disagree."""
     instances = [code.claim.problem.instance(**values) for values in settings]
     return [decision for _, alike in groupby(instances, _sizes) for decision in _decide(code, list(alike), seed)]
 
 
 def _sizes(instance: Instance) -> list[Any]:
-    """What instances that are trained together must share: everything that is counted."""
+    """Return what instances that are trained together must share: every integer, and every list of integers."""
     return [
         v for v in instance.bindings.values() if isinstance(v, int) or (isinstance(v, tuple) and isinstance(v[0], int))
     ]
@@ -79,6 +79,6 @@ def _decide(code: ReferenceCode, instances: list[Instance], seed: int) -> Iterat
 
 
 def _losses_at(code: ReferenceCode, bindings: Mapping[Any, Any]) -> list[float]:
-    """The sum of the scalar problems at the code's singular values: the loss where all factors are aligned and balanced."""
+    """Return the sum of the scalar problems at the code's singular values: the loss where all factors are aligned and balanced."""
     at_reference = dataclasses.replace(code.claim.proof.separable, reading=code.formula.expression)
     return evaluate(Formula(at_reference.total()), bindings).tolist()

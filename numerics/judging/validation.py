@@ -1,4 +1,4 @@
-"""Whether a problem can be evaluated at all: what is wrong with it in one line, before anything is trained."""
+"""Validation of a claim before training: one line says what cannot be evaluated."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from theory.sources import located
 from theory.symbols import BETWEEN
 
 SAME = 1e-12
-"""Relative distance, by rounding, of numbers that are the same."""
+"""Relative distance at which numbers count as the same up to rounding."""
 FARTHEST_UNIT = 1e6
-"""How many times its size at a random point, a point of natural size, the unit of an invariant may be."""
+"""Largest ratio of the unit of an invariant to its size at a random point, which is a point of natural size."""
 
 
 def require_well_posed(claim: Claim, instance: Instance) -> None:
-    """Evaluate the loss, the invariants and the statistics of a claim at random points, and its formulas.
+    """Evaluate the loss, the invariants and the statistics of a claim at random points, and the formulas of the claim.
 
     Raises ParameterError with one line that says what cannot be evaluated: shapes that do not fit, matrices that are
     singular, names that are not declared, symbols that ``bind`` does not give, a loss that is no number or not finite.
@@ -82,7 +82,7 @@ def require_well_posed(claim: Claim, instance: Instance) -> None:
 
 
 def _require_ends(claim: Claim, instance: Instance) -> None:
-    """Raise ParameterError where a parameter may take values that its symbol, by what is assumed of it, may not."""
+    """Raise ParameterError for a parameter that may take values which the assumptions on its symbol exclude."""
     for parameter in claim.problem.parameters:
         domain = parameter.domain
         for end in domain.extremes():
@@ -96,7 +96,7 @@ def _require_ends(claim: Claim, instance: Instance) -> None:
 
 
 def _require_ties(claim: Claim, instance: Instance) -> None:
-    """Raise ParameterError where directions count as alike whose entries in the sorted list differ."""
+    """Raise ParameterError where ``tied`` has equal entries for directions whose entries in the sorted list differ."""
     problem = claim.problem
     if problem.tied not in instance.bindings:
         known = ", ".join(map(str, instance.bindings))
@@ -115,7 +115,7 @@ def _require_ties(claim: Claim, instance: Instance) -> None:
 def require_sight(claim: Claim, instance: Instance) -> None:
     """Raise ParameterError for an invariant that is the same at two random points, or negligible in its own unit.
 
-    The instance has to be a telling one: with one sample a class nothing is scattered.
+    The instance has to let every invariant vary: with one sample for each class nothing is scattered.
     """
     instances = [instance, instance]
     bindings = stack_bindings(instances)
@@ -135,7 +135,7 @@ def require_sight(claim: Claim, instance: Instance) -> None:
 
 
 def _require_range(claim: Claim, known: dict[sp.Basic, Any]) -> None:
-    """Raise ParameterError where the separable bound, read at a random point, lies before the first of its pieces."""
+    """Raise ParameterError where the variable of the separable bound, read at a random point, lies before the first piece."""
     separable = claim.proof.separable
     before = separable.reading - separable.pieces[0].lower
     least = evaluate(Formula(before, ((separable.index, separable.count),)), known).min()
@@ -147,7 +147,7 @@ def _require_range(claim: Claim, known: dict[sp.Basic, Any]) -> None:
 
 
 def _require_one_count(claim: Claim, instance: Instance) -> None:
-    """Raise ParameterError where the directions of a threshold, of the separable bound and of what is tied are not the same ones.
+    """Raise ParameterError unless thresholds, separable bound and ``tied`` have the same directions.
 
     Index k means the same direction in all three.
     """
@@ -166,7 +166,7 @@ def _require_one_count(claim: Claim, instance: Instance) -> None:
 
 
 def _require_bound(claim: Claim, bindings: dict[sp.Basic, Any]) -> None:
-    """Raise ParameterError for a formula of the claim with a symbol that nothing gives a value."""
+    """Raise ParameterError for a formula of the claim with a symbol that has no value."""
     prediction, measured = claim.prediction, {s.symbol for s in claim.proof.statistics}
     formulas = {f"invariant {name}": formula for name, formula in prediction.invariants.items()}
     if prediction.value is not None:
@@ -188,7 +188,7 @@ def _require_bound(claim: Claim, bindings: dict[sp.Basic, Any]) -> None:
 
 
 def _free(expression: sp.Basic) -> set[sp.Basic]:
-    """The symbols and lists that an expression needs values for."""
+    """Return the symbols and lists whose values an expression needs."""
     lists = {entry.base for entry in expression.atoms(sp.Indexed)}
     labels = {base.label for base in lists}
     return lists | {s for s in expression.free_symbols if isinstance(s, sp.Symbol) and s not in labels}
@@ -211,7 +211,7 @@ def _evaluated(what: str, function: Callable[..., Any], given: Sequence[Any], po
 
 
 class _Named(Point):
-    """A point that says what it holds when it is asked for something else."""
+    """A point that lists its arrays when it is asked for an array that it lacks."""
 
     __slots__ = ("_kind", "_name")
 
@@ -226,7 +226,7 @@ class _Named(Point):
 
 
 class _Operations:
-    """The array namespace, which says what it offers when asked for something else."""
+    """The array namespace, which lists its operations when it is asked for an operation that it lacks."""
 
     def __init__(self, xp: Any) -> None:
         self._xp = xp
@@ -240,7 +240,7 @@ class _Operations:
 
 
 class _Bound(dict):
-    """The parameters, which say which ones there are when asked for another."""
+    """The parameters, which list their symbols when they are asked for a symbol that they lack."""
 
     def __missing__(self, symbol: sp.Basic) -> Any:
         raise ParameterError(f"p[{symbol}] is not bound; bind gives {', '.join(map(str, self))}")
