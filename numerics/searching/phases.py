@@ -1,4 +1,4 @@
-"""Where a refuted claim fails: settings of a table, each decided by a certified comparison."""
+"""A table of settings that shows where a refuted claim fails. A certified comparison decides each setting."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ MARGIN_GRID = torch.logspace(math.log10(0.05), math.log10(40.0), 400, dtype=DTYP
 """Margins at which block structures are compared before the best one is refined."""
 REFINEMENTS = 40
 FINER = 65
-"""Margins of each finer grid."""
+"""Number of margins in each finer grid."""
 RESOLVED = 1e-12
 """Relative distance between margins at which the search for the best one ends."""
 STARTS = 3
 RANK = 1e-4
-"""Singular values below this share of the largest do not count for the rank of a trained point."""
+"""Singular values below this share of the largest do not count towards the rank of a trained point."""
 NAMES = {2: "pair", 3: "triple"}
 
 
@@ -42,7 +42,8 @@ NAMES = {2: "pair", 3: "triple"}
 class Cell:
     """A decided setting: the verdict there, and the best point found.
 
-    ``gap`` is its relative distance to the best of the published structure, as a ball: negative for a counterexample.
+    ``gap`` is the relative distance of the point from the best of the published structure, as a ball; it is negative
+    for a counterexample.
     ``rank`` and ``geometry`` describe the point's mean logits.
     """
 
@@ -56,9 +57,10 @@ class Cell:
 
 
 def decide_cell(claim: Claim, instance: Instance, seed: int = 0) -> Cell:
-    """Decide one setting: by simplices of some classes each, and where none is better, by training from random starts.
+    """Decide one setting by points built from simplices over groups of classes and, where none of them refutes, by training.
 
-    All widths of the instance are the number of classes, and its classes are balanced.
+    Training begins at random starts. All widths of the instance are the number of classes, and its classes are
+    balanced.
     """
     classes, known = len(instance.order), status(claim.refutation, instance)
     blocks, margin = _best_blocks(claim.refutation, instance)
@@ -93,7 +95,7 @@ def _rank(claim: Claim, instance: Instance, point: Point) -> int:
 
 
 def _best_blocks(refutation: Refutation, instance: Instance) -> tuple[list[int], float]:
-    """Return the sizes of the simplices, and their margin, with the least loss among all ways to split the classes."""
+    """Return the sizes of the simplices, and their margin, that have the least loss among all ways to split the classes."""
     classes = len(instance.order)
     found = ((blocks, *_best_margin(refutation, instance, blocks)) for blocks in _partitions(classes, classes))
     blocks, margin, _ = min(found, key=lambda candidate: candidate[2])
@@ -101,7 +103,7 @@ def _best_blocks(refutation: Refutation, instance: Instance) -> tuple[list[int],
 
 
 def _partitions(total: int, largest: int) -> Iterator[list[int]]:
-    """Yield the ways to write a number as a sum of parts from 2 on, largest first."""
+    """Yield the ways to write a number as a sum of parts that are at least 2, the largest part first."""
     if total == 0:
         yield []
     for first in range(min(total, largest), 1, -1):
@@ -110,7 +112,7 @@ def _partitions(total: int, largest: int) -> Iterator[list[int]]:
 
 
 def _best_margin(refutation: Refutation, instance: Instance, blocks: Sequence[int]) -> tuple[float, float]:
-    """Return the margin of least loss, and that loss: found on a grid, then on ever finer ones around its best point."""
+    """Return the margin of least loss, and that loss, found on a grid and then on ever finer grids around the best point."""
     objective, margins = refutation.objective(blocks), MARGIN_GRID
     for _ in range(REFINEMENTS):
         losses = objectives_at(refutation, objective, instance, margins)

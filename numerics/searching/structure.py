@@ -1,4 +1,4 @@
-"""One parameter of a claim swept over a range: its values, and where the structure of the minimiser changes between them."""
+"""A sweep of one parameter of a claim: its values, and the changes of the minimiser's structure between them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from theory.errors import ParameterError
 from theory.problem import Instance, Problem, reject
 
 MOST = 1000
-"""Values of a sweep."""
+"""Most values of a sweep."""
 ALLOWED = f"written NAME=FROM:TO:COUNT, with two different positive numbers and a count from 2 to {MOST}, such as weight_decay=1e-4:1:13"
 
 
 def sweep(problem: Problem, given: Mapping[str, Any], text: str) -> tuple[str, dict[float, Instance]]:
-    """Return the name of the parameter that ``text`` sweeps, and the instances at its values, which are spaced evenly in logarithms.
+    """Return the name of the parameter that ``text`` sweeps, and the instances at its values, evenly spaced in logarithms.
 
-    ``given`` has the other parameters. Of a parameter that is an integer the values are rounded, and each is taken once.
-    Raises ParameterError where the text is not written as it has to be, and for a value outside the domain.
+    ``given`` has the other parameters. The values of an integer parameter are rounded, and each is taken once.
+    Raises ParameterError where the text is not written NAME=FROM:TO:COUNT, and for a value outside the domain.
     """
     name, equals, rest = text.partition("=")
     try:
@@ -36,7 +36,7 @@ def sweep(problem: Problem, given: Mapping[str, Any], text: str) -> tuple[str, d
 
 
 def _spaced(low: float, high: float, count: int) -> list[float]:
-    """Return numbers spaced evenly in logarithms, with six digits if that tells them apart: easy to type in again."""
+    """Return numbers spaced evenly in logarithms, with six digits if these tell the numbers apart, so that they are easy to type in."""
     step = (math.log(high) - math.log(low)) / (count - 1)
     exact = [low, *(math.exp(math.log(low) + i * step) for i in range(1, count - 1)), high]
     short = [low, *(float(f"{value:.6g}") for value in exact[1:-1]), high]
@@ -44,7 +44,7 @@ def _spaced(low: float, high: float, count: int) -> list[float]:
 
 
 def changes(before: Conjecture, after: Conjecture) -> list[str]:
-    """Say what differs between the structures of two minimisers, one line for each variable and family that does."""
+    """Return a line for each variable and family whose structure differs between two minimisers."""
     old, new = before.structure(), after.structure()
     names = dict.fromkeys((*old, *new))
     return [
