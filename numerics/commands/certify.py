@@ -1,4 +1,4 @@
-"""``certify``: train, then bound the global minimum from below, or hold the trained point against a published structure."""
+"""``certify``: train, then bound the global minimum from below, or compare the trained point with a published structure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _report(
 def _report_refutation(
     claim: Claim, instance: Instance, training: Training, options: argparse.Namespace, unfinished: list[str]
 ) -> int:
-    """Hold the trained point against every point of the published structure. Fail where the claim should hold and does not."""
+    """Compare the trained point with every point of the published structure. Fail where the claim should hold and does not."""
     (found,) = hold_against_published(claim, [instance], training.solution.best_point())
     known = status(claim.refutation, instance)
     result = {

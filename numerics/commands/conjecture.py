@@ -43,7 +43,7 @@ def answer(claim: Claim, options: argparse.Namespace) -> int:
 def _report(
     claim: Claim, instance: Instance, training: Training, options: argparse.Namespace, unfinished: list[str]
 ) -> int:
-    """Print what the best trained point looks like. Nothing is claimed, so only training itself can fail."""
+    """Print the structure of the best trained point. Nothing is claimed, so only training itself can fail."""
     found = _observed(claim, instance, training)
     if options.json:
         print_json({**_as_json(claim, instance, training, found), "failures": unfinished})
@@ -77,9 +77,10 @@ def _not_converged(training: Training) -> str:
 
 
 def _sweep(claim: Claim, options: argparse.Namespace) -> int:
-    """Print a row for each value of one parameter, and between which values the structure of the minimiser changes.
+    """Print a row for each value of one parameter, and the values between which the structure of the minimiser changes.
 
-    Rows are printed as they are found; JSON is printed at the end. After an interruption the rows found so far are printed.
+    Rows are printed as they are found; JSON is printed at the end. After an interruption the rows found so far are
+    printed.
     """
     given = parse_assignments(options.parameters, claim.problem)
     name, instances = sweep(claim.problem, given, options.sweep)
