@@ -19,13 +19,15 @@ Bindings = Mapping[sp.Basic, Any]
 class Formula:
     """An array given by the formula of its entry.
 
-    ``axes`` lists (index symbol, length); no axes means a scalar. Entries count from 1.
+    ``axes`` lists (index symbol, length); no axes means a scalar. Entries count from 1. For example, ``Formula(n_k[k] /
+    N, ((k, K),))`` is the list of the shares of the classes.
     """
 
     expression: sp.Basic
     axes: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
 
     def replace_expression(self, expression: sp.Basic) -> Formula:
+        """Return the formula of another entry with the same axes."""
         return Formula(expression, self.axes)
 
 

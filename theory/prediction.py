@@ -52,6 +52,7 @@ class Prediction:
 
     @property
     def threshold(self) -> Threshold:
+        """The threshold of the claim, which is the first one."""
         return self.thresholds[0]
 
     @property

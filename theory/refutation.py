@@ -54,6 +54,7 @@ class Refutation:
 
     @property
     def refuted_where(self) -> sp.Basic:
+        """The condition on the sizes under which some family beats the published structure."""
         return sp.Or(*[family.where for family in self.families])
 
     def status(self, bindings: Bindings) -> str:

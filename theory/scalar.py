@@ -205,6 +205,7 @@ class DeepMinimum:
 
     @property
     def function(self) -> sp.Expr:
+        """The objective in the singular value q."""
         return self.quadratic + self.penalty
 
 

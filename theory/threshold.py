@@ -33,8 +33,10 @@ class Threshold:
 
     @property
     def alive(self) -> sp.Basic:
+        """The condition in the index under which a class or direction is alive."""
         return sp.And(self.ratio > 1, self.within_rank)
 
     @property
     def collapsed(self) -> Formula:
+        """The condition under which each class or direction has collapsed, as a formula with one axis."""
         return Formula(sp.Not(self.alive), ((self.index, self.count),))

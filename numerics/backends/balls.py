@@ -66,6 +66,7 @@ class BallMatrix:
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[Any]]) -> BallMatrix:
+        """Return the matrix with these rows, each entry a ball, an integer or a double taken exactly."""
         return cls(flint.arb_mat([[Ball(x) for x in row] for row in rows]))
 
     @classmethod
@@ -75,6 +76,7 @@ class BallMatrix:
 
     @classmethod
     def diagonal(cls, entries: Sequence[Ball]) -> BallMatrix:
+        """Return the diagonal matrix with these entries."""
         zero = Ball(0)
         return cls.of([[x if a == b else zero for b in range(len(entries))] for a, x in enumerate(entries)])
 
@@ -105,7 +107,9 @@ class BallMatrix:
         return BallMatrix(self.entries * (1 / Ball(factor)))
 
     def total(self) -> Ball:
+        """Return the sum of all entries."""
         return sum(self.entries.entries(), Ball(0))
 
     def squared_norm(self) -> Ball:
+        """Return the sum of the squares of all entries."""
         return sum((x * x for x in self.entries.entries()), Ball(0))

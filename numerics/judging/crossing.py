@@ -61,7 +61,7 @@ class Crossing:
         return torch.where(self.near & self.jump, ~self.dead(run), ~self.collapsed)
 
     def dead(self, measured: dict[str, Tensor]) -> Tensor:
-        """Return the directions that have collapsed in what was measured."""
+        """Return the directions whose measured size counts as zero."""
         sizes = self.sizes(measured[self.telling])
         return sizes <= self._zero(sizes)
 
@@ -82,7 +82,7 @@ class Crossing:
         }
 
     def _large(self, measured: dict[str, Tensor]) -> Tensor:
-        """Return the directions near a threshold without a jump that are not small in what was measured."""
+        """Return the directions near a threshold without a jump whose measured size is not small."""
         return self.near & (not self.jump) & ~(self.sizes(measured[self.telling]) <= NEAR_SIZE * self.unit)
 
     def contradicted(self, measured: dict[str, Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ class Known:
         self._found: dict[tuple, tuple[tuple, Any]] = {}
 
     def once(self, what: str, on: Sequence[Any], function: Callable[..., Any], *given: Any) -> Any:
-        """Return ``function(*given)``, computed once for each ``what`` and each choice of the objects ``on`` that it depends on."""
+        """Return ``function(*given)``, computed once for each ``what`` and each choice of ``on``, the objects that the result depends on."""
         key = (what, *map(id, on))
         if key not in self._found:
             self._found[key] = (

@@ -64,14 +64,17 @@ class SymbolicMatrix:
 
     @staticmethod
     def identity(size: sp.Expr) -> SymbolicMatrix:
+        """Return the identity matrix."""
         return SymbolicMatrix(size, sp.Integer(1))
 
     @staticmethod
     def ones(size: sp.Expr) -> SymbolicMatrix:
+        """Return the matrix of ones."""
         return SymbolicMatrix(size, sp.Integer(0), ((sp.Integer(1), sp.Integer(1)),))
 
     @staticmethod
     def diag(size: sp.Expr, entry: sp.Expr) -> SymbolicMatrix:
+        """Return the diagonal matrix whose k-th entry is ``entry``, a formula in the index k."""
         return SymbolicMatrix(size, sp.sympify(entry))
 
     def _collected(self) -> SymbolicMatrix:

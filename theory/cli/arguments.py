@@ -38,8 +38,9 @@ class Parser(argparse.ArgumentParser):
 def parse_assignments(words: Sequence[str], problem: Problem) -> dict[str, Any]:
     """Return the parameters of ``name=value`` words. The word ``data=NAME`` stands for the parameters of that data source.
 
-    Raises ParameterError for a word without "=", a name given twice, an unknown data source, and a data source for a
-    problem that takes none.
+    For example, the words ``theta=2,1`` and ``beta=0.5`` give ``{"theta": "2,1", "beta": "0.5"}``. Raises
+    ParameterError for a word without "=", a name given twice, an unknown data source, and a data source for a problem
+    that takes none.
     """
     given: dict[str, Any] = {}
     for word in words:
@@ -85,7 +86,10 @@ def written_parameters(claim: Claim, instance: Instance) -> str:
 
 
 def written_value(value: Any) -> str:
-    """Return the value of a parameter as a command line takes it, with commas between entries and semicolons between rows."""
+    """Return the value of a parameter as a command line takes it, with commas between entries and semicolons between rows.
+
+    For example, ``written_value(((1.0, 0.0), (0.0, 1.0)))`` is 1.0,0.0;0.0,1.0.
+    """
     if isinstance(value, list | tuple):
         return (";" if isinstance(value[0], list | tuple) else ",").join(map(written_value, value))
     return repr(value).lower() if isinstance(value, bool) else repr(value)

@@ -220,7 +220,7 @@ class _HelpOnNew(argparse.Action):
 
 
 def said_of_starting_points() -> str:
-    """Return the claims that are good to start from, one a line, with the reason."""
+    """Return the claims that are good to start from, one on each line, with the reason."""
     found = starting_points()
     width = max(map(len, found), default=0)
     return "\n".join(

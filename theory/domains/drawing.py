@@ -81,5 +81,8 @@ def first(simplest: T, options: Iterable[T]) -> list[T]:
 
 
 def repeated(levels: Sequence[Any], groups: Sequence[int]) -> tuple[Any, ...]:
-    """Return the level of each group, repeated once for each member of the group."""
+    """Return the level of each group, repeated once for each member of the group.
+
+    For example, ``repeated((3.0, 1.0), (2, 1))`` is (3.0, 3.0, 1.0).
+    """
     return tuple(level for level, size in zip(levels, groups, strict=True) for _ in range(size))

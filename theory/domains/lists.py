@@ -53,7 +53,7 @@ class PositiveReals(Domain):
         level, levels = (
             draws.number((0.05, 1), DECADES_ALLOWED),
             [],
-        )  # the simplest level is not 1, which hides a missing factor
+        )  # the simplest level is not 1, which would hide a missing factor
         for _ in draws.groups:
             levels.append(level)
             level = max(SMALLEST, level / draws.number((0.05, 0.25), (0.0, DECADES_ALLOWED[1])))

@@ -17,7 +17,10 @@ SMALLEST, LARGEST = 1e-50, 1e50
 
 
 def in_given_order(entries: Sequence[Any], order: Sequence[int]) -> list[Any]:
-    """Return entries, given in descending order, in the order the user gave; ``order[i]`` is the given position of entry i."""
+    """Return entries, given in descending order, in the order the user gave; ``order[i]`` is the given position of entry i.
+
+    For example, ``in_given_order([5, 3], (1, 0))`` is [3, 5].
+    """
     given: list[Any] = [None] * len(order)
     for entry, original in zip(entries, order, strict=True):
         given[original] = entry
