@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: proofs test book lint clean
+.PHONY: proofs test book bench lint clean
 .DELETE_ON_ERROR:
 
 proofs: $(READY)
@@ -22,6 +22,10 @@ lint: $(READY)
 
 book: $(READY)
 	$(BIN)/python -W error -m book.build
+
+# Trained optima a second beside SciPy's optimiser, on one core: about three minutes.
+bench: $(READY)
+	$(BIN)/python benchmarks/against_scipy.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }

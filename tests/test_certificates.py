@@ -11,7 +11,7 @@ from sympy import Rational
 from numerics.backends.ball_evaluation import ball_bindings
 from numerics.backends.balls import Ball, BallMatrix, highest
 from numerics.backends.points import points_of, random_point
-from numerics.bounds import certificates
+from numerics.bounds import separable
 from numerics.bounds.certificates import Certificate, certify, problem_bounds
 from numerics.bounds.dual import MARGINS, dual_bound_cross_entropy
 from numerics.bounds.enclosures import predicted_value, value_at
@@ -23,11 +23,7 @@ from proofs_check.harness.strategies import batches, drawn, group_sizes, is_coun
 from theory.claim import Claim, find
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, features_problem
 from theory.point import Point
-from theory.problem import (
-    ClassCounts,
-    Instance,
-    Width,
-)
+from theory.problem import ClassCounts, Instance, Width
 
 WRONG_BY = 1e-6
 COUNTS = [(5, 5, 5), (20, 10, 5, 5), (50, 3, 1), (1, 1), (100, 1)]
@@ -220,7 +216,7 @@ def test_separable_bound_closes_over_many_decades(claim):
 
 def test_separable_bound_that_does_not_close_still_holds(monkeypatch):
     """Halving that ends early leaves a bound below the predicted value, and a gap."""
-    monkeypatch.setattr(certificates, "HALVINGS", 4)
+    monkeypatch.setattr(separable, "HALVINGS", 4)
     claim = find("mse-imbalanced")
     instance = claim.problem.instance(class_counts=(300, 3), widths=3, weight_decay=1.4e-16, feature_decay=5.7e-17)
     lower = separable_bound(claim.proof.separable, ball_bindings(claim.problem, instance))

@@ -329,7 +329,7 @@ def interrupt(*_arguments, **_options):
 
 
 def test_an_interruption_before_the_first_step_tells_the_value_of_the_starts(capsys, monkeypatch):
-    monkeypatch.setattr(optimise._Search, "step", interrupt)
+    monkeypatch.setattr(optimise.Search, "descend", interrupt)
     assert numerics_main(["train", *MSE, "weight_decay=0.02"]) == 130
     said = capsys.readouterr().err
     assert "inf" not in said

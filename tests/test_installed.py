@@ -18,10 +18,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("theory", "numerics", "proofs_check")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
 TUTORIALS = {path.stem.replace("_", "-"): path for path in sorted((ROOT / "book" / "tutorial").glob("*.py"))}
-WRONG_VALUE = (
-    "        sum_over(per_class, k, K),\n        threshold,",
-    "        (K - 1) * sum_over(per_class, k, K),\n        threshold,",
-)
+WRONG_VALUE = ("        summed,\n        Threshold(", "        (K - 1) * summed,\n        Threshold(")
 """A predicted value as it stands in a started file, and with a wrong factor before it."""
 WRONG_STEP = ("q_k[k] / (sp.sqrt(n_k[k]) * w)", "q_k[k] / w")
 """What a reduction of the first tutorial says, and what it says wrongly."""

@@ -28,6 +28,7 @@ X = sp.Symbol("x", real=True)
         (sp.sqrt((K - 1) * n_k[k]), r"\sqrt{\left(K - 1\right) {n}_{k}}"),
         (sp.cbrt(K * N) * sp.sqrt(n), r"\sqrt{n} \sqrt[3]{K N}"),
         (DECAY * sp.log(n), r"\sqrt{\lambda_{W} \lambda_{H}} \log{\left(n \right)}"),
+        (DECAY * (1 + K) / 2, r"\frac{\left(K + 1\right) \sqrt{\lambda_{W} \lambda_{H}}}{2}"),
         (N * weight_decay * feature_decay, r"N \lambda_{W} \lambda_{H}"),
         (sp.sqrt(n) - N * DECAY, r"\sqrt{n} - N \sqrt{\lambda_{W} \lambda_{H}}"),
         (1 - K, "1 - K"),

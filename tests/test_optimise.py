@@ -10,7 +10,11 @@ import torch
 from numerics.__main__ import main as numerics_main
 from numerics.backends.bindings import setting, stack_bindings
 from numerics.judging.comparison import compare
+from numerics.training import optimise, quasi_newton
+from numerics.training.budget import Budget
 from numerics.training.certified import train
+from numerics.training.newton import Search
+from numerics.training.objective import Objective
 from numerics.training.optimise import Ending, curvature_spread, minimise
 from theory import symbols as sym
 from theory.claim import find
@@ -104,6 +108,84 @@ def test_bounded_minimum_satisfies_the_kkt_conditions():
         solution.best_point().x[0, :, 0], torch.tensor([0, 0, 1, 1.5], dtype=torch.float64), atol=1e-12, rtol=0
     )
     assert float(solution.residuals.min()) < 1e-10
+
+
+def test_a_newton_step_puts_on_its_bound_what_it_takes_beyond():
+    """½ (x_1 + x_2 − 1)² + ½ (x_1 − 2)² over x ≥ 0 has its minimum at (3/2, 0), one step away from a small x_2.
+
+    Without bounds it is (2, −1); a step that only stops at the bound would leave x_1 at 2.
+    """
+    problem = scalar_problem(
+        lambda xp, v, data, p: ((v.x.sum((-1, -2)) - 1) ** 2 + (v.x[..., 0, 0] - 2) ** 2) / 2 + p[sym.beta],
+        nonnegative=True,
+    )
+    objective = Objective(problem, [problem.instance(theta=(1.0, 1.0))], 1)
+    search = Search(objective, torch.tensor([[1.4, 1e-3]], dtype=torch.float64), torch.tensor([0]))
+    search.step(Budget(1, None))
+    torch.testing.assert_close(search.x, torch.tensor([[1.5, 0.0]], dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_a_descent_alone_reaches_the_floor_of_rounding(monkeypatch):
+    """No Newton step is taken for a problem of ordinary conditioning, and every start reaches the lowest value."""
+
+    def no_step(*_):
+        raise AssertionError("a Newton step was taken")
+
+    monkeypatch.setattr(Search, "_step", no_step)
+    claim = find("ce-imbalanced")
+    instance = claim.problem.instance(class_counts=(20, 10, 5, 5), widths=8, weight_decay=5e-3, feature_decay=5e-4)
+    solution = minimise(claim.problem, [instance], starts=16)
+    assert set(solution.endings.flatten().tolist()) == {Ending.CONVERGED}
+    assert solution.values.max() - solution.values.min() <= 1e-13 * solution.values.min()
+    assert solution.residuals.max() <= FLOOR
+
+
+def test_runs_that_wait_for_their_place_end_where_they_would_have_ended(monkeypatch):
+    """Starts that take the place of ended runs come to the same minimum, each with its own number of iterations."""
+    claim = find("mse-imbalanced")
+    instances = [
+        claim.problem.instance(class_counts=(3, 2), weight_decay=0.01, feature_decay=decay) for decay in (0.001, 0.1)
+    ]
+    together = minimise(claim.problem, instances, starts=5)
+    monkeypatch.setattr(quasi_newton, "CACHED", 3 * 14)  # three runs at a time
+    waiting = minimise(claim.problem, instances, starts=5)
+    torch.testing.assert_close(waiting.values, together.values, rtol=1e-13, atol=0)
+    assert (waiting.endings == Ending.CONVERGED).all()
+    assert len(set(waiting.iterations.flatten().tolist())) > 1
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "values"),
+    [
+        ("ce-imbalanced-relu", {"class_counts": (4, 2, 1)}),
+        ("mse-deep-linear-imbalanced", {"class_counts": (4, 2, 1), "depth": 2, "widths": (3,)}),
+    ],
+)
+@pytest.mark.parametrize("closed", [True, False])
+def test_lower_points_are_looked_for_only_where_none_is_excluded(claim_id, values, closed, monkeypatch):
+    looked = []
+    monkeypatch.setattr(optimise, "ramp", lambda search, start, opened, budget: looked.extend(opened.tolist()))
+    monkeypatch.setattr(
+        optimise,
+        "redraw_units",
+        lambda search, generator, still_open, budget: looked.extend(still_open(torch.arange(2)).tolist()),
+    )
+    problem = find(claim_id).problem
+    instances = [problem.instance(**values, weight_decay=0.01, feature_decay=decay) for decay in (0.001, 0.002)]
+    minimise(problem, instances, starts=2, closed=lambda rows, points: [closed and row == 0 for row in rows])
+    assert looked == ([1] if closed else [0, 1])
+
+
+def test_one_start_is_trained_in_a_tenth_of_a_second():
+    claim = find("ce-imbalanced")
+    instance = claim.problem.instance(class_counts=(20, 10, 5, 5), widths=8, weight_decay=5e-3, feature_decay=5e-4)
+    minimise(claim.problem, [instance], starts=1, max_iterations=2)  # first use of torch's kernels
+    seconds = []
+    for seed in range(3):
+        began = time.process_time()
+        minimise(claim.problem, [instance], starts=1, seed=seed)
+        seconds.append(time.process_time() - began)
+    assert min(seconds) <= 0.1
 
 
 def test_an_unbounded_loss_is_not_reported_as_converged():

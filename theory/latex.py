@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
@@ -59,9 +58,9 @@ def _with_joined_roots(product: sp.Mul) -> sp.Expr:
     if not several:
         return product
     joined = [factor for found in several.values() for factor in found]
-    rest = sp.Mul(*(factor for factor in product.args if factor not in joined))
-    has_denominator = sp.fraction(rest, exact=True)[1] != 1
-    return sp.Mul(rest, *(_joined(order, found, has_denominator) for order, found in several.items()))
+    others = [factor for factor in product.args if factor not in joined]
+    has_denominator = sp.fraction(sp.Mul(*others), exact=True)[1] != 1
+    return sp.Mul(*others, *(_joined(order, found, has_denominator) for order, found in several.items()))
 
 
 def _is_root(power: sp.Pow) -> bool:
@@ -71,8 +70,8 @@ def _is_root(power: sp.Pow) -> bool:
 
 def _joined(order: sp.Rational, roots: list[sp.Pow], has_denominator: bool) -> sp.Expr:
     """Return a product of roots of one order as one root, or as a fraction of two roots where there is a denominator anyway."""
-    above = _product(root.base for root in roots if root.exp > 0)
-    below = _product(root.base for root in roots if root.exp < 0)
+    above = sp.Mul(*(root.base for root in roots if root.exp > 0))
+    below = sp.Mul(*(root.base for root in roots if root.exp < 0))
     if above == 1 or below == 1 or has_denominator:
         return _one_root(above, order) / _one_root(below, order)
     return _one_root(above / below, order)
@@ -80,7 +79,3 @@ def _joined(order: sp.Rational, roots: list[sp.Pow], has_denominator: bool) -> s
 
 def _one_root(base: sp.Expr, order: sp.Rational) -> sp.Expr:
     return _Root(base, order) if isinstance(base, sp.Mul) else base**order
-
-
-def _product(factors: Iterable[sp.Expr]) -> sp.Expr:
-    return sp.Mul(*factors)

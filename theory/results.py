@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -81,7 +82,7 @@ class Result(ABC):
     expression: sp.Expr
     letters: tuple[Letter, ...] = field(default=(), kw_only=True)
 
-    @property
+    @cached_property
     def shown(self) -> sp.Expr:
         """The formula as the statement writes it."""
         shown = self.expression

@@ -26,7 +26,7 @@ from theory.claim import Claim, Derivation, Source
 from theory.namespace import ArrayNamespace
 from theory.problem import Domain, Invariant, Parameter, Problem, Variable
 from theory.proof import Bound, Lemma, Prediction, Proof, Separable, Statistic, Step, Threshold
-from theory.results import Level, Reading, Result
+from theory.results import Letter, Level, Reading, Result
 
 ROOT = Path(__file__).resolve().parents[2]
 BACKENDS = {
@@ -156,5 +156,5 @@ def parts_of_a_claim() -> dict[str, list[type]]:
         "Steps, each checked in SymPy when it is recorded": steps,
         "The chain": [Lemma, Statistic, Bound, Separable],
         "The result": [Threshold, Level, Prediction, Proof, Derivation, Source, Claim],
-        "What a statement names": [*Result.__subclasses__(), Reading],
+        "What a statement names": [*Result.__subclasses__(), Reading, Letter],
     }

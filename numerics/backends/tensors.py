@@ -18,6 +18,38 @@ ROUNDED_AWAY = 1e-14
 """Singular values below this share of the largest are zero up to rounding."""
 
 
+class _ColumnCrossEntropy(torch.autograd.Function):
+    """The cross-entropy of each column of logits against its one-hot label, with a gradient that reads the logits once."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, y: Tensor) -> Tensor:
+        wrong, shares, total = _wrong_logits(z, y)
+        ctx.save_for_backward(z, y, wrong, shares, total)
+        return torch.nn.functional.softplus(wrong, threshold=700.0)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        z, y, wrong, shares, total = ctx.saved_tensors
+        if torch.is_grad_enabled():  # second derivatives see what depends on the logits
+            wrong, shares, total = _wrong_logits(z, y)
+        pull = gradient * torch.sigmoid(wrong)
+        return shares * (pull / total)[..., None, :] - y * pull[..., None, :], None
+
+
+def _wrong_logits(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the log-sum-exp of the wrong logits less the correct one, and their exponentials with the sum of these.
+
+    The exponentials are shares of the largest of them, and zero in the place of the correct logit. Shifting by that logit first
+    keeps full relative accuracy when the loss is tiny.
+    """
+    lead = z - (z * y).sum(-2, keepdim=True)
+    lead = lead.masked_fill(y.bool(), -torch.inf)
+    largest = lead.detach().amax(-2, keepdim=True)
+    shares = torch.exp(lead - largest)
+    total = shares.sum(-2)
+    return largest[..., 0, :] + torch.log(total), shares, total
+
+
 class TorchArrays:
     """The operations of ``theory.namespace.ArrayNamespace`` on tensors with leading batch axes, with one column for each sample."""
 
@@ -116,10 +148,7 @@ class TorchArrays:
         return (a * b).sum(-2)
 
     def column_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
-        # Shifting by the correct logit first keeps full relative accuracy when the loss is tiny.
-        lead = z - (z * y).sum(-2, keepdim=True)
-        wrong = torch.logsumexp(lead.masked_fill(y.bool().expand_as(lead), -torch.inf), -2)
-        return torch.nn.functional.softplus(wrong, threshold=700.0)
+        return _ColumnCrossEntropy.apply(z, y)
 
     def total(self, row: Tensor) -> Tensor:
         return row.sum(-1)

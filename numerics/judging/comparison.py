@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from numerics.backends.ball_evaluation import ball_bindings, evaluate_in_balls
+from numerics.backends.points import points_of
+from numerics.bounds.enclosures import value_at
 from numerics.judging.crossing import Crossing, crossings_of
 from numerics.judging.known import Known
 from numerics.judging.measured import Measured, expected_of, measure_starts, norms, unit_of
@@ -66,9 +69,7 @@ def compare(
     are known already. ``known`` holds what was found in these measurements for other predictions of the same claim.
     """
     measured, known = measured or measure_starts(claim, solution), known or Known()
-    values = solution.best_value().tolist()
-    published = claim.prediction.value
-    predicted = values if published is None else measured.evaluator.evaluate(published).tolist()
+    values, predicted = _values(claim, solution, measured)
     crossings = crossings_of(claim, measured.evaluator, known)
     near = _near_thresholds(crossings, solution).tolist()
     collapse_failures = [known.once("collapse", (c,), c.failures, measured.best, solution.instances) for c in crossings]
@@ -103,6 +104,25 @@ def compare(
             )
         )
     return results
+
+
+def _values(claim: Claim, solution: Solution, measured: Measured) -> tuple[list[float], list[float]]:
+    """Return the trained and the predicted value of each instance; without a predicted one, the trained one twice.
+
+    A loss that is small beside its terms is rounded by more than BELOW. So where the trained value lies below the predicted one,
+    and by no more than VALUE_GAP, both are computed once more in balls, the point being taken as the doubles that it consists of.
+    """
+    values, formula = solution.best_value().tolist(), claim.prediction.value
+    if formula is None:
+        return values, values
+    predicted = measured.evaluator.evaluate(formula).tolist()
+    points = None
+    for number, instance in enumerate(solution.instances):
+        if -VALUE_GAP <= relative_gap(values[number], predicted[number]) < -BELOW:
+            points = points or points_of(solution.best_point())
+            values[number] = float(value_at(claim.problem, instance, points[number]))
+            predicted[number] = float(evaluate_in_balls(formula, ball_bindings(claim.problem, instance)))
+    return values, predicted
 
 
 def _near_thresholds(crossings: Sequence[Crossing], solution: Solution) -> Tensor:

@@ -11,16 +11,21 @@ import torch
 
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import evaluate
+from numerics.backends.points import points_of
 from numerics.bounds.certificates import Certificate, certify
 from numerics.tolerances import VALUE_GAP
 from numerics.training.optimise import Solution, curvature_spread, minimise
 from theory.claim import Claim
 from theory.expressions import Formula
+from theory.point import Point
 from theory.problem import Instance
 
 ROUNDS = 4
 """Times an instance is trained, with new random starts each time, as long as its certificate leaves room for a value below
 that would count as another one."""
+CLOSED = 1e-12
+"""Certificate gap, relative, at which training looks for no lower point: the bounds themselves resolve a tenth of it. Two branches
+on either side of a jump differ by about their distance from it, which counts from JUMP_BAND on."""
 NEXT_SEED = 1000
 """Seeds of later rounds are this far apart, so that neighbouring seeds of the user stay different."""
 
@@ -53,34 +58,62 @@ def train(
     rounds together, is returned as it is.
     """
     began = time.perf_counter()
-    solution = minimise(claim.problem, instances, starts, seed, device, progress=progress, time_limit=time_limit)
-    if claim.refutation is not None:
-        return Training(solution, (None,) * len(instances), (1,) * len(instances))
-    certificates = certify(claim, instances, solution.best_point())
-    rounds = [1] * len(instances)
-    for again in range(1, ROUNDS):
-        left = [i for i, c in enumerate(certificates) if c is not None and not c.gap <= VALUE_GAP]
-        if not left or solution.interrupted or solution.out_of_time:
-            break
-        other = minimise(
+    every = list(range(len(instances)))
+    certificates = _Certificates(claim, instances)
+    refuted = claim.refutation is not None
+
+    def trained(rows: list[int], seed: int) -> Solution:
+        return minimise(
             claim.problem,
-            [instances[i] for i in left],
+            [instances[i] for i in rows],
             starts,
-            seed + NEXT_SEED * again,
+            seed,
             device,
             progress=progress,
             time_limit=time_limit - (time.perf_counter() - began),
+            closed=None if refuted else lambda among, points: certificates.closed([rows[i] for i in among], points),
         )
-        solution = _lower_of(solution, other, left)
-        for i, certificate in zip(left, _certify(claim, solution, left), strict=True):
-            certificates[i] = certificate
+
+    solution = trained(every, seed)
+    if refuted:
+        return Training(solution, (None,) * len(instances), (1,) * len(instances))
+    found, rounds = certificates.at(every, solution.best_point()), [1] * len(instances)
+    for again in range(1, ROUNDS):
+        left = [i for i, c in enumerate(found) if c is not None and not c.gap <= VALUE_GAP]
+        if not left or solution.interrupted or solution.out_of_time:
+            break
+        solution = _lower_of(solution, trained(left, seed + NEXT_SEED * again), left)
+        found = certificates.at(every, solution.best_point())
+        for i in left:
             rounds[i] += 1
-    return Training(solution, tuple(certificates), tuple(rounds))
+    return Training(solution, tuple(found), tuple(rounds))
 
 
-def _certify(claim: Claim, solution: Solution, rows: Sequence[int]) -> list[Certificate | None]:
-    points = solution.best_point().map(lambda array: array[list(rows)])
-    return certify(claim, [solution.instances[i] for i in rows], points)
+class _Certificates:
+    """The certificates of the instances, each kept for the point it was computed at."""
+
+    def __init__(self, claim: Claim, instances: Sequence[Instance]) -> None:
+        self.claim, self.instances = claim, instances
+        self.kept: dict[int, tuple[Point, Certificate | None]] = {}
+
+    def at(self, rows: Sequence[int], points: Point) -> list[Certificate | None]:
+        """Certify some of the instances at points (variables [rows, r, c]), one each."""
+        by_row = dict(zip(rows, points_of(points), strict=True))
+        missing = [i for i in rows if i not in self.kept or not _same(self.kept[i][0], by_row[i])]
+        if missing:
+            positions = [rows.index(i) for i in missing]
+            chosen = points.map(lambda array: array[positions])
+            certificates = certify(self.claim, [self.instances[i] for i in missing], chosen)
+            self.kept |= {i: (by_row[i], c) for i, c in zip(missing, certificates, strict=True)}
+        return [self.kept[i][1] for i in rows]
+
+    def closed(self, rows: Sequence[int], points: Point) -> list[bool]:
+        """Tell which of the points are so close to their bound that no other local minimum fits between."""
+        return [c is not None and c.gap <= CLOSED for c in self.at(rows, points)]
+
+
+def _same(one: Point, other: Point) -> bool:
+    return all(torch.equal(array, other[name]) for name, array in one.items())
 
 
 def _lower_of(solution: Solution, other: Solution, rows: Sequence[int]) -> Solution:

@@ -67,6 +67,7 @@ def family_objective(counts: dict[int, sp.Expr]) -> sp.Expr:
 
 PAIRS = family_objective({2: K / 2})
 PAIRS_AND_TRIPLE = family_objective({2: (K - 3) / 2, 3: sp.Integer(1)})
+"""The losses of the counterexamples: all classes in pairs, or all but three, which form a triangle."""
 
 
 def loss_of_blocks(problem: Problem, sizes: list[int]) -> sp.Expr:
@@ -93,7 +94,7 @@ def loss_of_blocks(problem: Problem, sizes: list[int]) -> sp.Expr:
 
 
 def derive(problem: Problem) -> Derivation:
-    """Derive the loss of the published structure and of the counterexamples, and why the latter is lower at every margin."""
+    """Derive the losses of the published structure and of the counterexamples, and why the latter are lower at every margin."""
     record = StepRecorder()
     reduce(record, problem)
     record_smaller_cross_entropy(record)
@@ -139,7 +140,7 @@ def predict() -> Prediction:
     No threshold is claimed. The yardstick, what zero costs over the decay terms of a simplex ETF of margin 3, only sees to it that
     instances are drawn from far below to far above total collapse.
     """
-    yardstick = Threshold((_LARGEST_MARGIN / 3) ** p, k, K, tuned="feature_decay")
+    yardstick = Threshold((LARGEST_MARGIN / 3) ** p, k, K, tuned="feature_decay")
     named = {"published": Shown(PUBLISHED, "the published structure"), "pairs": Shown(PAIRS, "pairs")}
     return Prediction(None, {}, (), named=named, yardstick=yardstick)
 
@@ -214,11 +215,13 @@ def record_smaller_penalty(record: StepRecorder) -> None:
 
 
 PUBLISHED = sp.log(1 + (K - 1) * sp.exp(-t)) + WEIGHT * (K - 1) * (sp.sqrt(sym.n) * t) ** p
-# Beyond this margin the Schatten term alone exceeds log K, the loss at margin zero.
-_LARGEST_MARGIN = (sp.log(K) / (WEIGHT * (K - 1))) ** (1 / p) / sp.sqrt(sym.n)
+"""The loss of the published structure, a simplex ETF in every layer."""
+LARGEST_MARGIN = (sp.log(K) / (WEIGHT * (K - 1))) ** (1 / p) / sp.sqrt(sym.n)
+"""Beyond this margin the Schatten term alone exceeds log K, the loss at margin zero."""
 DEEP_ENOUGH = sp.Or(sp.And(M >= 3, K >= 4), sp.And(M >= 2, K >= 6))
-
+"""Where the Schatten term of pairs is below that of a simplex ETF of the same margin."""
 LOGIT = sp.Symbol("s", nonnegative=True)
+"""A singular value of the class means of the logits."""
 
 
 def balanced_sizes(values: Mapping[str, Any]) -> dict[str, sp.Expr]:
@@ -237,7 +240,7 @@ REFUTATION = Refutation(
                 convex=sp.log(1 + (K - 1) * sp.exp(-t)),
                 concave=WEIGHT * (K - 1) * (sp.sqrt(sym.n) * t) ** p,
                 lower=sp.Integer(0),
-                upper=_LARGEST_MARGIN,
+                upper=LARGEST_MARGIN,
             ),
         ),
         t,

@@ -17,12 +17,12 @@ from theory.scalar import DeepMinimum, minimise_deep_direction
 from theory.symbols import K, M, N, R, decay_product, feature_decay, k, layer, layer_decay, n_k, positive
 
 count, q = positive("n"), positive("q")
-"""The squared singular value of the labels along one direction, a class count, and the singular value of the product there."""
+"""Along one direction: the squared singular value of the labels, which is a class count, and the singular value of the product."""
 
 
 @dataclass(frozen=True)
 class Readers:
-    """What measures, at a point, the singular values of the product, their size relative to the labels, and λ_l σ² of the layers."""
+    """Functions that measure the singular values of the product, their ratios to those of the labels, and λ_l σ² of every layer."""
 
     singular_values: Read
     relative: Read
@@ -30,8 +30,10 @@ class Readers:
 
 
 def _readers(directions: sp.Expr, counts: sp.IndexedBase) -> Readers:
+    """Return what measures so many directions, whose squared singular values of the labels are ``counts``."""
+
     def first(row: Any, reading: Reading) -> Any:
-        """Return the entries of the directions: with a bias there is one direction less than classes."""
+        """Return the entries of the directions: with a bias there is one fewer than there are classes."""
         return row[..., : int(directions.subs(K, reading.p[K]))]
 
     def shares(reading: Reading) -> Any:
@@ -48,10 +50,10 @@ def _readers(directions: sp.Expr, counts: sp.IndexedBase) -> Readers:
 
 @dataclass(frozen=True)
 class Directions:
-    """The scalar problems of all directions, minimised.
+    """The scalar problems of all directions, with their minimisers.
 
-    ``best`` is the minimiser in ``count`` and ``q``, and ``steps`` are those that say so. ``counts`` are the squared singular
-    values of the labels, one a direction.
+    ``best`` is the minimiser, written in ``count`` and ``q``, and ``steps`` prove it. ``counts`` are the squared singular values of
+    the labels, one a direction.
     """
 
     best: DeepMinimum

@@ -1,4 +1,4 @@
-"""Named facts the chains on neural collapse rest on."""
+"""The lemmas that chains on neural collapse rest on."""
 
 from theory.proof import Lemma
 

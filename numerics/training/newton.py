@@ -1,0 +1,262 @@
+"""A batched trust-region Newton–CG method: takes many runs to the floor of rounding.
+
+Bounds (entries ≥ 0) are kept by projection, with the Newton step taken on the entries that are not held at their bound.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from enum import IntEnum
+
+import torch
+from jaxtyping import Bool, Float64, Int64
+from torch import Tensor
+
+from numerics.backends.tensors import DTYPE
+from numerics.training.budget import Budget
+from numerics.training.objective import Objective
+from numerics.training.quasi_newton import NEGLIGIBLE_DECREASE, ROUNDING, TINY, WAVERING, Descent, block_size
+
+POLISHING_STEPS = 6
+"""Newton steps taken after that while they still halve the gradient: they cost little and sharpen the invariants."""
+POLISHING_IN_VAIN = 2
+"""Of these, steps in a row that may fail to halve the least gradient so far; where an inexact step overshoots a flat direction
+the next one mends it."""
+FORCING = (1e-2, 0.1)
+"""Share to which a Newton step reduces the gradient of the quadratic model, least and largest. Close to rounding a more exact
+step takes several times as many curvatures, and what it adds along flat directions is noise."""
+MAX_CG_STEPS = 250
+FLAT = 1e-8
+"""A run whose trust region has shrunk to rounding counts as converged, not stalled, when its gradient has fallen by this."""
+
+
+class Ending(IntEnum):
+    """How a run ended."""
+
+    RUNNING = 0
+    CONVERGED = 1
+    STALLED = 2
+    DIVERGED = 3
+
+
+class Search:
+    """The state of a batch of runs; ``run`` minimises until each has ended.
+
+    ``runs`` says which run of the problem each row of ``x`` belongs to; ``frozen`` entries are not moved.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        x: Float64[Tensor, "B n"],
+        runs: Int64[Tensor, " B"],
+        frozen: Bool[Tensor, "B n"] | None = None,
+    ) -> None:
+        self.objective, self.x, self.runs = objective, x, runs
+        self.bounded = bounded = objective.layout.bounded
+        self.frozen = torch.zeros_like(x, dtype=torch.bool) if frozen is None else frozen
+        self.any_frozen = frozen is not None
+        self.any_bounded = bool(bounded.any())
+        self.f = torch.full((len(x),), torch.inf, dtype=DTYPE, device=x.device)
+        self.residual = torch.full_like(self.f, torch.inf)
+        self.first_gradient = torch.full_like(self.f, torch.nan)
+        self.radius = x.norm(dim=1)
+        self.endings = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        self.iterations = torch.zeros_like(self.endings)
+        self.polished = torch.zeros_like(self.endings)
+        self.in_vain = torch.zeros_like(self.endings)
+        # While a run is polished, the point with the least residual, its value and that residual.
+        self.kept, self.kept_value = x.clone(), self.f.clone()
+        self.least = torch.full_like(self.f, torch.inf)
+
+    def descend(self, budget: Budget) -> None:
+        """Bring every run close to its minimum; what has been reached is kept when this is interrupted."""
+        descent = Descent(self.objective, self.x, self.runs, self.frozen if self.any_frozen else None)
+        descent.first = self.first_gradient
+        try:
+            descent.run(budget)
+        finally:
+            self.x, self.f, self.iterations, self.residual = (
+                descent.x,
+                descent.value,
+                descent.iterations,
+                descent.residual,
+            )
+            self.kept, self.radius = self.x.clone(), torch.maximum(self.radius, self.x.norm(dim=1))
+            self.endings[descent.converged] = Ending.CONVERGED
+
+    def solve(self, budget: Budget) -> Search:
+        """Descend, and take Newton steps in the runs that are not at the floor of rounding then; returns the search itself."""
+        self.descend(budget)
+        self.run(budget)
+        return self
+
+    def run(self, budget: Budget) -> None:
+        """Take Newton steps until every run has ended or the budget is spent; a run left over counts as stalled."""
+        for _ in range(budget.max_iterations):
+            running = self.step(budget)
+            budget.tell(running)
+            if running == 0:
+                return
+        self.endings[self.endings == Ending.RUNNING] = Ending.STALLED
+
+    def evaluate(self) -> None:
+        """Evaluate the runs that were stopped before their first iteration, or within one."""
+        rows = self.f.isposinf().nonzero()[:, 0]
+        if len(rows) == 0:
+            return
+        with torch.no_grad():
+            self.f[rows] = self.objective(self.x[rows], self.runs[rows])
+
+    def rows(self, chosen: Tensor | slice) -> Search:
+        """Return some of the runs, as they stand."""
+        part = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor) and name != "bounded":
+                setattr(part, name, value[chosen])
+        return part
+
+    def adopt(self, other: Search, rows: Int64[Tensor, " b"]) -> None:
+        """Take over those runs of another search that ended lower than here."""
+        lower = other.f < self.f[rows]
+        into = rows[lower]
+        for name in ("x", "f", "residual", "endings"):
+            getattr(self, name)[into] = getattr(other, name)[lower]
+        self.iterations[rows] += other.iterations
+
+    def step(self, budget: Budget) -> int:
+        """Advance all running runs by one iteration and return how many are left; out of time it leaves them as they were."""
+        members = (self.endings == Ending.RUNNING).nonzero()[:, 0]
+        if len(members) == 0:
+            return 0
+        for block in members.split(block_size(self.x)):
+            budget.require_time()
+            self._step(block, budget)
+        return int((self.endings == Ending.RUNNING).sum())
+
+    def _step(self, members: Int64[Tensor, " b"], budget: Budget) -> None:
+        """Advance these runs by one iteration."""
+        x = self.x[members].requires_grad_()
+        f = self.objective(x, self.runs[members])
+        (g,) = torch.autograd.grad(f.sum(), x, create_graph=True)
+
+        def curvature(v: Tensor) -> Tensor:
+            budget.require_time()
+            return torch.autograd.grad(g, x, v, retain_graph=True)[0]
+
+        at, value, slope = x.detach(), f.detach(), g.detach()
+        frozen = self.frozen[members]
+        held = frozen | (self.bounded & (at <= 0) & (slope > 0))
+        free_slope = torch.where(held, 0.0, slope)
+        projected = torch.where(self.bounded, at - (at - slope).clamp(min=0), slope).masked_fill(frozen, 0.0)
+        residual = projected.norm(dim=1)
+        first = torch.where(self.first_gradient[members].isnan(), residual, self.first_gradient[members])
+        # Inner accuracy follows the gradient, so that convergence is superlinear (Dembo, Eisenstat, Steihaug 1982).
+        forcing = (residual / first).sqrt().clamp(*FORCING)
+        radius = self.radius[members]
+        step, promised = _steihaug(curvature, free_slope, held, radius, forcing)
+        if self.any_bounded:
+            step, promised = self._within_bounds(curvature, at, slope, held, step, radius, forcing)
+        with torch.no_grad():
+            trial = self.objective(at + step, self.runs[members])
+        noise = ROUNDING * value.abs()
+        agreement = (value - trial + noise) / (promised + noise)
+        agreement = torch.where(trial.isfinite() & (promised + noise > 0), agreement, -1.0)
+        accepted = agreement > 1e-4
+        length = step.norm(dim=1)
+        grown = torch.where(length > 0.9 * radius, 3 * radius, radius)
+        radius = torch.where(agreement > 0.75, grown, radius)
+        radius = torch.where(agreement < 0.25, torch.minimum(radius, length) / 4, radius)
+
+        negligible = promised.abs() <= NEGLIGIBLE_DECREASE * value.abs()
+        accepted |= negligible & (trial - value <= WAVERING * value.abs())
+        polished = torch.where(negligible, self.polished[members] + 1, 0)
+        improved = (polished == 1) | (residual < 0.5 * self.least[members])
+        in_vain = torch.where(improved, 0, self.in_vain[members] + 1)
+        best = negligible & improved
+        self.kept[members] = torch.where(best[:, None], at, self.kept[members])
+        self.kept_value[members] = torch.where(best, value, self.kept_value[members])
+        self.least[members] = torch.where(best, residual, self.least[members])
+        settled = negligible & (~accepted | (polished > POLISHING_STEPS) | (in_vain >= POLISHING_IN_VAIN))
+        moved = torch.where(accepted[:, None], at + step, at)
+        self.x[members] = torch.where(settled[:, None], self.kept[members], moved)
+        self.f[members] = torch.where(settled, self.kept_value[members], torch.where(accepted, trial, value))
+        self.residual[members] = torch.where(settled, self.least[members], residual)
+        self.first_gradient[members] = first
+        self.radius[members] = radius
+        self.polished[members] = polished
+        self.in_vain[members] = in_vain
+        self.iterations[members] += 1
+        stuck = radius < 1e-14 * (1 + at.norm(dim=1))
+        done = settled | (residual == 0) | (stuck & ((residual <= FLAT * first) | negligible))
+        lost = ~value.isfinite() | ~residual.isfinite()
+        ending = torch.where(done, int(Ending.CONVERGED), torch.where(stuck, int(Ending.STALLED), int(Ending.RUNNING)))
+        self.endings[members] = torch.where(lost, int(Ending.DIVERGED), ending)
+
+    def _within_bounds(
+        self,
+        curvature: Callable[[Tensor], Tensor],
+        at: Float64[Tensor, "B n"],
+        slope: Float64[Tensor, "B n"],
+        held: Bool[Tensor, "B n"],
+        step: Float64[Tensor, "B n"],
+        radius: Float64[Tensor, " B"],
+        forcing: Float64[Tensor, " B"],
+    ) -> tuple[Float64[Tensor, "B n"], Float64[Tensor, " B"]]:
+        """Return a step that respects the bounds, and the decrease that the quadratic promises for it.
+
+        The entries that ``step`` takes beyond their bound go on to it, and the others make the best of that.
+        """
+        blocked = ~held & self.bounded & (at + step < 0)
+        onto, held = torch.where(blocked, -at, 0.0), held | blocked
+        rest, _ = _steihaug(curvature, (slope + curvature(onto)).masked_fill(held, 0.0), held, radius, forcing)
+        step = torch.where(self.bounded, (at + onto + rest).clamp(min=0), at + rest) - at
+        return step, -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))
+
+
+def _steihaug(
+    curvature: Callable[[Tensor], Tensor],
+    slope: Float64[Tensor, "B n"],
+    held: Bool[Tensor, "B n"],
+    radius: Float64[Tensor, " B"],
+    forcing: Float64[Tensor, " B"],
+) -> tuple[Float64[Tensor, "B n"], Float64[Tensor, " B"]]:
+    """Minimise slope·s + ½ s·H s over ‖s‖ ≤ radius on the entries that are not held, by conjugate gradients.
+
+    Stops when the gradient of the quadratic has fallen to ``forcing`` times its start.
+
+    Returns the steps and the decrease the quadratic promises. Negative curvature and the radius end a run at the boundary.
+    """
+    step, promised = torch.zeros_like(slope), torch.zeros_like(radius)
+    remainder, direction = slope, -slope
+    size = slope.square().sum(1)
+    enough, within = forcing.square() * size, radius.square()
+    active = size > 0
+    for _ in range(min(MAX_CG_STEPS, slope.shape[1] + 5)):
+        if not bool(active.any()):
+            break
+        bent = curvature(direction).masked_fill(held, 0.0)
+        quadratic = (direction * bent).sum(1)
+        alpha = torch.where(active, size / torch.where(quadratic > 0, quadratic, 1.0), 0.0)
+        ahead = torch.addcmul(step, alpha[:, None], direction)
+        outward = active & ((quadratic <= 0) | (ahead.square().sum(1) >= within))
+        if bool(outward.any()):
+            alpha = torch.where(outward, _reach(step, direction, within), alpha)
+            ahead = torch.addcmul(step, alpha[:, None], direction)
+        # The slope along the direction is minus the size of the remainder.
+        promised, step = promised + alpha * (size - 0.5 * alpha * quadratic), ahead
+        remainder = torch.addcmul(remainder, alpha[:, None], bent)
+        new_size = remainder.square().sum(1)
+        active = active & ~outward & (new_size > enough)
+        direction = torch.addcmul(-remainder, (new_size / size.clamp(min=TINY))[:, None], direction)
+        size = new_size
+    return step, promised
+
+
+def _reach(
+    step: Float64[Tensor, "B n"], direction: Float64[Tensor, "B n"], within: Float64[Tensor, " B"]
+) -> Float64[Tensor, " B"]:
+    """Return how far a step goes on along a direction until its square has grown to that of the radius."""
+    dd, sd, ss = direction.square().sum(1), (step * direction).sum(1), step.square().sum(1)
+    return (-sd + torch.sqrt((sd.square() + dd * (within - ss)).clamp(min=0))) / dd.clamp(min=TINY)

@@ -1,0 +1,305 @@
+"""A batched L-BFGS method with projection: brings many runs close to their minima at the cost of one gradient an iteration.
+
+Each run has a step length of its own, and one that has ended leaves the batch, whose place the next start takes. No iteration
+waits for the device: what it finds is looked at once every CHECKED iterations.
+
+The inverse Hessian is the compact form of Byrd, Nocedal and Schnabel (1994), γ I + [S, γ Y] M [S, γ Y]ᵀ with the last MEMORY
+steps S and differences of gradients Y. Entries held at their bound take no part (two-metric projection, Bertsekas 1982).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float64, Int64
+from torch import Tensor
+
+from numerics.backends.tensors import DTYPE
+from numerics.training.budget import Budget
+from numerics.training.objective import Loss, Objective
+
+MEMORY = 8
+"""Pairs of steps and differences kept: more save few iterations, and each costs two passes over a point."""
+CHECKED = 8
+"""Iterations between two looks at which runs have ended."""
+DESCENT_PER_STEP = 2
+"""Iterations of a descent for each step that Newton's method may take: they cost a hundredth of it."""
+FULL, HALF = 0.75, 0.5
+"""Shares of a block below which ended runs leave it: while others wait for their places, and after that."""
+CACHED = 2**17
+"""Entries of a point of all runs that are advanced together on a processor: with their pairs they stay in its cache."""
+DECREASE = 1e-4
+"""Share of the decrease promised by the slope that a step must bring (Armijo)."""
+NEGLIGIBLE_DECREASE = 1e-14
+"""A run has settled when its quadratic model promises less than this share of the loss: ten roundings of it."""
+WAVERING = 1e-12
+"""Share of the loss by which a step may raise it after that: there a rise is rounding of its terms, and the gradient decides."""
+HEADWAY = 0.7
+"""Share to which the gradient of a settled run must fall between two looks."""
+IN_VAIN = 8
+"""Looks in a row without headway after which a settled run ends, where its gradient was least."""
+FLOOR, ROUNDED = 1e-13, 1e-15
+"""Shares of the first gradient. Below the lesser one a settled run ends at once, and below the larger one with the first look
+without headway: it stands at the floor of rounding. Newton steps take on the runs that end above."""
+CURVED = 1e-8
+"""Share of the decrease promised by the slope below which the curvature along a step counts as none."""
+FIRST_STEP = 0.1
+"""Length of the first step, as a share of the length of the point."""
+GIVEN_UP = 25
+"""Steps refused in a row after which a run ends."""
+ROUNDING = 1e-15
+"""Relative error of an evaluated loss: a few units in the last place of float64."""
+TINY = 1e-300
+"""Stands for zero in a denominator."""
+
+
+@dataclass
+class _State:
+    """Runs that are advanced together.
+
+    ``vectors`` holds for each run the m last steps, the m last differences of gradients, and the gradient on the entries that are
+    free to move. A pair with a zero row and column in ``triangle`` takes no part.
+    """
+
+    row: Int64[Tensor, " B"]
+    x: Float64[Tensor, "B n"]
+    value: Float64[Tensor, " B"]
+    gradient: Float64[Tensor, "B n"]
+    direction: Float64[Tensor, "B n"]
+    length: Float64[Tensor, " B"]
+    decrease: Float64[Tensor, " B"]  # minus the slope along the direction
+    vectors: Float64[Tensor, "B 2m+1 n"]
+    triangle: Float64[Tensor, "B m m"]  # the inverse of the upper triangle of SᵀY
+    products: Float64[Tensor, "B m m"]  # YᵀY
+    curvatures: Float64[Tensor, "B m"]  # the diagonal of SᵀY
+    spread: Float64[Tensor, " B"]  # γ
+    iterations: Int64[Tensor, " B"]
+    refused: Int64[Tensor, " B"]
+    running: Bool[Tensor, " B"]
+    settled: Bool[Tensor, " B"]
+    kept: Float64[Tensor, "B n"]  # of a settled run the point with the least residual, its value and that residual
+    kept_value: Float64[Tensor, " B"]
+    least: Float64[Tensor, " B"]
+    in_vain: Int64[Tensor, " B"]
+    frozen: Bool[Tensor, "B n"] | None
+
+    def part(self, chosen: Tensor) -> _State:
+        return _State(*(None if (a := getattr(self, f.name)) is None else a[chosen] for f in fields(self)))
+
+    def joined(self, other: _State) -> _State:
+        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return _State(*(None if a is None else torch.cat([a, b]) for a, b in pairs))
+
+
+class Descent:
+    """A batch of runs brought close to their minima by ``run``, which keeps what it has when it is stopped.
+
+    ``x`` [B, n] are the points and ``value`` [B] their losses, infinite where none was evaluated. ``first`` [B] are the norms of the
+    projected gradients at the start, or what was put there before, and ``residual`` [B] the least ones, infinite for a run that has
+    not settled.
+    ``runs`` [B] says which run of the objective each row of x is; ``frozen`` entries do not move.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        x: Float64[Tensor, "B n"],
+        runs: Int64[Tensor, " B"],
+        frozen: Bool[Tensor, "B n"] | None = None,
+    ) -> None:
+        self.objective, self.x, self.runs, self.frozen = objective, x.clone(), runs, frozen
+        self.bounded = objective.layout.bounded if bool(objective.layout.bounded.any()) else None
+        self.value = torch.full((len(x),), torch.inf, dtype=DTYPE, device=x.device)
+        self.first = torch.full_like(self.value, torch.nan)
+        self.iterations = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        self.residual = torch.full_like(self.value, torch.inf)
+        self.slot = 0
+
+    def run(self, budget: Budget) -> None:
+        """Iterate until every run has settled, or makes no headway, or has spent its iterations.
+
+        Raises what the budget raises, and KeyboardInterrupt, with the points reached so far kept.
+        """
+        waiting, most = torch.arange(len(self.x), device=self.x.device), DESCENT_PER_STEP * budget.max_iterations
+        size, state = block_size(self.x), None
+        try:
+            while len(waiting) or state is not None:
+                room = size - (0 if state is None else len(state.row))
+                if room and len(waiting):
+                    budget.require_time()
+                    started = self._started(waiting[:room], most)
+                    state, waiting = started if state is None else state.joined(started), waiting[room:]
+                loss = self.objective.at(self.runs[state.row])
+                left = len(state.row)
+                enough = (FULL if len(waiting) else HALF) * left
+                while left > enough:
+                    for _ in range(CHECKED):
+                        budget.require_time()
+                        self._iterate(state, loss, most)
+                        budget.tell(left + len(waiting))
+                    self._look(state)
+                    left = int(state.running.sum())
+                self._keep(state)
+                state = state.part(state.running) if left else None
+        except BaseException:
+            if state is not None:
+                state.value.fill_(torch.inf)  # it may be that of another point, where an iteration was cut short
+                state.least.fill_(torch.inf)
+                self._keep(state)
+            raise
+
+    @property
+    def converged(self) -> Bool[Tensor, " B"]:
+        """The runs that stand at the floor of rounding."""
+        return self.residual <= FLOOR * self.first
+
+    def _look(self, state: _State) -> None:
+        """Keep the points of settled runs whose gradient still falls, and end the others."""
+        residual = self._residual(state.x, state.vectors[:, -1])
+        headway = state.settled & (residual < HEADWAY * state.least)
+        state.kept = torch.where(headway[:, None], state.x, state.kept)
+        state.kept_value = torch.where(headway, state.value, state.kept_value)
+        state.least = torch.where(headway, residual, state.least)
+        state.in_vain = torch.where(headway, 0, state.in_vain + state.settled)
+        enough = torch.where(state.least <= FLOOR * self.first[state.row], 1, IN_VAIN)
+        state.running &= state.in_vain < enough
+
+    def _keep(self, state: _State) -> None:
+        """Take over what these runs have reached."""
+        polished = state.least.isfinite()
+        self.x[state.row] = torch.where(polished[:, None], state.kept, state.x)
+        self.value[state.row] = torch.where(polished, state.kept_value, state.value)
+        self.residual[state.row] = state.least
+        self.iterations[state.row] = state.iterations
+
+    def _residual(self, x: Tensor, slope: Tensor) -> Float64[Tensor, " B"]:
+        """Return the norms of the projected gradients."""
+        return (slope if self.bounded is None else torch.where(self.bounded, x - (x - slope).clamp(min=0), slope)).norm(
+            dim=1
+        )
+
+    def _started(self, row: Int64[Tensor, " b"], max_iterations: int) -> _State:
+        """Evaluate some runs for the first time."""
+        x, m = self.x[row], MEMORY
+        frozen = None if self.frozen is None else self.frozen[row]
+        value, gradient = value_and_gradient(self.objective.at(self.runs[row]), x)
+        vectors = x.new_zeros(len(row), 2 * m + 1, x.shape[1])
+        vectors[:, -1] = slope = self._free(x, gradient, frozen)
+        residual, first = self._residual(x, slope), self.first[row]
+        self.first[row] = torch.where(first.isnan(), residual, first)
+        square = slope.square().sum(1)
+        memory = x.new_zeros(len(row), m, m)
+        return _State(
+            row=row,
+            x=x,
+            value=value,
+            gradient=gradient,
+            direction=-slope,
+            length=FIRST_STEP * x.norm(dim=1).clamp(min=1) / square.sqrt().clamp(min=TINY),
+            decrease=square,
+            vectors=vectors,
+            triangle=memory,
+            products=memory.clone(),
+            curvatures=memory[:, 0].clone(),
+            spread=torch.ones_like(value),
+            iterations=torch.zeros_like(row),
+            refused=torch.zeros_like(row),
+            running=value.isfinite() & square.isfinite() & (square > 0) & (max_iterations > 0),
+            settled=torch.zeros_like(value, dtype=torch.bool),
+            kept=x.clone(),
+            kept_value=value.clone(),
+            least=torch.full_like(value, torch.inf),
+            in_vain=torch.zeros_like(row),
+            frozen=frozen,
+        )
+
+    def _free(self, x: Tensor, gradient: Tensor, frozen: Tensor | None) -> Tensor:
+        """Return the gradient on the entries that may move."""
+        if self.bounded is not None:
+            gradient = gradient.masked_fill(self.bounded & (x <= 0) & (gradient > 0), 0.0)
+        return gradient if frozen is None else gradient.masked_fill(frozen, 0.0)
+
+    def _iterate(self, state: _State, loss: Loss, max_iterations: int) -> None:
+        """Try one step of every run, and find the next direction.
+
+        A refused step is followed by a shorter one. Its place in the memory stays empty, so that after MEMORY of them in a row the
+        direction is that of steepest descent.
+        """
+        promised = state.length * state.decrease
+        x = torch.addcmul(state.x, state.length[:, None], state.direction)
+        if self.bounded is not None:
+            x = torch.where(self.bounded, x.clamp(min=0), x)
+            promised = (state.vectors[:, -1] * (state.x - x)).sum(1).clamp(min=0)
+        value, gradient = value_and_gradient(loss, x)
+        noise = torch.where(state.settled, WAVERING, ROUNDING) * state.value.abs()
+        taken = (value <= state.value - DECREASE * promised + noise) & state.running
+        x, gradient = (torch.where(taken[:, None], new, old) for new, old in ((x, state.x), (gradient, state.gradient)))
+        step, change = state.vectors[:, self.slot], state.vectors[:, MEMORY + self.slot]
+        torch.sub(x, state.x, out=step)
+        torch.sub(gradient, state.gradient, out=change)
+        slope = self._free(x, gradient, state.frozen)
+        state.vectors[:, -1] = slope
+        if slope is not gradient:
+            free = slope != 0
+            step *= free
+            change *= free
+        # The parabola through the refused value says how far to go back.
+        excess = value - state.value + promised
+        shrink = torch.where(value.isfinite(), 0.5 * promised / excess.clamp(min=TINY), 0.0).clamp(0.1, 0.5)
+        state.x, state.gradient = x, gradient
+        state.value = torch.where(taken, value, state.value)
+        state.length = torch.where(taken, 1.0, state.length * shrink)
+        state.refused = torch.where(taken, 0, state.refused + 1)
+        state.iterations += state.running
+        state.direction, state.decrease, square = self._direction(state, CURVED * promised)
+        if slope is not gradient:
+            state.direction *= free
+        state.settled |= taken & (state.decrease <= 2 * NEGLIGIBLE_DECREASE * state.value.abs())
+        rounded = state.settled & (square <= (ROUNDED * self.first[state.row]).square())
+        state.running &= ~rounded & (state.refused <= GIVEN_UP) & (state.iterations < max_iterations)
+
+    def _direction(self, state: _State, least: Float64[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Take the newest pairs into the memory, where their curvatures exceed ``least``.
+
+        Returns the directions −H g, and the numbers g H g and g g.
+        """
+        slot, m = self.slot, MEMORY
+        self.slot = (slot + 1) % m
+        # The newest difference and the gradient, times all vectors.
+        change, slope = (state.vectors[:, m + slot :: m - slot][:, :2] @ state.vectors.mT).unbind(1)
+        curvature, square = change[:, slot], change[:, m + slot]
+        good = (curvature > least) & (square > 0)
+        inverse = torch.where(good, 1 / curvature, 0.0)
+        state.spread = torch.where(good, curvature / square, state.spread)
+        # The oldest pair leaves its place to the new one: its row and column of the inverse triangle are dropped.
+        state.triangle[:, slot] = 0
+        state.triangle[:, :, slot] = 0
+        state.triangle[:, :, slot] = -inverse[:, None] * _times(state.triangle, change[:, :m])
+        state.triangle[:, slot, slot] = inverse
+        state.products[:, slot] = state.products[:, :, slot] = change[:, m:-1]
+        state.curvatures[:, slot] = torch.where(good, curvature, 0.0)
+        spread = state.spread[:, None]
+        u = _times(state.triangle, slope[:, :m])
+        inner = state.curvatures * u + spread * (_times(state.products, u) - slope[:, m:-1])
+        shares = torch.cat([-_times(state.triangle.mT, inner), spread * u, -spread], 1)
+        decrease = -(shares * slope).sum(1)
+        return (shares[:, None] @ state.vectors)[:, 0], decrease, slope[:, -1]
+
+
+def _times(matrix: Float64[Tensor, "B m m"], vector: Float64[Tensor, "B m"]) -> Float64[Tensor, "B m"]:
+    return (matrix @ vector[..., None])[..., 0]
+
+
+def value_and_gradient(loss: Loss, x: Float64[Tensor, "B n"]) -> tuple[Float64[Tensor, " B"], Float64[Tensor, "B n"]]:
+    """Return the losses at x, one a run, and their gradients."""
+    with torch.enable_grad():
+        at = x.detach().requires_grad_()
+        value = loss(at)
+        (gradient,) = torch.autograd.grad(value.sum(), at)
+    return value.detach(), gradient
+
+
+def block_size(x: Float64[Tensor, "B n"]) -> int:
+    """Return how many runs are advanced together: all on a GPU, as many as stay in the cache of a processor."""
+    return len(x) if x.device.type == "cuda" else max(1, CACHED // x.shape[1])
