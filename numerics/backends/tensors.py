@@ -30,17 +30,17 @@ class _ColumnCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         z, y, wrong, shares, total = ctx.saved_tensors
-        if torch.is_grad_enabled():  # second derivatives see what depends on the logits
+        if torch.is_grad_enabled():  # second derivatives need the dependence on the logits
             wrong, shares, total = _wrong_logits(z, y)
         pull = gradient * torch.sigmoid(wrong)
         return shares * (pull / total)[..., None, :] - y * pull[..., None, :], None
 
 
 def _wrong_logits(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the log-sum-exp of the wrong logits less the correct one, and their exponentials with the sum of these.
+    """Return the log-sum-exp of the wrong logits less the correct one, and the exponentials of these logits with their sum.
 
-    The exponentials are shares of the largest of them, and zero in the place of the correct logit. Shifting by that logit first
-    keeps full relative accuracy when the loss is tiny.
+    The exponentials are shares of the largest one, and zero in the place of the correct logit. Shifting by the correct
+    logit first keeps full relative accuracy when the loss is tiny.
     """
     lead = z - (z * y).sum(-2, keepdim=True)
     lead = lead.masked_fill(y.bool(), -torch.inf)

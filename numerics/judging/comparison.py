@@ -107,10 +107,11 @@ def compare(
 
 
 def _values(claim: Claim, solution: Solution, measured: Measured) -> tuple[list[float], list[float]]:
-    """Return the trained and the predicted value of each instance; without a predicted one, the trained one twice.
+    """Return the trained and the predicted value of each instance, or the trained value twice where there is no prediction.
 
-    A loss that is small beside its terms is rounded by more than BELOW. So where the trained value lies below the predicted one,
-    and by no more than VALUE_GAP, both are computed once more in balls, the point being taken as the doubles that it consists of.
+    A loss that is small beside its terms is rounded by more than BELOW. Where the trained value lies below the
+    predicted one by no more than VALUE_GAP, both values are therefore computed again in balls, at the doubles of the
+    point taken exactly.
     """
     values, formula = solution.best_value().tolist(), claim.prediction.value
     if formula is None:
