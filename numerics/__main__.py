@@ -11,6 +11,7 @@ from theory.cli.entry import loading, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status."""
     with loading():
         from numerics.commands.main import main as commands
 

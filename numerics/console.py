@@ -12,7 +12,7 @@ NAME = "collapse-atlas"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out a command line and return the exit status."""
+    """Run a command line and return its exit status."""
     with loading():
         from theory.cli import commands as theory
         from theory.cli.arguments import Parser
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words and words[0] in (*commands.choices, *shows_version.option_strings):
         return theory.answer(parser.parse_args(words))
     with loading():
-        from numerics.commands import main as numerics  # torch comes with it, which the commands above do without
+        from numerics.commands import main as numerics  # this imports torch, which the commands above do not need
 
     numerics.add_commands(commands)
     return numerics.answer(parser.parse_args(words))

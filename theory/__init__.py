@@ -1,1 +1,1 @@
-"""What is claimed and why: problems, derivations and proofs on SymPy alone."""
+"""Claims with their problems, derivations and proofs, in SymPy alone."""

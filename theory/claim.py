@@ -25,7 +25,7 @@ ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class Verdict(StrEnum):
-    """What the suite says of a claim."""
+    """The verdict of the suite on a claim."""
 
     HOLDS = "HOLDS"
     REFUTED = "REFUTED"
@@ -34,7 +34,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a claim is published, or what it is modelled on."""
+    """The publication that states a claim, or on which the claim is modelled."""
 
     authors: str
     title: str
@@ -47,7 +47,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Derivation:
-    """What deriving a claim gives: the proof and the prediction it arrives at."""
+    """The result of deriving a claim: a proof and a prediction."""
 
     proof: Proof
     prediction: Prediction
@@ -55,13 +55,14 @@ class Derivation:
 
 @dataclass(frozen=True)
 class Claim:
-    """For this problem, at all parameters of its domain, every global minimiser has the predicted structure.
+    """The claim that every global minimiser of a problem has the predicted structure, at all parameters of the domain.
 
-    ``statement`` is Markdown for the book. ``{name}`` in it stands for the LaTeX of a named result of the derivation, or of what
-    one of its letters means, so that no formula is written twice. ``derive`` goes from the problem to proof and prediction.
-    Without it the claim is the question what the minimisers are, and its verdict OPEN. ``refutation`` says why and where the
-    claim is false as published; the prediction is then what is left of it. Raises ParameterError for an id that is no name, or a
-    verdict without a proof.
+    ``statement`` is Markdown for the book. ``{name}`` in it stands for the LaTeX of a named result of the derivation,
+    or of the meaning of one of its letters, so that no formula is written twice. ``derive(problem)`` returns the
+    derivation. A claim without ``derive`` asks what the minimisers are, and its verdict is OPEN. ``refutation`` says
+    why and where the published claim is false; the prediction then describes the part that holds. Raises ParameterError
+    for an ``id`` that is no name, for a verdict other than OPEN without ``derive``, and unless the verdict is REFUTED
+    exactly where there is a refutation.
     """
 
     id: str
@@ -83,9 +84,10 @@ class Claim:
 
     @cached_property
     def derivation(self) -> Derivation:
-        """The derivation, made once.
+        """The derivation, computed once.
 
-        Raises StepFailed when a step does not hold, and ParameterError, with the line of the file, when it does not run.
+        Raises StepFailed when a step does not hold, and ParameterError, with the line of the file, when ``derive`` does
+        not run.
         """
         if self.derive is None:
             return Derivation(Proof((), (), (), ()), Prediction(None, {}, ()))
@@ -95,7 +97,7 @@ class Claim:
 
     @cached_property
     def _derived(self) -> Derivation | CheckFailed | ParameterError:
-        """The derivation, or why there is none: a step that fails is not tried again by every check."""
+        """The derivation, or the error that stopped it: no check runs a failed derivation again."""
         assert self.derive is not None
         try:
             return self.derive(self.problem)
@@ -115,7 +117,7 @@ class Claim:
         return self.derivation.prediction
 
     def check_named(self) -> None:
-        """Raise CheckFailed for a named result that does not stand where it is said to, and for a letter that stands for nothing."""
+        """Raise CheckFailed for a Shown result that is not in its step or family, and for a letter that replaces nothing."""
         formulas = {step.name: [getattr(step, f.name) for f in fields(step)] for step in self.proof.steps}
         if self.refutation is not None:
             formulas |= {family.name: [family.objective] for family in self.refutation.families}
@@ -129,9 +131,9 @@ class Claim:
                 raise CheckFailed(f"{self.id}: named: {name} does not stand in {result.by!r}: {result.expression}")
 
     def rendered_statement(self) -> str:
-        """Return the statement with every formula filled in from the derivation, and letters written for what has one.
+        """Return the statement with every ``{name}`` replaced by LaTeX from the derivation; letters replace what they stand for.
 
-        Raises ParameterError for a name that the derivation did not give.
+        Raises ParameterError for a name that the derivation does not give.
         """
         results = self.prediction.named
         letters = [letter for result in results.values() for letter in result.letters]
@@ -144,7 +146,7 @@ class Claim:
 
 
 def _own() -> Iterator[tuple[str, Claim]]:
-    """Yield the ``CLAIM`` of each module of the claim packages, and the module's name."""
+    """Yield the name and the ``CLAIM`` of each module of the claim packages that has one."""
     for package_name in ("theory.neural_collapse", "theory.posterior_collapse"):
         package = importlib.import_module(package_name)
         for info in pkgutil.iter_modules(package.__path__):
@@ -155,9 +157,9 @@ def _own() -> Iterator[tuple[str, Claim]]:
 
 @cache
 def places() -> dict[str, tuple[str, Claim]]:
-    """Return all claims by id, each with the module or file it comes from.
+    """Return all claims by id, each with the module or file that it comes from.
 
-    Raises ParameterError when a file or package does not give a claim, or one whose id is taken.
+    Raises ParameterError for a file or package that gives no claim, and for an id that is taken.
     """
     found: dict[str, tuple[str, Claim]] = {}
     for place, claim in itertools.chain(_own(), sources.from_packages(), sources.from_files()):
@@ -171,18 +173,18 @@ def places() -> dict[str, tuple[str, Claim]]:
 
 
 def registry() -> dict[str, Claim]:
-    """Return all claims by id: those of this suite, of installed packages, and of the files that ``add_files`` was given."""
+    """Return all claims by id: those of this suite, of installed packages, and of the files given to ``add_files``."""
     return {claim_id: claim for claim_id, (_, claim) in places().items()}
 
 
 def add_files(paths: Sequence[str | Path]) -> None:
-    """Take up the claims of these files, here and in the processes that are started from here."""
+    """Add the claims of these files to the registry of this process and of the processes that it starts."""
     sources.add_files(paths)
     places.cache_clear()
 
 
 def find(claim_id: str) -> Claim:
-    """Return the claim of that id; raises ParameterError when there is none."""
+    """Return the claim with this id. Raises ParameterError when there is none."""
     for claim in registry().values():
         if claim.id == claim_id:
             return claim

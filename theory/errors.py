@@ -1,15 +1,15 @@
-"""The errors a user sees in one line, and how a line shows what was given."""
+"""The errors that a user sees as one line, and the form in which the line shows a given value."""
 
 from __future__ import annotations
 
 LONGEST_SHOWN = 60
-"""Characters of what was given that a message shows."""
+"""Most characters of a given value that a message shows."""
 LONGEST_PATH = 180
-"""Characters of a path, whose end tells more than its beginning."""
+"""Most characters of a path that a message shows. The limit is high, because the end of a path tells more than its beginning."""
 
 
 class CheckFailed(AssertionError):
-    """Something that a claim says does not hold; the message is one line for the user."""
+    """A statement of a claim does not hold; the message is one line for the user."""
 
 
 class ParameterError(ValueError):
@@ -17,11 +17,11 @@ class ParameterError(ValueError):
 
 
 def quoted(given: object, longest: int = LONGEST_SHOWN) -> str:
-    """Return what was given in quotes, on one line and cut to ``longest`` characters; what does not print is escaped."""
+    """Return a given value in quotes, on one line, cut to ``longest`` characters, with unprintable characters escaped."""
     shown = repr(str(given)[: longest + 1])
     return shown if len(shown) <= longest + 2 else f"{shown[: longest - 2]}...{shown[0]}"
 
 
 def shown_path(path: object) -> str:
-    """Return a path on one line; of a long one LONGEST_PATH characters, without quotes."""
+    """Return a path without quotes, on one line, cut to LONGEST_PATH characters."""
     return quoted(path, LONGEST_PATH)[1:-1]

@@ -10,10 +10,11 @@ Other = TypeVar("Other")
 
 
 class Point(Mapping[str, Array]):
-    """The variables of a problem at one place, or the arrays it is given, by name.
+    """The variables of a problem at one point, or the given arrays of a problem, by name.
 
-    ``Point(W=w, H=h)`` and ``Point({"W": w, "H": h})`` are the same; ``point.W`` and ``point["W"]`` are its array W. The type of an
-    array says its shape, as in ``Point[Float64[Tensor, "*batch rows columns"]]``. A point is never changed in place.
+    ``Point(W=w, H=h)`` and ``Point({"W": w, "H": h})`` are the same; ``point.W`` and ``point["W"]`` are the array W.
+    The type of an array states its shape, as in ``Point[Float64[Tensor, "*batch rows columns"]]``. A point is never
+    changed in place.
     """
 
     __slots__ = ("_arrays",)
@@ -22,7 +23,7 @@ class Point(Mapping[str, Array]):
         self._arrays: dict[str, Array] = {**(arrays or {}), **named}
 
     def __getattr__(self, name: str) -> Array:
-        if name.startswith("_"):  # asked for by copy and pickle before there are arrays
+        if name.startswith("_"):  # copy and pickle ask for such names before the arrays exist
             raise AttributeError(name)
         try:
             return self._arrays[name]
@@ -48,11 +49,11 @@ class Point(Mapping[str, Array]):
         self._arrays = arrays
 
     def extended(self, **named: Array) -> Point[Array]:
-        """Return the point with further arrays, or with others in place of its own."""
+        """Return the point with the named arrays added, or put in place of arrays of the same name."""
         return Point(self._arrays, **named)
 
     def map(self, function: Callable[..., Other], *others: Mapping[str, Any]) -> Point[Other]:
-        """Return the point whose arrays are those of ``function(array, *arrays of the others of the same name)``."""
+        """Return the point of ``function(array, *others)`` for each array, where ``others`` are the arrays of the same name."""
         return Point(
             {name: function(array, *(other[name] for other in others)) for name, array in self._arrays.items()}
         )

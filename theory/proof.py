@@ -22,7 +22,10 @@ from theory.threshold import ALIVE, Threshold
 
 @dataclass(frozen=True)
 class Proof:
-    """The chain loss ≥ bounds[0] ≥ bounds[1] ≥ … with the steps and lemmas that it rests on; the last bound is the predicted value."""
+    """The chain loss ≥ bounds[0] ≥ bounds[1] ≥ … with the steps and lemmas that prove it; the last bound is the predicted value.
+
+    Raises ValueError for a bound that rests on nothing, or on a step or lemma that is not in the proof.
+    """
 
     steps: tuple[Step, ...]
     lemmas: tuple[Lemma, ...]

@@ -1,8 +1,9 @@
-"""Sums of real roots of fractions, c_1 a_1^(1/m_1) + … + c_t a_t^(1/m_t), and whether one is zero.
+"""Exact sums of real roots of fractions, c_1 a_1^(1/m_1) + … + c_t a_t^(1/m_t), for which zero can be decided.
 
-Positive roots of fractions no two of which have a rational ratio are linearly independent over the rationals: so a sum is
-zero iff it is when the terms with a rational ratio are put together. Source: Besicovitch, "On the linear independence of
-fractional powers of integers" (J. London Math. Soc. 1940); Carr, O'Sullivan, "On the linear independence of roots" (2009).
+Positive roots of fractions are linearly independent over the rationals if no two of them have a rational ratio. A sum
+is therefore zero iff nothing is left after terms with a rational ratio are merged. Source: Besicovitch, "On the linear
+independence of fractional powers of integers" (J. London Math. Soc. 1940); Carr, O'Sullivan, "On the linear
+independence of roots" (2009).
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from sympy import integer_nthroot
 
 MOST_TERMS = 64
 MOST_BITS = 1 << 18
-"""Terms and digits beyond which a sum is given up: what is asked here are ties of short expressions."""
+"""Most terms of a sum, and most bits of a number. The ties to be decided are between short expressions, so longer sums are given up."""
 
 
 class TooLong(ArithmeticError):
-    """A sum has more terms, or longer ones, than are worked with."""
+    """A sum has more than MOST_TERMS terms, or a number more than MOST_BITS bits."""
 
 
 def exact_root(number: Fraction, order: int) -> Fraction | None:
-    """Return the root of a nonnegative fraction where it is a fraction, and None where it is not."""
+    """Return the root of a nonnegative fraction where the root is a fraction, and None where the root is irrational."""
     (top, whole), (bottom, also) = (integer_nthroot(n, order) for n in number.as_integer_ratio())
     return Fraction(int(top), int(bottom)) if whole and also else None
 
@@ -48,7 +49,7 @@ class Term:
         return Term(Fraction(1), _power(radicand, exponent.numerator), self.order * exponent.denominator)
 
     def in_units_of(self, other: Term) -> Fraction | None:
-        """Return by what fraction of the root in ``other`` this is, or None where their ratio is irrational."""
+        """Return the fraction c for which this term is c times the root in ``other``, or None where the ratio is irrational."""
         order = lcm(self.order, other.order)
         ratio = _power(self.radicand, order // self.order) / _power(other.radicand, order // other.order)
         root = exact_root(ratio, order)
@@ -62,15 +63,16 @@ def _power(number: Fraction, exponent: int) -> Fraction:
 
 
 Radicals = tuple[Term, ...]
-"""A sum of terms; the empty one is zero."""
+"""A sum of terms; the empty tuple is zero."""
 
 
 def rational(number: Fraction) -> Radicals:
+    """Return a fraction as a sum of terms."""
     return (Term(number),) if number else ()
 
 
 def added(sums: Iterable[Radicals]) -> Radicals:
-    """Return the sum, terms with a rational ratio put together: zero is the empty one."""
+    """Return the sum of ``sums``, with terms of a rational ratio merged, so that zero is the empty tuple. Raises TooLong."""
     kept: list[Term] = []
     for term in (term for one in sums for term in one):
         for position, known in enumerate(kept):
@@ -86,11 +88,12 @@ def added(sums: Iterable[Radicals]) -> Radicals:
 
 
 def multiplied(left: Radicals, right: Radicals) -> Radicals:
+    """Return the product of two sums. Raises TooLong."""
     return added([tuple(a * b for a in left for b in right)])
 
 
 def raised(base: Radicals, exponent: Fraction) -> Radicals | None:
-    """Return a power; None where it is no sum of roots."""
+    """Return a power of a sum, or None where the power is not recognised as a sum of roots. Raises TooLong."""
     if exponent == 0:
         return rational(Fraction(1))
     if not base:

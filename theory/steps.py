@@ -20,7 +20,10 @@ class StepFailed(CheckFailed):
 
 @dataclass(frozen=True)
 class Step(ABC):
-    """One machine-checked statement of a derivation. Bounds refer to a step by its ``name``; ``says`` tells the reader the statement."""
+    """One machine-checked statement of a derivation.
+
+    Bounds refer to a step by its ``name``; ``says`` is the statement for the reader.
+    """
 
     name: str
     says: str
@@ -50,7 +53,7 @@ class Identity(Step):
         return equal(self.left, self.right)
 
     def check(self) -> None:
-        """Raise StepFailed, which shows the difference of the sides, unless they are equal."""
+        """Raise StepFailed, with the difference of the sides in its message, unless the sides are equal."""
         try:
             super().check()
         except StepFailed as error:
@@ -141,9 +144,9 @@ class SumOfSquares(Step):
 
 
 class StepRecorder:
-    """Collect the steps of a proof in order, and check each step as it is recorded.
+    """A recorder that keeps the steps of a proof in order and checks each step as it is recorded.
 
-    ``steps`` were recorded before, for a part that several proofs share.
+    ``steps`` are steps recorded before, for a part that several proofs share.
     """
 
     def __init__(self, steps: Iterable[Step] = ()) -> None:

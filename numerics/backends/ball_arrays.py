@@ -15,9 +15,9 @@ from theory.symbols import n_k
 
 
 class BallArrays:
-    """The operations of ``theory.namespace.ArrayNamespace`` on matrices of balls: each encloses its result.
+    """The operations of ``theory.namespace.ArrayNamespace`` on matrices of balls. Each operation encloses its result.
 
-    Raises Undecided where singular vectors are wanted that balls cannot tell apart.
+    An operation that needs singular vectors raises Undecided where balls cannot tell them apart.
     """
 
     def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
@@ -108,7 +108,7 @@ class BallArrays:
         return BallMatrix.of([[sum((x * y for x, y in zip(*pair, strict=True)), Ball(0)) for pair in pairs]])
 
     def column_cross_entropy(self, z: BallMatrix, y: BallMatrix) -> BallMatrix:
-        """log Σ_k exp(z_k − z_y), column by column; the labels are exact."""
+        """Return log Σ_k exp(z_k − z_y) for each column. The labels must be exact."""
         losses = []
         for logits, label in zip(z.transposed.tolist(), y.transposed.tolist(), strict=True):
             correct = next(i for i, x in enumerate(label) if x == 1)

@@ -8,15 +8,16 @@ from numerics.backends.balls import Ball, BallMatrix, Undecided
 
 
 def smaller_gram(a: BallMatrix) -> BallMatrix:
-    """Return a aᵀ or aᵀ a, whichever is smaller: both have the squared singular values for eigenvalues."""
+    """Return the smaller one of a aᵀ and aᵀ a. The eigenvalues of both are the squared singular values."""
     return a @ a.transposed if a.shape[0] <= a.shape[1] else a.transposed @ a
 
 
 def eigenvalues(a: BallMatrix) -> list[Ball]:
-    """Enclose the eigenvalues of a symmetric matrix, in descending order; they may be equal.
+    """Enclose the eigenvalues of a symmetric matrix, in descending order. Eigenvalues may be equal.
 
-    With nearly orthonormal columns Q, Qᵀ a Q is nearly diagonal. Its eigenvalues lie as far from its sorted diagonal, at most, as
-    the norm of the rest (Weyl), and those of a are theirs up to a factor between the eigenvalues of Qᵀ Q (Ostrowski).
+    With nearly orthonormal columns Q, the matrix Qᵀ a Q is nearly diagonal. Its eigenvalues differ from its sorted
+    diagonal by at most the norm of its other entries (Weyl). The eigenvalues of a are those of Qᵀ a Q up to a factor
+    that the eigenvalues of Qᵀ Q bound (Ostrowski).
     """
     size = a.shape[0]
     q = _orthonormal_columns(a)
@@ -32,9 +33,10 @@ def eigenvalues(a: BallMatrix) -> list[Ball]:
 
 
 def eigenvectors(a: BallMatrix) -> tuple[list[Ball], list[list[Ball]]]:
-    """Enclose eigenvalues and orthonormal eigenvectors of a symmetric matrix, in no order; a diagonal one has the coordinate axes.
+    """Enclose eigenvalues and orthonormal eigenvectors of a symmetric matrix, in no particular order.
 
-    Raises Undecided where eigenvalues cannot be told apart.
+    The eigenvectors of a diagonal matrix are the coordinate axes. Raises Undecided where balls cannot tell eigenvalues
+    apart.
     """
     size = a.shape[0]
     if _norm_off_the_diagonal(a).is_zero():
@@ -45,7 +47,7 @@ def eigenvectors(a: BallMatrix) -> tuple[list[Ball], list[list[Ball]]]:
         raise Undecided("eigenvectors of eigenvalues that balls cannot tell apart") from None
     vectors = []
     for column in columns.transpose().tolist():
-        # Of a real symmetric matrix, an eigenvector of a single eigenvalue is real up to a factor: that of its largest entry.
+        # An eigenvector of a simple eigenvalue is real up to a factor, since the matrix is: divide by the largest entry.
         lead = max(column, key=lambda x: float(abs(x).mid()))
         entries = [(x / lead).real for x in column]
         length = sum((x * x for x in entries), Ball(0)).sqrt()
@@ -54,12 +56,12 @@ def eigenvectors(a: BallMatrix) -> tuple[list[Ball], list[list[Ball]]]:
 
 
 def _orthonormal_columns(a: BallMatrix) -> BallMatrix:
-    """Return columns, without error bounds, that are orthonormal and diagonalise a symmetric matrix, both up to rounding."""
+    """Return columns that are orthonormal and diagonalise a symmetric matrix, both up to rounding and without error bounds."""
     _, proposed = flint.acb_mat(a.entries.mid()).eig(right=True, algorithm="approx")
     columns: list[list[Ball]] = []
     for column in proposed.transpose().tolist():
         entries = [x.real.mid() for x in column]
-        for _ in range(2):  # what is left of the others after once is of the size of rounding over the length
+        for _ in range(2):  # one round leaves components of the size of rounding over the length
             for other in columns:
                 along = sum((x * y for x, y in zip(entries, other, strict=True)), Ball(0)).mid()
                 entries = [(x - along * y).mid() for x, y in zip(entries, other, strict=True)]
@@ -69,6 +71,6 @@ def _orthonormal_columns(a: BallMatrix) -> BallMatrix:
 
 
 def _norm_off_the_diagonal(a: BallMatrix) -> Ball:
-    """Bound the Frobenius norm of a matrix without its diagonal."""
+    """Return an upper bound on the Frobenius norm of a matrix without its diagonal."""
     rest = sum((x * x for i, row in enumerate(a.tolist()) for j, x in enumerate(row) if i != j), Ball(0))
     return rest.nonnegative_part().sqrt().upper()

@@ -1,4 +1,4 @@
-"""The parameters of instances as tensors, and the given arrays at them."""
+"""The parameters of instances as tensors, and the arrays that a problem is given at these parameters."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def stack_bindings(instances: Sequence[Instance], device: torch.device | str = "
 
 
 def _in_doubles(symbol: sp.Basic, value: Any) -> Any:
-    """Turn the exact numbers in nested sequences into doubles."""
+    """Return nested sequences of exact numbers as doubles. Raises ParameterError for a number outside the range of float64."""
     if isinstance(value, Sequence):
         return [_in_doubles(symbol, v) for v in value]
     double = float(value)
-    # Of a product of many small or large parameters nothing would be left.
+    # A product of many small or large parameters would become zero or infinite.
     if value != 0 and not sys.float_info.min <= abs(double) <= sys.float_info.max:
         raise ParameterError(
             f"{symbol}: {sp.N(value, 6)} is not allowed for tensors; {symbol} is a number that float64 holds, from "
@@ -53,12 +53,12 @@ def _in_doubles(symbol: sp.Basic, value: Any) -> Any:
 
 
 def select(bindings: Mapping[sp.Basic, Any], keep: Tensor) -> dict[sp.Basic, Any]:
-    """Return the bindings of some batch members; shared sizes and counts stay as they are."""
+    """Return the bindings of the batch members that ``keep`` selects; shared sizes and counts are not changed."""
     return {s: v[keep] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in bindings.items()}
 
 
 def shared(symbol: sp.Basic, value: Tensor) -> bool:
-    """Tell whether a binding is one list for the whole batch (class counts) and not one value an instance."""
+    """Tell whether a binding is one list for the whole batch (class counts), and not one value for each instance."""
     return isinstance(symbol, sp.IndexedBase) and value.ndim == 1
 
 

@@ -1,7 +1,7 @@
 """Lower bounds on the global minimum, computed from a trained point or from the data, without the predicted formula.
 
-Floating point proposes (dual points, probabilities, intervals) and ball arithmetic decides: feasibility is verified, and every
-bound is evaluated, on enclosures. What is left to trust are the inequalities themselves.
+Floating point proposes (dual points, probabilities, intervals) and ball arithmetic decides: feasibility is verified,
+and every bound is evaluated, on enclosures. Only the inequalities themselves are left to trust.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from theory.problem import Instance, Problem
 
 @dataclass(frozen=True)
 class Certificate(Enclosure):
-    """lower ≤ global minimum ≤ upper; ``method`` says which bound was the best one."""
+    """Bounds lower ≤ global minimum ≤ upper; ``method`` names the lower bound that was the best one."""
 
     method: str
 
     def failures(self, predicted: Ball | None, near_threshold: bool) -> list[str]:
-        """Return what is wrong: a gap that does not close, bounds in the wrong order, or a prediction outside them."""
+        """Return the failures: a gap that does not close, bounds in the wrong order, or a prediction outside the bounds."""
         allowed = NEAR_CERTIFICATE_GAP if near_threshold else CERTIFICATE_GAP
         found = []
         if self.gap_ball < 0:
@@ -51,7 +51,8 @@ class Certificate(Enclosure):
 def certify(claim: Claim, instances: Sequence[Instance], points: Point) -> list[Certificate | None]:
     """Return the best certificate for each instance from a trained point (variables [instances, rows, columns]).
 
-    The point is taken as the doubles it consists of, exactly. None where no bound applies, or none could be verified.
+    The doubles of the point are taken exactly. A certificate is None where no bound applies, or no bound could be
+    verified.
     """
     certificates: list[Certificate | None] = []
     for instance, point in zip(instances, points_of(points), strict=True):
@@ -68,7 +69,7 @@ def certify(claim: Claim, instances: Sequence[Instance], points: Point) -> list[
 
 
 def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[str, Ball]:
-    """Return every lower bound that the form of the problem alone admits, by method; nan where none could be verified."""
+    """Return every lower bound that the form of the problem alone admits, by method. A bound that is not verified is nan."""
     form = problem.nuclear_form
     if form is None:
         return {}

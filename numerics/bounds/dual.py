@@ -13,21 +13,25 @@ from numerics.backends.balls import Ball, BallMatrix, highest
 from numerics.backends.tensors import DTYPE
 
 MARGINS = (1e-13, 1e-11, 1e-9, 1e-7)
-"""By how much, relative, a dual point is shrunk below the limit that floating point computed, until it is verified."""
+"""Relative amounts by which a dual point is shrunk below the limit that floating point computed, tried in turn until
+the point is verified."""
 
 
 def wrong_probabilities(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"]) -> Float64[Tensor, "K N"]:
-    """Softmax probabilities with the correct entry, that of the largest label, set to zero: small ones keep their accuracy."""
+    """Return softmax probabilities with the correct entry, that of the largest label, set to zero.
+
+    Small probabilities then keep their accuracy.
+    """
     return torch.softmax(z, 0) * (1 - largest_labels(y))
 
 
 def largest_labels(y: Float64[Tensor, "K N"]) -> Float64[Tensor, "K N"]:
-    """One-hot columns: where the largest label of each sample is."""
+    """Return one-hot columns that mark the largest label of each sample."""
     return torch.nn.functional.one_hot(y.argmax(0), y.shape[0]).to(y).T
 
 
 def entropy(wrong: Sequence[Ball]) -> Ball:
-    """Enclose −Σ p log p, given the wrong-class probabilities; nan where one may be negative."""
+    """Enclose −Σ p log p, given the wrong-class probabilities. Return nan where one may be negative or their sum may exceed 1."""
     missing = sum(wrong, Ball(0))
     if any(not p >= 0 for p in wrong) or not missing <= 1:
         return Ball("nan")
@@ -37,17 +41,17 @@ def entropy(wrong: Sequence[Ball]) -> Ball:
 
 
 def exact_labels(y: Float64[Tensor, "K N"]) -> list[int]:
-    """The class of each sample, that of its largest label."""
+    """Return the class of each sample, which is the class of its largest label."""
     return y.argmax(0).tolist()
 
 
 def dual_bound_cross_entropy(z: Float64[Tensor, "K N"], labels: BallMatrix, decay: Ball, with_bias: bool) -> Ball:
     """Enclose the dual value (1/N) Σ entropy(p_i) of a feasible P near the softmax of the logits.
 
-    The columns of the labels Y are probabilities. P is feasible when ‖(Y − P)/N‖_op ≤ √(λ_W λ_H), and (Y − P) 1 = 0 if there is
-    a bias: shrinking P toward Y restores the first, a common shift of the columns (mixed with the mean label to stay positive)
-    the second. The entry of the largest label, the correct one, is never written down: it is 1 less the others, so that small
-    ones keep their relative accuracy.
+    The columns of the labels Y are probabilities. P is feasible when ‖(Y − P)/N‖_op ≤ √(λ_W λ_H) and, if there is a
+    bias, (Y − P) 1 = 0. Shrinking P toward Y restores the first condition. A common shift of the columns, mixed with
+    the mean label to stay positive, restores the second. The correct entry, that of the largest label, is never written
+    down: it is 1 less the other entries, so that small entries keep their relative accuracy.
     """
     samples = z.shape[1]
     y = torch.tensor([float(x) for x in labels.entries.entries()], dtype=DTYPE).reshape(z.shape)
@@ -77,7 +81,7 @@ def dual_bound_cross_entropy(z: Float64[Tensor, "K N"], labels: BallMatrix, deca
 
 
 def with_correct_entries(wrong: Sequence[Sequence[Any]], labels: Sequence[int]) -> list[list[Ball]]:
-    """Return columns of P − Y from the wrong-class probabilities: the correct entry is what makes the sum zero."""
+    """Return columns of P − Y from the wrong-class probabilities. The correct entry makes the sum of its column zero."""
     columns = []
     for column, label in zip(wrong, labels, strict=True):
         entries = [Ball(x) for x in column]
@@ -91,7 +95,7 @@ def _balanced_columns(
 ) -> list[list[Ball]]:
     """Return columns of P − Y whose mean is exactly zero: shifted by their mean, and mixed with the mean label.
 
-    The share of the mean label is the least one under which no probability is negative, and a trifle more.
+    The share of the mean label is the least one under which no probability is negative, rounded up.
     """
     samples, classes = len(columns), len(columns[0])
     shift = [sum((c[i] for c in columns), Ball(0)) / samples for i in range(classes)]
@@ -114,7 +118,7 @@ def _balanced_columns(
 def dual_bound_mse(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball, with_bias: bool) -> Ball:
     """Enclose the dual value −⟨A, Y⟩ − (N/2)‖A‖² of a feasible A near the gradient (Z − Y)/N.
 
-    A is feasible when ‖A‖_op ≤ √(λ_W λ_H), and A 1 = 0 if there is a bias.
+    A is feasible when ‖A‖_op ≤ √(λ_W λ_H) and, if there is a bias, A 1 = 0.
     """
     samples = z.shape[1]
     proposed = (z - y) / samples
@@ -133,15 +137,15 @@ def dual_bound_mse(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: 
 
 
 def has_norm_at_most(a: BallMatrix, square: Ball) -> bool:
-    """Verify ‖a‖_op² ≤ square: square · I − a aᵀ is positive semidefinite."""
+    """Return whether ‖a‖_op² ≤ square is verified: square · I − a aᵀ is positive semidefinite. False means not verified."""
     gram = (a @ a.transposed).tolist()
     return is_semidefinite([[square * int(i == j) - x for j, x in enumerate(row)] for i, row in enumerate(gram)])
 
 
 def is_semidefinite(rows: Sequence[Sequence[Ball]]) -> bool:
-    """Verify that every symmetric matrix within these balls is positive semidefinite, by its LDLᵀ decomposition.
+    """Return whether every symmetric matrix within these balls is verified to be positive semidefinite, by its LDLᵀ decomposition.
 
-    Rows that are exactly zero off the diagonal need no positive pivot. False means not verified.
+    A row that is exactly zero off the diagonal needs no positive pivot. False means not verified.
     """
     left = [list(row) for row in rows]
     for i, row in enumerate(left):

@@ -1,4 +1,4 @@
-"""Values and bounds as balls: the loss at a point, a predicted value, and what lies between two of them."""
+"""Values and bounds as balls: the loss at a point, a predicted value, and the gap between two of them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from theory.problem import Instance, Problem
 
 @dataclass(frozen=True)
 class Enclosure:
-    """The loss at a trained point, and a lower bound of something, as balls.
+    """The loss at a trained point, and a lower bound, as balls.
 
-    ``rigorous``: no floating-point result is trusted in either.
+    ``rigorous``: neither of them trusts a floating-point result.
     """
 
     upper_ball: Ball
@@ -46,7 +46,7 @@ class Enclosure:
 
 
 def value_at(problem: Problem, instance: Instance, point: Point) -> Ball:
-    """Enclose the loss at a point (variables [rows, columns]), the doubles taken exactly."""
+    """Enclose the loss at a point (variables [rows, columns]), whose doubles are taken exactly."""
     bindings = ball_bindings(problem, instance)
     xp = BallArrays(bindings)
     v = point.map(lambda a: BallMatrix.from_tensor(a))
@@ -54,6 +54,6 @@ def value_at(problem: Problem, instance: Instance, point: Point) -> Ball:
 
 
 def predicted_value(claim: Claim, instance: Instance) -> Ball | None:
-    """Enclose the predicted value; None where the claim has no formula."""
+    """Enclose the predicted value, or return None where the claim has no formula."""
     formula = claim.prediction.value
     return None if formula is None else evaluate_in_balls(formula, ball_bindings(claim.problem, instance))

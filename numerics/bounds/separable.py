@@ -13,26 +13,26 @@ from numerics.backends.balls import Ball, Undecided
 from theory.proof import Piece, Separable
 
 HALVINGS = 200
-"""Rounds of branch and bound; twenty or so settle a direction, more are needed where its minimiser lies many decades below
-the width of its piece."""
+"""Most rounds of branch and bound. About twenty settle a direction; more are needed where its minimiser lies many
+decades below the width of its piece."""
 
 RESOLVED = 1e-13
-"""Branch and bound ends where lower bound and least value known of all directions together come this close, relative."""
+"""Branch and bound ends where the lower bound and the least known value, each summed over all directions, come this close, relative."""
 
 RADII = 16
-"""A bound this many of its own radii below the least value known is as close as balls of this precision get."""
+"""Stop bisecting when the bound is within this many of its radii of the best value: balls of this precision get no closer."""
 
 MOST_INTERVALS = 4000
-"""Intervals of one direction at a time, beyond which branch and bound goes no further: the bound reached holds, and is loose."""
+"""Most intervals of one direction at a time. With more, branch and bound goes no further: the bound reached holds, but is loose."""
 
 
 def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> Ball:
-    """Enclose a lower bound on Σ_i min φ_i(x_i), without a formula for the minimisers; −∞ where there is none.
+    """Enclose a lower bound on Σ_i min φ_i(x_i), without a formula for the minimisers; return −∞ where there is none.
 
-    Branch and bound: on an interval a convex part lies above its tangents at both ends and a concave part above its chord,
-    so that φ lies above two linear functions, and above any mean of them. How fine a direction has to be resolved follows
-    from the sum of the least values known, never from a value elsewhere: with decays far below one a value at zero may be
-    larger by more decades than a double has.
+    Branch and bound: on an interval a convex part lies above its tangents at both ends and a concave part above its
+    chord, so that φ lies above two linear functions, and above any mean of them. The sum of the least known values sets
+    the resolution of a direction, never a value elsewhere: with decays far below one a value at zero may be larger by
+    more decades than a double has.
     """
     count = int(sp.sympify(separable.count).subs({s: v for s, v in bindings.items() if isinstance(v, int)}))
     fixed, searches = Ball(0), []
@@ -54,9 +54,9 @@ def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> B
 
 
 def start_is_least(separable: Separable, bindings: Mapping[sp.Basic, Any], direction: int) -> bool:
-    """Decide whether a direction (from 1) is minimised where its pieces start: whether zero is optimal for it.
+    """Return whether the start of its pieces minimises a direction (counted from 1), that is, whether zero is optimal.
 
-    Both answers are proved; raises Undecided where neither can be.
+    Both answers are proved. Raises Undecided where neither can be proved.
     """
     pieces = _Direction(separable, bindings, direction).pieces
     level = pieces[0].low.value
@@ -64,7 +64,7 @@ def start_is_least(separable: Separable, bindings: Mapping[sp.Basic, Any], direc
 
 
 class _Direction:
-    """The scalar problem of one direction in balls: its pieces that are not empty, and the value where they start."""
+    """The scalar problem of one direction in balls: the pieces that are not empty, and the value at the start of the pieces."""
 
     def __init__(self, separable: Separable, bindings: Mapping[sp.Basic, Any], number: int) -> None:
         def in_balls(expression: sp.Expr) -> Callable[[Ball], Ball]:
@@ -78,7 +78,7 @@ class _Direction:
 
 @dataclass(frozen=True)
 class _End:
-    """An end of an interval: a number, the value of the piece there and of its concave part, and the slope of the convex one."""
+    """An end of an interval: its position, the value of the piece and of its concave part there, and the slope of the convex part."""
 
     at: Ball
     value: Ball
@@ -90,7 +90,10 @@ Interval = tuple[_End, _End]
 
 
 class _PieceInBalls:
-    """A piece between two numbers, ``low`` and ``high``: its ends, rounded outward, and the first beyond which it only grows."""
+    """A piece between two numbers, ``low`` and ``high``, which are its ends rounded outward.
+
+    Where the piece has no upper end, it only grows beyond ``high``.
+    """
 
     def __init__(
         self, piece: Piece, variable: sp.Symbol, in_balls: Callable[[sp.Expr], Callable[[Ball], Ball]]
@@ -116,12 +119,12 @@ class _PieceInBalls:
         return (start, middle), (middle, end)
 
     def stays_above(self, level: Ball) -> bool:
-        """Decide whether no value of the piece lies below a level; raises Undecided where HALVINGS do not settle it."""
+        """Return whether no value of the piece lies below a level. Raises Undecided where HALVINGS do not settle this."""
         intervals = [(self.low, self.high)]
         for _ in range(HALVINGS):
             if any(end.value < level for interval in intervals for end in interval):
                 return False
-            # Where the level is the value at the very start, a piece that rises from there stays above it exactly.
+            # Where the level is the value at the very start, a piece that rises from there stays above the level.
             intervals = [
                 (start, end)
                 for start, end in intervals
@@ -136,7 +139,7 @@ class _PieceInBalls:
 
 
 class _BranchAndBound:
-    """The search for the least value of one direction: ``known`` is not below it, ``lower()`` not above it."""
+    """The search for the least value of one direction, which lies between ``lower()`` and ``known``."""
 
     def __init__(self, pieces: Sequence[_PieceInBalls]) -> None:
         self.known, self.within_rounding = Ball("inf"), Ball("inf")
@@ -144,15 +147,15 @@ class _BranchAndBound:
         self._take([(piece, (piece.low, piece.high)) for piece in pieces])
 
     def lower(self) -> Ball:
-        """A number not above the least value: intervals that were left hold nothing below ``known`` or ``within_rounding``."""
+        """Return a number not above the least value: discarded intervals hold nothing below ``known`` or ``within_rounding``."""
         return min([self.known, self.within_rounding, *(below for _, _, below in self.open)])
 
     def settled(self) -> bool:
-        """Whether halving brings nothing more, or is given up."""
+        """Return whether halving brings nothing more, or is given up."""
         return not self.open or len(self.open) > MOST_INTERVALS
 
     def halve(self) -> None:
-        """Halve every interval that may hold a value below the least one known."""
+        """Halve every interval that may hold a value below the least known value."""
         self._take([(piece, half) for piece, interval, _ in self.open for half in piece.halved(interval)])
 
     def _take(self, intervals: Sequence[tuple[_PieceInBalls, Interval]]) -> None:
@@ -166,7 +169,7 @@ class _BranchAndBound:
             below = found.lower() if found.is_finite() else Ball("-inf")
             if below >= self.known:
                 continue
-            # Where the function is nothing but what cancels, no interval gets closer than the radius of the balls.
+            # Where all terms of the function cancel, no interval gets closer than the radius of the balls.
             if found.is_finite() and below >= self.known - RADII * found.rad():
                 self.within_rounding = min(self.within_rounding, below)
             else:
@@ -174,7 +177,7 @@ class _BranchAndBound:
 
 
 def _rises(start: _End, end: _End) -> bool:
-    """Whether the function is proved to be least at the start of an interval."""
+    """Return whether the function is proved to be least at the start of an interval."""
     if start.at == end.at:
         return True
     chord = (end.concave - start.concave) / (end.at - start.at)
@@ -182,7 +185,7 @@ def _rises(start: _End, end: _End) -> bool:
 
 
 def _below(start: _End, end: _End) -> Ball:
-    """Enclose a lower bound between two numbers, from a line through either end with the slope of the function there."""
+    """Enclose a lower bound on an interval, from the lines through both ends with the slopes of the function there."""
     if start.at == end.at:  # a piece of one point
         return start.value
     length = end.at - start.at
@@ -192,7 +195,7 @@ def _below(start: _End, end: _End) -> Ball:
         return start.value
     if fall <= 0:
         return end.value
-    # Any mean of the two lines lies below the function: the level one is about the highest.
+    # Any mean of the two lines lies below the function; the horizontal mean is about the highest.
     weight = (fall / (fall - rise)).mid()
     if not (weight >= 0 and weight <= 1):
         weight = Ball(1)

@@ -16,14 +16,14 @@ COMMANDS = {command.NAME: command for command in (train, certify, conjecture, at
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add the commands of this room to a parser of commands."""
+    """Add the commands of ``python -m numerics`` to a parser of commands."""
     for command in COMMANDS.values():
         command.add_to(commands)
 
 
 def answer(options: argparse.Namespace) -> int:
-    """Carry out a command of this room and return the exit status."""
-    # The tensors are small: a second thread waits more than it works, above all where something else runs.
+    """Run a command of ``python -m numerics`` and return its exit status."""
+    # The tensors are small: a second thread waits more than it works, above all while other programs run.
     torch.set_num_threads(1)
     read_numbers(options)
     add_files(options.claims)
@@ -31,7 +31,7 @@ def answer(options: argparse.Namespace) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out a command line and return the exit status."""
+    """Run a command line and return its exit status."""
     parser = Parser(prog="python -m numerics", description="Training and certificates for claims.")
     add_commands(parser.add_subparsers(dest="command", required=True))
     return answer(parser.parse_args(arguments))

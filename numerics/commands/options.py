@@ -1,4 +1,4 @@
-"""Options that the commands share: their parsers, their values, and the instance that they speak of."""
+"""Options that the commands share: their parsers, their values, and the instance that they describe."""
 
 from __future__ import annotations
 

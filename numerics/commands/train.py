@@ -51,7 +51,7 @@ def _report(
 
 
 def _compared(claim: Claim, instance: Instance, comparison: Comparison) -> dict[str, Any]:
-    """Return what was trained beside what was predicted; directions of classes or data are in the user's order."""
+    """Return the trained quantities next to the predicted ones; directions of classes or data are in the user's order."""
     predicts = claim.prediction.value is not None
     return {
         "value": comparison.value,

@@ -1,4 +1,4 @@
-"""Training on a command line: a progress line, what is said of an interruption or a time limit, and the exit status."""
+"""Training on a command line: the progress line, the messages on an interruption or a time limit, and the exit status."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from theory.cli.entry import CHECK_FAILED, DONE, INTERRUPTED
 from theory.problem import Instance
 
 BALL_DIGITS = 6
-"""Digits of a ball that are printed."""
+"""Number of digits with which a ball is printed."""
 Report = Callable[[Claim, Instance, Training, argparse.Namespace, list[str]], int]
-"""A function that prints what a command says of a training and returns the exit status; the list holds failures of training."""
+"""A function that prints a command's report on a training and returns the exit status. The list holds the failures of training."""
 
 
 class _Silent:
-    """Stands in for the progress line where standard error is no terminal."""
+    """A stand-in for the progress line where standard error is no terminal."""
 
     def __enter__(self) -> _Silent:
         return self

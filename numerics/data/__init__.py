@@ -1,4 +1,4 @@
-"""Real data as the claims need it."""
+"""Parameters of claims taken from real data."""
 
 from numerics.data.spectra import digits
 

@@ -1,1 +1,1 @@
-"""Trained points held against predictions, published structures and released code."""
+"""Comparison of trained points with predictions, published structures and released code."""

@@ -57,7 +57,7 @@ class ChainRun:
 
 
 class Chain:
-    """The chain of a claim at fixed instances, to be run at many of their points."""
+    """The chain of a claim at fixed instances, which can be run at many points. ``bindings`` replace those of the instances."""
 
     def __init__(self, claim: Claim, instances: Sequence[Instance], bindings: Mapping[Any, Any] | None = None) -> None:
         self.claim = claim
@@ -67,7 +67,7 @@ class Chain:
         self.names = ("loss", *(b.name for b in claim.proof.bounds))
 
     def run(self, point: Point) -> ChainRun:
-        """Evaluate the loss and every bound at a batch of points, one for each instance."""
+        """Return the loss and every bound at a batch of points, one for each instance."""
         given = (self.xp, point, self.data, self.bindings)
         statistics = {s.symbol: s.measure(*given) for s in self.claim.proof.statistics}
         bounds = [self.evaluator.evaluate(Formula(b.expression), statistics) for b in self.claim.proof.bounds]

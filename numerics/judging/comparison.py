@@ -1,4 +1,4 @@
-"""Training held against prediction: value gaps, deviations of invariants, and what fails."""
+"""Comparison of training with prediction: value gaps, deviations of invariants, and failures."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from theory.claim import Claim
 from theory.problem import KINDS, Instance, Invariant
 
 VALUE = "value"
-"""The name of the minimum of the loss beside the names of invariants."""
+"""The name of the minimum of the loss, next to the names of invariants."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One instance: trained and predicted value, relative gap, the failures, and relative deviations.
+    """One instance: trained and predicted value, relative gap, failures, and relative deviations.
 
-    ``deviations`` are those of the invariants, and ``named`` those of the results that the statement names. ``divergences`` maps
-    a level to twice the divergence of each latent direction at the best point, in nats, descending. ``zero`` says which classes
-    or directions are zero there, by what each threshold is a threshold of. ``differing`` names what fails to agree: VALUE, or
-    invariants.
+    ``deviations`` are those of the invariants, and ``named`` those of the results that the statement names.
+    ``divergences`` maps a level to twice the divergence of each latent direction at the best point, in nats,
+    descending. ``zero`` says, for each threshold by its ``of``, which classes or directions are zero at the best point.
+    ``differing`` names the quantities that disagree with the prediction: VALUE, or invariants.
     """
 
     instance: Instance
@@ -48,7 +48,7 @@ class Comparison:
 
     @property
     def gap(self) -> float:
-        """Return (trained − predicted) / the larger of both in size."""
+        """The relative gap (trained − predicted) / max(|trained|, |predicted|)."""
         return relative_gap(self.value, self.predicted)
 
 
@@ -60,13 +60,13 @@ def relative_gap(value: float, predicted: float) -> float:
 def compare(
     claim: Claim, solution: Solution, measured: Measured | None = None, known: Known | None = None
 ) -> list[Comparison]:
-    """Hold the lowest starts of each instance against the prediction, and return one comparison for each instance.
+    """Compare the lowest starts of each instance with the prediction, and return one comparison for each instance.
 
-    Away from thresholds value and invariants must agree to VALUE_GAP and INVARIANT, for every start that reached the lowest
-    value, and the classes predicted to collapse must be those that did. Nowhere may the value lie below the prediction by
-    more than BELOW. Near a threshold the invariants must agree to NEAR_SIZE, in their units. At a jump each start must agree
-    with the branch it is on. ``measured`` holds the measurements of the starts where they are known already, and ``known`` what
-    was found in these measurements for other predictions of the same claim.
+    Away from thresholds, value and invariants must agree to VALUE_GAP and INVARIANT for every start that reached the
+    lowest value, and the classes predicted to collapse must be those that did. The value may lie nowhere below the
+    prediction by more than BELOW. Near a threshold the invariants must agree to NEAR_SIZE, in their units. At a jump
+    each start must agree with the branch on which it lies. ``measured`` holds the measurements of the starts, if they
+    are known already. ``known`` holds what was found in these measurements for other predictions of the same claim.
     """
     measured, known = measured or measure_starts(claim, solution), known or Known()
     values, predicted = _values(claim, solution, measured)
@@ -107,10 +107,11 @@ def compare(
 
 
 def _values(claim: Claim, solution: Solution, measured: Measured) -> tuple[list[float], list[float]]:
-    """Return the trained and the predicted value of each instance; without a predicted one, the trained one twice.
+    """Return the trained and the predicted value of each instance, or the trained value twice where there is no prediction.
 
-    A loss that is small beside its terms is rounded by more than BELOW. So where the trained value lies below the predicted one,
-    and by no more than VALUE_GAP, both are computed once more in balls, the point being taken as the doubles that it consists of.
+    A loss that is small beside its terms is rounded by more than BELOW. Where the trained value lies below the
+    predicted one by no more than VALUE_GAP, both values are therefore computed again in balls, at the doubles of the
+    point taken exactly.
     """
     values, formula = solution.best_value().tolist(), claim.prediction.value
     if formula is None:
@@ -135,7 +136,7 @@ def _near_thresholds(crossings: Sequence[Crossing], solution: Solution) -> Tenso
 
 
 def _judged_value(value: float, predicted: float, ending: Ending, near: bool) -> tuple[bool, list[str]]:
-    """Return whether a trained value differs from the predicted one, and what fails of it and of the best start."""
+    """Return whether a trained value differs from the prediction, and the failures of the value and of the best start."""
     gap = relative_gap(value, predicted)
     against = f"the predicted {predicted:.15g} (relative {gap:.1e})"
     failures = []
@@ -189,7 +190,7 @@ def _deviation(
 def _distance(
     claim: Claim, invariant: Invariant, measured: Measured, crossings: Sequence[Crossing], unit: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the largest distance of an invariant from what is expected and its largest expected size, shaped as ``unit``."""
+    """Return the largest distance of an invariant from its expected value, and its largest expected size, both shaped as ``unit``."""
     axes = KINDS[invariant.kind]
     distance, size = torch.zeros_like(unit), torch.zeros_like(unit)
     for run, reached in _counted_starts(measured):
@@ -214,14 +215,14 @@ def _worst(batch: Tensor) -> list[float]:
 def _named_results(
     claim: Claim, measured: Measured, crossings: Sequence[Crossing], known: Known
 ) -> tuple[dict[str, list[float]], list[list[str]]]:
-    """Return the deviation of each named result at each instance, and what else fails of named results there."""
+    """Return the deviation of each named result at each instance, and the other failures of named results there."""
     judge = Judge(claim, measured.evaluator, crossings, known)
     runs = known.once("runs", crossings, _runs, measured, crossings)
     return judge.deviations(runs), judge.failures(runs)
 
 
 def _runs(measured: Measured, crossings: Sequence[Crossing]) -> list[Run]:
-    """Return what the best points, and then each start, say of named results, with the directions that are alive there."""
+    """Return the readings of named results at the best points, and then at each start, with the directions alive there."""
     return [
         Run(readings, reached, tuple(~crossing.dead(invariants) for crossing in crossings))
         for readings, (invariants, reached) in zip(measured.readings, _counted_starts(measured), strict=True)

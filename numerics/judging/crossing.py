@@ -61,15 +61,15 @@ class Crossing:
         return torch.where(self.near & self.jump, ~self.dead(run), ~self.collapsed)
 
     def dead(self, measured: dict[str, Tensor]) -> Tensor:
-        """Return the directions that have collapsed in what was measured."""
+        """Return the directions whose measured size counts as zero."""
         sizes = self.sizes(measured[self.telling])
         return sizes <= self._zero(sizes)
 
     def wrong(self, measured: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return what may be wrong with the predicted collapse, in words, and the directions where it is wrong.
+        """Return each way in which the predicted collapse may be wrong, in words, and the directions where it is wrong.
 
-        The trained and the predicted entries must vanish where collapse is predicted and nowhere else. Near a threshold without
-        a jump both must be small.
+        The trained and the predicted entries must vanish where collapse is predicted and nowhere else. Near a threshold
+        without a jump both must be small.
         """
         shrinking = self.near & (not self.jump)
         return {
@@ -82,15 +82,15 @@ class Crossing:
         }
 
     def _large(self, measured: dict[str, Tensor]) -> Tensor:
-        """Return the directions near a threshold without a jump that are not small in what was measured."""
+        """Return the directions near a threshold without a jump whose measured size is not small."""
         return self.near & (not self.jump) & ~(self.sizes(measured[self.telling]) <= NEAR_SIZE * self.unit)
 
     def contradicted(self, measured: dict[str, Tensor]) -> Tensor:
-        """Return the directions that contradict the threshold: those on its wrong side, and large ones that should only emerge."""
+        """Return the directions that contradict the threshold: directions on its wrong side, and large ones near it without a jump."""
         return ((self.dead(measured) != self.collapsed) & ~self.near) | self._large(measured)
 
     def failures(self, measured: dict[str, Tensor], instances: Sequence[Instance]) -> list[list[str]]:
-        """Return what is wrong with the predicted collapse of each instance, at which positions of the list that the user gave."""
+        """Return, for each instance, the failures of the predicted collapse, with their positions in the list that the user gave."""
         wrong = self.wrong(measured)
         return [
             [

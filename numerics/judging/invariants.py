@@ -20,10 +20,10 @@ from theory.problem import Instance
 
 
 def measure(claim: Claim, instances: list[Instance], point: Point) -> dict[str, Tensor]:
-    """Return the invariants of the claim's problem at a batch of points, one an instance; matrices are [I, …, n, n].
+    """Return the invariants of the claim's problem at a batch of points, one for each instance; matrices are [I, …, n, n].
 
-    Where equal classes (or data directions) are treated differently the minimisers form an orbit under rotations within
-    their group; the point is rotated to the representative that the claim writes down.
+    Where a minimiser treats equal classes (or data directions) differently, the minimisers form an orbit under
+    rotations within the group of equals. Each point is rotated to the representative that the claim writes down.
     """
     device = next(iter(point.values())).device
     bindings = stack_bindings(instances, device)
@@ -43,18 +43,22 @@ def measure(claim: Claim, instances: list[Instance], point: Point) -> dict[str, 
 
 
 def _turning(matrix: Float64[Tensor, "n n"], basis: Float64[Tensor, "n g"]) -> Float64[Tensor, "n n"]:
-    """Return the rotation within the span of ``basis`` that takes the eigenvectors there, largest first, to its columns."""
+    """Return the rotation within the span of ``basis`` that takes the eigenvectors of a matrix there to the columns of ``basis``.
+
+    The eigenvector of the largest eigenvalue goes to the first column.
+    """
     _, vectors = torch.linalg.eigh(basis.mT @ matrix @ basis)
     identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
     return identity + basis @ vectors.flip(-1).mT @ basis.mT - basis @ basis.mT
 
 
 def split_groups(claim: Claim, instance: Instance) -> list[Float64[Tensor, "n g"]]:
-    """Return an orthonormal basis of each space of equal classes or directions whose members need not fare alike.
+    """Return an orthonormal basis for each group of equal classes or directions whose members may differ at a minimiser.
 
-    A rank limit may cut through a group, its members may be paired with different partners, or, on a jump, each may be alive
-    or not. The loss does not change when such a group is rotated, yet its minimisers do: only what is left after a rotation
-    is the same for all of them. The columns of a basis are in the order in which the claim writes its representative down.
+    A rank limit may cut through a group, its members may be paired with different partners, or, on a jump, each may be
+    alive or not. The loss does not change when such a group is rotated, but its minimisers change: they agree only
+    after each is rotated to one representative. The columns of a basis are in the order in which the claim writes its
+    representative down.
     """
     tied = list(instance.bindings[claim.problem.tied])
     bindings = stack_bindings([instance])

@@ -1,4 +1,4 @@
-"""What the starts of a trained batch measure, and what the prediction expects of each of them."""
+"""Measurements at the starts of a trained batch, and the values that the prediction expects there."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ from theory.symbols import R
 class Measured:
     """The invariants of every start, measured once: ``starts[s]`` for the s-th start, ``best`` for the best of each instance.
 
-    ``reached[s]`` tells which instances' lowest value the s-th start reached, [I]. Where a direction may jump to zero, the point
-    with all factors zero is one more start. ``readings`` holds what the best points, and then each start, say of the named
-    results. ``evaluator`` evaluates formulas at the instances, and keeps what is shared by predictions judged on these starts.
+    ``reached[s]`` says at which instances the s-th start reached the lowest value, [I]. Where a direction may jump to
+    zero, the point with all factors zero is one more start. ``readings`` are the readings of named results at the best
+    points, and then at each start.
+    ``evaluator`` evaluates formulas at the instances, and keeps the values that predictions judged on these starts
+    share.
     """
 
     evaluator: Evaluator
@@ -41,7 +43,7 @@ class Measured:
     limited: dict[int, Evaluator] = field(default_factory=dict)
 
     def at_rank(self, rank: int, directions: Tensor) -> Evaluator:
-        """Return the evaluator of the instances with ``rank`` of the ``directions`` [I, K] alive; 0 stands for none."""
+        """Return an evaluator of the instances with ``rank`` of the ``directions`` [I, K] alive; rank 0 means that none is alive."""
         if rank not in self.limited:
             alive = torch.full_like(directions, rank > 0, dtype=DTYPE)
             self.limited[rank] = Evaluator({**self.evaluator.fixed, R: max(rank, 1), ALIVE: alive})
@@ -76,7 +78,7 @@ def measure_starts(claim: Claim, solution: Solution) -> Measured:
 
 
 def unit_of(claim: Claim, invariant: Invariant, evaluator: Evaluator) -> Tensor:
-    """Return the unit of an invariant at each instance, and each layer where it has layers: [I, …]."""
+    """Return the unit of an invariant at each instance and, where the invariant has layers, at each layer: [I, …]."""
     layers = claim.prediction.invariants[invariant.name].axes
     return evaluator.evaluate(Formula(invariant.unit, layers[: len(layers) - KINDS[invariant.kind]]))
 
@@ -84,7 +86,7 @@ def unit_of(claim: Claim, invariant: Invariant, evaluator: Evaluator) -> Tensor:
 def expected_of(
     claim: Claim, name: str, run: dict[str, Tensor], measured: Measured, crossings: Sequence[Crossing]
 ) -> Tensor:
-    """Return the predicted invariant. At a jump this is the invariant of the branches that the run is on."""
+    """Return the predicted invariant; at a jump, the invariant of the branches on which the run lies."""
     published = measured.evaluator.evaluate(claim.prediction.invariants[name])
     if claim.prediction.branches and crossings[0].jump:
         return _at_jump(claim, name, published, run, measured, crossings[0])
@@ -94,7 +96,7 @@ def expected_of(
 def _at_jump(
     claim: Claim, name: str, published: Tensor, run: dict[str, Tensor], measured: Measured, crossing: Crossing
 ) -> Tensor:
-    """Return the published invariant, replaced by that of the branches which the run is on for instances at a jump."""
+    """Return the published invariant; for instances at a jump, the invariant of the branches on which the run lies."""
     on_jump = crossing.near.any(1)
     alive, formula = crossing.alive_in(run), claim.prediction.branches[name]
 
@@ -112,5 +114,5 @@ def _at_jump(
 
 
 def norms(batch: Tensor, axes: int) -> Tensor:
-    """Return the norms over the last ``axes`` axes. Axes before them (layers) stay apart, so that small layers count as well."""
+    """Return the norms over the last ``axes`` axes. Axes before them (layers) stay apart, so that a small layer counts as much."""
     return batch.abs() if axes == 0 else batch.flatten(batch.ndim - axes).norm(dim=-1)

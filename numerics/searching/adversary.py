@@ -1,7 +1,7 @@
 """An adversary that tries to break a claim: it descends on the slack of every link of the chain, and trains below its value.
 
-Points and parameters move together, the parameters within the claim's domain. What it finds is made small and can be found
-again by one command.
+Points and parameters move together, and the parameters stay within the claim's domain. A violation is made small, and
+one command finds it again.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from theory.point import Point
 from theory.problem import Instance, Problem
 
 STEPS = 80
-"""Descent steps on a link that proofs are checked with; a search of its own takes more."""
+"""Descent steps on a link in a check of a proof; a search of its own takes more."""
 RATE = 0.03
-"""Step of the descent: of a variable's size, and in the logarithm of a parameter."""
+"""Step of the descent, relative to a variable's size, and in the logarithm of a parameter."""
 FARTHEST = math.log(30.0)
-"""How far a parameter may move, in logarithms."""
+"""Largest displacement of a parameter, in logarithms."""
 SHRINKING_TRIES = 25
 FRESH_STARTS = 2
-"""Random starts by which a violation is looked for again in a smaller instance."""
+"""Random starts from which a violation is searched for again in a smaller instance."""
 
 
 class _Displacing:
-    """What a domain needs to keep displaced tensors within it."""
+    """The operations with which a domain keeps displaced tensors within itself."""
 
     @staticmethod
     def descending(x: Tensor) -> Tensor:
@@ -61,16 +61,16 @@ class _Displacing:
 
 
 class _Moving:
-    """The real numbers among the parameters of some instances, with displacements that can be descended on.
+    """The real numbers among the parameters of some instances, with displacements on which one can descend.
 
-    Positive numbers, and each entry of a sorted list of them, are multiplied; so are the odds of a number between two limits,
-    and the relative excess of one above another parameter.
+    A displacement multiplies a positive number, each entry of a sorted list of such numbers, the odds of a number
+    between two limits, or the relative excess of a number above another parameter.
     """
 
     def __init__(self, problem: Problem, instances: Sequence[Instance]) -> None:
         self.problem, self.instances = problem, instances
         moved = {p.name: p.domain for p in problem.parameters if p.domain.moves}
-        # What a number depends on moves before it.
+        # A parameter moves after the parameters that it depends on.
         self.domains = dict(sorted(moved.items(), key=lambda item: len(item[1].depends())))
         needed = {*self.domains, *(name for domain in moved.values() for name in domain.depends())}
         self.given = {name: torch.tensor([i.values[name] for i in instances], dtype=DTYPE) for name in needed}
@@ -78,7 +78,7 @@ class _Moving:
         self.start = stack_bindings(instances)
 
     def _displaced(self) -> dict[str, Float64[Tensor, " B"] | Float64[Tensor, "B n"]]:
-        """Return what moves, within its domain."""
+        """Return the displaced parameters, within their domains."""
         values: dict[str, Tensor] = {}
         for name, domain in self.domains.items():
             values[name] = domain.displaced(_Displacing, name, self.given, self.shifts[name].exp(), values)
@@ -109,7 +109,7 @@ class _Moving:
 class _Adam:
     """Adam (Kingma and Ba, arXiv:1412.6980) with its usual constants; ``rates`` are (tensor, step size).
 
-    ``torch.optim`` loads a compiler with its first optimiser, which takes a process longer than most descents.
+    ``torch.optim`` is not used: its first optimiser loads a compiler, which takes a process longer than most descents.
     """
 
     MEAN, SQUARE, LEAST = 0.9, 0.999, 1e-8
@@ -120,7 +120,7 @@ class _Adam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Move each tensor that has a gradient, and forget the gradient."""
+        """Move each tensor that has a gradient, and clear the gradient."""
         self.steps += 1
         scale = math.sqrt(1 - self.SQUARE**self.steps)
         for (x, rate), (mean, square) in zip(self.rates, self.moments, strict=True):
@@ -140,10 +140,11 @@ def descend(
     steps: int,
     parameters_move: bool,
 ) -> tuple[list[Instance], Point]:
-    """Return instances and points at which gradient descent from random starts has made a link nearly tight, one an instance.
+    """Descend on a link of each instance from random starts, and return the instances and points where the link is nearly tight.
 
-    ``links`` names the link of each instance: link i leads to bound i from its predecessor. A wrong constant in a bound
-    shows where the true inequality has no slack to hide it.
+    ``links`` has the number of the link of each instance: link i leads to bound i from its predecessor. Where
+    ``parameters_move``, the parameters are displaced, too. A wrong constant in a bound shows where the true inequality
+    has no slack to hide it.
     """
     nonnegative = {v.name for v in claim.problem.variables if v.nonnegative}
     leaves = {name: a.clone().requires_grad_() for name, a in random_point(claim, instances, 1.0, generator).items()}
@@ -180,7 +181,7 @@ def tight_points(
     steps: int = STEPS,
     links: Sequence[int] | None = None,
 ) -> list[Point]:
-    """Return, for each link, a point of every instance at which that link is nearly tight; without ``links``, for all."""
+    """Return, for each of ``links`` (by default all), a point of every instance at which the link is nearly tight."""
     chosen, size = list(range(len(claim.proof.bounds)) if links is None else links), len(instances)
     which = torch.tensor(chosen).repeat_interleave(size)
     if not chosen:
@@ -191,7 +192,7 @@ def tight_points(
 
 @dataclass(frozen=True)
 class Violation:
-    """A point that breaks a claim: where, what is broken, and by how much (relative, positive)."""
+    """A point that breaks a claim: the instance, what is broken, and by how much (relative, positive)."""
 
     claim: Claim
     instance: Instance
@@ -199,13 +200,13 @@ class Violation:
     excess: float
 
     def command(self) -> str:
-        """Return the command that finds it again."""
+        """Return the command that finds the violation again."""
         return f"python -m numerics attack {self.claim.id} {written_parameters(self.claim, self.instance)}"
 
 
 @dataclass(frozen=True)
 class Attack:
-    """What an attack came to: starts made, the least relative slack seen (negative where something broke), seconds."""
+    """The result of an attack: starts made, the least relative slack seen (negative where something broke), and seconds."""
 
     starts: int
     margin: float
@@ -221,7 +222,7 @@ def attack(
     seed: int = 0,
     parameters_move: bool = True,
 ) -> Attack:
-    """Look for points that break a claim: links of its chain by descent, its value (or published structure) by training.
+    """Search for points that break a claim: links of its chain by descent, its value (or published structure) by training.
 
     ``instances`` share their sizes. The first violation found ends the search.
     """
@@ -246,7 +247,7 @@ def _attempts(
     generator: torch.Generator,
     parameters_move: bool,
 ) -> Iterator[tuple[float, Violation | None]]:
-    """Yield the least slack of each attempt, and the violation where there is one: every link, then the value."""
+    """Yield the least slack of each attempt, and the violation or None: every link first, then the value."""
     size, links = len(instances), len(claim.proof.bounds) if claim.refutation is None else 0
     if links:
         which = torch.arange(links).repeat_interleave(size * starts)
@@ -261,7 +262,9 @@ def _attempts(
 
 def _at_link(claim: Claim, instances: Sequence[Instance], point: Point) -> tuple[float, Violation | None]:
     run = Chain(claim, instances).run(point)
-    slack = run.margins().nan_to_num(-math.inf)  # of every link: descending on one may break another
+    slack = run.margins().nan_to_num(
+        -math.inf
+    )  # the slack of every link, because descent on one link may break another
     least = float(slack.min())
     if not least < -LINK:
         return least, None
@@ -271,7 +274,7 @@ def _at_link(claim: Claim, instances: Sequence[Instance], point: Point) -> tuple
 
 
 def _at_value(claim: Claim, instances: Sequence[Instance], seed: int) -> tuple[float, Violation | None]:
-    """Train, and hold the lowest point against the predicted value or the published structure, in balls."""
+    """Train, and compare the lowest point with the predicted value or the published structure, in balls."""
     solution = minimise(claim.problem, instances, 1, seed)
     least, violation = math.inf, None
     for instance, point in zip(instances, points_of(solution.best_point()), strict=True):
@@ -291,7 +294,10 @@ def _at_value(claim: Claim, instances: Sequence[Instance], seed: int) -> tuple[f
 
 
 def shrunk(violation: Violation, steps: int, seed: int = 0) -> Violation:
-    """Return a violation of the same claim in a smaller instance, found by leaving out and rounding in SHRINKING_TRIES attacks."""
+    """Return a violation of the same claim in a smaller instance, or the violation itself.
+
+    At most SHRINKING_TRIES attacks try instances with entries left out or numbers rounded.
+    """
     candidates = _smaller(violation.instance.values)
     for _ in range(SHRINKING_TRIES):
         values = next(candidates, None)
@@ -309,7 +315,7 @@ def shrunk(violation: Violation, steps: int, seed: int = 0) -> Violation:
 
 
 def _smaller(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield simpler parameters: one entry less in every list of a length, smaller integers, rounder numbers."""
+    """Yield simpler parameters: every list of one length made shorter by an entry, smaller integers, rounder numbers."""
     lengths = {len(v) for v in values.values() if isinstance(v, tuple) and len(v) > 1}
     for length in sorted(lengths, reverse=True):
         shorter = {name: v[:-1] if isinstance(v, tuple) and len(v) == length else v for name, v in values.items()}

@@ -14,13 +14,13 @@ from theory.expressions import Formula
 from theory.proof import Threshold
 
 DECADES = 47.0
-"""How far from 1 the tuned parameter is looked for, in decades either way: over nearly all of what a positive parameter may be."""
+"""The tuned parameter is searched for so many decades to either side of 1, over nearly the whole range of a positive parameter."""
 
 
 def tuned_to(claim: Claim, threshold: Threshold, values: dict[str, Any], direction: int, ratio: float) -> Any:
-    """Return the value of the tuned parameter at which the given direction (from 1) lies at this ratio to its threshold.
+    """Return the value of the tuned parameter at which a direction (counted from 1) has this ratio to its threshold.
 
-    ``values`` are the other parameters; a list that is tuned stands among them, and is multiplied by a common factor.
+    ``values`` are the other parameters. A list that is tuned is one of them, and is multiplied by a common factor.
     Raises ValueError when the ratio is not reached.
     """
     given = values.get(threshold.tuned)

@@ -1,1 +1,1 @@
-"""The command lines: what their arguments mean, and the commands of ``python -m theory``."""
+"""The arguments of both command lines, and the commands of ``python -m theory``."""

@@ -1,4 +1,4 @@
-"""What both command lines share: the parser, ``name=value`` arguments read and written, data sources and JSON."""
+"""Code shared by both command lines: the parser, reading and writing of ``name=value`` arguments, data sources, and JSON."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from theory.problem import Instance, Problem
 from theory.sources import loaded
 
 DATA_SOURCES = "collapse_atlas.data"
-"""Entry-point group: a function from the view a problem asks for, such as "spectrum", to parameters, such as {"theta": (…)}."""
+"""Entry-point group of data sources. A source is a function from the view that a problem asks for, such as "spectrum",
+to parameters, such as {"theta": (…)}."""
 
 
 LONGEST_COMPLAINT = 300
-"""Characters of a complaint about the words of a command line."""
+"""Most characters of a complaint about the words of a command line."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that complains in one line, as the rest of the suite does."""
+    """A parser that complains in one line, like the rest of the suite."""
 
     def error(self, message: str) -> NoReturn:
         """Raise ParameterError with one line, in which long words are cut."""
@@ -35,10 +36,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse_assignments(words: Sequence[str], problem: Problem) -> dict[str, Any]:
-    """Turn ``name=value`` words into parameters; ``data=NAME`` is replaced by what that data source gives.
+    """Return the parameters of ``name=value`` words. The word ``data=NAME`` stands for the parameters of that data source.
 
-    Raises ParameterError for a word without "=", a name given twice, an unknown data source, or one for a problem that takes
-    none.
+    For example, the words ``theta=2,1`` and ``beta=0.5`` give ``{"theta": "2,1", "beta": "0.5"}``. Raises
+    ParameterError for a word without "=", a name given twice, an unknown data source, and a data source for a problem
+    that takes none.
     """
     given: dict[str, Any] = {}
     for word in words:
@@ -62,7 +64,7 @@ def parse_assignments(words: Sequence[str], problem: Problem) -> dict[str, Any]:
 
 
 def load_data(name: str, view: str) -> dict[str, Any]:
-    """Return the parameters a data source gives for a view of it. Raises ParameterError when there is none of that name."""
+    """Return the parameters that a data source gives for a view. Raises ParameterError when no source has this name."""
     sources = {source.name: source for source in entry_points(group=DATA_SOURCES)}
     if name not in sources:
         raise ParameterError(
@@ -84,14 +86,17 @@ def written_parameters(claim: Claim, instance: Instance) -> str:
 
 
 def written_value(value: Any) -> str:
-    """Return the value of a parameter as a command line takes it: entries apart by commas, rows by semicolons."""
+    """Return the value of a parameter as a command line takes it, with commas between entries and semicolons between rows.
+
+    For example, ``written_value(((1.0, 0.0), (0.0, 1.0)))`` is 1.0,0.0;0.0,1.0.
+    """
     if isinstance(value, list | tuple):
         return (";" if isinstance(value[0], list | tuple) else ",").join(map(written_value, value))
     return repr(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def claims_option() -> argparse.ArgumentParser:
-    """Return a parent parser with the option that takes up claims of one's own."""
+    """Return a parent parser with the option ``--claims``, which adds files with claims."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--claims", action="append", default=[], metavar="FILE", help="a file with a claim of your own (repeatable)"
@@ -100,7 +105,7 @@ def claims_option() -> argparse.ArgumentParser:
 
 
 def print_json(result: Any) -> None:
-    """Print a result as JSON. Where the output cannot show all its signs, these are escaped as JSON escapes them."""
+    """Print a result as JSON. If the output cannot show all characters, they are escaped as JSON escapes them."""
     text = json.dumps(result, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")

@@ -1,4 +1,4 @@
-"""Domains: the values a parameter may take, and the answer to every question that is asked of them."""
+"""Domains: the values that a parameter may take, and everything that the suite does with such values."""
 
 from theory.domains.domain import Domain
 from theory.domains.flag import Flag

@@ -1,4 +1,4 @@
-"""What a domain draws its values with: a few kinds of choices, and the part of the domain that is visited."""
+"""The choices from which a domain draws its values, and the regimes in which it draws."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ T = TypeVar("T")
 class Regime:
     """A part of a claim's domain that every run visits.
 
-    ``narrow`` widths lie below the number of classes or directions, as far as the claim allows; with one direction, or the two
-    classes that there are at least, they are all one. ``cut``: the width cuts
-    through a group of equal ones. ``flag`` is the value of the first truth value; further ones are drawn. ``directions``,
-    ``samples`` and ``depth`` are those of the simplest draw, which every run starts with, different numbers in every regime: where two
-    sizes are equal, or one is the same everywhere, a confusion of the two or a wrong power does not show.
+    Where ``narrow``, widths lie below the number of classes or directions, as far as the claim allows; with one
+    direction, or with two classes, the least number there is, all widths are 1. Where ``cut``, the width cuts through
+    a group of equal classes or directions.
+    ``flag`` is the value of the first truth value; further ones are drawn. ``directions``, ``samples`` and ``depth``
+    are those of the simplest draw, with which every run starts. They are different numbers in every regime: equal sizes
+    would hide a confusion of the two, and a size that never changes would hide a wrong power.
     """
 
     name: str
@@ -30,11 +31,12 @@ class Regime:
 
 
 class Draws(Protocol):
-    """The choices a domain is drawn by; the order in which they are made is the domain's.
+    """The choices from which a domain is drawn; the domain sets the order of the choices.
 
-    ``groups`` has the number of members of each group of equal classes or directions, in descending order of their values. ``ratio`` is
-    that of the instance to its threshold, which is above 1 where a direction is alive. ``allowed`` is the range of all that a choice
-    may give: draws may keep to what is usual, where training resolves every instance, or go through all that is allowed.
+    ``groups`` has the number of members of each group of equal classes or directions, in descending order of their
+    values. ``ratio`` is the ratio of the instance to its threshold, which is above 1 where a direction is alive.
+    ``allowed`` is the full range of a choice: draws may keep to the usual part, where training resolves every instance,
+    or use the full range.
     """
 
     regime: Regime
@@ -46,21 +48,21 @@ class Draws(Protocol):
         ...
 
     def choice(self, options: Sequence[T], allowed: tuple[T, T] | None = None) -> T:
-        """Draw one of the options, the simplest of which is the first."""
+        """Draw one of the options; the first option is the simplest."""
         ...
 
     def several(self, options: Sequence[T], least: int, most: int, allowed: tuple[T, T]) -> list[T]:
-        """Draw different ones of the options, from ``least`` to ``most`` of them."""
+        """Draw from ``least`` to ``most`` different options."""
         ...
 
     def number(
         self, decades: tuple[float, float], allowed: tuple[float, float] | None = None, name: str | None = None
     ) -> float:
-        """Draw a power of ten, log-uniform over the decades; the simplest draw of each ``name`` is a number of its own."""
+        """Draw a power of ten, log-uniform over the decades; the simplest draw gives a different number for each ``name``."""
         ...
 
     def permuted(self, items: Sequence[T]) -> list[T]:
-        """Draw an order of the items."""
+        """Draw an order of the items and return the items in this order."""
         ...
 
     def flag(self) -> bool:
@@ -74,10 +76,13 @@ def directions(draws: Draws) -> int:
 
 
 def first(simplest: T, options: Iterable[T]) -> list[T]:
-    """Return the options with the simplest one in front, where it is among them."""
+    """Return the options with ``simplest`` in front, if it is one of them."""
     return sorted(options, key=lambda option: option != simplest)
 
 
 def repeated(levels: Sequence[Any], groups: Sequence[int]) -> tuple[Any, ...]:
-    """Return a list with one level for each group, as often as the group has members."""
+    """Return the level of each group, repeated once for each member of the group.
+
+    For example, ``repeated((3.0, 1.0), (2, 1))`` is (3.0, 3.0, 1.0).
+    """
     return tuple(level for level, size in zip(levels, groups, strict=True) for _ in range(size))
