@@ -31,7 +31,8 @@ STARTS = 4
 CHECK = "the threshold from either side"
 """The name of this check in a closer look."""
 CLOSED = 1e-12
-"""Largest certificate gap at zero, just below a threshold: a thousandth of the gain of a living direction at distance APART² above."""
+"""Largest certificate gap at zero, just below a threshold: of the order APART² of what a direction gains at the distance APART above
+the threshold. A smaller gain shows in the exact comparison of zero with the trained point."""
 
 
 def zero_is_optimal(claim: Claim, instance: Instance, direction: int) -> bool:
