@@ -13,7 +13,7 @@ from numerics.bounds.certificates import certify
 from numerics.bounds.enclosures import value_at
 from numerics.bounds.separable import start_is_least
 from numerics.searching.thresholds import tuned_to
-from numerics.training.optimise import minimise
+from numerics.training.certified import train
 from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.report import Ledger
 from proofs_check.harness.strategies import batches, directions_within
@@ -43,7 +43,7 @@ def zero_is_optimal(claim: Claim, instance: Instance, direction: int) -> bool:
     """
     if claim.proof.separable is not None:
         return start_is_least(claim.proof.separable, ball_bindings(claim.problem, instance), direction)
-    trained = minimise(claim.problem, [instance], STARTS).best_point()
+    trained = train(claim, [instance], STARTS, seed=0, device="cpu").solution.best_point()
     zero = trained.map(lambda a: torch.zeros_like(a))
     there, here = (value_at(claim.problem, instance, point) for batch in (zero, trained) for point in points_of(batch))
     if here < there:
