@@ -285,7 +285,6 @@ def full_input(backend):
     return BACKENDS[backend].made(sp.Matrix([[1, -2, 3], [sp.Rational(1, 2), 4, 0]]))
 
 
-@pytest.mark.parametrize("backend", ["tensors", "balls"])
 @pytest.mark.parametrize(
     "call",
     {
@@ -298,12 +297,14 @@ def full_input(backend):
     }.items(),
     ids=lambda item: item[0],
 )
-def test_what_is_diagonal_symbolically_agrees_on_full_matrices(call, backend):
+def test_what_is_diagonal_symbolically_agrees_on_full_matrices(call):
     _, operation = call
     written = BACKENDS["concrete"]
     expected = flattened(written.numbers(operation(written.xp, full_input("concrete"))))
-    inputs = BACKENDS[backend]
-    assert flattened(inputs.numbers(operation(inputs.xp, full_input(backend)))) == pytest.approx(expected, rel=1e-12)
+    for backend in ("tensors", "balls"):
+        inputs = BACKENDS[backend]
+        found = flattened(inputs.numbers(operation(inputs.xp, full_input(backend))))
+        assert found == pytest.approx(expected, rel=1e-12), backend
 
 
 def test_the_axes_of_unequal_labels_agree():
