@@ -68,3 +68,13 @@ NO_DIVERGENCE = 1e-6
 """Largest number that counts as zero for twice the divergence of a latent direction from its prior, in nats. The
 divergence is of second order in the distance of a trained point from the prior, which INVARIANT bounds. A direction
 outside THRESHOLD_BAND has at least a thousand times as much, and so has a given variance one per cent off the prior's."""
+
+IN_PRACTICE = 1e-2
+"""Relative distance from the prediction at which a trained network AGREES with the theory, for invariants, in the
+Frobenius norm, and for the value. First-order methods stop at a gradient, not at rounding: a network that follows the
+theory ends within one per cent. A decay or a scale that is wrong by 5 % moves a Gram matrix by more than that. No check
+of a claim uses this distance."""
+
+VANISHED_IN_PRACTICE = 1e-2
+"""Squared norm of a class mean, relative to the largest one and to the natural unit, below which the class has vanished
+in a trained network. Near its threshold a class that lives may be as small; a figure stands beside every such verdict."""

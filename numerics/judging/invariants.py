@@ -11,7 +11,7 @@ from torch import Tensor
 
 from numerics.backends.bindings import setting, stack_bindings
 from numerics.backends.evaluation import evaluate
-from numerics.backends.tensors import DTYPE
+from numerics.backends.tensors import DTYPE, TorchArrays
 from numerics.tolerances import JUMP_BAND
 from theory.claim import Claim
 from theory.expressions import Formula
@@ -19,15 +19,18 @@ from theory.point import Point
 from theory.problem import Instance
 
 
-def measure(claim: Claim, instances: list[Instance], point: Point) -> dict[str, Tensor]:
+def measure(
+    claim: Claim, instances: list[Instance], point: Point, at: tuple[TorchArrays, Point] | None = None
+) -> dict[str, Tensor]:
     """Return the invariants of the claim's problem at a batch of points, one for each instance; matrices are [I, …, n, n].
 
+    ``at`` replaces the namespace and the given arrays, for points that are not written sample by sample.
     Where a minimiser treats equal classes (or data directions) differently, the minimisers form an orbit under
     rotations within the group of equals. Each point is rotated to the representative that the claim writes down.
     """
     device = next(iter(point.values())).device
     bindings = stack_bindings(instances, device)
-    xp, data = setting(claim.problem, bindings)
+    xp, data = setting(claim.problem, bindings) if at is None else at
     measured = {i.name: i.measure(xp, point, data, bindings) for i in claim.problem.invariants}
     if not claim.prediction.thresholds:
         return measured
