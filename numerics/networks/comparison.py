@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,9 +14,9 @@ from numerics.judging.crossing import crossings_of
 from numerics.judging.invariants import measure
 from numerics.judging.measured import Measured as Starts
 from numerics.judging.measured import expected_of, norms, unit_of
-from numerics.networks.applicable_claim import Objective
+from numerics.networks.applicable_claim import Objective, Training
 from numerics.networks.class_arrays import ClassArrays
-from numerics.networks.head import Head
+from numerics.networks.structure import Structure, decays_beside
 from numerics.tolerances import IN_PRACTICE, NEGLIGIBLE_SIZE, VANISHED_IN_PRACTICE
 from theory.claim import Claim
 from theory.point import Point
@@ -31,26 +29,13 @@ OF_LOGITS = ("mean_logits", "mean_product")
 
 
 @dataclass(frozen=True)
-class Structure:
-    """A network as a claim sees it: the classifier, the class ``means`` (K × d), and the ``scatter`` within classes."""
-
-    head: Head
-    means: np.ndarray
-    scatter: float
-
-    def scaled(self, layers: Mapping[int, float], features: float) -> Structure:
-        """Return the structure with some layers, by number from 0, and the features multiplied by factors."""
-        turned = tuple(layer * layers.get(i, 1.0) for i, layer in enumerate(self.head.layers))
-        return Structure(Head(turned, self.head.bias), self.means * features, self.scatter * features**2)
-
-
-@dataclass(frozen=True)
 class Compared:
     """Measured and predicted invariants [1, …], in the claim's order of classes, and their relative deviations.
 
     The deviation of the scatter within classes is its share of Σ_i ‖h_i‖².
 
-    ``vanished`` says which classes or directions have vanished in the network, and ``dead`` which should have.
+    ``vanished`` says which classes or directions have vanished in the network, and ``dead`` which should have. Those
+    that are ``undecided`` live, so small that they may count as vanished.
     """
 
     measured: dict[str, Tensor]
@@ -58,6 +43,7 @@ class Compared:
     deviations: dict[str, float]
     vanished: list[bool]
     dead: list[bool]
+    undecided: list[bool]
 
     @property
     def worst(self) -> tuple[str, float]:
@@ -67,11 +53,16 @@ class Compared:
     @property
     def agrees(self) -> bool:
         """Whether all deviations are within IN_PRACTICE and what should have vanished has, and nothing else."""
-        return self.worst[1] <= IN_PRACTICE and self.vanished == self.dead
+        fates = zip(self.vanished, self.dead, self.undecided, strict=True)
+        return self.worst[1] <= IN_PRACTICE and all(undecided or v == d for v, d, undecided in fates)
 
 
-def compare(claim: Claim, instance: Instance, structure: Structure) -> Compared:
-    """Compare the invariants of a claim with those of a network."""
+def compare(claim: Claim, instance: Instance, structure: Structure, training: Training) -> Compared:
+    """Compare the invariants of a claim with those of a network.
+
+    For a claim without a closed form of the minimum, the decays at which the network is stationary are compared with
+    the given ones, too.
+    """
     objective = Objective(claim, instance)
     xp, evaluator = ClassArrays(objective.p), Evaluator(objective.p)
     data = Point(Y=torch.eye(len(instance.order), dtype=DTYPE))
@@ -92,16 +83,21 @@ def compare(claim: Claim, instance: Instance, structure: Structure) -> Compared:
             deviations[name] = _deviation(run[name], predicted[name], unit, KINDS[invariant.kind])
     # The unit of the scatter is that of one class; a sum over all samples is held against all features.
     deviations[SCATTER] = structure.scatter / (features or 1.0)
+    if claim.prediction.value is None:
+        for name, (effective, given) in decays_beside(structure, training).items():
+            run[name], predicted[name] = (torch.tensor([decay], dtype=DTYPE) for decay in (effective, given))
+            deviations[name] = abs(effective / given - 1)
     if not crossings:
-        return Compared(run, predicted, deviations, [], [])
+        return Compared(run, predicted, deviations, [], [], [])
     first = crossings[0]
     sizes = first.sizes(run[first.telling])
     largest = torch.maximum(sizes.amax(1, keepdim=True), first.unit)
     vanished = sizes <= VANISHED_IN_PRACTICE * largest
     small = first.predicted <= VANISHED_IN_PRACTICE * torch.maximum(first.predicted.amax(1, keepdim=True), first.unit)
-    # A class that lives but is predicted this small may count as vanished or not.
-    dead = torch.where(small & ~first.collapsed, vanished, ~first.alive_in(run))
-    return Compared(run, predicted, deviations, vanished[0].tolist(), dead[0].tolist())
+    undecided = small & ~first.collapsed
+    return Compared(
+        run, predicted, deviations, vanished[0].tolist(), (~first.alive_in(run))[0].tolist(), undecided[0].tolist()
+    )
 
 
 def _deviation(got: Tensor, expected: Tensor, unit: Tensor, axes: int) -> float:
@@ -133,6 +129,6 @@ def common_factor(got: Tensor, expected: Tensor) -> tuple[float, float]:
 
 def in_user_order(claim: Claim, instance: Instance, name: str, value: Tensor) -> Any:
     """Return an invariant as nested lists, with classes in the order of the labels."""
-    kind = next(invariant.kind for invariant in claim.problem.invariants if invariant.name == name)
+    kind = next((invariant.kind for invariant in claim.problem.invariants if invariant.name == name), "scalar")
     axes = 0 if claim.problem.spectral and kind == "matrix" else {"matrix": 2, "list": 1}.get(kind, 0)
     return instance.in_user_order(value[0].tolist(), axes)

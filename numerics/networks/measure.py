@@ -19,10 +19,11 @@ from numerics.bounds.separable import separable_bound
 from numerics.networks.applicable_claim import Objective, Training, applicable, read_training
 from numerics.networks.class_statistics import ClassMeans, Scatter, read_means, read_scatter
 from numerics.networks.collapse_metrics import between_directions, distance_from_simplex, variability
-from numerics.networks.comparison import OF_LOGITS, Compared, Structure, compare, in_user_order, margins
+from numerics.networks.comparison import OF_LOGITS, Compared, compare, in_user_order, margins
 from numerics.networks.feature_blocks import Blocks, as_blocks
 from numerics.networks.head import Head, read_head, read_labels
 from numerics.networks.single_factor import Factor, single_factor
+from numerics.networks.structure import Structure
 from numerics.tolerances import IN_PRACTICE
 from theory.claim import Claim
 from theory.problem import Instance
@@ -116,7 +117,7 @@ def measure(
     setting = training.said(head)
     if found is None or summed is None:
         return Measurement(None, setting, {}, {}, {}, **metrics)
-    structure = Structure(head, means.means, scatter.total)
+    structure = Structure(head, means.counts, means.means, scatter.total)
     return _against(*found, structure, training, summed.value, setting, metrics)
 
 
@@ -164,7 +165,7 @@ def _against(
     metrics: dict[str, Any],
 ) -> Measurement:
     """Return the measurement of a network to which a claim applies."""
-    compared = compare(claim, instance, structure)
+    compared = compare(claim, instance, structure, training)
     formula = claim.prediction.value
     predicted = None if formula is None else Objective(claim, instance).evaluated(formula)
     bound = lower_bound(claim, instance, structure)

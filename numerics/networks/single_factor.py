@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numerics.networks.applicable_claim import CROSS_ENTROPY, Training, applicable
-from numerics.networks.comparison import Compared, Structure, common_factor, compare
+from numerics.networks.applicable_claim import Training, applicable
+from numerics.networks.comparison import SCATTER, Compared, common_factor, compare
+from numerics.networks.structure import Structure, effective_decays
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.problem import Instance
@@ -49,8 +50,9 @@ def single_factor(
         if not departs:
             return factor
     name, deviation = compared.worst
-    if name not in compared.predicted:
-        return Factor(name, 1 + deviation, False, f"{name} deviates by {deviation:.2g}")
+    if name == SCATTER:
+        said = f"features differ within classes, by {deviation:.2g} of the squared norm of all features"
+        return Factor(name, float("nan"), False, said)
     by, remaining = common_factor(compared.measured[name], compared.predicted[name])
     if remaining <= ONE_FACTOR:
         return Factor(name, by, False, f"all of {name} is {by:.4g} times the predicted one")
@@ -68,13 +70,16 @@ def _explanations(
     if of_features is not None:
         said = f"features are {of_features:.4g} times as large as predicted"
         left = structure.scaled({}, 1 / of_features)
-        yield Factor("features", of_features, True, said), compare(claim, instance, left)
+        yield Factor("features", of_features, True, said), compare(claim, instance, left, training)
     for number, by in enumerate(_layer_scales(structure, compared)):
         if by is not None:
             name = "weight" if len(structure.head.layers) == 1 else f"weight_{number + 1}"
             said = f"{name} is {by:.4g} times as large as predicted"
-            yield Factor(name, by, True, said), compare(claim, instance, structure.scaled({number: 1 / by}, 1.0))
-    yield from _other_decays(structure, training, instance)
+            yield (
+                Factor(name, by, True, said),
+                compare(claim, instance, structure.scaled({number: 1 / by}, 1.0), training),
+            )
+    yield from _other_decays(structure, training)
 
 
 def _root(square: float) -> float | None:
@@ -92,11 +97,10 @@ def _layer_scales(structure: Structure, compared: Compared) -> list[float | None
     return [None] * len(structure.head.layers)
 
 
-def _other_decays(structure: Structure, training: Training, instance: Instance) -> Iterator[tuple[Factor, Compared]]:
-    counts = np.array(instance.in_user_order(list(instance.values["class_counts"])))
-    layers, features = effective_decays(structure, training, counts)
+def _other_decays(structure: Structure, training: Training) -> Iterator[tuple[Factor, Compared]]:
+    layers, features = effective_decays(structure, training)
     several = len(layers) > 1
-    candidates = [
+    candidates: list[tuple[str, float, float, int | None]] = [
         (f"weight_decay of layer {i + 1}" if several else "weight_decay", training.weight_decay[i], decay, i)
         for i, decay in enumerate(layers)
     ]
@@ -115,33 +119,9 @@ def _other_decays(structure: Structure, training: Training, instance: Instance) 
         if not (math.isfinite(decay) and decay > 0):
             continue
         try:
-            found = applicable(other, structure.head, counts.tolist())
+            found = applicable(other, structure.head, structure.counts.tolist())
         except ParameterError:
             continue
         if found is not None:
             said = f"the network is trained with a {name} of {decay:.4g}, and {given:.4g} is given"
-            yield Factor(name, given / decay, True, said), compare(*found, structure)
-
-
-def effective_decays(structure: Structure, training: Training, counts: np.ndarray) -> tuple[tuple[float, ...], float]:
-    """Return the decays of the layers and of the features at which no change of a factor's scale lowers the loss.
-
-    With g_i the gradient of the mean loss in the logits z_i, less its bias, all factors have −Σ_i ⟨g_i, z_i⟩ = λ ‖factor‖². The sums
-    are taken at the class means, where the features of a collapsed network are. A factor that is zero has the decay 0.
-    """
-    head, means = structure.head, structure.means
-    z = head.logits(means)
-    unbiased = means @ head.product.T
-    labels = np.eye(head.classes)
-    if training.smoothing is not None:
-        smoothing = float(training.smoothing)
-        labels = (1 - smoothing) * labels + smoothing / head.classes
-    if training.loss == CROSS_ENTROPY:
-        shares = np.exp(z - z.max(1, keepdims=True))
-        gradient = shares / shares.sum(1, keepdims=True) - labels
-    else:
-        gradient = z - labels
-    pull = -float((counts[:, None] * gradient * unbiased).sum()) / counts.sum()
-    squares = [float((layer**2).sum()) for layer in head.layers]
-    of_features = float((counts[:, None] * means**2).sum()) + structure.scatter
-    return tuple(pull / s if s else 0.0 for s in squares), pull / of_features if of_features else 0.0
+            yield Factor(name, given / decay, True, said), compare(*found, structure, other)
