@@ -9,21 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from numerics.networks.measure import Measurement, measure
+from numerics.networks.measured_parameters import OPTIONAL, REQUIRED, read_parameters
 from numerics.networks.network_file import read_network
 from numerics.tolerances import IN_PRACTICE
 from theory.claim import add_files
 from theory.cli.arguments import claims_option, print_json
 from theory.cli.entry import DONE
-from theory.domains import Flag
-from theory.errors import ParameterError, quoted
 
 NAME = "measure"
-REQUIRED = {
-    "loss": "cross-entropy or mse",
-    "weight_decay": "λ in (λ/2)‖W‖²",
-    "feature_decay": "λ_H in (λ_H/2) Σ_i ‖h_i‖²",
-}
-OPTIONAL = {"smoothing": "α", "nonnegative": "true or false"}
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -46,25 +39,6 @@ def answer(options: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(found)))
     return DONE
-
-
-def read_parameters(words: list[str]) -> dict[str, Any]:
-    """Return the parameters of ``name=value`` words. Raises ParameterError for an unknown, repeated or missing name."""
-    given: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or name not in REQUIRED | OPTIONAL:
-            raise ParameterError(
-                f"parameter: {quoted(word)} is not allowed; parameters are {', '.join([*REQUIRED, *OPTIONAL])}, "
-                "written name=value"
-            )
-        if name in given:
-            raise ParameterError(f"{name}: given twice")
-        given[name] = Flag().canonical(name, value) if name == "nonnegative" else value
-    for name, says in REQUIRED.items():
-        if name not in given:
-            raise ParameterError(f"{name}: missing; {name} is {says}")
-    return given
 
 
 def as_json(found: Measurement) -> dict[str, Any]:

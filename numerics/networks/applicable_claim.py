@@ -18,7 +18,7 @@ from numerics.backends.evaluation import evaluate
 from numerics.backends.tensors import DTYPE, TorchArrays
 from numerics.networks.head import Head
 from theory.claim import Claim, Verdict, registry
-from theory.domains import PositiveReal
+from theory.domains import PositiveReal, RealBetween
 from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.point import Point
@@ -70,7 +70,7 @@ def read_training(
         loss.lower(),
         weights if len(weights) == depth else weights * depth,
         positive.canonical("feature_decay", feature_decay),
-        smoothing,
+        None if smoothing is None else RealBetween(0, 1).canonical("smoothing", smoothing),
         nonnegative,
     )
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from theory.errors import ParameterError
 from theory.problem import reject
 
-ENTRIES = 2**20
-"""Entries of a block: 8 megabytes in float64."""
+ENTRIES = 2**18
+"""Entries of a block: 2 megabytes in float64."""
 KINDS = "fiu"
 """NumPy's kinds of real numbers: floating point, signed and unsigned integers."""
 

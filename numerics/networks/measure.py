@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,7 +27,7 @@ from numerics.networks.single_factor import Factor, single_factor
 from numerics.networks.structure import Structure
 from numerics.tolerances import IN_PRACTICE
 from theory.claim import Claim
-from theory.problem import Instance
+from theory.problem import Instance, reject
 
 LARGEST_DUAL = 20_000
 """Most entries of the logits for which the dual bound is verified: balls take a second for so many."""
@@ -101,7 +102,9 @@ def measure(
     training = read_training(loss, weight_decay, feature_decay, smoothing, bool(nonnegative), len(head.layers))
     means = read_means(source, classes, head.classes)
     if nonnegative is None:
-        training = _replaced(training, means.least >= 0)
+        training = dataclasses.replace(training, nonnegative=means.least >= 0)
+    elif nonnegative and means.least < 0:
+        raise reject("nonnegative", "true", f"false where a feature is negative, as {means.least:g} is")
     found = applicable(training, head, means.counts.tolist())
     summed = None if found is None else _Summed(*found, head)
     directions, between = between_directions(means.centred)
@@ -119,10 +122,6 @@ def measure(
         return Measurement(None, setting, {}, {}, {}, **metrics)
     structure = Structure(head, means.counts, means.means, scatter.total)
     return _against(*found, structure, training, summed.value, setting, metrics)
-
-
-def _replaced(training: Training, nonnegative: bool) -> Training:
-    return Training(training.loss, training.weight_decay, training.feature_decay, training.smoothing, nonnegative)
 
 
 def _metrics(head: Head, means: ClassMeans, scatter: Scatter, between: np.ndarray) -> dict[str, Any]:

@@ -64,8 +64,9 @@ def _explanations(
 ) -> Iterator[tuple[Factor, Compared]]:
     """Yield each single factor with the comparison that is left once it is taken out."""
     telling = claim.problem.telling
-    of_features = None
-    if telling in compared.predicted:
+    if telling not in compared.predicted:
+        of_features = structure.imbalance(training)
+    else:
         of_features = _root(common_factor(compared.measured[telling], compared.predicted[telling])[0])
     if of_features is not None:
         said = f"features are {of_features:.4g} times as large as predicted"

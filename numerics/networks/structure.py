@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,6 +26,20 @@ class Structure:
         turned = tuple(layer * layers.get(i, 1.0) for i, layer in enumerate(self.head.layers))
         return Structure(Head(turned, self.head.bias), self.counts, self.means * features, self.scatter * features**2)
 
+    @property
+    def squared_features(self) -> float:
+        """Σ_i ‖h_i‖² over all samples."""
+        return float((self.counts[:, None] * self.means**2).sum()) + self.scatter
+
+    def imbalance(self, training: Training) -> float | None:
+        """Return the factor by which the features are too large beside the last layer, or None where one of them is zero.
+
+        At every minimiser the decay terms of features and layers are equal.
+        """
+        weight = training.weight_decay[-1] * float((self.head.layers[-1] ** 2).sum())
+        features = training.feature_decay * self.squared_features
+        return math.sqrt(features / weight) if weight > 0 and features > 0 else None
+
 
 def effective_decays(structure: Structure, training: Training) -> tuple[tuple[float, ...], float]:
     """Return the decays of the layers and of the features at which no change of a factor's scale lowers the loss.
@@ -46,7 +61,7 @@ def effective_decays(structure: Structure, training: Training) -> tuple[tuple[fl
         gradient = z - labels
     pull = -float((counts[:, None] * gradient * unbiased).sum()) / counts.sum()
     squares = [float((layer**2).sum()) for layer in head.layers]
-    of_features = float((counts[:, None] * means**2).sum()) + structure.scatter
+    of_features = structure.squared_features
     return tuple(pull / s if s else 0.0 for s in squares), pull / of_features if of_features else 0.0
 
 
