@@ -1,5 +1,6 @@
 """A trained network held against the theory: metrics, the claim that applies, verdicts, factors, and bad input."""
 
+import itertools
 import json
 import pickle
 import sys
@@ -28,9 +29,7 @@ def trained(counts, loss, relu=False, bias=False, depth=1, width=6, weight_decay
     y = torch.arange(classes).repeat_interleave(torch.tensor(counts))
     raw = torch.randn(len(y), width, generator=generator, dtype=torch.float64).requires_grad_()
     sides = [width] * depth + [classes]
-    layers = [
-        torch.randn(b, a, generator=generator, dtype=torch.float64) / 2 for a, b in zip(sides, sides[1:], strict=False)
-    ]
+    layers = [torch.randn(b, a, generator=generator, dtype=torch.float64) / 2 for a, b in itertools.pairwise(sides)]
     shift = torch.zeros(classes, dtype=torch.float64, requires_grad=bias)
     factors = [raw, *(layer.requires_grad_() for layer in layers), *([shift] if bias else [])]
     optimiser = torch.optim.LBFGS(
@@ -130,7 +129,7 @@ def random_network(samples=400, width=7, classes=5, seed=0):
 def test_metrics_equal_an_independent_computation():
     features, labels, weight, bias = random_network()
     labels[:37] = 0  # unequal classes: the global mean is the mean of the class means
-    found = measure(features, labels, weight, bias, loss="cross-entropy", **DECAYS)
+    found = measure(features, labels, weight, bias, loss="mse", **DECAYS)
     means = np.array([features[labels == k].mean(0) for k in range(5)])
     m = means - means.mean(0)
     within = np.mean([np.outer(x, x) for x in features - means[labels]], 0)
@@ -251,6 +250,11 @@ def cut_off(path):
     path.write_bytes(path.read_bytes()[:500])
 
 
+def one_array(path):
+    with path.open("wb") as stream:
+        np.save(stream, WEIGHT)
+
+
 def no_array(path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("features.npy", b"text")
@@ -260,7 +264,7 @@ BAD_FILES = {
     "missing": lambda path: None,
     "text": lambda path: path.write_text("0 1 2"),
     "pickled": lambda path: path.write_bytes(pickle.dumps([1, 2])),
-    "one array": lambda path: np.save(path.open("wb"), WEIGHT),
+    "one array": one_array,
     "cut off": cut_off,
     "no array": no_array,
 }

@@ -29,7 +29,8 @@ def labelled_blocks(features: Blocks, labels: np.ndarray) -> Iterator[tuple[np.n
     """Yield the features in float64 and their labels, a block of rows at a time."""
     first = 0
     for block in features.blocks(rows_of(features)):
-        yield np.asarray(block, dtype=np.float64), labels[first : first + len(block)]
+        # A copy, because tensors cannot be made of a block that is mapped from a file for reading alone.
+        yield np.array(block, dtype=np.float64), labels[first : first + len(block)]
         first += len(block)
 
 
