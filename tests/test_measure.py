@@ -119,6 +119,37 @@ def test_vanished_classes():
     assert (alive.vanished, alive.should_vanish, alive.verdict) == ([], [3], Practice.DEPARTS)
 
 
+def test_a_network_that_has_collapsed_to_zero():
+    y, none = np.arange(12) % 3, {"features": np.zeros((12, 4)), "weight": np.zeros((3, 4))}
+    found = measure(none["features"], y, none["weight"], loss="mse", weight_decay=1, feature_decay=1)
+    assert (found.verdict, found.vanished, found.should_vanish) == (Practice.AGREES, [0, 1, 2], [0, 1, 2])
+    assert (found.nc1, found.nc2, found.nc3) == (None, None, None)
+    assert found.value == found.predicted_value == 0.5
+    alive = measure(none["features"], y, none["weight"], loss="mse", **DECAYS)
+    assert (alive.verdict, alive.should_vanish) == (Practice.DEPARTS, [])
+
+
+def test_smoothed_labels_and_a_narrow_head():
+    h, y, layers, _, _ = trained((5, 5, 5, 5), "cross-entropy")
+    smoothed = measure(h, y, layers[0], loss="cross-entropy", smoothing=0.1, **DECAYS)
+    assert (smoothed.claim, smoothed.verdict) == ("ce-label-smoothing", Practice.DEPARTS)
+    h, y, layers, _, _ = trained((4, 4, 4, 3), "mse", width=2)
+    narrow = measure(h, y, layers[0], loss="mse", **DECAYS)
+    assert (narrow.claim, narrow.verdict) == ("mse-imbalanced", Practice.AGREES)
+
+
+def test_many_samples_are_bounded_as_few_are():
+    """Every sample twice with half the feature decay is the same problem in the class means, and so has the same bound."""
+    h, y, layers, _, _ = trained((5, 5, 5, 5), "cross-entropy")
+    given = {"loss": "cross-entropy", "weight_decay": 0.01}
+    once = measure(h, y, layers[0], feature_decay=0.002, **given)
+    again = measure(h.repeat(2000, 1), y.repeat(2000), layers[0], feature_decay=0.002 / 2000, **given)
+    assert again.predicted_value == pytest.approx(once.predicted_value, rel=1e-12)
+    assert again.lower_bound == pytest.approx(once.lower_bound, rel=1e-12)
+    assert once.lower_bound == pytest.approx(once.predicted_value, rel=1e-5)
+    assert again.lower_bound <= again.predicted_value
+
+
 def random_network(samples=400, width=7, classes=5, seed=0):
     generator = np.random.default_rng(seed)
     labels = generator.permutation(np.arange(samples) % classes)
@@ -277,6 +308,18 @@ def test_bad_files_end_in_one_line(name, tmp_path, ended):
     assert code == 2
     assert line.startswith("error: file: ")
     assert line.count("\n") == 1
+
+
+def test_a_file_that_is_damaged_in_the_features_ends_in_one_line(tmp_path, ended):
+    path = tmp_path / "bad.npz"
+    features, labels, weight, bias = random_network()
+    np.savez(path, features=features, labels=labels, weight=weight, bias=bias)
+    data = bytearray(path.read_bytes())
+    data[15_000] ^= 255  # within the features, which come first
+    path.write_bytes(data)
+    code, line = ended(path, *GIVEN)
+    assert code == 2
+    assert line.startswith("error: features: 'an array of shape (400, 7), cut off' is not allowed")
 
 
 @pytest.mark.parametrize(

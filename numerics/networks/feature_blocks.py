@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +18,8 @@ from theory.problem import reject
 
 ENTRIES = 2**18
 """Entries of a block: 2 megabytes in float64."""
+DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError)
+"""What reading a damaged or unsupported archive raises."""
 KINDS = "fiu"
 """NumPy's kinds of real numbers: floating point, signed and unsigned integers."""
 
@@ -62,12 +65,16 @@ class ArchivedArray:
             read_header(stream)
             for first in range(0, self.shape[0], rows):
                 count = min(rows, self.shape[0] - first)
-                data = stream.read(count * row)
-                if len(data) < count * row:
-                    raise ParameterError(
-                        f"{self.name}: ends after {first} of {self.shape[0]} rows; the file is cut off"
-                    )
-                yield np.frombuffer(data, self.dtype).reshape(count, *self.shape[1:])
+                yield np.frombuffer(self._read(stream, count * row), self.dtype).reshape(count, *self.shape[1:])
+
+    def _read(self, stream: IO[bytes], size: int) -> bytes:
+        try:
+            data = stream.read(size)
+        except DAMAGED:
+            data = b""
+        if len(data) < size:
+            raise reject(self.name, f"an array of shape {self.shape}, cut off", "an array that can be read to its end")
+        return data
 
 
 def read_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -119,7 +126,7 @@ def opened_archive(path: Path) -> dict[str, np.ndarray | ArchivedArray]:
                     found[name] = ArchivedArray(path, name, shape, dtype)
                 else:
                     found[name] = np.load(io.BytesIO(archive.read(member)), allow_pickle=False)
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+    except DAMAGED as error:
         if isinstance(error, ParameterError):
             raise
         raise reject("file", path, "an archive of arrays that np.savez has written") from None

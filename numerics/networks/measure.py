@@ -27,6 +27,7 @@ from numerics.networks.single_factor import Factor, single_factor
 from numerics.networks.structure import Structure
 from numerics.tolerances import IN_PRACTICE
 from theory.claim import Claim
+from theory.errors import ParameterError
 from theory.problem import Instance, reject
 
 LARGEST_DUAL = 20_000
@@ -213,15 +214,34 @@ def lower_bound(claim: Claim, instance: Instance, structure: Structure) -> float
     """Return a certified lower bound on the loss at every point, or None where no bound applies or can be verified.
 
     The bound of a proof in scalar problems needs no point. A dual bound starts from the class means of the network, and is verified
-    where there are few samples.
+    where few samples are left once the class counts are divided by their common divisor.
     """
     bounds = {}
     if claim.proof.separable is not None:
         bounds["separable"] = separable_bound(claim.proof.separable, ball_bindings(claim.problem, instance))
-    counts = instance.values["class_counts"]
-    if sum(counts) * len(counts) <= LARGEST_DUAL:
-        repeated = np.repeat(structure.means[list(instance.order)], counts, axis=0)
-        batch = Objective(claim, instance).point(structure.head, torch.as_tensor(repeated).mT[None])
-        bounds |= problem_bounds(claim.problem, instance, batch.map(lambda array: array[0]))
+    fewer = _with_fewer_samples(claim, instance, structure)
+    counts = [] if fewer is None else fewer.values["class_counts"]
+    if fewer is not None and sum(counts) * len(counts) <= LARGEST_DUAL:
+        repeated = np.repeat(structure.means[list(fewer.order)], counts, axis=0)
+        batch = Objective(claim, fewer).point(structure.head, torch.as_tensor(repeated).mT[None])
+        bounds |= problem_bounds(claim.problem, fewer, batch.map(lambda array: array[0]))
     verified = [lowest(bound) for bound in bounds.values() if bound.is_finite()]
     return max(map(float, verified), default=None)
+
+
+def _with_fewer_samples(claim: Claim, instance: Instance, structure: Structure) -> Instance | None:
+    """Return an instance with the same minimum, or a lower one by a rounding, and as few samples of each class as there are.
+
+    The losses are convex in the features, so that features equal to their class mean suffice. There the loss depends on the shares
+    n_k/N and on λ_H n_k alone: the counts may be divided by a common divisor that multiplies λ_H. The product is
+    rounded down, which lowers the minimum. Returns None where the product is no decay that the claim takes.
+    """
+    divisor = int(np.gcd.reduce(structure.counts))
+    if divisor == 1:
+        return instance
+    decay = instance.values["feature_decay"] * divisor * (1 - 2.0**-50)  # more than all roundings together
+    values = {**instance.values, "feature_decay": decay, "class_counts": (structure.counts // divisor).tolist()}
+    try:
+        return claim.problem.instance(**values)
+    except ParameterError:
+        return None
