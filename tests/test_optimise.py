@@ -12,6 +12,7 @@ from numerics.backends.bindings import setting, stack_bindings
 from numerics.judging.comparison import compare
 from numerics.training import optimise, quasi_newton
 from numerics.training.budget import Budget
+from numerics.training import certified
 from numerics.training.certified import train
 from numerics.training.newton import Search
 from numerics.training.objective import Objective
@@ -295,8 +296,9 @@ def test_the_spread_of_a_problem_is_that_of_its_curvatures():
     assert curvature_spread(flat, flat.instance(theta=(3e5, 2.0, 1.0))) == pytest.approx(2, rel=1e-12)
 
 
-def test_training_that_stalls_says_how_widely_the_problem_is_spread(capsys):
-    """The threshold ratios n_k / (N² λ_W λ_H) are computed by hand."""
+def test_training_that_stalls_says_how_widely_the_problem_is_spread(capsys, monkeypatch):
+    """The threshold ratios n_k / (N² λ_W λ_H) are computed by hand. Further rounds would stall, too."""
+    monkeypatch.setattr(certified, "ROUNDS", 1)
     words = ["class_counts=300,3", "widths=3", "weight_decay=1.4e-16", "feature_decay=5.7e-17"]
     assert numerics_main(["train", "mse-imbalanced", *words, "--starts", "1"]) == 1
     (said,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("check failed")]
