@@ -10,9 +10,8 @@ import torch
 from numerics.__main__ import main as numerics_main
 from numerics.backends.bindings import setting, stack_bindings
 from numerics.judging.comparison import compare
-from numerics.training import optimise, quasi_newton
+from numerics.training import certified, newton, optimise, quasi_newton
 from numerics.training.budget import Budget
-from numerics.training import certified
 from numerics.training.certified import train
 from numerics.training.newton import Search
 from numerics.training.objective import Objective
@@ -127,11 +126,12 @@ def test_a_newton_step_puts_on_its_bound_what_it_takes_beyond():
 
 
 def test_a_descent_alone_reaches_the_floor_of_rounding(monkeypatch):
-    """No Newton step is taken for a problem of ordinary conditioning, and every start reaches the lowest value."""
+    """Without Newton steps for the last digits, none is taken at ordinary conditioning, and every start reaches the lowest value."""
 
     def no_step(*_):
         raise AssertionError("a Newton step was taken")
 
+    monkeypatch.setattr(newton, "SHARPENED", 0)
     monkeypatch.setattr(Search, "_step", no_step)
     claim = find("ce-imbalanced")
     instance = claim.problem.instance(class_counts=(20, 10, 5, 5), widths=8, weight_decay=5e-3, feature_decay=5e-4)
@@ -139,6 +139,14 @@ def test_a_descent_alone_reaches_the_floor_of_rounding(monkeypatch):
     assert set(solution.endings.flatten().tolist()) == {Ending.CONVERGED}
     assert solution.values.max() - solution.values.min() <= 1e-13 * solution.values.min()
     assert solution.residuals.max() <= FLOOR
+
+
+def test_newton_steps_bring_the_last_digits_of_the_lowest_runs(monkeypatch):
+    claim = find("mse-imbalanced")
+    instance = claim.problem.instance(class_counts=(20, 10, 5, 5), widths=8, weight_decay=5e-3, feature_decay=5e-4)
+    monkeypatch.setattr(newton, "SHARPENED", 2)
+    residuals = minimise(claim.problem, [instance], starts=8).residuals[0].sort().values
+    assert 5 * residuals[1] < residuals[2]
 
 
 def test_runs_that_wait_for_their_place_end_where_they_would_have_ended(monkeypatch):
