@@ -10,7 +10,7 @@ import torch
 from numerics.__main__ import main as numerics_main
 from numerics.backends.bindings import setting, stack_bindings
 from numerics.judging.comparison import compare
-from numerics.training import optimise, quasi_newton
+from numerics.training import certified, newton, optimise, quasi_newton
 from numerics.training.budget import Budget
 from numerics.training.certified import train
 from numerics.training.newton import Search
@@ -126,11 +126,12 @@ def test_a_newton_step_puts_on_its_bound_what_it_takes_beyond():
 
 
 def test_a_descent_alone_reaches_the_floor_of_rounding(monkeypatch):
-    """No Newton step is taken for a problem of ordinary conditioning, and every start reaches the lowest value."""
+    """Without Newton steps for the last digits, none is taken at ordinary conditioning, and every start reaches the lowest value."""
 
     def no_step(*_):
         raise AssertionError("a Newton step was taken")
 
+    monkeypatch.setattr(newton, "SHARPENED", 0)
     monkeypatch.setattr(Search, "_step", no_step)
     claim = find("ce-imbalanced")
     instance = claim.problem.instance(class_counts=(20, 10, 5, 5), widths=8, weight_decay=5e-3, feature_decay=5e-4)
@@ -138,6 +139,14 @@ def test_a_descent_alone_reaches_the_floor_of_rounding(monkeypatch):
     assert set(solution.endings.flatten().tolist()) == {Ending.CONVERGED}
     assert solution.values.max() - solution.values.min() <= 1e-13 * solution.values.min()
     assert solution.residuals.max() <= FLOOR
+
+
+def test_newton_steps_bring_the_last_digits_of_the_lowest_runs(monkeypatch):
+    claim = find("mse-imbalanced")
+    instance = claim.problem.instance(class_counts=(20, 10, 5, 5), widths=8, weight_decay=5e-3, feature_decay=5e-4)
+    monkeypatch.setattr(newton, "SHARPENED", 2)
+    residuals = minimise(claim.problem, [instance], starts=8).residuals[0].sort().values
+    assert 5 * residuals[1] < residuals[2]
 
 
 def test_runs_that_wait_for_their_place_end_where_they_would_have_ended(monkeypatch):
@@ -295,8 +304,9 @@ def test_the_spread_of_a_problem_is_that_of_its_curvatures():
     assert curvature_spread(flat, flat.instance(theta=(3e5, 2.0, 1.0))) == pytest.approx(2, rel=1e-12)
 
 
-def test_training_that_stalls_says_how_widely_the_problem_is_spread(capsys):
-    """The threshold ratios n_k / (N² λ_W λ_H) are computed by hand."""
+def test_training_that_stalls_says_how_widely_the_problem_is_spread(capsys, monkeypatch):
+    """The threshold ratios n_k / (N² λ_W λ_H) are computed by hand. Further rounds would stall, too."""
+    monkeypatch.setattr(certified, "ROUNDS", 1)
     words = ["class_counts=300,3", "widths=3", "weight_decay=1.4e-16", "feature_decay=5.7e-17"]
     assert numerics_main(["train", "mse-imbalanced", *words, "--starts", "1"]) == 1
     (said,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("check failed")]

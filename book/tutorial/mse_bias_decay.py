@@ -80,14 +80,14 @@ PROBLEM = Problem(
     parameters=(
         Parameter("class_counts", ClassCounts(balanced=True), "samples per class, all equal"),
         Parameter("widths", Width(K), "feature dimension $d$", default=lambda values: len(values["class_counts"])),
-        Parameter("weight_decay", PositiveReal(), r"weight decay $\lambda_W$"),
-        Parameter("feature_decay", PositiveReal(), r"feature decay $\lambda_H$"),
-        Parameter("bias_decay", PositiveReal(), r"bias decay $\lambda_b$"),
+        Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
+        Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
+        Parameter("bias_decay", PositiveReal(decay=True), r"bias decay $\lambda_b$"),
     ),
     variables=(
         Variable("W", (K, d), balance),
         Variable("H", (d, N), 1 / balance),
-        Variable("b", (K, sp.Integer(1)), 1 / K),
+        Variable("b", (K, sp.Integer(1)), 1 / K, offset=True),
     ),
     loss=loss,
     invariants=(

@@ -18,6 +18,9 @@ from numerics.training.budget import Budget
 from numerics.training.objective import Objective
 from numerics.training.quasi_newton import NEGLIGIBLE_DECREASE, ROUNDING, TINY, WAVERING, Descent, block_size
 
+SHARPENED = 8
+"""Lowest runs of each instance that take Newton steps even where the descent has reached the floor of rounding: along flat directions
+these steps bring the last digits of the invariants. For all of many starts they would cost twice as much as the descent."""
 POLISHING_STEPS = 6
 """Newton steps taken after that while they still halve the gradient: they cost little and sharpen the invariants."""
 POLISHING_IN_VAIN = 2
@@ -87,10 +90,22 @@ class Search:
             self.endings[descent.converged] = Ending.CONVERGED
 
     def solve(self, budget: Budget) -> Search:
-        """Descend, and take Newton steps in the runs that are not at the floor of rounding then; returns the search itself."""
+        """Descend, and take Newton steps in the runs that are not at the floor of rounding then, and in the SHARPENED lowest ones.
+
+        Returns the search itself.
+        """
         self.descend(budget)
+        self.endings[self._lowest(SHARPENED) & (self.endings == Ending.CONVERGED)] = Ending.RUNNING
         self.run(budget)
         return self
+
+    def _lowest(self, count: int) -> Bool[Tensor, " B"]:
+        """Return which runs are among the ``count`` lowest of their instance."""
+        order = self.f.argsort()
+        order = order[(self.runs[order] // self.objective.starts).argsort(stable=True)]
+        sizes = (self.runs // self.objective.starts).bincount()
+        place = torch.arange(len(order), device=order.device) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
+        return torch.zeros_like(self.endings, dtype=torch.bool).index_put((order,), place < count)
 
     def run(self, budget: Budget) -> None:
         """Take Newton steps until every run has ended or the budget is spent; a run left over counts as stalled."""
