@@ -149,6 +149,18 @@ def test_many_samples_are_bounded_as_few_are():
     assert again.lower_bound <= again.predicted_value
 
 
+def test_nothing_agrees_without_a_minimum_and_without_a_bound(monkeypatch, tmp_path, capsys):
+    """For unequal classes the cross-entropy has no closed form: with too many samples for a bound the value is not judged."""
+    monkeypatch.setattr("numerics.networks.measure.LARGEST_DUAL", 0)
+    h, y, layers, _, _ = trained(**SETTINGS["ce-imbalanced"])
+    found = measure(h, y, layers[0], loss="cross-entropy", **DECAYS)
+    assert (found.claim, found.lower_bound, found.gap, found.verdict) == ("ce-imbalanced", None, None, None)
+    assert measure(1.1 * h, y, layers[0], loss="cross-entropy", **DECAYS).verdict is Practice.DEPARTS
+    np.savez(tmp_path / "net.npz", features=h, labels=y, weight=layers[0])
+    assert main(["measure", str(tmp_path / "net.npz"), *GIVEN]) == 0
+    assert "verdict none" in capsys.readouterr().out
+
+
 def random_network(samples=400, width=7, classes=5, seed=0):
     generator = np.random.default_rng(seed)
     labels = generator.permutation(np.arange(samples) % classes)

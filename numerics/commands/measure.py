@@ -79,6 +79,8 @@ def lines(found: Measurement) -> list[str]:
             report.append(f"{name} {value:.12g}")
     if found.factor is not None:
         report.append(f"factor  {found.factor.says}")
+    if found.verdict is None:
+        return [*report, "verdict none: nothing deviates, but neither the minimum nor a lower bound is known here"]
     return [*report, f"verdict {found.verdict} (within {IN_PRACTICE:g})"]
 
 

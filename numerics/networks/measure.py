@@ -52,7 +52,8 @@ class Measurement:
     those that the claim says vanish; both are None for a claim without thresholds. Where a claim runs over singular directions, they are directions.
     ``value`` is the loss of the claim at the given features and head, ``predicted_value`` the minimum, ``lower_bound``
     a certified lower bound, and ``gap`` the relative distance of the value from the minimum, or from the bound where the minimum has no closed form.
-    ``factor`` explains the largest deviation of a network that departs.
+    ``factor`` explains the largest deviation of a network that departs. ``verdict`` is None where no claim applies, and
+    where nothing deviates but neither the minimum nor a bound is known.
     """
 
     claim: str | None
@@ -194,8 +195,15 @@ def _against(
         lower_bound=bound,
         gap=gap,
         factor=None if agrees else single_factor(claim, instance, structure, training, compared),
-        verdict=Practice.AGREES if agrees else Practice.DEPARTS,
+        verdict=_verdict(agrees, judged=gap is not None),
     )
+
+
+def _verdict(agrees: bool, judged: bool) -> Practice | None:
+    """Return the verdict. Without a minimum and without a bound, what is measured may depart from theory but cannot agree."""
+    if not agrees:
+        return Practice.DEPARTS
+    return Practice.AGREES if judged else None
 
 
 def _numbers(flags: list[bool], order: Sequence[int]) -> list[int]:
