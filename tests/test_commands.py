@@ -1,4 +1,7 @@
-"""The command lines: formats, exit codes, and interruption."""
+"""The command lines: formats, exit codes, and interruption.
+
+The module is long because every command is run here, on the same few parameters.
+"""
 
 import dataclasses
 import io

@@ -2,6 +2,8 @@
 
 The reference uses none of the short cuts of ``theory.enclosure``: it evaluates every term with mpmath, and finds roots and minima
 by halving.
+
+The module is long because the independent evaluation of formulas stands beside the tests, where nothing else can come to use it.
 """
 
 import os

@@ -1,4 +1,7 @@
-"""A trained network held against the theory: metrics, the claim that applies, verdicts, factors, and bad input."""
+"""A trained network held against the theory: metrics, the claim that applies, verdicts, factors, and bad input.
+
+The module is long because one plain training of networks serves all its tests.
+"""
 
 import itertools
 import json

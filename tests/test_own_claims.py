@@ -1,4 +1,7 @@
-"""Claims from files: starting files, claims without a formula, and the messages for typical mistakes."""
+"""Claims from files: starting files, claims without a formula, and the messages for typical mistakes.
+
+The module is long because all its tests start from the one claim file that stands in it.
+"""
 
 import functools
 import os
