@@ -20,7 +20,7 @@ BELOW = 1e-12
 """Relative distance by which a trained value may lie below the predicted value: the rounding of sums of some thousand terms."""
 
 LINK = 1e-11
-"""Relative distance, in units of the larger bound, by which a bound of a chain may exceed its predecessor: rounding,
+"""Relative distance, in units of the larger of the two bounds, by which a bound of a chain may exceed its predecessor: rounding,
 with room for the singular value decompositions in which some bounds are written."""
 
 TIGHT = 1e-7
@@ -78,3 +78,6 @@ of a claim uses this distance."""
 VANISHED_IN_PRACTICE = 1e-2
 """Squared norm of a class mean, relative to the largest one and to the natural unit, below which the class has vanished
 in a trained network. Near its threshold a class that lives may be as small; a figure stands beside every such verdict."""
+
+BELOW_BOUND = 1e-9
+"""Relative distance by which the loss of a network may lie below a certified lower bound: the rounding of a sum over all samples."""

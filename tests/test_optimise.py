@@ -5,6 +5,7 @@ import json
 import time
 
 import pytest
+import sympy as sp
 import torch
 
 from numerics.__main__ import main as numerics_main
@@ -17,7 +18,7 @@ from numerics.training.newton import Search
 from numerics.training.objective import Objective
 from numerics.training.optimise import Ending, curvature_spread, minimise
 from theory import symbols as sym
-from theory.claim import find
+from theory.claim import Derivation, find
 from theory.errors import ParameterError
 from theory.point import Point
 from theory.problem import Invariant, Parameter, PositiveReal, PositiveReals, Problem, Variable
@@ -139,6 +140,21 @@ def test_a_descent_alone_reaches_the_floor_of_rounding(monkeypatch):
     assert set(solution.endings.flatten().tolist()) == {Ending.CONVERGED}
     assert solution.values.max() - solution.values.min() <= 1e-13 * solution.values.min()
     assert solution.residuals.max() <= FLOOR
+
+
+@pytest.mark.parametrize(("raised", "wrong"), [("0", False), ("5e-12", True), ("1e-10", True), ("1e-8", True)])
+def test_a_value_below_the_prediction_is_judged_in_balls(raised, wrong):
+    """The loss is small beside its terms, whose rounding exceeds BELOW. A prediction raised by little more is still red."""
+    claim = find("hvae-learnable-top-variance")
+    values = {"theta": (2.2e-4, 1.4e-4), "latent_dim": (2, 3), "beta1": 0.22, "beta2": 3.3, "sigma1": 0.2283}
+    instance = claim.problem.instance(**values, eta_dec=0.2266, eta_enc=3.0)
+    solution = minimise(claim.problem, [instance], starts=3)
+    value = claim.prediction.value
+    raised_value = dataclasses.replace(value, expression=value.expression * (1 + sp.Rational(raised)))
+    prediction = dataclasses.replace(claim.prediction, value=raised_value)
+    changed = dataclasses.replace(claim, derive=lambda problem: Derivation(claim.proof, prediction))
+    (comparison,) = compare(changed, solution)
+    assert any("lies below the predicted" in failure for failure in comparison.failures) == wrong
 
 
 def test_newton_steps_bring_the_last_digits_of_the_lowest_runs(monkeypatch):

@@ -1,4 +1,4 @@
-"""Quantities of a trained point that do not depend on the choice of coordinates, and the metrics NC1, NC2, NC3."""
+"""Quantities of a trained point that do not depend on the choice of coordinates."""
 
 from __future__ import annotations
 
@@ -96,34 +96,3 @@ def helmert(size: int) -> Float64[Tensor, "n m"]:
         for i in range(1, size)
     ]
     return torch.stack(columns, 1)
-
-
-def neural_collapse_metrics(
-    h: Float64[Tensor, "*b d N"], w: Float64[Tensor, "*b K d"], y: Float64[Tensor, "K N"]
-) -> dict[str, Tensor]:
-    """Return NC1, NC2 and NC3 as the literature defines them; all are 0 at perfect collapse to a simplex ETF.
-
-    NC1 = tr(Σ_W Σ_B⁺)/K with within- and between-class covariances; NC2 = ‖G/‖G‖ − E/‖E‖‖ for G = W Wᵀ and E = I − J/K;
-    NC3 = ‖W H̄c/‖W H̄c‖ − E/‖E‖‖ with the class means centred by the global mean.
-    Source: Papyan, Han, Donoho (PNAS 2020); normalised as in Zhu et al., arXiv:2105.02375, Section 4.
-    """
-    counts = y.sum(-1)
-    classes = y.shape[-2]
-    means = (h @ y.mT) / counts
-    overall = h.mean(-1, keepdim=True)
-    centred = means - overall
-    scatter = h - means @ y
-    within = scatter @ scatter.mT / y.shape[-1]
-    between = centred @ centred.mT / classes
-    etf = torch.eye(classes, dtype=h.dtype, device=h.device) - 1 / classes
-    etf = etf / etf.norm()
-
-    def direction(a: Tensor) -> Tensor:
-        return a / torch.linalg.matrix_norm(a)[..., None, None]
-
-    pseudo = torch.linalg.pinv(between, rtol=1e-10, hermitian=True)
-    return {
-        "NC1": (within @ pseudo).diagonal(dim1=-2, dim2=-1).sum(-1) / classes,
-        "NC2": torch.linalg.matrix_norm(direction(w @ w.mT) - etf),
-        "NC3": torch.linalg.matrix_norm(direction(w @ centred) - etf),
-    }

@@ -25,15 +25,13 @@ from numerics.networks.feature_blocks import Blocks, as_blocks
 from numerics.networks.head import Head, read_head, read_labels
 from numerics.networks.single_factor import Factor, single_factor
 from numerics.networks.structure import Structure
-from numerics.tolerances import IN_PRACTICE
+from numerics.tolerances import BELOW_BOUND, IN_PRACTICE
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.problem import Instance, reject
 
 LARGEST_DUAL = 20_000
 """Most entries of the logits for which the dual bound is verified: balls take a second for so many."""
-LOWER = 1e-9
-"""Relative distance by which the value may lie below a certified lower bound: the rounding of a sum over all samples."""
 
 
 class Practice(StrEnum):
@@ -173,7 +171,7 @@ def _against(
     against = bound if predicted is None else predicted
     gap = None if against is None else (value - against) / (max(abs(value), abs(against)) or 1.0)
     close = gap is None or abs(gap) <= IN_PRACTICE
-    sound = bound is None or value >= bound - LOWER * abs(bound)
+    sound = bound is None or value >= bound - BELOW_BOUND * abs(bound)
     agrees = compared.agrees and close and sound
     order = list(range(len(compared.dead))) if claim.problem.spectral else instance.order
     shown = {
