@@ -1,0 +1,11 @@
+"""The experiments by name."""
+
+from __future__ import annotations
+
+from numerics.networks.experiments.experiment import Experiment
+
+
+def known() -> dict[str, Experiment]:
+    """Return every experiment by its name, in the order in which the list shows them."""
+    experiments: list[Experiment] = []
+    return {experiment.name: experiment for experiment in experiments}
