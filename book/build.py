@@ -30,6 +30,7 @@ STATIC_PAGES = (
     "how_the_checks_work",
     "what_the_verdicts_mean",
     "discrepancies",
+    "your_network",
     "tutorial",
     "second_example",
     "add_a_claim",

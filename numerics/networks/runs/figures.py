@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,10 @@ PANEL = 220
 
 def figures(result: Mapping[str, Any], columns: Mapping[str, Sequence[float]]) -> dict[str, go.Figure]:
     """Return the figures of a run by the name of their file: each matrix, and the metrics."""
-    drawn = {name: matrices(name, *pair) for name, pair in shared_matrices(result).items()}
+    drawn = {}
+    for name, pair in shared_matrices(result).items():
+        title = f"{name.replace('_', ' ')}. {matrices_in_words(*pair)}"
+        drawn[name] = matrices(*pair).update_layout(title=title, height=360, template="plotly_white")
     if columns:
         drawn["metrics"] = metrics(columns, result["predicted"])
     return drawn
@@ -33,28 +37,37 @@ def shared_matrices(result: Mapping[str, Any]) -> dict[str, tuple[np.ndarray, np
     return found
 
 
-def matrices(name: str, predicted: np.ndarray, measured: np.ndarray) -> go.Figure:
-    """Draw the predicted and the measured matrix on one scale, and their difference on its own scale."""
-    figure = make_subplots(rows=1, cols=3, subplot_titles=("predicted", "measured", "measured − predicted"))
-    top = float(max(np.abs(predicted).max(), np.abs(measured).max()))
-    off = measured - predicted
-    scales = (("coloraxis", predicted), ("coloraxis", measured), ("coloraxis2", off))
-    for column, (axis, shown) in enumerate(scales, start=1):
-        figure.add_heatmap(z=shown, coloraxis=axis, row=1, col=column)
-    far = float(np.abs(off).max()) or 1.0
-    for axis, size, place in (("coloraxis", top or 1.0, -0.12), ("coloraxis2", far, 1.02)):
-        bar = {"x": place, "len": 0.9, "exponentformat": "power"}
-        figure.update_layout({axis: {"colorscale": "RdBu", "cmin": -size, "cmax": size, "colorbar": bar}})
-    figure.update_yaxes(autorange="reversed", showticklabels=False)
-    figure.update_xaxes(showticklabels=False)
-    title = f"{name.replace('_', ' ')}: the difference is at most {far if off.any() else 0:.1e}, the entries {top:.2g}"
-    return figure.update_layout(title=title, height=360, template="plotly_white")
+def matrices(predicted: np.ndarray, measured: np.ndarray) -> go.Figure:
+    """Draw the predicted matrix, the measured one and their difference, all on one scale: where they agree, nothing is left."""
+    figure = make_subplots(
+        rows=1, cols=3, subplot_titles=("predicted", "measured", "difference"), horizontal_spacing=0.04
+    )
+    for column, shown in enumerate((predicted, measured, measured - predicted), start=1):
+        figure.add_heatmap(z=shown, coloraxis="coloraxis", row=1, col=column)
+        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
+    top = largest(predicted, measured)
+    figure.update_layout(coloraxis={"colorscale": "RdBu", "cmin": -top, "cmax": top, "showscale": False})
+    figure.update_yaxes(
+        autorange="reversed", constrain="domain", constraintoward="top", showticklabels=False, showgrid=False
+    )
+    return figure.update_xaxes(constrain="domain", showticklabels=False, showgrid=False)
+
+
+def matrices_in_words(predicted: np.ndarray, measured: np.ndarray) -> str:
+    """Return the sizes that the colours of ``matrices`` show."""
+    off = float(np.abs(measured - predicted).max())
+    return f"Entries reach {largest(predicted, measured):.2g}, and the largest difference is {off:.1e}."
+
+
+def largest(predicted: np.ndarray, measured: np.ndarray) -> float:
+    """Return the largest absolute entry of two matrices, or 1 where both are zero."""
+    return float(max(np.abs(predicted).max(), np.abs(measured).max())) or 1.0
 
 
 def metrics(columns: Mapping[str, Sequence[float]], predicted: Mapping[str, Any]) -> go.Figure:
     """Draw every metric over the stages, with the predicted level as a line where the prediction has a number of that name."""
     names = list(columns)
-    rows = -(-len(names) // 2)
+    rows = math.ceil(len(names) / 2)
     figure = make_subplots(rows=rows, cols=2, subplot_titles=[name.replace("_", " ") for name in names])
     for number, name in enumerate(names):
         row, column = number // 2 + 1, number % 2 + 1
