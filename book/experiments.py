@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import sys
@@ -117,12 +118,14 @@ def thinned(stages: int) -> list[int]:
 
 
 def rounded(value: Any, digits: int) -> Any:
-    """Return a value of JSON with its numbers rounded to some significant digits."""
+    """Return a value of JSON with its numbers rounded to some significant digits; a number that is not finite is null."""
     if isinstance(value, dict):
         return {name: rounded(part, digits) for name, part in value.items()}
     if isinstance(value, list):
         return [rounded(part, digits) for part in value]
-    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    return value
 
 
 def write_results(work: Path, names: Sequence[str], results: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import plotly.graph_objects as go
 from IPython.display import HTML
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#444444")
-"""Colours that colour-blind readers tell apart (Okabe and Ito)."""
+from numerics.networks.runs.figures import COLOURS as COLOURS
+
 DASHES = ("solid", "dot", "dashdot", "dash")
 FIT = """
     const figure = document.getElementById("{plot_id}");

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-MEASURED, PREDICTED, OTHER = "#0072B2", "#D55E00", "#444444"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#444444")
 """Colours that colour-blind readers tell apart (Okabe and Ito)."""
 PANEL = 220
 """Height of a panel in pixels."""
@@ -64,33 +64,59 @@ def largest(predicted: np.ndarray, measured: np.ndarray) -> float:
     return float(max(np.abs(predicted).max(), np.abs(measured).max())) or 1.0
 
 
+def panels(columns: Iterable[str]) -> dict[str, dict[str, int | None]]:
+    """Return the columns of each panel: ``margin 0``, ``margin 1`` and so on share one, and each other column has its own.
+
+    A column comes with its number within the panel, or None.
+    """
+    found: dict[str, dict[str, int | None]] = {}
+    for name in columns:
+        panel, _, number = name.rpartition(" ")
+        if panel and number.isdecimal():
+            found.setdefault(panel, {})[name] = int(number)
+        else:
+            found.setdefault(name, {})[name] = None
+    return found
+
+
+def level(predicted: Mapping[str, Any], panel: str, number: int | None) -> float | None:
+    """Return the predicted level of a column: the number of its name, or the entry of the list of that name or its plural."""
+    given = predicted.get(panel, predicted.get(f"{panel}s"))
+    if number is not None and isinstance(given, list) and number < len(given):
+        given = given[number]
+    return float(given) if isinstance(given, int | float) and not isinstance(given, bool) else None
+
+
 def metrics(columns: Mapping[str, Sequence[float]], predicted: Mapping[str, Any]) -> go.Figure:
-    """Draw every metric over the stages, with the predicted level as a line where the prediction has a number of that name."""
-    names = list(columns)
-    rows = math.ceil(len(names) / 2)
-    figure = make_subplots(rows=rows, cols=2, subplot_titles=[name.replace("_", " ") for name in names])
-    for number, name in enumerate(names):
-        row, column = number // 2 + 1, number % 2 + 1
-        values, level = list(columns[name]), predicted.get(name)
-        has_level = isinstance(level, int | float) and not isinstance(level, bool)
-        colour = MEASURED if has_level else OTHER
-        figure.add_scatter(
-            x=list(range(1, len(values) + 1)),
-            y=values,
-            line={"color": colour},
-            name=name,
-            showlegend=False,
-            row=row,
-            col=column,
-        )
-        if has_level:
-            figure.add_hline(y=level, line={"color": PREDICTED, "dash": "dash"}, row=row, col=column)  # pyright: ignore[reportArgumentType]
-        # A number that falls by decades is read on a logarithmic axis.
-        if min(values) > 0 and max(values) > 30 * min(values):
+    """Draw every metric over the stages, with each predicted level as a dashed line of the same colour."""
+    shown = panels(columns)
+    rows = math.ceil(len(shown) / 2)
+    figure = make_subplots(rows=rows, cols=2, subplot_titles=[name.replace("_", " ") for name in shown])
+    for position, (panel, parts) in enumerate(shown.items()):
+        row, column = position // 2 + 1, position % 2 + 1
+        for name, number in parts.items():
+            values, colour = list(columns[name]), COLOURS[(number or 0) % len(COLOURS)]
+            stages = list(range(1, len(values) + 1))
+            figure.add_scatter(
+                x=stages, y=values, line={"color": colour}, name=name, showlegend=False, row=row, col=column
+            )
+            at = level(predicted, panel, number)
+            if at is not None:
+                dashed = {"color": colour, "dash": "dash", "width": 1}
+                figure.add_scatter(
+                    x=[stages[0], stages[-1]], y=[at, at], mode="lines", line=dashed, name=f"{name}, predicted",
+                    showlegend=False, row=row, col=column,
+                )  # fmt: skip
+        if falls_by_decades([value for name in parts for value in columns[name]]):
             figure.update_yaxes(type="log", exponentformat="power", row=row, col=column)
-    return figure.update_layout(
-        title="metrics over the stages (dashed: predicted)", height=PANEL * rows + 80, template="plotly_white"
-    )
+    height = PANEL * rows + 80
+    return figure.update_layout(title="over the stages (dashed: predicted)", height=height, template="plotly_white")
+
+
+def falls_by_decades(values: Sequence[float]) -> bool:
+    """Return whether numbers are read on a logarithmic axis: all positive, and spread over more than a decade and a half."""
+    finite = [value for value in values if math.isfinite(value)]
+    return bool(finite) and min(finite) > 0 and max(finite) > 30 * min(finite)
 
 
 def _matrix(value: Any) -> np.ndarray | None:
