@@ -41,11 +41,13 @@ def test_only_matrices_of_one_shape_are_compared():
     assert list(shared_matrices(RESULT)) == ["gram"]
 
 
-def test_numbered_columns_share_a_panel_and_have_their_levels():
-    assert panels(COLUMNS) == {"kl": {"kl": None}, "margin": {"margin 0": 0, "margin 1": 1}, "nc1": {"nc1": None}}
-    predicted = RESULT["predicted"]
-    levels = [level(predicted, *place) for place in (("kl", None), ("margin", 1), ("margin", 5), ("nc1", None))]
-    assert levels == [0.5, 1.0, None, None]
+def test_columns_of_one_first_word_share_a_panel_and_have_their_levels():
+    assert panels([*COLUMNS, "gram deviation"]) == {
+        "kl": ["kl"], "margin": ["margin 0", "margin 1"], "nc1": ["nc1"], "gram deviation": ["gram deviation"],
+    }  # fmt: skip
+    predicted = {**RESULT["predicted"], "total beta=2": 4.0}
+    names = ("kl", "margin 1", "margin 5", "nc1", "total beta=2", "none")
+    assert [level(predicted, name) for name in names] == [0.5, 1.0, None, None, 4.0, None]
 
 
 def test_a_run_has_a_figure_of_each_matrix_and_of_its_metrics():

@@ -64,26 +64,21 @@ def largest(predicted: np.ndarray, measured: np.ndarray) -> float:
     return float(max(np.abs(predicted).max(), np.abs(measured).max())) or 1.0
 
 
-def panels(columns: Iterable[str]) -> dict[str, dict[str, int | None]]:
-    """Return the columns of each panel: ``margin 0``, ``margin 1`` and so on share one, and each other column has its own.
-
-    A column comes with its number within the panel, or None.
-    """
-    found: dict[str, dict[str, int | None]] = {}
+def panels(columns: Iterable[str]) -> dict[str, list[str]]:
+    """Return the columns of each panel: those with the same first word, such as ``margin 0`` and ``margin 1``, share one."""
+    found: dict[str, list[str]] = {}
     for name in columns:
-        panel, _, number = name.rpartition(" ")
-        if panel and number.isdecimal():
-            found.setdefault(panel, {})[name] = int(number)
-        else:
-            found.setdefault(name, {})[name] = None
-    return found
+        found.setdefault(name.partition(" ")[0], []).append(name)
+    return {first if len(names) > 1 else names[0]: names for first, names in found.items()}
 
 
-def level(predicted: Mapping[str, Any], panel: str, number: int | None) -> float | None:
-    """Return the predicted level of a column: the number of its name, or the entry of the list of that name or its plural."""
-    given = predicted.get(panel, predicted.get(f"{panel}s"))
-    if number is not None and isinstance(given, list) and number < len(given):
-        given = given[number]
+def level(predicted: Mapping[str, Any], column: str) -> float | None:
+    """Return the predicted level of a column: the number of its name, or for ``margin 2`` the entry 2 of the list ``margins``."""
+    first, _, number = column.rpartition(" ")
+    given = predicted.get(column)
+    several = predicted.get(f"{first}s", predicted.get(first))
+    if given is None and number.isdecimal() and isinstance(several, list) and int(number) < len(several):
+        given = several[int(number)]
     return float(given) if isinstance(given, int | float) and not isinstance(given, bool) else None
 
 
@@ -92,15 +87,15 @@ def metrics(columns: Mapping[str, Sequence[float]], predicted: Mapping[str, Any]
     shown = panels(columns)
     rows = math.ceil(len(shown) / 2)
     figure = make_subplots(rows=rows, cols=2, subplot_titles=[name.replace("_", " ") for name in shown])
-    for position, (panel, parts) in enumerate(shown.items()):
+    for position, parts in enumerate(shown.values()):
         row, column = position // 2 + 1, position % 2 + 1
-        for name, number in parts.items():
-            values, colour = list(columns[name]), COLOURS[(number or 0) % len(COLOURS)]
+        for number, name in enumerate(parts):
+            values, colour = list(columns[name]), COLOURS[number % len(COLOURS)]
             stages = list(range(1, len(values) + 1))
             figure.add_scatter(
                 x=stages, y=values, line={"color": colour}, name=name, showlegend=False, row=row, col=column
             )
-            at = level(predicted, panel, number)
+            at = level(predicted, name)
             if at is not None:
                 dashed = {"color": colour, "dash": "dash", "width": 1}
                 figure.add_scatter(
