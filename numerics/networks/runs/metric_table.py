@@ -11,8 +11,8 @@ from numerics.networks.runs.atomic_files import PARTIAL, remove, replace_folder,
 from theory.errors import ParameterError
 
 TABLE = "metrics.zarr"
-STAGE = "stage"
-"""The dimension of the table: 1 after the first stage."""
+METRICS, STAGE, COLUMN = "metrics", "stage", "column"
+"""The array of the table and its dimensions: stage 1 ends first, and a column has the name of its metric."""
 NEEDED = ("xarray", "zarr")
 
 
@@ -26,17 +26,19 @@ def require_packages() -> None:
 
 
 def write_table(folder: Path, rows: Sequence[Mapping[str, float]], attributes: Mapping[str, Any]) -> None:
-    """Write the metrics after each stage, one variable a column. Raises ParameterError where the disk is full."""
+    """Write the metrics after each stage. Raises ParameterError where the disk is full."""
+    import numpy as np
     import xarray
 
-    columns = {name: (STAGE, [float(row[name]) for row in rows]) for name in (rows[0] if rows else ())}
-    table = xarray.Dataset(
-        columns, coords={STAGE: list(range(1, len(rows) + 1))}, attrs={**attributes, "columns": list(columns)}
-    )
+    # All metrics are one array: as one array each, hundreds of metrics would be hundreds of small files.
+    names = list(rows[0]) if rows else []
+    values = np.array([[float(row[name]) for name in names] for row in rows]).reshape(len(rows), len(names))
+    coordinates = {STAGE: np.arange(1, len(rows) + 1), COLUMN: np.array(names, dtype=np.str_)}
+    table = xarray.Dataset({METRICS: ((STAGE, COLUMN), values)}, coords=coordinates, attrs=dict(attributes))
     partial = folder / (TABLE + PARTIAL)
     try:
         remove(partial)
-        table.to_zarr(partial, mode="w", zarr_format=3, consolidated=False)
+        table.to_zarr(partial, mode="w", zarr_format=2, consolidated=False)
         replace_folder(partial, folder / TABLE)
     except OSError as error:
         raise unwritable(folder / TABLE, error) from error
@@ -47,4 +49,5 @@ def read_table(folder: Path) -> dict[str, list[float]]:
     import xarray
 
     with xarray.open_zarr(folder / TABLE, consolidated=False) as table:
-        return {name: table[name].values.tolist() for name in table.attrs["columns"]}
+        values = table[METRICS].values
+        return {str(name): values[:, number].tolist() for number, name in enumerate(table[COLUMN].values)}
