@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from numerics.networks.experiments import linear_vaes
 from numerics.networks.experiments.experiment import Experiment
 
 
 def known() -> dict[str, Experiment]:
     """Return every experiment by its name, in the order in which the list shows them."""
-    experiments: list[Experiment] = []
+    experiments: list[Experiment] = [*linear_vaes.EXPERIMENTS]
     return {experiment.name: experiment for experiment in experiments}
