@@ -1,24 +1,187 @@
-"""Figures of trained networks beside the theory."""
+"""Figures of trained networks beside the theory, from the recorded runs of experiments."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 from IPython.display import HTML
+from plotly.subplots import make_subplots
 
-from book.figures.plotting import show
-from numerics.networks.runs.figures import matrices, matrices_in_words
+from book.figures.plotting import COLOURS, show
+from book.render.practice import Record, families, recorded, words
+from numerics.networks.runs.figures import level, matrices, matrices_in_words
 
 GRAM_HEIGHT = 290
 """Height in pixels of a row of matrices."""
+ROW = 44
+"""Height in pixels of a row of the overview."""
+LEAST, MOST = 1e-5, 1e3
+"""Ends of the axis of the overview; runs beyond them are drawn at the ends."""
+PREDICTED, TRAINED = "#9aa7b5", COLOURS[1]
+"""Colours of predicted bars and of trained marks."""
 
 
-def gram(predicted: Sequence[Any], measured: Sequence[Any], words: str) -> HTML:
+def figures_of(record: Record) -> list[str]:
+    """Return the names of the figures that show an experiment."""
+    if "setting" in record.predicted:
+        return ["divergences", "active_units"]
+    return [name for name, needs in (("mean_gram", "mean_gram"), ("margins", "margins")) if needs in record.predicted]
+
+
+def shown(name: str) -> Record:
+    """Return the recorded runs of an experiment that has some."""
+    record = recorded(name)
+    assert record is not None
+    return record
+
+
+def gram(predicted: Sequence[Any], measured: Sequence[Any], says: str) -> HTML:
     """Draw a predicted and a measured matrix side by side with their difference, and say what the matrix is."""
     pair = (np.asarray(predicted, dtype=float), np.asarray(measured, dtype=float))
-    said = (
-        f"{words} {matrices_in_words(*pair)} Blue is positive, red is negative, and the three panels share one scale."
-    )
+    said = f"{says} {matrices_in_words(*pair)} Blue is positive, red is negative, and the three panels share one scale."
     return show(matrices(*pair), said, GRAM_HEIGHT)
+
+
+def mean_gram(name: str) -> HTML:
+    """Draw the inner products of the class means, predicted and of the first seed."""
+    run = shown(name).runs[0]
+    return gram(
+        run["predicted"]["mean_gram"], run["measured"]["mean_gram"], "Inner products of the class means, seed 0."
+    )
+
+
+def share_of_limit(run: dict[str, Any], limits: dict[str, float]) -> float:
+    """Return the largest deviation of a run as a share of its limit; one that must be zero and is not is beyond every limit."""
+    shares = [0.0]
+    for name, limit in limits.items():
+        value = run["deviations"][name]
+        exceeds = value is None or (limit == 0 and value > 0)
+        shares.append(math.inf if exceeds else value / limit if limit > 0 else 0.0)
+    return max(shares)
+
+
+def overview(word: str) -> HTML:
+    """Draw every run of a family of experiments by its largest deviation, as a share of what agrees."""
+    records = [record for each in families()[word] if (record := recorded(each.name)) is not None]
+    figure = go.Figure()
+    for row, record in enumerate(records):
+        shares = [share_of_limit(run, record.limits) for run in record.runs]
+        told = [
+            f"seed {run['seed']}: {share:.2g} of what agrees" for run, share in zip(record.runs, shares, strict=True)
+        ]
+        figure.add_scatter(
+            x=[min(max(share, LEAST), MOST) for share in shares], y=[row] * len(shares), mode="markers", hovertext=told,
+            hoverinfo="text", showlegend=False,
+            marker={"size": 11, "color": COLOURS[0] if max(shares) <= 1 else COLOURS[1], "opacity": 0.75},
+        )  # fmt: skip
+        # Names stand above their rows, so that a narrow page has room for the dots.
+        figure.add_annotation(
+            xref="paper", x=0, y=row, text=record.experiment.title, showarrow=False, xanchor="left", yshift=17,
+            font={"size": 12, "color": "#4a4f57"},
+        )  # fmt: skip
+    figure.add_vline(x=1, line={"color": "#444444", "width": 1.5, "dash": "dash"})
+    figure.update_yaxes(range=[len(records) - 0.5, -0.9], showticklabels=False, showgrid=False, zeroline=False)
+    figure.update_xaxes(
+        type="log", range=[math.log10(LEAST) - 0.2, math.log10(MOST) + 0.2], exponentformat="power",
+        title="largest deviation / what agrees", dtick=2,
+    )  # fmt: skip
+    said = "Blue dots agree. Orange dots depart from the prediction; below, each of them has its reason."
+    return show(figure, said, 110 + ROW * len(records))
+
+
+def margins(name: str) -> HTML:
+    """Draw the margins of the classes over the training of all seeds, with the predicted levels."""
+    record, figure = shown(name), go.Figure()
+    columns = [column for column in record.curves if column.startswith("margin ")]
+    for number, column in enumerate(columns):
+        colour = COLOURS[number % len(COLOURS)]
+        for seed, curve in enumerate(record.curves[column]):
+            figure.add_scatter(
+                x=record.stages, y=curve, mode="lines", line={"color": colour, "width": 2 if seed == 0 else 1},
+                opacity=1 if seed == 0 else 0.5, name=f"class {number}, seed {seed}", showlegend=False,
+            )  # fmt: skip
+        at = level(record.predicted, column)
+        if at is not None:
+            figure.add_hline(y=at, line={"color": colour, "width": 1, "dash": "dash"})
+    figure.update_xaxes(title="stage of the training")
+    figure.update_yaxes(title="margin")
+    said = (
+        "By how much the logit of the own class exceeds the others, one colour for each class. Dashed lines are the margins "
+        "that were predicted before the training."
+    )
+    return show(figure, said, 360)
+
+
+def levels_of(record: Record) -> list[str]:
+    """Return the names of the divergences of a sweep, one for each level of latent variables."""
+    return [name for name in record.predicted if name.partition("_")[0] == "divergences"]
+
+
+def divergences(name: str) -> HTML:
+    """Draw the KL divergence of each latent direction, predicted and trained, with a slider over the settings of the sweep."""
+    record = shown(name)
+    keys, settings = levels_of(record), record.predicted["setting"]
+    figure = make_subplots(rows=len(keys), cols=1, shared_xaxes=True, vertical_spacing=0.12)
+    for row, key in enumerate(keys, start=1):
+        draw_divergences(figure, record, key, row)
+    traces = len(figure.data)
+    steps = []
+    for at, setting in enumerate(settings):
+        heights = [
+            side[key][at] for key in keys for side in (record.predicted, *(run["measured"] for run in record.runs))
+        ]
+        steps.append({"method": "restyle", "label": setting, "args": [{"y": heights}, list(range(traces))]})
+    figure.update_xaxes(title="latent direction", dtick=2, row=len(keys), col=1)
+    figure.update_layout(
+        sliders=[{"steps": steps, "active": 0, "currentvalue": {"prefix": ""}, "pad": {"t": 60, "b": 10}}],
+        legend={"orientation": "h", "y": 1.16}, bargap=0.3,
+    )  # fmt: skip
+    said = (
+        "KL divergence of each latent direction from its prior: bars are predicted before the training, rings are trained, one "
+        "for each seed. Move the slider to another setting; where the bars are gone, the direction has collapsed."
+    )
+    return show(figure, said, 260 * len(keys) + 160)
+
+
+def draw_divergences(figure: go.Figure, record: Record, key: str, row: int) -> None:
+    """Draw one level of a sweep at its first setting: the predicted bars, and the marks of each seed."""
+    bars = record.predicted[key]
+    places = list(range(1, len(bars[0]) + 1))
+    figure.add_bar(x=places, y=bars[0], marker_color=PREDICTED, name="predicted", showlegend=row == 1, row=row, col=1)
+    for number, run in enumerate(record.runs):
+        figure.add_scatter(
+            x=places, y=run["measured"][key][0], mode="markers", name="trained", showlegend=row == 1 and number == 0,
+            marker={"symbol": "circle-open", "size": 9, "color": TRAINED, "line": {"width": 2}}, row=row, col=1,
+        )  # fmt: skip
+    top = max(max(map(max, side[key])) for side in (record.predicted, *(run["measured"] for run in record.runs)))
+    title = "nats" if key == "divergences" else f"nats, {words(key.partition('_')[2]).replace(' ', '')}"
+    figure.update_yaxes(range=[0, 1.08 * top or 1], title=title, row=row, col=1)
+
+
+def active_units(name: str) -> HTML:
+    """Draw the number of active units at each setting of a sweep, predicted and trained."""
+    record = shown(name)
+    settings, figure = record.predicted["setting"], go.Figure()
+    places = [setting.replace(" ", "<br>").replace("=", " = ") for setting in settings]
+    for number, key in enumerate(
+        key for key in record.predicted if key.partition("_")[0] == "active" and " " not in key
+    ):
+        of = f", {key.partition('_')[2].replace('_', '')}" if key != "active" else ""
+        figure.add_bar(
+            x=places, y=record.predicted[key], name=f"predicted{of}", marker_color=PREDICTED, offsetgroup=str(number),
+            opacity=1 - 0.4 * number,
+        )  # fmt: skip
+        for seed, run in enumerate(record.runs):
+            figure.add_scatter(
+                x=places, y=run["measured"][key], mode="markers", name=f"trained{of}", showlegend=seed == 0,
+                marker={"symbol": ("circle-open", "diamond-open")[number], "size": 11 - 2 * seed, "color": COLOURS[1 + number],
+                        "line": {"width": 2}},
+            )  # fmt: skip
+    figure.update_yaxes(title="active units", rangemode="tozero")
+    figure.update_layout(legend={"orientation": "h", "y": 1.16}, bargap=0.35)
+    said = "Active units at each setting: bars are what the linear theory predicts for this data, rings are trained, one for each seed."
+    return show(figure, said, 380)

@@ -11,6 +11,7 @@ import sympy as sp
 import numerics.tolerances
 import theory.symbols
 from book.examples import noun, sliding
+from book.figures.practice import figures_of
 from book.render.api import (
     BACKENDS,
     array_operations,
@@ -35,6 +36,17 @@ from book.render.claims import (
 )
 from book.render.lines import displayed
 from book.render.markdown import badge, prose, sentence, slug
+from book.render.practice import (
+    FAMILIES,
+    compared,
+    deviations,
+    families,
+    in_short,
+    parameters_in_short,
+    practice_badge,
+    provenance,
+    recorded,
+)
 from book.render.verdicts import cells, verdict_tables
 from theory.claim import registry
 from theory.reference_code import REFERENCE_CODE
@@ -51,7 +63,7 @@ def page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (displayed, prose, sentence, slug)}}
+    environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (displayed, prose, recorded, sentence, slug)}}
     named = (
         array_operations,
         badge,
@@ -72,6 +84,18 @@ def page(template: str, **values: Any) -> str:
         stated,
     )
     environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
+    practice = (
+        compared,
+        deviations,
+        families,
+        figures_of,
+        in_short,
+        parameters_in_short,
+        practice_badge,
+        provenance,
+        recorded,
+    )
+    environment.globals |= {f.__name__: f for f in practice} | {"family_titles": FAMILIES}
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances, "symbols": theory.symbols}
     environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
     return environment.get_template(f"{template}.md").render(**values)

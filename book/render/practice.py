@@ -1,0 +1,166 @@
+"""The recorded runs of experiments, and the cells of their tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from book.render.markdown import prose
+from numerics.networks.experiments.experiment import AGREES, Experiment
+from numerics.networks.experiments.known import known
+
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "experiments"
+FAMILIES = {"vae": "Linear and non-linear VAEs"}
+"""The families of experiments by the first word of their names, in the order of the book."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """The recorded runs of an experiment, one for each seed.
+
+    Arguments:
+        experiment: the experiment.
+        environment: versions, device, commit and date.
+        parameters: parameters of the runs.
+        limits: the largest deviations that agree.
+        runs: result of each seed.
+        stages: the stages that the curves keep.
+        curves: the values of each column at these stages, for each seed.
+    """
+
+    experiment: Experiment
+    environment: dict[str, Any]
+    parameters: dict[str, Any]
+    limits: dict[str, float]
+    runs: list[dict[str, Any]]
+    stages: list[int]
+    curves: dict[str, list[list[float | None]]]
+
+    @property
+    def predicted(self) -> dict[str, Any]:
+        """The prediction for the first seed."""
+        return self.runs[0]["predicted"]
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether every seed has the verdict that theory expects."""
+        return all(run["verdict"] == self.experiment.expected for run in self.runs)
+
+    def worst(self) -> tuple[str, float, float] | None:
+        """Return the deviation that comes closest to its limit or exceeds it most: name, largest over the seeds, and limit."""
+        largest = {name: self.largest(name) for name, limit in self.limits.items() if limit > 0}
+        if not largest:
+            return None
+        name = max(largest, key=lambda each: largest[each] / self.limits[each])
+        return name, largest[name], self.limits[name]
+
+    def largest(self, deviation: str) -> float:
+        """Return the largest value of a deviation over the seeds; one that is no number counts as infinite."""
+        values = [run["deviations"][deviation] for run in self.runs]
+        return max(float("inf") if value is None else value for value in values)
+
+
+def recorded(name: str) -> Record | None:
+    """Return the recorded runs of an experiment, or None where there are none."""
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    shown = ("environment", "parameters", "limits", "runs", "stages", "curves")
+    return Record(known()[name], *(found[entry] for entry in shown))
+
+
+def family_of(name: str) -> str:
+    """Return the family of an experiment: the first word of its name."""
+    return name.partition("-")[0]
+
+
+def families() -> dict[str, list[Experiment]]:
+    """Return the experiments of each family, in the order of the book."""
+    found: dict[str, list[Experiment]] = {word: [] for word in FAMILIES}
+    for experiment in known().values():
+        found[family_of(experiment.name)].append(experiment)
+    return found
+
+
+def practice_badge(record: Record | None) -> str:
+    """Return the verdicts of an experiment as a coloured label: green where it agrees, yellow where it departs as expected."""
+    if record is None:
+        return "{bdg-light}`not run`"
+    verdicts = {run["verdict"] for run in record.runs}
+    colour = "danger" if not record.as_expected else "success" if verdicts == {AGREES} else "warning"
+    return " ".join(f"{{bdg-{colour}}}`{verdict}`" for verdict in sorted(verdicts))
+
+
+def in_short(record: Record | None) -> str:
+    """Return in words what agrees, for the table of all experiments."""
+    if record is None:
+        return "–"
+    worst = record.worst()
+    seeds = f"{len(record.runs)} seeds"
+    if worst is None:
+        return seeds
+    name, off, limit = worst
+    return f"{words(name)} off by {amount(off)} (agrees up to {amount(limit)}), {seeds}"
+
+
+def words(name: str) -> str:
+    """Return the name of a quantity or deviation in words."""
+    return name.replace("_", " ")
+
+
+def amount(value: float | None) -> str:
+    """Return a number with three digits, and with its order of magnitude where it is small or large."""
+    if value is None:
+        return "not a number"
+    return f"{value:.2e}" if value and not 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
+
+
+def compared(record: Record) -> Iterator[tuple[str, str, str]]:
+    """Yield the quantities that are one number or a short list: name, predicted, and measured over the seeds."""
+    for name, predicted in record.predicted.items():
+        measured = [run["measured"].get(name) for run in record.runs]
+        if " " in name or any(isinstance(value, str | type(None)) for value in measured):
+            continue
+        if isinstance(predicted, int | float):
+            yield words(name), amount(predicted), spread(measured)
+        elif isinstance(predicted, list) and all(isinstance(x, int) for x in predicted):
+            found = [listed(value) for value in measured]
+            yield words(name), listed(predicted), found[0] if len(set(found)) == 1 else "; ".join(found)
+
+
+def listed(values: list[int]) -> str:
+    """Return integers in words."""
+    return ", ".join(map(str, values)) or "none"
+
+
+def spread(values: list[float]) -> str:
+    """Return the smallest and the largest of some numbers, or one of them where they look the same."""
+    least, largest = amount(min(values)), amount(max(values))
+    return least if least == largest else f"{least} to {largest}"
+
+
+def deviations(record: Record) -> Iterator[tuple[str, list[str], str]]:
+    """Yield the deviations that decide the verdict: name, value for each seed, and limit."""
+    for name, limit in record.limits.items():
+        yield words(name), [amount(run["deviations"][name]) for run in record.runs], amount(limit)
+
+
+def parameters_in_short(record: Record) -> str:
+    """Return the parameters of the runs as code, with long lists cut."""
+    return ", ".join(f"`{name}={_shown(value)}`" for name, value in record.parameters.items() if value is not None)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, separators=(",", ":")).replace('"', "")
+    return text if len(text) <= 60 else text[:56] + "…"
+
+
+def provenance(record: Record) -> str:
+    """Return where the runs took place, as Markdown."""
+    where = record.environment
+    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items() if version)
+    return prose(f"{where['device']}, {versions}, {where['date'][:10]}")
