@@ -38,6 +38,8 @@ WORK = BOOK / "_build" / "experiments"
 SIZE, SEEDS = "small", (0, 1, 2)
 CURVE_POINTS = 32
 """Most stages of a curve that the results keep."""
+CURVES = ("margin", "nc1", "gap", "total")
+"""First words of the columns whose curves the book shows; the others stay in the directory of the run."""
 DIGITS, CURVE_DIGITS = 9, 4
 """Significant digits of the numbers of a result and of a curve."""
 SHARED = ("experiment", "size", "parameters", "limits", "expected")
@@ -68,7 +70,7 @@ def run_one(name: str, seed: int, folder: Path) -> Path:
 def sweep(names: Sequence[str], work: Path, executor: Executor) -> list[str]:
     """Run the named experiments with all seeds, showing progress, and return a line for each run that ended in an error."""
     failures = []
-    with StageProgress("experiments") as shown:
+    with StageProgress("experiments", "run") as shown:
         runs = {
             executor.submit(run_one, name, seed, directory(work, name, seed)): f"{name}, seed {seed}"
             for name in names
@@ -107,6 +109,7 @@ def gathered(work: Path, name: str) -> dict[str, Any]:
         "curves": {
             column: [rounded([table[column][stage] for stage in kept], CURVE_DIGITS) for table in tables]
             for column in tables[0]
+            if column.split()[0].split("_")[0] in CURVES
         },
     }
 

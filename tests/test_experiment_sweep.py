@@ -16,6 +16,7 @@ from theory.errors import CheckFailed, ParameterError
 def swept(tmp_path, monkeypatch):
     """Return a function that sweeps given experiments in this process, and the file of results of the first."""
     monkeypatch.setattr(experiments, "RESULTS", tmp_path / "results" / "experiments")
+    monkeypatch.setattr(experiments, "CURVES", ("size",))
 
     def of(*given, words=()):
         monkeypatch.setattr(experiments, "known", lambda: {each.name: each for each in given})
@@ -40,6 +41,7 @@ def test_results_of_a_sweep(swept, tmp_path):
     assert (found["stages"][0], found["stages"][-1], len(found["stages"])) == (1, 70, experiments.CURVE_POINTS)
     for column in found["curves"].values():
         assert [len(curve) for curve in column] == [experiments.CURVE_POINTS] * 3
+    assert list(found["curves"]) == ["size"]
     assert found["curves"]["size"][2][-1] == pytest.approx(found["runs"][2]["measured"]["size"], rel=1e-3)
     assert not list((tmp_path / "work").rglob("*.pt"))
 

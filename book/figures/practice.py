@@ -25,6 +25,18 @@ PREDICTED, TRAINED = "#9aa7b5", COLOURS[1]
 """Colours of predicted bars and of trained marks."""
 
 
+SYMBOLS = {"beta": "β", "beta1": "β₁", "beta2": "β₂", "eta_dec": "η<sub>dec</sub>", "correlation": "ρ"}
+"""Parameters of sweeps as the papers write them."""
+UNSEEN, CURRENT = {"color": "rgba(0,0,0,0)"}, {"prefix": "", "font": {"color": "#222222", "size": 14}}
+"""A slider shows its present setting alone, since the settings beside one another have no room."""
+
+
+def in_symbols(setting: str) -> str:
+    """Return a setting such as ``beta=2 eta_dec=0.3`` in symbols."""
+    parts = (part.partition("=") for part in setting.split())
+    return ", ".join(f"{SYMBOLS.get(name, name)} = {value}" if value else name for name, _, value in parts)
+
+
 def figures_of(record: Record) -> list[str]:
     """Return the names of the figures that show an experiment."""
     if "setting" in record.predicted:
@@ -81,7 +93,7 @@ def overview(word: str) -> HTML:
         # Names stand above their rows, so that a narrow page has room for the dots.
         figure.add_annotation(
             xref="paper", x=0, y=row, text=record.experiment.title, showarrow=False, xanchor="left", yshift=17,
-            font={"size": 12, "color": "#4a4f57"},
+            font={"size": 12, "color": "#4a4f57"}, bgcolor="white",
         )  # fmt: skip
     figure.add_vline(x=1, line={"color": "#444444", "width": 1.5, "dash": "dash"})
     figure.update_yaxes(range=[len(records) - 0.5, -0.9], showticklabels=False, showgrid=False, zeroline=False)
@@ -89,7 +101,7 @@ def overview(word: str) -> HTML:
         type="log", range=[math.log10(LEAST) - 0.2, math.log10(MOST) + 0.2], exponentformat="power",
         title="largest deviation / what agrees", dtick=2,
     )  # fmt: skip
-    said = "Blue dots agree. Orange dots depart from the prediction; below, each of them has its reason."
+    said = "Blue dots agree with the prediction, orange dots depart from it."
     return show(figure, said, 110 + ROW * len(records))
 
 
@@ -134,10 +146,10 @@ def divergences(name: str) -> HTML:
         heights = [
             side[key][at] for key in keys for side in (record.predicted, *(run["measured"] for run in record.runs))
         ]
-        steps.append({"method": "restyle", "label": setting, "args": [{"y": heights}, list(range(traces))]})
-    figure.update_xaxes(title="latent direction", dtick=2, row=len(keys), col=1)
+        steps.append({"method": "restyle", "label": in_symbols(setting), "args": [{"y": heights}, list(range(traces))]})
+    figure.update_xaxes(title="latent direction", tick0=1, dtick=2, row=len(keys), col=1)
     figure.update_layout(
-        sliders=[{"steps": steps, "active": 0, "currentvalue": {"prefix": ""}, "pad": {"t": 60, "b": 10}}],
+        sliders=[{"steps": steps, "active": 0, "currentvalue": CURRENT, "pad": {"t": 50, "b": 0}, "font": UNSEEN}],
         legend={"orientation": "h", "y": 1.16}, bargap=0.3,
     )  # fmt: skip
     said = (
@@ -166,7 +178,7 @@ def active_units(name: str) -> HTML:
     """Draw the number of active units at each setting of a sweep, predicted and trained."""
     record = shown(name)
     settings, figure = record.predicted["setting"], go.Figure()
-    places = [setting.replace(" ", "<br>").replace("=", " = ") for setting in settings]
+    places = [in_symbols(setting).replace(", ", "<br>") for setting in settings]
     for number, key in enumerate(
         key for key in record.predicted if key.partition("_")[0] == "active" and " " not in key
     ):

@@ -95,7 +95,7 @@ def page(template: str, **values: Any) -> str:
         provenance,
         recorded,
     )
-    environment.globals |= {f.__name__: f for f in practice} | {"family_titles": FAMILIES}
+    environment.globals |= {f.__name__: f for f in practice} | {"families_of_book": FAMILIES}
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances, "symbols": theory.symbols}
     environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
     return environment.get_template(f"{template}.md").render(**values)

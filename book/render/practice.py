@@ -13,8 +13,34 @@ from numerics.networks.experiments.experiment import AGREES, Experiment
 from numerics.networks.experiments.known import known
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "experiments"
-FAMILIES = {"vae": "Linear and non-linear VAEs"}
-"""The families of experiments by the first word of their names, in the order of the book."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A page of experiments.
+
+    Arguments:
+        title: title of the page.
+        prefixes: the beginnings of the names of its experiments.
+    """
+
+    title: str
+    prefixes: tuple[str, ...]
+
+
+FAMILIES = {
+    "collapse": Family(
+        "Neural collapse in trained classifiers", ("ufm-", "mini-batch-", "convolutional-", "residual-")
+    ),
+    "depth": Family("Heads of several linear layers", ("deep-", "depth-", "jump-")),
+    "minority": Family("Minority collapse", ("minority-",)),
+    "objectives": Family("Other objectives: released trainers and plain weight decay", ("released-", "plain-")),
+    "vae": Family("Posterior collapse in VAEs", ("vae-",)),
+    "cvae": Family("Posterior collapse in conditional VAEs", ("cvae-",)),
+    "hvae": Family("Posterior collapse in two-level VAEs", ("hvae-",)),
+    "more": Family("More experiments", ("",)),
+}
+"""The pages of experiments in the order of the book. An experiment belongs to the first page that has a beginning of its name."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +99,13 @@ def recorded(name: str) -> Record | None:
     return Record(known()[name], *(found[entry] for entry in shown))
 
 
-def family_of(name: str) -> str:
-    """Return the family of an experiment: the first word of its name."""
-    return name.partition("-")[0]
-
-
 def families() -> dict[str, list[Experiment]]:
-    """Return the experiments of each family, in the order of the book."""
+    """Return the experiments of each page that has some, in the order of the book."""
     found: dict[str, list[Experiment]] = {word: [] for word in FAMILIES}
     for experiment in known().values():
-        found[family_of(experiment.name)].append(experiment)
-    return found
+        word = next(word for word, family in FAMILIES.items() if experiment.name.startswith(family.prefixes))
+        found[word].append(experiment)
+    return {word: experiments for word, experiments in found.items() if experiments}
 
 
 def practice_badge(record: Record | None) -> str:
@@ -120,10 +142,13 @@ def amount(value: float | None) -> str:
 
 
 def compared(record: Record) -> Iterator[tuple[str, str, str]]:
-    """Yield the quantities that are one number or a short list: name, predicted, and measured over the seeds."""
+    """Yield the quantities that are one number or a list of classes: name, predicted, and measured over the seeds.
+
+    A sweep has a number for each of its settings, which figures show.
+    """
     for name, predicted in record.predicted.items():
         measured = [run["measured"].get(name) for run in record.runs]
-        if " " in name or any(isinstance(value, str | type(None)) for value in measured):
+        if "setting" in record.predicted or any(value is None for value in measured):
             continue
         if isinstance(predicted, int | float):
             yield words(name), amount(predicted), spread(measured)
@@ -143,10 +168,12 @@ def spread(values: list[float]) -> str:
     return least if least == largest else f"{least} to {largest}"
 
 
-def deviations(record: Record) -> Iterator[tuple[str, list[str], str]]:
-    """Yield the deviations that decide the verdict: name, value for each seed, and limit."""
+def deviations(record: Record) -> Iterator[tuple[str, str, str]]:
+    """Yield the deviations that decide the verdict: name, values of the seeds, and limit."""
     for name, limit in record.limits.items():
-        yield words(name), [amount(run["deviations"][name]) for run in record.runs], amount(limit)
+        values = [run["deviations"][name] for run in record.runs]
+        shown = "not a number" if None in values else spread(values)
+        yield words(name), shown, amount(limit)
 
 
 def parameters_in_short(record: Record) -> str:

@@ -17,10 +17,11 @@ class StageProgress:
 
     Arguments:
         name: what is trained.
+        part: what one of its parts is called.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, part: str = "stage") -> None:
+        self.name, self.part = name, part
         console = Console(stderr=True)
         self.status = Status(name, console=console) if console.is_terminal else None
         self.began = time.monotonic()
@@ -42,7 +43,7 @@ class StageProgress:
     def stage(self, done: int, stages: int, before: int) -> None:
         """Show that ``done`` of ``stages`` are over, ``before`` of them in earlier processes."""
         now = time.monotonic()
-        line = f"stage {done} of {stages}{_left(now - self.began, done - before, stages - done)}"
+        line = f"{self.part} {done} of {stages}{_left(now - self.began, done - before, stages - done)}"
         if self.status is not None:
             self.status.update(f"{self.name}: {line}")
         elif now - self.told >= PAUSE:
