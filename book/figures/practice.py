@@ -12,7 +12,7 @@ from IPython.display import HTML
 from plotly.subplots import make_subplots
 
 from book.figures.plotting import COLOURS, show
-from book.render.practice import Record, families, recorded, words
+from book.render.practice import Record, amount, families, listed, recorded, words
 from numerics.networks.runs.figures import level, matrices, matrices_in_words
 
 GRAM_HEIGHT = 290
@@ -41,7 +41,29 @@ def figures_of(record: Record) -> list[str]:
     """Return the names of the figures that show an experiment."""
     if "setting" in record.predicted:
         return ["divergences", "active_units"]
-    return [name for name, needs in (("mean_gram", "mean_gram"), ("margins", "margins")) if needs in record.predicted]
+    if "branches" in record.runs[0]["measured"]:
+        return ["branches"]
+    if "mean_gram" not in record.predicted:
+        return []
+    return ["mean_gram"] if is_near_critical(record) else ["mean_gram", "margins"]
+
+
+def figures_of_page(word: str) -> list[str]:
+    """Return the names of the figures at the top of a page of experiments."""
+    records = page_records(word)
+    if not records:
+        return []
+    return ["overview", *(["vanishing"] if all(map(is_near_critical, records)) else [])]
+
+
+def is_near_critical(record: Record) -> bool:
+    """Return whether an experiment is about which classes vanish: the claim has a critical count, and some classes lie below it."""
+    return "critical_count" in record.predicted and bool(record.predicted["vanished"])
+
+
+def page_records(word: str) -> list[Record]:
+    """Return the recorded experiments of a page."""
+    return [record for each in families()[word] if (record := recorded(each.name)) is not None]
 
 
 def shown(name: str) -> Record:
@@ -77,9 +99,8 @@ def share_of_limit(run: dict[str, Any], limits: dict[str, float]) -> float:
 
 
 def overview(word: str) -> HTML:
-    """Draw every run of a family of experiments by its largest deviation, as a share of what agrees."""
-    records = [record for each in families()[word] if (record := recorded(each.name)) is not None]
-    figure = go.Figure()
+    """Draw every run of a page by its largest deviation, as a share of what agrees."""
+    records, figure = page_records(word), go.Figure()
     for row, record in enumerate(records):
         shares = [share_of_limit(run, record.limits) for run in record.runs]
         told = [
@@ -103,6 +124,58 @@ def overview(word: str) -> HTML:
     )  # fmt: skip
     said = "Blue dots agree with the prediction, orange dots depart from it."
     return show(figure, said, 110 + ROW * len(records))
+
+
+def branches(name: str) -> HTML:
+    """Draw the inner products of the class means as predicted, and at the end of each way of training, for the first seed."""
+    run = shown(name).runs[0]
+    ends = run["measured"]["branches"]
+    least = run["predicted"]["value"]
+    panels = {"predicted": run["predicted"]["mean_gram"], **{way: end["mean_gram"] for way, end in ends.items()}}
+    figure = make_subplots(rows=1, cols=len(panels), subplot_titles=list(panels), horizontal_spacing=0.04)
+    top = max(float(np.abs(np.asarray(gram, dtype=float)).max()) for gram in panels.values()) or 1.0
+    for column, values in enumerate(panels.values(), start=1):
+        figure.add_heatmap(z=values, coloraxis="coloraxis", row=1, col=column)
+        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
+    figure.update_layout(coloraxis={"colorscale": "RdBu", "cmin": -top, "cmax": top, "showscale": False})
+    figure.update_yaxes(autorange="reversed", constrain="domain", constraintoward="top", showticklabels=False)
+    figure.update_xaxes(constrain="domain", showticklabels=False)
+    told = [
+        f"{way}: the loss ends {amount(100 * (end['value'] / least - 1))} % above the predicted minimum, and of the classes "
+        f"{listed(end['vanished'])} vanished"
+        for way, end in ends.items()
+    ]
+    said = (
+        f"Inner products of the class means, seed 0. {'; '.join(told)}. The lowest way is held against the prediction."
+    )
+    return show(figure, said, GRAM_HEIGHT)
+
+
+def vanishing(word: str) -> HTML:
+    """Draw the size of every class of every run on a page against its number of samples in units of the critical count."""
+    figure = go.Figure()
+    for record in page_records(word):
+        counts, critical = record.parameters["class_counts"], record.predicted["critical_count"]
+        places = [count / critical for count in counts]
+        unit = max(record.predicted["mean_norms"])
+        hover = [f"{record.experiment.title}<br>class {k}: {count} samples" for k, count in enumerate(counts)]
+        sides = [("predicted", record.predicted, "line-ew-open", PREDICTED, 14)]
+        sides += [("trained", run["measured"], "circle-open", TRAINED, 9) for run in record.runs]
+        for name, side, symbol, colour, size in sides:
+            figure.add_scatter(
+                x=places, y=[norm / unit for norm in side["mean_norms"]], mode="markers", name=name, hovertext=hover,
+                hoverinfo="text", legendgroup=name, showlegend=name not in {trace.name for trace in figure.data},
+                marker={"symbol": symbol, "size": size, "color": colour, "line": {"width": 2}},
+            )  # fmt: skip
+    figure.add_vline(x=1, line={"color": "#444444", "width": 1.5, "dash": "dash"})
+    figure.update_xaxes(title="samples of the class / predicted critical count", type="log", dtick="D1")
+    figure.update_yaxes(title="squared norm of the mean", rangemode="tozero")
+    figure.update_layout(legend={"orientation": "h", "y": 1.12})
+    said = (
+        "Every class of every run. Left of the line a class is predicted to vanish, right of it to live; the norm is in units "
+        "of the largest predicted one of its run."
+    )
+    return show(figure, said, 400)
 
 
 def margins(name: str) -> HTML:

@@ -11,7 +11,7 @@ import sympy as sp
 import numerics.tolerances
 import theory.symbols
 from book.examples import noun, sliding
-from book.figures.practice import figures_of
+from book.figures.practice import figures_of, figures_of_page
 from book.render.api import (
     BACKENDS,
     array_operations,
@@ -89,6 +89,7 @@ def page(template: str, **values: Any) -> str:
         deviations,
         families,
         figures_of,
+        figures_of_page,
         in_short,
         parameters_in_short,
         practice_badge,
