@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from book.figures.plotting import COLOURS, show
 from book.render.practice import Record, amount, families, listed, recorded, words
-from numerics.networks.runs.figures import level, matrices, matrices_in_words
+from numerics.networks.runs.figures import level, matrices, matrices_in_words, side_by_side
 
 GRAM_HEIGHT = 290
 """Height in pixels of a row of matrices."""
@@ -131,15 +131,8 @@ def branches(name: str) -> HTML:
     run = shown(name).runs[0]
     ends = run["measured"]["branches"]
     least = run["predicted"]["value"]
-    panels = {"predicted": run["predicted"]["mean_gram"], **{way: end["mean_gram"] for way, end in ends.items()}}
-    figure = make_subplots(rows=1, cols=len(panels), subplot_titles=list(panels), horizontal_spacing=0.04)
-    top = max(float(np.abs(np.asarray(gram, dtype=float)).max()) for gram in panels.values()) or 1.0
-    for column, values in enumerate(panels.values(), start=1):
-        figure.add_heatmap(z=values, coloraxis="coloraxis", row=1, col=column)
-        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
-    figure.update_layout(coloraxis={"colorscale": "RdBu", "cmin": -top, "cmax": top, "showscale": False})
-    figure.update_yaxes(autorange="reversed", constrain="domain", constraintoward="top", showticklabels=False)
-    figure.update_xaxes(constrain="domain", showticklabels=False)
+    grams = {"predicted": run["predicted"]["mean_gram"], **{way: end["mean_gram"] for way, end in ends.items()}}
+    figure = side_by_side({name: np.asarray(gram, dtype=float) for name, gram in grams.items()})
     told = [
         f"{way}: the loss ends {amount(100 * (end['value'] / least - 1))} % above the predicted minimum, and of the classes "
         f"{listed(end['vanished'])} vanished"

@@ -38,14 +38,17 @@ def shared_matrices(result: Mapping[str, Any]) -> dict[str, tuple[np.ndarray, np
 
 
 def matrices(predicted: np.ndarray, measured: np.ndarray) -> go.Figure:
-    """Draw the predicted matrix, the measured one and their difference, all on one scale: where they agree, nothing is left."""
-    figure = make_subplots(
-        rows=1, cols=3, subplot_titles=("predicted", "measured", "difference"), horizontal_spacing=0.04
-    )
-    for column, shown in enumerate((predicted, measured, measured - predicted), start=1):
+    """Draw the predicted matrix, the measured one and their difference: where they agree, nothing is left."""
+    return side_by_side({"predicted": predicted, "measured": measured, "difference": measured - predicted})
+
+
+def side_by_side(panels: Mapping[str, np.ndarray]) -> go.Figure:
+    """Draw matrices by name beside one another, all on one scale."""
+    figure = make_subplots(rows=1, cols=len(panels), subplot_titles=list(panels), horizontal_spacing=0.04)
+    for column, shown in enumerate(panels.values(), start=1):
         figure.add_heatmap(z=shown, coloraxis="coloraxis", row=1, col=column)
         figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
-    top = largest(predicted, measured)
+    top = largest(*panels.values())
     figure.update_layout(coloraxis={"colorscale": "RdBu", "cmin": -top, "cmax": top, "showscale": False})
     figure.update_yaxes(
         autorange="reversed", constrain="domain", constraintoward="top", showticklabels=False, showgrid=False
@@ -59,9 +62,9 @@ def matrices_in_words(predicted: np.ndarray, measured: np.ndarray) -> str:
     return f"Entries reach {largest(predicted, measured):.2g}, and the largest difference is {off:.1e}."
 
 
-def largest(predicted: np.ndarray, measured: np.ndarray) -> float:
-    """Return the largest absolute entry of two matrices, or 1 where both are zero."""
-    return float(max(np.abs(predicted).max(), np.abs(measured).max())) or 1.0
+def largest(*arrays: np.ndarray) -> float:
+    """Return the largest absolute entry of some matrices, or 1 where all are zero."""
+    return max(float(np.abs(array).max()) for array in arrays) or 1.0
 
 
 def panels(columns: Iterable[str]) -> dict[str, list[str]]:
