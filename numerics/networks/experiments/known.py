@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from numerics.networks.experiments import linear_vaes
+from numerics.networks.experiments import linear_conditional_vaes, linear_hierarchies, linear_vaes, nonlinear_vaes
 from numerics.networks.experiments.experiment import Experiment
 
 
 def known() -> dict[str, Experiment]:
     """Return every experiment by its name, in the order in which the list shows them."""
-    experiments: list[Experiment] = [*linear_vaes.EXPERIMENTS]
+    experiments: list[Experiment] = [
+        *linear_vaes.EXPERIMENTS,
+        *linear_conditional_vaes.EXPERIMENTS,
+        *linear_hierarchies.EXPERIMENTS,
+        *nonlinear_vaes.EXPERIMENTS,
+    ]
     return {experiment.name: experiment for experiment in experiments}
