@@ -101,7 +101,7 @@ def _of_hierarchy(model: Hierarchy, samples: Samples) -> dict[str, list[LevelRea
         axes = torch.linalg.svd(mean - mean.mean(1, keepdim=True), full_matrices=False).Vh
         mean = mean @ axes.mT
     else:
-        surprise = (code - model.explain(posterior.draw(generator))).square().mean(1)
+        surprise = (code - model.explain(posterior.draw(standard_normal(posterior.mean.shape, generator)))).square().mean(1)
     charged = (surprise / w.eta_dec**2 - 1 - 2 * (w.sigma1 / w.eta_dec).log()) / 2
     units = _measured(mean / w.eta_dec[..., None], (w.sigma1 / w.eta_dec).square()[..., None].expand(mean.shape), None)
     below = [

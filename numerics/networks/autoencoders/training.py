@@ -74,7 +74,7 @@ class ExactTraining:
             self._optimiser.zero_grad()
             loss = self._model.exact_objective(self._moments).sum()
             loss.backward()
-            return float(loss)
+            return float(loss.detach())
 
         self._optimiser.step(closure)
 

@@ -66,14 +66,19 @@ class Hierarchy(nn.Module):
         return misfit / eta_dec**2 + beta1 * of_code + 2 * beta2 * rate
 
     def objective(self, samples: Samples, generator: torch.Generator) -> Float64[Tensor, " S"]:
-        """Return the objective of each setting, with one z_1 and z_2 drawn for each sample."""
+        """Return the objective of each setting, with two z_1 and z_2 drawn for each sample, at opposite noise."""
         mean = self.code(samples)
-        code = mean + self.weights.sigma1[..., None] * standard_normal(mean.shape, generator)
-        posterior = self.top(code)
-        surprise = (code - self.explain(posterior.draw(generator))).square().sum(-1).mean(-1)
-        misfit = (samples.target - self.decode(code)).square().sum(-1).mean(-1)
-        rate = divergence(posterior.mean.square(), posterior.log_deviation, self.weights.eta_enc[..., None])
-        return self.cost(misfit, surprise, rate.sum(-1).mean(-1), code.shape[-1])
+        noise, of_top = standard_normal(mean.shape, generator), None
+        costs = []
+        for sign in (1, -1):
+            code = mean + sign * self.weights.sigma1[..., None] * noise
+            posterior = self.top(code)
+            of_top = standard_normal(posterior.mean.shape, generator) if of_top is None else of_top
+            surprise = (code - self.explain(posterior.draw(sign * of_top))).square().sum(-1).mean(-1)
+            misfit = (samples.target - self.decode(code)).square().sum(-1).mean(-1)
+            rate = divergence(posterior.mean.square(), posterior.log_deviation, self.weights.eta_enc[..., None])
+            costs.append(self.cost(misfit, surprise, rate.sum(-1).mean(-1), code.shape[-1]))
+        return (costs[0] + costs[1]) / 2
 
     def log_weight(self, samples: Samples, generator: torch.Generator) -> Float64[Tensor, "S N"]:
         """Return log p(x, z_1, z_2) − log q(z_1, z_2) for codes drawn for each sample from their posterior q."""
@@ -81,7 +86,7 @@ class Hierarchy(nn.Module):
         noise, narrow, wide = (scale.log()[..., None] for scale in (w.eta_dec, w.sigma1, w.eta_enc))
         code = mean + w.sigma1[..., None] * standard_normal(mean.shape, generator)
         posterior = self.top(code)
-        top = posterior.draw(generator)
+        top = posterior.draw(standard_normal(posterior.mean.shape, generator))
         joint = log_density(samples.target, self.decode(code), noise) + log_density(code, self.explain(top), noise)
         joint = joint + log_density(top, 0.0, wide)
         return joint - log_density(code, mean, narrow) - log_density(top, posterior.mean, posterior.log_deviation)

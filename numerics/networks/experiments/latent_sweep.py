@@ -18,7 +18,7 @@ from numerics.networks.autoencoders.summary import Summary, columns, named, samp
 from numerics.networks.autoencoders.training import ExactTraining, Model, SampledTraining, Schedule, Training
 from numerics.networks.autoencoders.two_levels import LinearHierarchy
 from numerics.networks.experiments.experiment import Comparison, Parameters
-from numerics.networks.experiments.latent_deviations import deviations
+from numerics.networks.experiments.latent_deviations import deviations, relative
 from numerics.networks.experiments.settings import labels_of, settings_of
 from theory.claim import find
 
@@ -149,9 +149,7 @@ class LatentTrial:
 
     def advance(self) -> Mapping[str, float]:
         self._training.stage()
-        gaps = [
-            (value - least) / abs(least) for value, least in zip(self._values(), self._theory.values, strict=True)
-        ]
+        gaps = [relative(value, least) for value, least in zip(self._values(), self._theory.values, strict=True)]
         return columns(read_levels(self._training.model, self._samples), gaps, self._labels)
 
     def state(self) -> dict[str, Any]:

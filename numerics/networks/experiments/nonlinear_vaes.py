@@ -1,0 +1,115 @@
+"""VAEs with ReLU networks and with convolutions on images, beside the linear theory of the same images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from numerics.backends.tensors import DTYPE
+from numerics.networks.autoencoders.networks import convolutional_decoder, convolutional_encoder, mlp
+from numerics.networks.autoencoders.one_level import NetworkAutoencoder
+from numerics.networks.autoencoders.samples import Samples
+from numerics.networks.autoencoders.summary import Summary
+from numerics.networks.experiments.experiment import Experiment, Parameters
+from numerics.networks.experiments.latent_data import whole_images
+from numerics.networks.experiments.latent_sweep import LatentSweep
+from numerics.networks.experiments.linear_vaes import PAPER, of_claim, weights_of
+
+BETAS = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+ADAM = {"stages": 15, "epochs": 12, "batch": 128, "rate": 2e-3, "encoder_reads": "plain"}
+SMALL = {"data": "digits", "latent_dim": 16, "hidden": 64, "beta": BETAS, "eta_dec": 0.3}
+FULL = {"data": "mnist", "latent_dim": 16, "hidden": 256, "beta": [*BETAS, 64.0], "eta_dec": 1.0}
+
+
+def build(
+    parameters: Parameters, settings: Sequence[Mapping[str, Any]], samples: Samples, generator: torch.Generator
+) -> NetworkAutoencoder:
+    """Return an untrained VAE with networks; its variances are those of all samples, given where ``sigma`` is."""
+    count, latent, width = len(settings), parameters["latent_dim"], samples.target.shape[-1]
+    if parameters["network"] == "convolutional":
+        side = math.isqrt(width)
+        encoder = convolutional_encoder(count, side, latent, generator)
+        decoder = convolutional_decoder(count, latent, side, generator)
+    else:
+        encoder = mlp(count, width, parameters["hidden"], latent, generator)
+        decoder = mlp(count, latent, parameters["hidden"], width, generator)
+    given = "sigma" in parameters
+    log_deviation = torch.full((count, 1, latent), math.log(parameters["sigma"]) if given else 0.0, dtype=DTYPE)
+    return NetworkAutoencoder(weights_of(settings), encoder, decoder, log_deviation, learnable=not given)
+
+
+def active_units(settings: Sequence[Mapping[str, Any]], predicted: Summary, measured: Summary) -> dict[str, float]:
+    """Return by how many units the active ones grow with β, and how many are left where the linear theory has none."""
+    counts = measured["active"]
+    increases = sum(max(0, later - earlier) for earlier, later in zip(counts, counts[1:], strict=False))
+    beyond = sum(got for got, expected in zip(counts, predicted["active"], strict=True) if expected == 0)
+    return {"active_increases": float(increases), "active_beyond_threshold": float(beyond)}
+
+
+def collapse(settings: Sequence[Mapping[str, Any]], predicted: Summary, measured: Summary) -> dict[str, float]:
+    """Return how many units that carry nothing have a posterior other than the prior, or the other way round."""
+    width = len(predicted["divergences"][0])
+    fates = zip(measured["active"], measured["collapsed"], predicted["collapsed"], strict=True)
+    # The theory has all inactive units collapsed, or none, as the variances are learnable or given.
+    off = [abs(gone - (width - active if expected else 0)) for active, gone, expected in fates]
+    return {"collapse": float(sum(off)), **active_units(settings, predicted, measured)}
+
+
+def _experiment(name: str, title: str, network: str, fixed: bool, source: str, shows: str, **own: Any) -> Experiment:
+    limits = {"active_increases": 0.0, "active_beyond_threshold": 0.0}
+    sweep = LatentSweep(
+        claim="vae-fixed-variance" if fixed else "vae-learnable-variance",
+        swept=("beta", "eta_dec"),
+        given=of_claim,
+        data=whole_images,
+        build=build,
+        limits=limits,
+        judged=active_units,
+    )
+    given = {"sigma": 0.5} if fixed else {}
+    return Experiment(
+        name=name,
+        title=title,
+        source=source,
+        shows=shows,
+        claim=sweep.claim,
+        architecture=f"{network} encoder and decoder, 16 latent directions, "
+        + ("given variances" if fixed else "learnable variances of all samples"),
+        sizes={
+            "small": {**SMALL, **ADAM, **given, "network": network, **own},
+            "full": {**FULL, **ADAM, **given, "network": network},
+        },
+        predict=sweep.predict,
+        start=sweep.start,
+    )
+
+
+EXPERIMENTS = (
+    _experiment(
+        "vae-relu",
+        "ReLU VAE, learnable variances, over β",
+        "ReLU",
+        False,
+        f"{PAPER}, ReLU VAEs with learnable Σ; released as MNIST_VAE_Relu_learnable_sigma.py with half of the KL",
+        "The thresholds of the linear theory tell where the latent directions of a non-linear VAE collapse.",
+    ),
+    _experiment(
+        "vae-relu-fixed",
+        "ReLU VAE, given variances, over β: the counterpart of vae-relu, like for like",
+        "ReLU",
+        True,
+        f"{PAPER}, ReLU VAEs with unlearnable Σ; the released MNIST_VAE_Relu_nonlearnable_sigma.py is a linear model",
+        "Without a learnable variance the posterior need not collapse to the prior.",
+    ),
+    _experiment(
+        "vae-convolutional",
+        "Convolutional VAE, learnable variances, over β",
+        "convolutional",
+        False,
+        f"{PAPER}, convolutional models; released as MNIST_CVAE_CNN_single_digit.py and MNIST_HVAE_CNN.py",
+        "The thresholds of the linear theory tell where the latent directions of a non-linear VAE collapse.",
+    ),
+)
