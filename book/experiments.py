@@ -73,8 +73,8 @@ def sweep(names: Sequence[str], work: Path, executor: Executor) -> list[str]:
     with StageProgress("experiments", "run") as shown:
         runs = {
             executor.submit(run_one, name, seed, directory(work, name, seed)): f"{name}, seed {seed}"
-            for name in names
             for seed in SEEDS
+            for name in names
         }
         try:
             for done, future in enumerate(as_completed(runs), start=1):

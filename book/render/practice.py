@@ -29,12 +29,10 @@ class Family:
 
 
 FAMILIES = {
-    "collapse": Family(
-        "Neural collapse in trained classifiers", ("ufm-", "mini-batch-", "convolutional-", "residual-")
-    ),
-    "depth": Family("Heads of several linear layers", ("deep-", "depth-", "jump-")),
+    "collapse": Family("Neural collapse in trained classifiers", ("ufm-", "mini-batch-", "network-")),
+    "depth": Family("Heads of several linear layers", ("deep-head-", "jump-")),
     "minority": Family("Minority collapse", ("minority-",)),
-    "objectives": Family("Other objectives: released trainers and plain weight decay", ("released-", "plain-")),
+    "objectives": Family("Other objectives: released trainers and plain weight decay", ("released-", "plain-decay-")),
     "vae": Family("Posterior collapse in VAEs", ("vae-",)),
     "cvae": Family("Posterior collapse in conditional VAEs", ("cvae-",)),
     "hvae": Family("Posterior collapse in two-level VAEs", ("hvae-",)),
