@@ -14,6 +14,7 @@ import os
 import random
 import resource
 import signal
+import subprocess
 import sys
 import time
 
@@ -28,6 +29,7 @@ from numerics.networks.runs import report as reports
 from numerics.networks.runs.checkpoint import BEFORE, LAST
 from numerics.networks.runs.directory_lock import locked
 from numerics.networks.runs.metric_table import read_table
+from numerics.networks.runs.provenance import commit
 from numerics.networks.runs.run import Watch, run
 from numerics.networks.runs.run_directory import CONFIGURATION, ENVIRONMENT, FIGURES, RESULT
 from theory.cli.entry import run as run_command
@@ -322,6 +324,27 @@ def test_a_run_that_goes_on_elsewhere_says_so(tmp_path, monkeypatch):
     lasting(tmp_path, watch=Watch(say=lines.append))
     assert lines[0].startswith("continues with other versions, threads or another device")
     assert json.loads((tmp_path / ENVIRONMENT).read_text())["continued"][0]["device"] == where["device"]
+
+
+def test_the_commit_is_that_of_the_code(tmp_path):
+    """A file that lies in a checkout of something else, as an installed package may, has no commit."""
+
+    def git(*words):
+        done = subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=tmp_path, check=True, capture_output=True
+        )
+        return done.stdout.decode().strip()
+
+    installed = tmp_path / "installed.py"
+    installed.write_text("")
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "first")
+    assert commit(installed) is None
+    git("add", "installed.py")
+    git("commit", "--quiet", "--message", "second")
+    assert commit(installed) == git("rev-parse", "HEAD")
+    installed.write_text("changed")
+    assert commit(installed) == git("rev-parse", "HEAD") + "+changes"
 
 
 def test_without_its_packages_a_run_is_refused_before_it_trains(tmp_path, monkeypatch):

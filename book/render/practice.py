@@ -167,11 +167,12 @@ def spread(values: list[float]) -> str:
 
 
 def deviations(record: Record) -> Iterator[tuple[str, str, str]]:
-    """Yield the deviations that decide the verdict: name, values of the seeds, and limit."""
-    for name, limit in record.limits.items():
+    """Yield the deviations: name, values of the seeds, and limit. Those that decide the verdict come first; the others have no limit."""
+    others = [name for name in record.runs[0]["deviations"] if name not in record.limits]
+    for name in [*record.limits, *others]:
         values = [run["deviations"][name] for run in record.runs]
         shown = "not a number" if None in values else spread(values)
-        yield words(name), shown, amount(limit)
+        yield words(name), shown, amount(record.limits[name]) if name in record.limits else "–"
 
 
 def parameters_in_short(record: Record) -> str:

@@ -37,17 +37,24 @@ def device_name(device: torch.device) -> str:
     return f"CPU, {names[0] if names else platform.machine()}"
 
 
-def commit() -> str | None:
-    """Return the commit of the checkout that holds this code, or None. Changed files add ``+changes``."""
-    here = Path(__file__).resolve().parent
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"],
-            cwd=here, capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()
+def commit(file: Path = Path(__file__)) -> str | None:
+    """Return the commit of the checkout that this code belongs to, or None. Changed files add ``+changes``.
+
+    An installed copy may lie inside a checkout of something else, so the file itself has to be tracked.
+    """
+    asked = (
+        ("ls-files", "--error-unmatch", file.name),
+        ("describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"),
+    )
+    said = ""
+    for words in asked:
+        try:
+            said = subprocess.run(
+                ["git", *words], cwd=file.resolve().parent, capture_output=True, text=True, check=True, timeout=10
+            ).stdout
+        except (OSError, subprocess.SubprocessError):
+            return None
+    return said.strip()
 
 
 def _version(name: str) -> str | None:
