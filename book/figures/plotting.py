@@ -15,10 +15,14 @@ FIT = """
 """Script that keeps a figure as wide as its column; plotly puts the id of the figure in."""
 
 
-def show(figure: go.Figure, words: str, height: int) -> HTML:
-    """Return a figure that the book's own plotly.js draws, with sentences below it; ``height`` is in pixels."""
+def show(figure: go.Figure, words: str, height: int, axes: bool = True) -> HTML:
+    """Return a figure that the book's own plotly.js draws, with sentences below it.
+
+    ``height`` is in pixels. A figure without ``axes`` needs no room for their labels.
+    """
+    margin = {"l": 60, "r": 20, "t": 40, "b": 50} if axes else {"l": 5, "r": 5, "t": 30, "b": 5}
     figure.update_layout(
-        template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 40, "b": 50}, font={"size": 13},
+        template="plotly_white", height=height, margin=margin, font={"size": 13},
         paper_bgcolor="white", plot_bgcolor="white",
     )  # fmt: skip
     drawn = figure.to_html(

@@ -15,7 +15,7 @@ from book.figures.plotting import COLOURS, show
 from book.render.practice import Record, amount, families, listed, recorded, words
 from numerics.networks.runs.figures import level, matrices, matrices_in_words, side_by_side
 
-GRAM_HEIGHT = 290
+GRAM_HEIGHT = 240
 """Height in pixels of a row of matrices."""
 ROW = 44
 """Height in pixels of a row of the overview."""
@@ -77,7 +77,7 @@ def gram(predicted: Sequence[Any], measured: Sequence[Any], says: str) -> HTML:
     """Draw a predicted and a measured matrix side by side with their difference, and say what the matrix is."""
     pair = (np.asarray(predicted, dtype=float), np.asarray(measured, dtype=float))
     said = f"{says} {matrices_in_words(*pair)} Blue is positive, red is negative, and the three panels share one scale."
-    return show(matrices(*pair), said, GRAM_HEIGHT)
+    return show(matrices(*pair), said, GRAM_HEIGHT, axes=False)
 
 
 def mean_gram(name: str) -> HTML:
@@ -141,7 +141,7 @@ def branches(name: str) -> HTML:
     said = (
         f"Inner products of the class means, seed 0. {'; '.join(told)}. The lowest way is held against the prediction."
     )
-    return show(figure, said, GRAM_HEIGHT)
+    return show(figure, said, GRAM_HEIGHT, axes=False)
 
 
 def vanishing(word: str) -> HTML:
