@@ -14,9 +14,6 @@ from numerics.networks.autoencoders.training import Model
 
 LIKELIHOOD_SAMPLES, LIKELIHOOD_DRAWS = 256, 32
 """Samples and codes for each of them from which log-likelihoods are estimated."""
-VALUE_DRAWS = 8
-"""Passes over the samples over which a sampled objective is averaged."""
-
 Summary = dict[str, list[Any]]
 
 
@@ -53,11 +50,10 @@ QUANTITIES = {
 
 
 @torch.no_grad()
-def sampled_values(model: Model, samples: Samples, seed: int) -> list[float]:
-    """Return the objective of each setting, averaged over VALUE_DRAWS codes of each sample."""
+def sampled_values(model: Model, samples: Samples, seed: int, passes: int) -> list[float]:
+    """Return the objective of each setting, averaged over ``passes`` over the samples, each with new codes."""
     generator = torch.Generator(samples.target.device).manual_seed(seed)
-    drawn = [model.objective(samples, generator) for _ in range(VALUE_DRAWS)]
-    return torch.stack(drawn).mean(0).tolist()
+    return torch.stack([model.objective(samples, generator) for _ in range(passes)]).mean(0).tolist()
 
 
 def columns(

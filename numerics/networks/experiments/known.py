@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from numerics.networks.experiments import linear_conditional_vaes, linear_hierarchies, linear_vaes, nonlinear_vaes
+from numerics.networks.experiments import (
+    linear_conditional_vaes,
+    linear_hierarchies,
+    linear_vaes,
+    nonlinear_conditional_vaes,
+    nonlinear_hierarchies,
+    nonlinear_vaes,
+)
 from numerics.networks.experiments.deep_heads import DEEP_HEADS
 from numerics.networks.experiments.experiment import Experiment
 from numerics.networks.experiments.image_networks import IMAGE_NETWORKS
@@ -27,5 +34,7 @@ def known() -> dict[str, Experiment]:
         *linear_conditional_vaes.EXPERIMENTS,
         *linear_hierarchies.EXPERIMENTS,
         *nonlinear_vaes.EXPERIMENTS,
+        *nonlinear_conditional_vaes.EXPERIMENTS,
+        *nonlinear_hierarchies.EXPERIMENTS,
     ]
     return {experiment.name: experiment for experiment in experiments}

@@ -23,6 +23,8 @@ from numerics.networks.experiments.settings import labels_of, settings_of
 from theory.claim import find
 
 Setting = Mapping[str, Any]
+LAST_PASSES = 8
+"""Passes over the samples from which the last value of a sampled objective is estimated."""
 
 
 @dataclass(frozen=True)
@@ -139,17 +141,17 @@ class LatentTrial:
     def _condensed(self) -> Samples:
         return self._samples.condensed()
 
-    def _values(self) -> list[float]:
-        """Return the objective of each setting, exactly where the model is linear."""
+    def _values(self, passes: int) -> list[float]:
+        """Return the objective of each setting, exactly where the model is linear, else from passes over the samples."""
         model = self._training.model
         if isinstance(model, LinearAutoencoder | LinearHierarchy):
             with torch.no_grad():
                 return model.exact_objective(self._condensed).tolist()
-        return sampled_values(model, self._samples, self._seed)
+        return sampled_values(model, self._samples, self._seed, passes)
 
     def advance(self) -> Mapping[str, float]:
         self._training.stage()
-        gaps = [relative(value, least) for value, least in zip(self._values(), self._theory.values, strict=True)]
+        gaps = [relative(value, least) for value, least in zip(self._values(1), self._theory.values, strict=True)]
         return columns(read_levels(self._training.model, self._samples), gaps, self._labels)
 
     def state(self) -> dict[str, Any]:
@@ -160,7 +162,7 @@ class LatentTrial:
 
     def comparison(self) -> Comparison:
         expected = self._sweep.summary(self._theory, self._labels, self._seed)
-        found = summarise(self._training.model, self._samples, self._values(), self._seed)
+        found = summarise(self._training.model, self._samples, self._values(LAST_PASSES), self._seed)
         readings = read_levels(self._training.model, self._samples)
         off = deviations(expected, found, readings, self._theory.live)
         if self._sweep.judged is not None:
