@@ -30,53 +30,39 @@ class Affine(nn.Module):
 
 
 class Convolution(nn.Module):
-    """A 3 × 3 convolution of images [N, S · inputs, h, w] for each of S settings, as groups of one convolution.
+    """A 3 × 3 convolution with stride 2 of images [S, N, inputs, side, side] for each of S settings, which halves the sides.
 
-    ``stride`` 2 halves the sides of an image, and ``transposed`` doubles them instead.
+    Its ``transposed`` counterpart doubles them. Both are matrix products of patches, so that settings are one batch.
     """
 
     def __init__(
-        self,
-        settings: int,
-        inputs: int,
-        outputs: int,
-        generator: torch.Generator,
-        stride: int = 1,
-        transposed: bool = False,
+        self, settings: int, inputs: int, outputs: int, generator: torch.Generator, transposed: bool = False
     ) -> None:
         super().__init__()
-        self.settings, self.stride, self.transposed = settings, stride, transposed
-        channels = (inputs, outputs) if transposed else (outputs, inputs)
-        self.weight = _uniform(generator, 9 * inputs, settings, *channels, 3, 3)
-        self.bias = _uniform(generator, 9 * inputs, settings, outputs)
+        self.outputs, self.transposed = outputs, transposed
+        patch = (inputs, 9 * outputs) if transposed else (9 * inputs, outputs)
+        self.weight = _uniform(generator, 9 * inputs, settings, *patch)
+        self.bias = _uniform(generator, 9 * inputs, settings, 1, outputs, 1, 1)
 
-    def forward(self, images: Float64[Tensor, "N c h w"]) -> Float64[Tensor, "N k p q"]:
-        weight, bias = self.weight.flatten(0, 1), self.bias.flatten()
+    def forward(self, images: Float64[Tensor, "S N c h w"]) -> Float64[Tensor, "S N k p q"]:
+        settings, count, _, side, _ = images.shape
         if self.transposed:
-            return nn.functional.conv_transpose2d(
-                images, weight, bias, self.stride, padding=1, output_padding=self.stride - 1, groups=self.settings
-            )
-        return nn.functional.conv2d(images, weight, bias, self.stride, padding=1, groups=self.settings)
+            columns = images.flatten(3).transpose(2, 3).reshape(settings, count * side**2, -1) @ self.weight
+            patches = columns.reshape(settings * count, side**2, -1).mT
+            whole = nn.functional.fold(patches, (2 * side, 2 * side), 3, padding=1, stride=2)
+            return whole.reshape(settings, count, self.outputs, 2 * side, 2 * side) + self.bias
+        patches = nn.functional.unfold(images.flatten(0, 1), 3, padding=1, stride=2)
+        rows = patches.mT.reshape(settings, count * (side // 2) ** 2, -1) @ self.weight
+        half = rows.reshape(settings, count, (side // 2) ** 2, self.outputs).transpose(2, 3)
+        return half.reshape(settings, count, self.outputs, side // 2, side // 2) + self.bias
 
 
 class ToImages(nn.Module):
-    """Turns rows [S, N, c · side · side] into images [N, S · c, side, side] for grouped convolutions."""
+    """Turns rows [S, N, c · side · side] into images [S, N, c, side, side], for all settings where there is one for all."""
 
     def __init__(self, settings: int, side: int) -> None:
         super().__init__()
         self.settings, self.side = settings, side
 
-    def forward(self, rows: Float64[Tensor, "S N p"]) -> Float64[Tensor, "N c h w"]:
-        rows = rows.expand(self.settings, -1, -1)
-        return rows.transpose(0, 1).reshape(rows.shape[1], -1, self.side, self.side)
-
-
-class ToRows(nn.Module):
-    """Turns images [N, S · c, h, w] back into rows [S, N, c · h · w]."""
-
-    def __init__(self, settings: int) -> None:
-        super().__init__()
-        self.settings = settings
-
-    def forward(self, images: Float64[Tensor, "N c h w"]) -> Float64[Tensor, "S N p"]:
-        return images.reshape(len(images), self.settings, -1).transpose(0, 1)
+    def forward(self, rows: Float64[Tensor, "S N p"]) -> Float64[Tensor, "S N c h w"]:
+        return rows.expand(self.settings, -1, -1).unflatten(-1, (-1, self.side, self.side))

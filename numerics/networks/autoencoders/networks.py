@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from numerics.networks.autoencoders.layers import Affine, Convolution, ToImages, ToRows
+from numerics.networks.autoencoders.layers import Affine, Convolution, ToImages
 
 CHANNELS = (8, 16)
 """Channels of the two convolutions of an encoder; a decoder has them in reverse order."""
@@ -25,11 +25,11 @@ def convolutional_encoder(settings: int, side: int, outputs: int, generator: tor
     few, many = CHANNELS
     return nn.Sequential(
         ToImages(settings, side),
-        Convolution(settings, 1, few, generator, stride=2),
+        Convolution(settings, 1, few, generator),
         nn.ReLU(),
-        Convolution(settings, few, many, generator, stride=2),
+        Convolution(settings, few, many, generator),
         nn.ReLU(),
-        ToRows(settings),
+        nn.Flatten(2),
         Affine(settings, many * (side // 4) ** 2, outputs, generator),
     )
 
@@ -44,8 +44,8 @@ def convolutional_decoder(settings: int, inputs: int, side: int, generator: torc
         Affine(settings, inputs, many * (side // 4) ** 2, generator),
         nn.ReLU(),
         ToImages(settings, side // 4),
-        Convolution(settings, many, few, generator, stride=2, transposed=True),
+        Convolution(settings, many, few, generator, transposed=True),
         nn.ReLU(),
-        Convolution(settings, few, 1, generator, stride=2, transposed=True),
-        ToRows(settings),
+        Convolution(settings, few, 1, generator, transposed=True),
+        nn.Flatten(2),
     )

@@ -66,9 +66,10 @@ class Autoencoder(nn.Module):
         """Return the decoder's mean for a code of each sample."""
         raise NotImplementedError
 
-    def objective(self, samples: Samples, generator: torch.Generator) -> Float64[Tensor, " S"]:
+    def objective(self, samples: Samples, generator: torch.Generator, share: float = 1.0) -> Float64[Tensor, " S"]:
         """Return the objective of each setting, with two codes drawn for each sample, at opposite noise.
 
+        ``share`` multiplies the weight of the divergence.
         Opposite noise cancels all odd terms of the error, so the gradient varies far less than with independent codes.
         """
         posterior = self.encode(samples)
@@ -76,7 +77,7 @@ class Autoencoder(nn.Module):
         decoded = (self.decode(posterior.draw(sign * noise), samples) for sign in (1, -1))
         misfit = sum((samples.target - output).square().sum(-1) for output in decoded) / 2
         rate = divergence(posterior.mean.square(), posterior.log_deviation, self.weights.prior).sum(-1)
-        return (misfit / self.weights.eta_dec**2 + 2 * self.weights.beta * rate).mean(-1)
+        return (misfit / self.weights.eta_dec**2 + 2 * share * self.weights.beta * rate).mean(-1)
 
     def log_weight(self, samples: Samples, generator: torch.Generator) -> Float64[Tensor, "S N"]:
         """Return log p(y, z) − log q(z) for one code z drawn for each sample from its posterior q."""

@@ -96,6 +96,8 @@ class Schedule:
         stages: the stages of the whole training.
         epochs: passes over the data in one stage.
         averaged: the share of the last stages over which the weights are averaged.
+        warmup: the share of the training over which the weight of the divergence grows from zero. A network whose decoder
+            does not listen to the code yet would collapse at once.
     """
 
     batch: int
@@ -103,6 +105,7 @@ class Schedule:
     stages: int
     epochs: int
     averaged: float = 0.2
+    warmup: float = 0.0
 
 
 class SampledTraining:
@@ -130,16 +133,17 @@ class SampledTraining:
             order = torch.randperm(len(self._samples), generator=self._generator, device=self._generator.device)
             for number, rows in enumerate(order[: self._batches * schedule.batch].chunk(self._batches)):
                 done = (first + epoch * self._batches + number) / (steps * schedule.stages)
-                self._step(rows, schedule.rate * (1 + math.cos(math.pi * done)) / 2)
+                share = min(1.0, done / schedule.warmup) if schedule.warmup else 1.0
+                self._step(rows, schedule.rate * (1 + math.cos(math.pi * done)) / 2, share)
                 if averaging:
                     self._take_into_average()
         self._stage += 1
 
-    def _step(self, rows: Tensor, rate: float) -> None:
+    def _step(self, rows: Tensor, rate: float, share: float) -> None:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.zero_grad()
-        self._model.objective(self._samples.rows(rows), self._generator).sum().backward()
+        self._model.objective(self._samples.rows(rows), self._generator, share).sum().backward()
         self._optimiser.step()
 
     @torch.no_grad()

@@ -58,15 +58,21 @@ class Hierarchy(nn.Module):
         """Return the decoder's mean of x given z_1."""
         raise NotImplementedError
 
-    def cost(self, misfit: Tensor, surprise: Tensor, rate: Tensor, width: int) -> Tensor:
-        """Return the objective from E‖x − decoded z_1‖², E‖z_1 − decoded z_2‖², E KL of z_2 and the width of z_1."""
+    def cost(self, misfit: Tensor, surprise: Tensor, rate: Tensor, width: int, share: float = 1.0) -> Tensor:
+        """Return the objective from E‖x − decoded z_1‖², E‖z_1 − decoded z_2‖², E KL of z_2 and the width of z_1.
+
+        ``share`` multiplies the weights of both levels.
+        """
         w = self.weights
         eta_dec, sigma1, beta1, beta2 = (scale[:, 0] for scale in (w.eta_dec, w.sigma1, w.beta1, w.beta2))
         of_code = surprise / eta_dec**2 - width * (1 + 2 * (sigma1 / eta_dec).log())
-        return misfit / eta_dec**2 + beta1 * of_code + 2 * beta2 * rate
+        return misfit / eta_dec**2 + share * (beta1 * of_code + 2 * beta2 * rate)
 
-    def objective(self, samples: Samples, generator: torch.Generator) -> Float64[Tensor, " S"]:
-        """Return the objective of each setting, with two z_1 and z_2 drawn for each sample, at opposite noise."""
+    def objective(self, samples: Samples, generator: torch.Generator, share: float = 1.0) -> Float64[Tensor, " S"]:
+        """Return the objective of each setting, with two z_1 and z_2 drawn for each sample, at opposite noise.
+
+        ``share`` multiplies the weights of both levels.
+        """
         mean = self.code(samples)
         noise, of_top = standard_normal(mean.shape, generator), None
         costs = []
@@ -77,7 +83,7 @@ class Hierarchy(nn.Module):
             surprise = (code - self.explain(posterior.draw(sign * of_top))).square().sum(-1).mean(-1)
             misfit = (samples.target - self.decode(code)).square().sum(-1).mean(-1)
             rate = divergence(posterior.mean.square(), posterior.log_deviation, self.weights.eta_enc[..., None])
-            costs.append(self.cost(misfit, surprise, rate.sum(-1).mean(-1), code.shape[-1]))
+            costs.append(self.cost(misfit, surprise, rate.sum(-1).mean(-1), code.shape[-1], share))
         return (costs[0] + costs[1]) / 2
 
     def log_weight(self, samples: Samples, generator: torch.Generator) -> Float64[Tensor, "S N"]:

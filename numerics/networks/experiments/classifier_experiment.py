@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from numerics.data.imbalance import long_tail, step
+from numerics.data.imbalance import step
 from numerics.networks.classifiers.branches import BranchesTrial
 from numerics.networks.classifiers.reference import reference_of
 from numerics.networks.classifiers.setting import Setting, as_parameters, read_setting
@@ -33,16 +33,18 @@ PUBLISHED = [100, 100, 200, 200, 300, 300, 400, 400, 500, 500]
 """Training samples of each class in the released trainers: of MNIST for the cross-entropy, of CIFAR-10 for MSE."""
 EQUAL = [500] * 10
 FULL_STEP = step(500, 50, 10, 5)
-FULL_TAIL = long_tail(1500, 140, 10)
+FULL_TAIL = [10 * count for count in TAIL]
 """Training samples of each class at full size, where the released trainers have another profile."""
-FULL_TAIL_DECAY = 10 * (sum(TAIL) / sum(FULL_TAIL)) ** 2
-"""The factor of the feature decay at which the counts of the tail at full size, which are ten times as large, lie as far from the critical
-count as those at small size: a critical count grows as N² λ_H, or for a head of two layers as N^{3/2} λ_H^{1/2}."""
+FULL_TAIL_DECAY = 0.1
+"""The factor of the feature decay at which the counts of ``FULL_TAIL`` lie as far from the critical count as those of ``TAIL``: a critical
+count grows as N² λ_H, and for a head of two layers as the root of N³ λ_H."""
 PROFILES = {"balanced": (BALANCED, EQUAL), "step": (STEP, FULL_STEP), "tail": (TAIL, PUBLISHED)}
 """Class counts at small and at full size."""
 
 GRADUAL = [[0.01, 100], [0.1, 50], [0.3, 50], [1.0, 400]]
 """Decays that grow to their values. At the full decays from the start, classes vanish in the first steps and do not return."""
+LONG = [*GRADUAL[:-1], [1.0, 600]]
+"""The same for linear features, whose last digits take longer."""
 DECAYS = {"weight_decay": 1e-2, "feature_decay": 1e-5}
 LARGE = {"hidden": [512, 512, 512], "features": 256, "precision": "float32"}
 """The perceptron at full size. Its training is in float32, which GPUs compute many times faster; measurements stay in float64."""

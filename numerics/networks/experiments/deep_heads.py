@@ -12,6 +12,7 @@ from numerics.networks.experiments.classifier_experiment import (
     FULL_TAIL_DECAY,
     GRADUAL,
     LARGE,
+    LONG,
     PUBLISHED,
     TAIL,
     WITH_BRANCHES,
@@ -25,7 +26,7 @@ CLAIM = "mse-deep-linear-imbalanced"
 
 def _away_from_the_jump(depth: int, profile: str) -> Experiment:
     balanced = profile == "balanced"
-    setting = {"loss": "mse", "rectified": False, "depth": depth, **DECAYS, "schedule": GRADUAL}
+    setting = {"loss": "mse", "rectified": False, "depth": depth, **DECAYS, "schedule": LONG}
     return classifier_experiment(
         name=f"deep-head-{depth}-layers-{profile}",
         title=f"MSE, a head of {depth} linear layers, {profile} classes: a frame in every layer",

@@ -130,7 +130,7 @@ class LatentTrial:
         if self._sweep.exact:
             assert isinstance(model, LinearAutoencoder | LinearHierarchy)
             return ExactTraining(model, self._samples, p["iterations"])
-        schedule = Schedule(p["batch"], p["rate"], p["stages"], p["epochs"])
+        schedule = Schedule(p["batch"], p["rate"], p["stages"], p["epochs"], warmup=p["warmup"])
         return SampledTraining(model, self._samples, schedule, generator)
 
     @property

@@ -19,7 +19,7 @@ from numerics.networks.experiments.latent_sweep import LatentSweep
 PAPER = "Dang et al., ICLR 2024 (arXiv 2306.05023)"
 L_BFGS = {"stages": 20, "iterations": 25, "encoder_reads": "whitened"}
 """Full-batch training of exact objectives."""
-ADAM = {"stages": 15, "epochs": 24, "batch": 256, "rate": 2e-2, "encoder_reads": "whitened"}
+ADAM = {"stages": 15, "epochs": 24, "batch": 256, "rate": 2e-2, "warmup": 0.0, "encoder_reads": "whitened"}
 """Mini-batch training of sampled objectives."""
 BETAS = [0.5, 1.0, 2.0, 4.0, 8.0]
 SMALL = {"data": "digits", "latent_dim": 16}

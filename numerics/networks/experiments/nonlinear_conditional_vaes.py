@@ -67,7 +67,7 @@ EXPERIMENTS = (
         claim="cvae",
         architecture=ARCHITECTURE,
         sizes={
-            "small": {**PAIRS_SMALL, **PAIRS, **ADAM, "hidden": 64},
+            "small": {**PAIRS_SMALL, **PAIRS, **ADAM, "epochs": 40, "hidden": 64},
             "full": {**PAIRS_FULL, **PAIRS, **ADAM, "hidden": 128},
         },
         predict=_PAIRS.predict,

@@ -19,7 +19,7 @@ from numerics.networks.experiments.latent_sweep import LatentSweep
 from numerics.networks.experiments.linear_vaes import PAPER, of_claim, weights_of
 
 BETAS = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
-ADAM = {"stages": 15, "epochs": 10, "batch": 128, "rate": 2e-3, "encoder_reads": "plain"}
+ADAM = {"stages": 15, "epochs": 9, "batch": 128, "rate": 3e-3, "warmup": 0.3, "encoder_reads": "plain"}
 SMALL = {"data": "digits", "latent_dim": 16, "hidden": 64, "beta": BETAS, "eta_dec": 0.3}
 FULL = {"data": "mnist", "latent_dim": 16, "hidden": 256, "beta": [*BETAS, 64.0], "eta_dec": 1.0}
 

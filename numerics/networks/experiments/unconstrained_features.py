@@ -11,18 +11,17 @@ from numerics.networks.experiments.classifier_experiment import (
     EQUAL,
     GRADUAL,
     LARGE,
+    LONG,
     PROFILES,
     Held,
     classifier_experiment,
 )
 from numerics.networks.experiments.experiment import Experiment
 
-MINIMISED = {**DECAYS, "schedule": GRADUAL}
-
 
 def _cross_entropy(profile: str) -> Experiment:
     small, full = PROFILES[profile]
-    setting = {"loss": "cross-entropy", **MINIMISED}
+    setting = {"loss": "cross-entropy", **DECAYS, "schedule": GRADUAL}
     return classifier_experiment(
         name=f"ufm-cross-entropy-relu-{profile}",
         title=f"Cross-entropy, ReLU features, {profile} classes: an orthogonal frame of means",
@@ -39,7 +38,7 @@ def _cross_entropy(profile: str) -> Experiment:
 def _mse(profile: str, rectified: bool) -> Experiment:
     small, full = PROFILES[profile]
     features = "relu" if rectified else "linear"
-    setting = {"loss": "mse", "rectified": rectified, **MINIMISED}
+    setting = {"loss": "mse", "rectified": rectified, **DECAYS, "schedule": GRADUAL if rectified else LONG}
     return classifier_experiment(
         name=f"ufm-mse-{features}-{profile}",
         title=f"MSE, {features.replace('relu', 'ReLU')} features, {profile} classes: a general orthogonal frame",
@@ -53,7 +52,7 @@ def _mse(profile: str, rectified: bool) -> Experiment:
 
 
 def _simplex() -> Experiment:
-    setting = {"loss": "cross-entropy", "rectified": False, "bias": True, **MINIMISED}
+    setting = {"loss": "cross-entropy", "rectified": False, "bias": True, **DECAYS, "schedule": LONG}
     return classifier_experiment(
         name="ufm-cross-entropy-linear-balanced",
         title="Cross-entropy, linear features, balanced classes, a bias: a simplex ETF",
