@@ -17,7 +17,8 @@ from torch import Tensor
 
 from numerics.backends.tensors import DTYPE
 from numerics.training.budget import Budget
-from numerics.training.objective import Loss, Objective
+from numerics.training.elimination import Loss, Reduced
+from numerics.training.objective import Objective
 
 MEMORY = 5
 """Pairs of steps and differences kept: more save few iterations, and each costs two passes over a point."""
@@ -106,7 +107,7 @@ class Descent:
 
     def __init__(
         self,
-        objective: Objective,
+        objective: Objective | Reduced,
         x: Float64[Tensor, "B n"],
         runs: Int64[Tensor, " B"],
         frozen: Bool[Tensor, "B n"] | None = None,
