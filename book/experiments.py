@@ -25,7 +25,7 @@ from numerics.networks.runs.atomic_files import PARTIAL, read_json, remove, repl
 from numerics.networks.runs.checkpoint import LAST
 from numerics.networks.runs.metric_table import read_table
 from numerics.networks.runs.run import Watch, run
-from numerics.networks.runs.run_directory import ENVIRONMENT
+from numerics.networks.runs.run_directory import CONFIGURATION, ENVIRONMENT, RESULT
 from theory.cli.arguments import Parser
 from theory.cli.entry import CHECK_FAILED, DONE
 from theory.cli.entry import run as run_command
@@ -96,7 +96,10 @@ def directory(work: Path, name: str, seed: int) -> Path:
 def gathered(work: Path, name: str) -> dict[str, Any]:
     """Return what the book shows of an experiment: provenance, the results of all seeds, and thinned curves."""
     folders = [directory(work, name, seed) for seed in SEEDS]
-    results = [read_json(folder / "result.json") for folder in folders]
+    results = [read_json(folder / RESULT) for folder in folders]
+    for folder, result in zip(folders, results, strict=True):
+        # Some predicted quantities, such as a critical count, have nothing measured beside them.
+        result["predicted"] |= read_json(folder / CONFIGURATION)["predicted"]
     environments = [read_json(folder / ENVIRONMENT) for folder in folders]
     tables = [read_table(folder) for folder in folders]
     stages = len(next(iter(tables[0].values())))
@@ -189,7 +192,7 @@ def surprises(work: Path, names: Sequence[str]) -> list[str]:
     found = []
     for name in names:
         for seed in SEEDS:
-            result = read_json(directory(work, name, seed) / "result.json")
+            result = read_json(directory(work, name, seed) / RESULT)
             if result["verdict"] != result["expected"]:
                 found.append(f"{name}, seed {seed}: {result['verdict']}, expected was {result['expected']}")
     return found

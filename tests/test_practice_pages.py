@@ -75,10 +75,12 @@ def test_a_deviation_that_is_no_number_is_beyond_every_limit():
 
 
 def test_numbers_and_classes_are_compared_and_matrices_are_left_to_figures():
-    predicted = {"value": 0.5, "vanished": [], "margins": [1.5, 2.0], "mean_gram": [[1.0]]}
+    predicted = {"value": 0.5, "vanished": [], "margins": [1.5, 2.0], "mean_gram": [[1.0]], "critical_count": 7.5}
     runs = [a_run(0, {}, value=0.5, vanished=[], margins=[1.5]), a_run(1, {}, value=0.51, vanished=[1], margins=[1.5])]
     record = a_record(runs, {}, predicted)
-    assert list(practice.compared(record)) == [("value", "0.5", "0.5 to 0.51"), ("vanished", "none", "none; 1")]
+    assert list(practice.compared(record)) == [
+        ("value", "0.5", "0.5 to 0.51"), ("vanished", "none", "none; 1"), ("critical count", "7.5", "–"),
+    ]  # fmt: skip
 
 
 SWEEP = {
@@ -128,7 +130,8 @@ def test_vanishing_classes_are_drawn_in_units_of_the_critical_count(monkeypatch)
         "mean_norms": [4.0, 0.0],
         "mean_gram": [[4.0, 0.0], [0.0, 0.0]],
     }
-    record = a_record([a_run(0, {}, mean_norms=[3.9, 0.1])], {}, predicted, {"class_counts": [40, 10]})
+    about = dataclasses.replace(EXPERIMENT, name="minority-example")
+    record = a_record([a_run(0, {}, mean_norms=[3.9, 0.1])], {}, predicted, {"class_counts": [40, 10]}, about)
     drawn = []
     monkeypatch.setattr(figures, "page_records", lambda word: [record])
     monkeypatch.setattr(figures, "show", lambda figure, *_, **__: drawn.append(figure))

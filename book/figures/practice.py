@@ -12,7 +12,7 @@ from IPython.display import HTML
 from plotly.subplots import make_subplots
 
 from book.figures.plotting import COLOURS, show
-from book.render.practice import Record, amount, families, listed, recorded, words
+from book.render.practice import FAMILIES, Record, amount, families, listed, recorded, words
 from numerics.networks.runs.figures import level, matrices, matrices_in_words, side_by_side
 
 GRAM_HEIGHT = 240
@@ -21,6 +21,8 @@ ROW = 44
 """Height in pixels of a row of the overview."""
 LEAST, MOST = 1e-5, 1e3
 """Ends of the axis of the overview; runs beyond them are drawn at the ends."""
+VANISHING = "minority"
+"""The page of experiments that lie on both sides of the counts at which classes vanish."""
 PREDICTED, TRAINED = "#9aa7b5", COLOURS[1]
 """Colours of predicted bars and of trained marks."""
 
@@ -45,20 +47,15 @@ def figures_of(record: Record) -> list[str]:
         return ["branches"]
     if "mean_gram" not in record.predicted:
         return []
-    return ["mean_gram"] if is_near_critical(record) else ["mean_gram", "margins"]
+    vanishing = record.experiment.name.startswith(FAMILIES[VANISHING].prefixes)
+    return ["mean_gram"] if vanishing else ["mean_gram", "margins"]
 
 
 def figures_of_page(word: str) -> list[str]:
     """Return the names of the figures at the top of a page of experiments."""
-    records = page_records(word)
-    if not records:
+    if not page_records(word):
         return []
-    return ["overview", *(["vanishing"] if all(map(is_near_critical, records)) else [])]
-
-
-def is_near_critical(record: Record) -> bool:
-    """Return whether an experiment is about which classes vanish: the claim has a critical count, and some classes lie below it."""
-    return "critical_count" in record.predicted and bool(record.predicted["vanished"])
+    return ["overview", "vanishing"] if word == VANISHING else ["overview"]
 
 
 def page_records(word: str) -> list[Record]:

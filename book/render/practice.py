@@ -146,11 +146,11 @@ def compared(record: Record) -> Iterator[tuple[str, str, str]]:
     """
     for name, predicted in record.predicted.items():
         measured = [run["measured"].get(name) for run in record.runs]
-        if "setting" in record.predicted or any(value is None for value in measured):
+        if "setting" in record.predicted:
             continue
         if isinstance(predicted, int | float):
-            yield words(name), amount(predicted), spread(measured)
-        elif isinstance(predicted, list) and all(isinstance(x, int) for x in predicted):
+            yield words(name), amount(predicted), "–" if None in measured else spread(measured)
+        elif isinstance(predicted, list) and all(isinstance(x, int) for x in predicted) and None not in measured:
             found = [listed(value) for value in measured]
             yield words(name), listed(predicted), found[0] if len(set(found)) == 1 else "; ".join(found)
 
