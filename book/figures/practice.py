@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,14 +12,14 @@ import plotly.graph_objects as go
 from IPython.display import HTML
 from plotly.subplots import make_subplots
 
-from book.figures.plotting import COLOURS, show
+from book.figures.plotting import COLOURS, NO_AXES, ONE_AXIS, show
 from book.render.practice import FAMILIES, Record, amount, families, listed, recorded, words
 from numerics.networks.runs.figures import level, matrices, matrices_in_words, side_by_side
 
 GRAM_HEIGHT = 240
 """Height in pixels of a row of matrices."""
-ROW = 44
-"""Height in pixels of a row of the overview."""
+ROW, TITLE = 56, 52
+"""Height in pixels of a row of the overview, and letters of a line of its title: a title has room in two lines on a phone."""
 LEAST, MOST = 1e-5, 1e3
 """Ends of the axis of the overview; runs beyond them are drawn at the ends."""
 VANISHING = "minority"
@@ -74,7 +75,7 @@ def gram(predicted: Sequence[Any], measured: Sequence[Any], says: str) -> HTML:
     """Draw a predicted and a measured matrix side by side with their difference, and say what the matrix is."""
     pair = (np.asarray(predicted, dtype=float), np.asarray(measured, dtype=float))
     said = f"{says} {matrices_in_words(*pair)} Blue is positive, red is negative, and the three panels share one scale."
-    return show(matrices(*pair), said, GRAM_HEIGHT, axes=False)
+    return show(matrices(*pair), said, GRAM_HEIGHT, NO_AXES)
 
 
 def mean_gram(name: str) -> HTML:
@@ -110,17 +111,18 @@ def overview(word: str) -> HTML:
         )  # fmt: skip
         # Names stand above their rows, so that a narrow page has room for the dots.
         figure.add_annotation(
-            xref="paper", x=0, y=row, text=record.experiment.title, showarrow=False, xanchor="left", yshift=17,
+            xref="paper", x=0, y=row, text="<br>".join(textwrap.wrap(record.experiment.title, TITLE)), showarrow=False,
+            xanchor="left", yanchor="bottom", yshift=4, align="left",
             font={"size": 12, "color": "#4a4f57"}, bgcolor="white",
         )  # fmt: skip
     figure.add_vline(x=1, line={"color": "#444444", "width": 1.5, "dash": "dash"})
-    figure.update_yaxes(range=[len(records) - 0.5, -0.9], showticklabels=False, showgrid=False, zeroline=False)
+    figure.update_yaxes(range=[len(records) - 0.7, -0.9], showticklabels=False, showgrid=False, zeroline=False)
     figure.update_xaxes(
         type="log", range=[math.log10(LEAST) - 0.2, math.log10(MOST) + 0.2], exponentformat="power",
         title="largest deviation / what agrees", dtick=2,
     )  # fmt: skip
     said = "Blue dots agree with the prediction, orange dots depart from it."
-    return show(figure, said, 110 + ROW * len(records))
+    return show(figure, said, 100 + ROW * len(records), ONE_AXIS)
 
 
 def branches(name: str) -> HTML:
@@ -138,7 +140,7 @@ def branches(name: str) -> HTML:
     said = (
         f"Inner products of the class means, seed 0. {'; '.join(told)}. The lowest way is held against the prediction."
     )
-    return show(figure, said, GRAM_HEIGHT, axes=False)
+    return show(figure, said, GRAM_HEIGHT, NO_AXES)
 
 
 def vanishing(word: str) -> HTML:
@@ -158,7 +160,7 @@ def vanishing(word: str) -> HTML:
                 marker={"symbol": symbol, "size": size, "color": colour, "line": {"width": 2}},
             )  # fmt: skip
     figure.add_vline(x=1, line={"color": "#444444", "width": 1.5, "dash": "dash"})
-    figure.update_xaxes(title="samples of the class / predicted critical count", type="log", dtick="D1")
+    figure.update_xaxes(title="samples / predicted critical count", type="log", dtick="D2")
     figure.update_yaxes(title="squared norm of the mean", rangemode="tozero")
     figure.update_layout(legend={"orientation": "h", "y": 1.12})
     said = (
