@@ -112,8 +112,8 @@ def overview(word: str) -> HTML:
         # Names stand above their rows, so that a narrow page has room for the dots.
         figure.add_annotation(
             xref="paper", x=0, y=row, text="<br>".join(textwrap.wrap(record.experiment.title, TITLE)), showarrow=False,
-            xanchor="left", yanchor="bottom", yshift=4, align="left",
-            font={"size": 12, "color": "#4a4f57"}, bgcolor="white",
+            xanchor="left", yanchor="bottom", yshift=5, align="left",
+            font={"size": 12, "color": "#4a4f57"},
         )  # fmt: skip
     figure.add_vline(x=1, line={"color": "#444444", "width": 1.5, "dash": "dash"})
     figure.update_yaxes(range=[len(records) - 0.7, -0.9], showticklabels=False, showgrid=False, zeroline=False)
