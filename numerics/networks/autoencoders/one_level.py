@@ -144,7 +144,9 @@ def random_linear(
         weights,
         drawn(latent, seen.shape[-1]),
         outputs.std() * drawn(outputs.shape[-1], latent),
-        outputs.std() * drawn(outputs.shape[-1], told.shape[-1]) if told.shape[-1] else told.new_zeros(settings, outputs.shape[-1], 0),
+        outputs.std() * drawn(outputs.shape[-1], told.shape[-1])
+        if told.shape[-1]
+        else told.new_zeros(settings, outputs.shape[-1], 0),
         torch.full((settings, 1, latent), log_deviation or 0.0, dtype=DTYPE),
         learnable=log_deviation is None,
     )

@@ -87,21 +87,23 @@ def _of_hierarchy(model: Hierarchy, samples: Samples) -> dict[str, list[LevelRea
     The posterior of z_2 depends on z_1, so z_1 is drawn. For a linear model the noise is free of correlation with the data,
     so that second moments on the samples are the exact ones.
     """
-    w, linear = model.weights, isinstance(model, LinearHierarchy)
+    w, linear = model.weights, model if isinstance(model, LinearHierarchy) else None
     generator = torch.Generator(samples.target.device).manual_seed(NOISE_SEED)
     mean = model.code(samples)
     noise = standard_normal(mean.shape[1:], generator)
-    code = mean + w.sigma1[..., None] * (_uncorrelated(noise, samples.seen) if linear else noise)
+    code = mean + w.sigma1[..., None] * (noise if linear is None else _uncorrelated(noise, samples.seen))
     posterior = model.top(code)
     scale = w.eta_enc[..., None]
     variances = (2 * (posterior.log_deviation - scale.log())).exp()
-    top = _measured(posterior.mean / scale, variances, model.U_2 if linear else None)
-    if linear:
-        surprise = torch.linalg.svdvals(model.surprise_root(samples)).square()
+    top = _measured(posterior.mean / scale, variances, None if linear is None else linear.U_2)
+    if linear is not None:
+        surprise = torch.linalg.svdvals(linear.surprise_root(samples)).square()
         axes = torch.linalg.svd(mean - mean.mean(1, keepdim=True), full_matrices=False).Vh
         mean = mean @ axes.mT
     else:
-        surprise = (code - model.explain(posterior.draw(standard_normal(posterior.mean.shape, generator)))).square().mean(1)
+        surprise = (
+            (code - model.explain(posterior.draw(standard_normal(posterior.mean.shape, generator)))).square().mean(1)
+        )
     charged = (surprise / w.eta_dec**2 - 1 - 2 * (w.sigma1 / w.eta_dec).log()) / 2
     units = _measured(mean / w.eta_dec[..., None], (w.sigma1 / w.eta_dec).square()[..., None].expand(mean.shape), None)
     below = [

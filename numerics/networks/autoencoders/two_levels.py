@@ -186,7 +186,9 @@ def random_linear_hierarchy(
 class NetworkHierarchy(Hierarchy):
     """A hierarchy whose encoders and decoders are networks; each z_1 has its own variances of z_2."""
 
-    def __init__(self, weights: HierarchyWeights, code: nn.Module, top: nn.Module, explain: nn.Module, decode: nn.Module) -> None:
+    def __init__(
+        self, weights: HierarchyWeights, code: nn.Module, top: nn.Module, explain: nn.Module, decode: nn.Module
+    ) -> None:
         super().__init__(weights)
         self.to_code, self.to_top, self.from_top, self.from_code = code, top, explain, decode
 

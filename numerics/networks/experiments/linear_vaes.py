@@ -92,10 +92,20 @@ LEARNABLE_SOURCE = f"{PAPER}, linear VAE with learnable Σ; released as MNIST_VA
 FIXED_SOURCE = f"{PAPER}, linear VAE with unlearnable Σ; released as MNIST_VAE_Linear_nonlearnable_sigma.py"
 EXPERIMENTS = (
     _experiment(
-        "vae-linear-exact", "Linear VAE, learnable variances, exact expectation", False, True, LEARNABLE, LEARNABLE_SOURCE
+        "vae-linear-exact",
+        "Linear VAE, learnable variances, exact expectation",
+        False,
+        True,
+        LEARNABLE,
+        LEARNABLE_SOURCE,
     ),
     _experiment(
-        "vae-linear-sampled", "Linear VAE, learnable variances, sampled codes", False, False, LEARNABLE, LEARNABLE_SOURCE
+        "vae-linear-sampled",
+        "Linear VAE, learnable variances, sampled codes",
+        False,
+        False,
+        LEARNABLE,
+        LEARNABLE_SOURCE,
     ),
     _experiment(
         "vae-linear-fixed-exact", "Linear VAE, given variances, exact expectation", True, True, FIXED, FIXED_SOURCE

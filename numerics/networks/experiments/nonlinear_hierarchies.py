@@ -19,8 +19,24 @@ from numerics.networks.experiments.linear_vaes import PAPER
 from numerics.networks.experiments.nonlinear_vaes import ADAM
 
 OVER_TOP = {"beta1": 1.0, "beta2": [0.5, 1.0, 3.0, 10.0]}
-SMALL = {"data": "digits", "latent_dim": [10, 6], "hidden": 64, **OVER_TOP, "eta_dec": 0.3, "eta_enc": 0.3, "sigma1": 0.3}
-FULL = {"data": "mnist", "latent_dim": [16, 16], "hidden": 256, **OVER_TOP, "eta_dec": 0.5, "eta_enc": 0.5, "sigma1": 0.5}
+SMALL = {
+    "data": "digits",
+    "latent_dim": [10, 6],
+    "hidden": 64,
+    **OVER_TOP,
+    "eta_dec": 0.3,
+    "eta_enc": 0.3,
+    "sigma1": 0.3,
+}
+FULL = {
+    "data": "mnist",
+    "latent_dim": [16, 16],
+    "hidden": 256,
+    **OVER_TOP,
+    "eta_dec": 0.5,
+    "eta_enc": 0.5,
+    "sigma1": 0.5,
+}
 
 
 def build(

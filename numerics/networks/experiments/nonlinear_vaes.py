@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -21,6 +22,9 @@ from numerics.networks.experiments.linear_vaes import PAPER, of_claim, weights_o
 BETAS = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
 ADAM = {"stages": 15, "epochs": 9, "batch": 128, "rate": 3e-3, "warmup": 0.3, "encoder_reads": "plain"}
 SMALL = {"data": "digits", "latent_dim": 16, "hidden": 64, "beta": BETAS, "eta_dec": 0.3}
+RELU, CONVOLUTIONAL = "ReLU", "convolutional"
+ACTIVE = {"active_increases": 0.0, "active_beyond_threshold": 0.0}
+"""Limits of what the linear theory is said to predict of networks: fewer active units as β grows, and none beyond its threshold."""
 FULL = {"data": "mnist", "latent_dim": 16, "hidden": 256, "beta": [*BETAS, 64.0], "eta_dec": 1.0}
 
 
@@ -29,7 +33,7 @@ def build(
 ) -> NetworkAutoencoder:
     """Return an untrained VAE with networks; its variances are those of all samples, given where ``sigma`` is."""
     count, latent, width = len(settings), parameters["latent_dim"], samples.target.shape[-1]
-    if parameters["network"] == "convolutional":
+    if parameters["network"] == CONVOLUTIONAL:
         side = math.isqrt(width)
         encoder = convolutional_encoder(count, side, latent, generator)
         decoder = convolutional_decoder(count, latent, side, generator)
@@ -47,7 +51,7 @@ def active_units(settings: Sequence[Mapping[str, Any]], predicted: Summary, meas
     The last is the number of inactive units whose posterior is not the prior though it should be, or is and should not.
     """
     counts = measured["active"]
-    increases = sum(max(0, later - earlier) for earlier, later in zip(counts, counts[1:], strict=False))
+    increases = sum(max(0, later - earlier) for earlier, later in pairwise(counts))
     beyond = sum(got for got, expected in zip(counts, predicted["active"], strict=True) if expected == 0)
     width = len(predicted["divergences"][0])
     # Of the directions that carry nothing all collapse where variances are learnable, and none where they are given.
@@ -59,17 +63,18 @@ def active_units(settings: Sequence[Mapping[str, Any]], predicted: Summary, meas
     return {"active_increases": float(increases), "active_beyond_threshold": float(beyond), "collapse": float(off)}
 
 
-def _experiment(name: str, title: str, network: str, fixed: bool, source: str, shows: str, **own: Any) -> Experiment:
+def _experiment(name: str, title: str, network: str, fixed: bool, source: str, shows: str) -> Experiment:
     sweep = LatentSweep(
         claim="vae-fixed-variance" if fixed else "vae-learnable-variance",
         swept=("beta", "eta_dec"),
         given=of_claim,
         data=whole_images,
         build=build,
-        limits={"active_increases": 0.0, "active_beyond_threshold": 0.0, "collapse": 0.0},
+        limits=ACTIVE if network == CONVOLUTIONAL else {**ACTIVE, "collapse": 0.0},
         judged=active_units,
     )
-    given = {"sigma": 0.5} if fixed else {}
+    own: dict[str, Any] = {"network": network, **({"sigma": 0.5} if fixed else {})}
+    small = {"beta": BETAS[1:], "epochs": 7} if network == CONVOLUTIONAL else {"warmup": 0.0}
     return Experiment(
         name=name,
         title=title,
@@ -79,8 +84,8 @@ def _experiment(name: str, title: str, network: str, fixed: bool, source: str, s
         architecture=f"{network} encoder and decoder, 16 latent directions, "
         + ("given variances" if fixed else "learnable variances of all samples"),
         sizes={
-            "small": {**SMALL, **ADAM, **given, "network": network, **own},
-            "full": {**FULL, **ADAM, **given, "network": network},
+            "small": {**SMALL, **ADAM, **own, **small},
+            "full": {**FULL, **ADAM, **own},
         },
         predict=sweep.predict,
         start=sweep.start,
@@ -91,7 +96,7 @@ EXPERIMENTS = (
     _experiment(
         "vae-relu",
         "ReLU VAE, learnable variances, over β",
-        "ReLU",
+        RELU,
         False,
         f"{PAPER}, ReLU VAEs with learnable Σ; released as MNIST_VAE_Relu_learnable_sigma.py with half of the KL",
         "The thresholds of the linear theory tell where the latent directions of a non-linear VAE collapse.",
@@ -99,7 +104,7 @@ EXPERIMENTS = (
     _experiment(
         "vae-relu-fixed",
         "ReLU VAE, given variances, over β: the counterpart of vae-relu, like for like",
-        "ReLU",
+        RELU,
         True,
         f"{PAPER}, ReLU VAEs with unlearnable Σ; the released MNIST_VAE_Relu_nonlearnable_sigma.py is a linear model",
         "Without a learnable variance the posterior need not collapse to the prior.",
@@ -107,7 +112,7 @@ EXPERIMENTS = (
     _experiment(
         "vae-convolutional",
         "Convolutional VAE, learnable variances, over β",
-        "convolutional",
+        CONVOLUTIONAL,
         False,
         f"{PAPER}, convolutional models; released as MNIST_CVAE_CNN_single_digit.py and MNIST_HVAE_CNN.py",
         "The thresholds of the linear theory tell where the latent directions of a non-linear VAE collapse.",
