@@ -99,7 +99,11 @@ class Hierarchy(nn.Module):
 
     def reconstruction_error(self, samples: Samples) -> Float64[Tensor, " S"]:
         """Return the mean squared distance of a sample from its reconstruction at the posterior mean."""
-        return (samples.target - self.decode(self.code(samples))).square().sum(-1).mean(-1)
+
+        def errors(block: Samples) -> Tensor:
+            return (block.target - self.decode(self.code(block))).square().sum(-1)
+
+        return samples.in_blocks(errors).mean(-1)
 
 
 class LinearHierarchy(Hierarchy):

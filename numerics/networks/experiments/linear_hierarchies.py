@@ -19,7 +19,7 @@ from numerics.networks.experiments.linear_vaes import L_BFGS, PAPER
 
 NAMES = ("beta1", "beta2", "eta_dec", "eta_enc", "sigma1")
 BETAS = {"beta1": [1.0, 1.0, 1.0, 1.0, 0.5, 2.0], "beta2": [0.5, 1.0, 2.0, 10.0, 1.0, 1.0]}
-TRAINING = {**L_BFGS, "iterations": 60}
+TRAINING = {**L_BFGS, "iterations": 70}
 SMALL = {"data": "digits", "latent_dim": [10, 6], **BETAS, "eta_dec": 0.3, "eta_enc": 0.3, "sigma1": 0.3}
 FULL = {"data": "mnist", "latent_dim": [10, 10], **BETAS, "eta_dec": 0.5, "eta_enc": 0.5, "sigma1": 0.5}
 

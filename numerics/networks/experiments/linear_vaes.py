@@ -17,13 +17,13 @@ from numerics.networks.experiments.latent_deviations import EXACT, SAMPLED
 from numerics.networks.experiments.latent_sweep import LatentSweep
 
 PAPER = "Dang et al., ICLR 2024 (arXiv 2306.05023)"
-L_BFGS = {"stages": 20, "iterations": 25, "encoder_reads": "whitened"}
+L_BFGS = {"stages": 20, "iterations": 40, "encoder_reads": "whitened"}
 """Full-batch training of exact objectives."""
 ADAM = {"stages": 15, "epochs": 24, "batch": 256, "rate": 2e-2, "warmup": 0.0, "encoder_reads": "whitened"}
 """Mini-batch training of sampled objectives."""
 BETAS = [0.5, 1.0, 2.0, 4.0, 8.0]
 SMALL = {"data": "digits", "latent_dim": 16}
-FULL = {"data": "mnist", "latent_dim": 32, "beta": [*BETAS, 1.0, 1.0], "eta_dec": [1.0] * 5 + [0.5, 2.0]}
+FULL = {"data": "mnist", "latent_dim": 32, "epochs": 2, "beta": [*BETAS, 1.0, 1.0], "eta_dec": [1.0] * 5 + [0.5, 2.0]}
 
 
 def weights_of(settings: Sequence[Mapping[str, Any]]) -> Weights:
@@ -80,7 +80,7 @@ def _experiment(name: str, title: str, fixed: bool, exact: bool, shows: str, sou
         claim=sweep.claim,
         architecture="linear encoder and decoder, 16 latent directions, "
         + ("given variances" if fixed else "learnable variances of all samples"),
-        sizes={"small": {**SMALL, **swept, **own}, "full": {**FULL, **own}},
+        sizes={"small": {**SMALL, **swept, **own}, "full": {**own, **FULL}},
         predict=sweep.predict,
         start=sweep.start,
     )

@@ -69,7 +69,7 @@ EXPERIMENTS = (
         architecture=ARCHITECTURE,
         sizes={
             "small": {**PAIRS_SMALL, **PAIRS, **ADAM, "epochs": 40, "hidden": 64},
-            "full": {**PAIRS_FULL, **PAIRS, **ADAM, "hidden": 128},
+            "full": {**PAIRS_FULL, **PAIRS, **ADAM, "epochs": 40, "hidden": 128},
         },
         predict=_PAIRS.predict,
         start=_PAIRS.start,
@@ -81,7 +81,7 @@ EXPERIMENTS = (
         shows="The thresholds of the linear theory tell where the latent directions of a non-linear CVAE collapse.",
         claim="cvae",
         architecture=ARCHITECTURE,
-        sizes={"small": {**HALVES_SMALL, **ADAM, "hidden": 64}, "full": {**HALVES_FULL, **ADAM, "hidden": 256}},
+        sizes={"small": {**HALVES_SMALL, **ADAM, "hidden": 64}, "full": {**ADAM, **HALVES_FULL, "hidden": 256}},
         predict=_HALVES.predict,
         start=_HALVES.start,
         expected=DEPARTS,
