@@ -36,13 +36,13 @@ def build(
 ) -> LinearHierarchy:
     """Return an untrained linear hierarchy; the variance of z_2 is given where ``sigma2`` is."""
     below, above = parameters["latent_dim"]
-    given = math.log(parameters["sigma2"]) if "sigma2" in parameters else None
+    given = math.log(parameters["sigma2"]) if parameters.get("sigma2") is not None else None
     return random_linear_hierarchy(hierarchy_weights(settings), samples, (below, above), generator, given)
 
 
 def of_claim(parameters: Parameters, own: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of the claim at a setting."""
-    given = {"sigma2": parameters["sigma2"]} if "sigma2" in parameters else {}
+    given = {"sigma2": parameters["sigma2"]} if parameters.get("sigma2") is not None else {}
     return {**{name: own[name] for name in NAMES}, "latent_dim": tuple(parameters["latent_dim"]), **given}
 
 

@@ -49,7 +49,9 @@ def given(
 
 def of_claim(parameters: Parameters, own: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of the claim at a setting."""
-    variances = {"sigma": [parameters["sigma"]] * parameters["latent_dim"]} if "sigma" in parameters else {}
+    variances = (
+        {"sigma": [parameters["sigma"]] * parameters["latent_dim"]} if parameters.get("sigma") is not None else {}
+    )
     return {"beta": own["beta"], "eta_dec": own["eta_dec"], "latent_dim": parameters["latent_dim"], **variances}
 
 

@@ -41,7 +41,7 @@ def build(
     else:
         encoder = mlp(count, width, parameters["hidden"], latent, generator)
         decoder = mlp(count, latent, parameters["hidden"], width, generator)
-    given = "sigma" in parameters
+    given = parameters.get("sigma") is not None
     log_deviation = torch.full((count, 1, latent), math.log(parameters["sigma"]) if given else 0.0, dtype=DTYPE)
     return NetworkAutoencoder(weights_of(settings), encoder, decoder, log_deviation, learnable=not given)
 
