@@ -12,11 +12,11 @@ from numerics.networks.experiments.latent_sweep import LatentSweep
 from numerics.networks.experiments.linear_vaes import ADAM, BETAS, L_BFGS, PAPER, learnable
 
 CORRELATIONS = [1.0, 0.5, 0.25, 0.125, 0.0]
-PAIRS_SMALL = {"samples": 500, "width": 16, "latent_dim": 16}
+PAIRS_SMALL = {"samples": 500, "width": 12, "latent_dim": 12}
 PAIRS_FULL = {"samples": 1000, "width": 128, "latent_dim": 128}
 PAIRS = {"correlation": CORRELATIONS, "beta": 1.0, "eta_dec": 0.5}
 """The correlations, β and η_dec of the study."""
-FEW = {"batch": 125, "epochs": 40}
+FEW = {"batch": 125, "epochs": 70}
 """Mini-batches of the few pairs."""
 HALVES_SMALL = {"data": "digits", "latent_dim": 12, "beta": [0.5, 1.0, 2.0, 4.0, 12.0], "eta_dec": 0.2}
 HALVES_FULL = {"data": "mnist", "latent_dim": 64, "epochs": 2, "beta": BETAS, "eta_dec": 1.0}
