@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 
-def standard_normal(shape: torch.Size | tuple[int, ...], generator: torch.Generator) -> Float64[Tensor, "..."]:
+def standard_normal(shape: torch.Size | tuple[int, ...], generator: torch.Generator) -> Float64[Tensor, ...]:
     """Draw standard normal numbers on the device of the generator."""
     return torch.randn(shape, generator=generator, dtype=torch.float64, device=generator.device)
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from numerics.networks.autoencoders.layers import Affine, Convolution, ToImages
 
-CHANNELS = (8, 16)
+CHANNELS = (4, 8)
 """Channels of the two convolutions of an encoder; a decoder has them in reverse order."""
 
 

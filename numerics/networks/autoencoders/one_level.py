@@ -89,8 +89,11 @@ class Autoencoder(nn.Module):
 
     def reconstruction_error(self, samples: Samples) -> Float64[Tensor, " S"]:
         """Return the mean squared distance of a sample from its reconstruction at the posterior mean."""
-        decoded = self.decode(self.encode(samples).mean, samples)
-        return (samples.target - decoded).square().sum(-1).mean(-1)
+
+        def errors(block: Samples) -> Tensor:
+            return (block.target - self.decode(self.encode(block).mean, block)).square().sum(-1)
+
+        return samples.in_blocks(errors).mean(-1)
 
 
 class LinearAutoencoder(Autoencoder):
@@ -144,7 +147,9 @@ def random_linear(
         weights,
         drawn(latent, seen.shape[-1]),
         outputs.std() * drawn(outputs.shape[-1], latent),
-        outputs.std() * drawn(outputs.shape[-1], told.shape[-1]) if told.shape[-1] else told.new_zeros(settings, outputs.shape[-1], 0),
+        outputs.std() * drawn(outputs.shape[-1], told.shape[-1])
+        if told.shape[-1]
+        else told.new_zeros(settings, outputs.shape[-1], 0),
         torch.full((settings, 1, latent), log_deviation or 0.0, dtype=DTYPE),
         learnable=log_deviation is None,
     )

@@ -45,9 +45,7 @@ def predicted(
     ``settings`` are the parameters of the claim except those of the data, for each setting; they hold ``latent_dim``.
     ``largest`` are the variances against which those of the data count as zero, which matters for residuals.
     """
-    axes = [
-        principal_axes(part, None if largest is None else largest[number]) for number, part in enumerate(data)
-    ]
+    axes = [principal_axes(part, None if largest is None else largest[number]) for number, part in enumerate(data)]
     every = axes if len(axes) == len(settings) else axes * len(settings)
     # A conditional VAE is given variances, and any other the deviations.
     conditional = claim.problem.data_view == "conditional"
@@ -93,10 +91,8 @@ def _one_level(point: Any, axes: Sequence[PrincipalAxes], settings: Sequence[dic
     """Return the predicted VAE; a conditional one is that on the residual."""
     weights = Weights(_per_setting(settings, "beta", 1.0), _per_setting(settings, "eta_dec", 1.0))
     decoder, encoder = (point["U"], point["W"]) if "U" in point else (point["U_1"], point["W_2"])
-    if "S" in point:
-        deviation = point["S"].diagonal(dim1=-2, dim2=-1)
-    else:
-        deviation = torch.tensor([own["sigma"] for own in settings], dtype=DTYPE)
+    given = [own.get("sigma") for own in settings]
+    deviation = point["S"].diagonal(dim1=-2, dim2=-1) if "S" in point else torch.tensor(given, dtype=DTYPE)
     skip = decoder.new_zeros(*decoder.shape[:2], 0)
     return LinearAutoencoder(weights, _whitened(encoder, axes), decoder, skip, deviation[:, None].log())
 

@@ -48,14 +48,14 @@ def read_levels(model: Model, samples: Samples) -> dict[str, list[LevelReading]]
 
 
 def _of_one_level(model: Autoencoder, samples: Samples) -> list[LevelReading]:
-    posterior = model.encode(samples)
-    variances = (2 * posterior.log_deviation).exp()
+    means = samples.in_blocks(lambda block: model.encode(block).mean)
+    deviations = samples.in_blocks(lambda block: model.encode(block).log_deviation.expand(-1, len(block), -1))
     turn = model.decoder if isinstance(model, LinearAutoencoder) else None
-    return _measured(posterior.mean, variances, turn)
+    return _measured(means, (2 * deviations).exp(), turn)
 
 
 def _measured(
-    means: Float64[Tensor, "S N d"], variances: Float64[Tensor, "S M d"], decoder: Float64[Tensor, "S D d"] | None
+    means: Float64[Tensor, "S N d"], variances: Float64[Tensor, "S N d"], decoder: Float64[Tensor, "S D d"] | None
 ) -> list[LevelReading]:
     """Measure posterior means and variances, in units of the prior, along the singular directions of a linear decoder.
 
@@ -66,7 +66,7 @@ def _measured(
         if decoder is not None:
             axes = torch.linalg.svd(decoder[number]).Vh
             mean, variance = mean @ axes.mT, variance @ axes.square().mT
-        found = measure_latent(mean, variance.expand(mean.shape))
+        found = measure_latent(mean.cpu(), variance.cpu())
         order = list(range(len(found.divergences)))
         if decoder is None:
             order.sort(key=lambda k: -found.divergences[k])
@@ -87,21 +87,23 @@ def _of_hierarchy(model: Hierarchy, samples: Samples) -> dict[str, list[LevelRea
     The posterior of z_2 depends on z_1, so z_1 is drawn. For a linear model the noise is free of correlation with the data,
     so that second moments on the samples are the exact ones.
     """
-    w, linear = model.weights, isinstance(model, LinearHierarchy)
+    w, linear = model.weights, model if isinstance(model, LinearHierarchy) else None
     generator = torch.Generator(samples.target.device).manual_seed(NOISE_SEED)
-    mean = model.code(samples)
+    mean = samples.in_blocks(model.code)
     noise = standard_normal(mean.shape[1:], generator)
-    code = mean + w.sigma1[..., None] * (_uncorrelated(noise, samples.seen) if linear else noise)
+    code = mean + w.sigma1[..., None] * (noise if linear is None else _uncorrelated(noise, samples.seen))
     posterior = model.top(code)
     scale = w.eta_enc[..., None]
-    variances = (2 * (posterior.log_deviation - scale.log())).exp()
-    top = _measured(posterior.mean / scale, variances, model.U_2 if linear else None)
-    if linear:
-        surprise = torch.linalg.svdvals(model.surprise_root(samples)).square()
+    variances = (2 * (posterior.log_deviation - scale.log())).exp().expand(posterior.mean.shape)
+    top = _measured(posterior.mean / scale, variances, None if linear is None else linear.U_2)
+    if linear is not None:
+        surprise = torch.linalg.svdvals(linear.surprise_root(samples)).square()
         axes = torch.linalg.svd(mean - mean.mean(1, keepdim=True), full_matrices=False).Vh
         mean = mean @ axes.mT
     else:
-        surprise = (code - model.explain(posterior.draw(standard_normal(posterior.mean.shape, generator)))).square().mean(1)
+        surprise = (
+            (code - model.explain(posterior.draw(standard_normal(posterior.mean.shape, generator)))).square().mean(1)
+        )
     charged = (surprise / w.eta_dec**2 - 1 - 2 * (w.sigma1 / w.eta_dec).log()) / 2
     units = _measured(mean / w.eta_dec[..., None], (w.sigma1 / w.eta_dec).square()[..., None].expand(mean.shape), None)
     below = [

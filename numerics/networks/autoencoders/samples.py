@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from numerics.backends.tensors import DTYPE
 from numerics.data.spectra import RELATIVE_RANK
+
+BLOCK = 4096
+"""Samples that are encoded or decoded at once outside of a training, so that memory does not grow with their number."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,15 @@ class Samples:
     def rows(self, chosen: Tensor | slice) -> Samples:
         """Return the chosen samples."""
         return Samples(self.seen[:, chosen], self.condition[:, chosen], self.target[:, chosen])
+
+    def blocks(self) -> Iterator[Samples]:
+        """Yield the samples in blocks of at most BLOCK."""
+        for first in range(0, len(self), BLOCK):
+            yield self.rows(slice(first, first + BLOCK))
+
+    def in_blocks(self, function: Callable[[Samples], Tensor]) -> Float64[Tensor, "S N *k"]:
+        """Return what a function gives for each sample, [S, N, …], computed block by block."""
+        return torch.cat([function(block) for block in self.blocks()], 1)
 
     def to(self, device: torch.device) -> Samples:
         """Return the samples on a device."""

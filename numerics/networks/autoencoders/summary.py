@@ -53,7 +53,9 @@ QUANTITIES = {
 def sampled_values(model: Model, samples: Samples, seed: int, passes: int) -> list[float]:
     """Return the objective of each setting, averaged over ``passes`` over the samples, each with new codes."""
     generator = torch.Generator(samples.target.device).manual_seed(seed)
-    return torch.stack([model.objective(samples, generator) for _ in range(passes)]).mean(0).tolist()
+    blocks = [(len(block) / len(samples), block) for _ in range(passes) for block in samples.blocks()]
+    values = [share * model.objective(block, generator) for share, block in blocks]
+    return (torch.stack(values).sum(0) / passes).tolist()
 
 
 def columns(

@@ -99,7 +99,11 @@ class Hierarchy(nn.Module):
 
     def reconstruction_error(self, samples: Samples) -> Float64[Tensor, " S"]:
         """Return the mean squared distance of a sample from its reconstruction at the posterior mean."""
-        return (samples.target - self.decode(self.code(samples))).square().sum(-1).mean(-1)
+
+        def errors(block: Samples) -> Tensor:
+            return (block.target - self.decode(self.code(block))).square().sum(-1)
+
+        return samples.in_blocks(errors).mean(-1)
 
 
 class LinearHierarchy(Hierarchy):
@@ -186,7 +190,9 @@ def random_linear_hierarchy(
 class NetworkHierarchy(Hierarchy):
     """A hierarchy whose encoders and decoders are networks; each z_1 has its own variances of z_2."""
 
-    def __init__(self, weights: HierarchyWeights, code: nn.Module, top: nn.Module, explain: nn.Module, decode: nn.Module) -> None:
+    def __init__(
+        self, weights: HierarchyWeights, code: nn.Module, top: nn.Module, explain: nn.Module, decode: nn.Module
+    ) -> None:
         super().__init__(weights)
         self.to_code, self.to_top, self.from_top, self.from_code = code, top, explain, decode
 

@@ -28,7 +28,5 @@ def halves_of_images(parameters: Parameters, settings: Sequence[Any], seed: int)
 
 def pairs_of_each_correlation(parameters: Parameters, settings: Sequence[Any], seed: int) -> list[Data]:
     """Return pairs (x, y) of the correlation ρ of each setting, y being decoded and x the condition."""
-    drawn = [
-        correlated_pairs(parameters["samples"], parameters["width"], own["correlation"], seed) for own in settings
-    ]
+    drawn = [correlated_pairs(parameters["samples"], parameters["width"], own["correlation"], seed) for own in settings]
     return [Data(torch.as_tensor(y), torch.as_tensor(x)) for x, y in drawn]

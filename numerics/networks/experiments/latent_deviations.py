@@ -34,10 +34,11 @@ def deviations(
 ) -> dict[str, float]:
     """Return the deviations of a sweep, each the largest of all settings and levels.
 
-    ``divergences`` is the deviation of a direction's divergence in units of 2 per cent of it or 0.01 nats, whichever is larger,
-    and ``divergence_nats`` that in nats. ``total``, ``value`` and ``reconstruction_error`` are relative, or absolute where less
-    than one is predicted, and ``log_likelihood_nats`` is in nats. ``live_directions`` is the number of directions that are active and should not be, or should be and are not, and ``active_units`` the difference
-    of the numbers of active units.
+    ``divergences`` is the deviation of a direction's divergence in units of 2 per cent of it or 0.01 nats, whichever is
+    larger, and ``divergence_nats`` that in nats. ``total``, ``value`` and ``reconstruction_error`` are relative, or absolute
+    where less than one is predicted, and ``log_likelihood_nats`` is in nats. ``live_directions`` is the number of directions
+    that are active and should not be, or should be and are not, and ``active_units`` the difference of the numbers of
+    active units.
     """
     found = {"divergences": 0.0, "divergence_nats": 0.0, "total": 0.0, "live_directions": 0.0, "active_units": 0.0}
 

@@ -14,7 +14,7 @@ from numerics.networks.autoencoders.one_level import LinearAutoencoder
 from numerics.networks.autoencoders.predicted import Predicted, predicted
 from numerics.networks.autoencoders.readings import read_levels
 from numerics.networks.autoencoders.samples import Samples, plain, residual, stacked, whitened
-from numerics.networks.autoencoders.summary import Summary, columns, named, sampled_values, summarise
+from numerics.networks.autoencoders.summary import Summary, columns, sampled_values, summarise
 from numerics.networks.autoencoders.training import ExactTraining, Model, SampledTraining, Schedule, Training
 from numerics.networks.autoencoders.two_levels import LinearHierarchy
 from numerics.networks.experiments.experiment import Comparison, Parameters

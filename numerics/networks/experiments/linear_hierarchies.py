@@ -19,7 +19,7 @@ from numerics.networks.experiments.linear_vaes import L_BFGS, PAPER
 
 NAMES = ("beta1", "beta2", "eta_dec", "eta_enc", "sigma1")
 BETAS = {"beta1": [1.0, 1.0, 1.0, 1.0, 0.5, 2.0], "beta2": [0.5, 1.0, 2.0, 10.0, 1.0, 1.0]}
-TRAINING = {**L_BFGS, "iterations": 60}
+TRAINING = {**L_BFGS, "iterations": 70}
 SMALL = {"data": "digits", "latent_dim": [10, 6], **BETAS, "eta_dec": 0.3, "eta_enc": 0.3, "sigma1": 0.3}
 FULL = {"data": "mnist", "latent_dim": [10, 10], **BETAS, "eta_dec": 0.5, "eta_enc": 0.5, "sigma1": 0.5}
 
@@ -36,13 +36,13 @@ def build(
 ) -> LinearHierarchy:
     """Return an untrained linear hierarchy; the variance of z_2 is given where ``sigma2`` is."""
     below, above = parameters["latent_dim"]
-    given = math.log(parameters["sigma2"]) if "sigma2" in parameters else None
+    given = math.log(parameters["sigma2"]) if parameters.get("sigma2") is not None else None
     return random_linear_hierarchy(hierarchy_weights(settings), samples, (below, above), generator, given)
 
 
 def of_claim(parameters: Parameters, own: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of the claim at a setting."""
-    given = {"sigma2": parameters["sigma2"]} if "sigma2" in parameters else {}
+    given = {"sigma2": parameters["sigma2"]} if parameters.get("sigma2") is not None else {}
     return {**{name: own[name] for name in NAMES}, "latent_dim": tuple(parameters["latent_dim"]), **given}
 
 

@@ -17,13 +17,13 @@ from numerics.networks.experiments.latent_deviations import EXACT, SAMPLED
 from numerics.networks.experiments.latent_sweep import LatentSweep
 
 PAPER = "Dang et al., ICLR 2024 (arXiv 2306.05023)"
-L_BFGS = {"stages": 20, "iterations": 25, "encoder_reads": "whitened"}
+L_BFGS = {"stages": 20, "iterations": 40, "encoder_reads": "whitened"}
 """Full-batch training of exact objectives."""
 ADAM = {"stages": 15, "epochs": 24, "batch": 256, "rate": 2e-2, "warmup": 0.0, "encoder_reads": "whitened"}
 """Mini-batch training of sampled objectives."""
 BETAS = [0.5, 1.0, 2.0, 4.0, 8.0]
 SMALL = {"data": "digits", "latent_dim": 16}
-FULL = {"data": "mnist", "latent_dim": 32, "beta": [*BETAS, 1.0, 1.0], "eta_dec": [1.0] * 5 + [0.5, 2.0]}
+FULL = {"data": "mnist", "latent_dim": 32, "epochs": 2, "beta": [*BETAS, 1.0, 1.0], "eta_dec": [1.0] * 5 + [0.5, 2.0]}
 
 
 def weights_of(settings: Sequence[Mapping[str, Any]]) -> Weights:
@@ -49,7 +49,9 @@ def given(
 
 def of_claim(parameters: Parameters, own: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of the claim at a setting."""
-    variances = {"sigma": [parameters["sigma"]] * parameters["latent_dim"]} if "sigma" in parameters else {}
+    variances = (
+        {"sigma": [parameters["sigma"]] * parameters["latent_dim"]} if parameters.get("sigma") is not None else {}
+    )
     return {"beta": own["beta"], "eta_dec": own["eta_dec"], "latent_dim": parameters["latent_dim"], **variances}
 
 
@@ -80,7 +82,7 @@ def _experiment(name: str, title: str, fixed: bool, exact: bool, shows: str, sou
         claim=sweep.claim,
         architecture="linear encoder and decoder, 16 latent directions, "
         + ("given variances" if fixed else "learnable variances of all samples"),
-        sizes={"small": {**SMALL, **swept, **own}, "full": {**FULL, **own}},
+        sizes={"small": {**SMALL, **swept, **own}, "full": {**own, **FULL}},
         predict=sweep.predict,
         start=sweep.start,
     )
@@ -92,10 +94,20 @@ LEARNABLE_SOURCE = f"{PAPER}, linear VAE with learnable Σ; released as MNIST_VA
 FIXED_SOURCE = f"{PAPER}, linear VAE with unlearnable Σ; released as MNIST_VAE_Linear_nonlearnable_sigma.py"
 EXPERIMENTS = (
     _experiment(
-        "vae-linear-exact", "Linear VAE, learnable variances, exact expectation", False, True, LEARNABLE, LEARNABLE_SOURCE
+        "vae-linear-exact",
+        "Linear VAE, learnable variances, exact expectation",
+        False,
+        True,
+        LEARNABLE,
+        LEARNABLE_SOURCE,
     ),
     _experiment(
-        "vae-linear-sampled", "Linear VAE, learnable variances, sampled codes", False, False, LEARNABLE, LEARNABLE_SOURCE
+        "vae-linear-sampled",
+        "Linear VAE, learnable variances, sampled codes",
+        False,
+        False,
+        LEARNABLE,
+        LEARNABLE_SOURCE,
     ),
     _experiment(
         "vae-linear-fixed-exact", "Linear VAE, given variances, exact expectation", True, True, FIXED, FIXED_SOURCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -41,7 +42,7 @@ def build(
 def falling(settings: Sequence[Mapping[str, Any]], predicted: Summary, measured: Summary) -> dict[str, float]:
     """Return by how many nats the divergence fails to grow as the correlation falls, and what is left of it at correlation 1."""
     totals = measured["total"]
-    drops = sum(max(0.0, earlier - later) for earlier, later in zip(totals, totals[1:], strict=False))
+    drops = sum(max(0.0, earlier - later) for earlier, later in pairwise(totals))
     return {"divergence_drops_nats": drops, "divergence_at_correlation_1_nats": totals[0]}
 
 
@@ -68,7 +69,7 @@ EXPERIMENTS = (
         architecture=ARCHITECTURE,
         sizes={
             "small": {**PAIRS_SMALL, **PAIRS, **ADAM, "epochs": 40, "hidden": 64},
-            "full": {**PAIRS_FULL, **PAIRS, **ADAM, "hidden": 128},
+            "full": {**PAIRS_FULL, **PAIRS, **ADAM, "epochs": 40, "hidden": 128},
         },
         predict=_PAIRS.predict,
         start=_PAIRS.start,
@@ -80,7 +81,7 @@ EXPERIMENTS = (
         shows="The thresholds of the linear theory tell where the latent directions of a non-linear CVAE collapse.",
         claim="cvae",
         architecture=ARCHITECTURE,
-        sizes={"small": {**HALVES_SMALL, **ADAM, "hidden": 64}, "full": {**HALVES_FULL, **ADAM, "hidden": 256}},
+        sizes={"small": {**HALVES_SMALL, **ADAM, "hidden": 64}, "full": {**ADAM, **HALVES_FULL, "hidden": 256}},
         predict=_HALVES.predict,
         start=_HALVES.start,
         expected=DEPARTS,

@@ -19,8 +19,24 @@ from numerics.networks.experiments.linear_vaes import PAPER
 from numerics.networks.experiments.nonlinear_vaes import ADAM
 
 OVER_TOP = {"beta1": 1.0, "beta2": [0.5, 1.0, 3.0, 10.0]}
-SMALL = {"data": "digits", "latent_dim": [10, 6], "hidden": 64, **OVER_TOP, "eta_dec": 0.3, "eta_enc": 0.3, "sigma1": 0.3}
-FULL = {"data": "mnist", "latent_dim": [16, 16], "hidden": 256, **OVER_TOP, "eta_dec": 0.5, "eta_enc": 0.5, "sigma1": 0.5}
+SMALL = {
+    "data": "digits",
+    "latent_dim": [10, 6],
+    "hidden": 64,
+    **OVER_TOP,
+    "eta_dec": 0.3,
+    "eta_enc": 0.3,
+    "sigma1": 0.3,
+}
+FULL = {
+    "data": "mnist",
+    "latent_dim": [16, 16],
+    "hidden": 256,
+    **OVER_TOP,
+    "eta_dec": 0.5,
+    "eta_enc": 0.5,
+    "sigma1": 0.5,
+}
 
 
 def build(
@@ -54,7 +70,7 @@ EXPERIMENTS = (
         shows="The thresholds of the linear theory tell where the directions of z_2 collapse.",
         claim="hvae-learnable-top-variance",
         architecture="ReLU encoders and decoders of both levels; the variance of z_1 given, those of z_2 of each sample",
-        sizes={"small": {**SMALL, **ADAM}, "full": {**FULL, **ADAM}},
+        sizes={"small": {**SMALL, **ADAM}, "full": {**FULL, **ADAM, "epochs": 3}},
         predict=_SWEEP.predict,
         start=_SWEEP.start,
         expected=DEPARTS,

@@ -12,12 +12,15 @@ from numerics.networks.experiments.classifier_experiment import (
 )
 from numerics.networks.experiments.experiment import DEPARTS, Experiment
 
-WHY = (
-    "The theory has a decay on the features and none below them. Decay on every layer pays for the features only through the "
-    "weights that make them, and a product of many layers is cheapest at low rank: class means share directions and keep long "
-    "norms, the decay of features that would explain the classifier is orders of magnitude below the given one, and features "
-    "of a class need not meet."
-)
+WHY = {
+    "cross-entropy": "Decay on every layer pays for the features only through the weights that make them, and a product of many layers is "
+    "cheapest at low rank. Class means span fewer dimensions than there are classes, their norms are many times the "
+    "predicted ones, and features of a class stay apart.",
+    "mse": "Decay on every layer pays for the features only through the weights that make them, and biases and hidden layers make what all "
+    "classes share at little cost. Class means have a common part, so they are not orthogonal; the logits are close to the "
+    "predicted ones, but features and classifier share them out in another proportion.",
+}
+"""Why either network departs."""
 
 
 def _plain(loss: str) -> Experiment:
@@ -41,7 +44,7 @@ def _plain(loss: str) -> Experiment:
         small={"class_counts": BALANCED, **setting},
         full={"class_counts": EQUAL, "data": "cifar-10", **LARGE, **setting},
         expected=DEPARTS,
-        why=WHY,
+        why=WHY[loss],
     )
 
 
