@@ -100,7 +100,9 @@ def test_another_prediction_in_the_end_is_refused(tmp_path):
 def test_a_finished_run_is_not_trained_again(tmp_path):
     first = lasting(tmp_path)
     refusing = dataclasses.replace(DESCENT, start=None)
-    assert lasting(tmp_path, refusing) == first
+    lines = []
+    assert lasting(tmp_path, refusing, watch=Watch(say=lines.append)) == first
+    assert lines == ["has ended before, and is not trained again"]
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_numbers(tmp_path, undisturbed):
@@ -376,6 +378,7 @@ def test_the_command_lists_runs_and_reports(tmp_path, capsys):
     assert main(["experiment", "list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [(row["name"], row["expected"]) for row in rows] == [("noisy-descent", AGREES), ("noisy-other", DEPARTS)]
+    assert rows[0]["sizes"]["small"] == {"target": [1.0, -2.0, 0.5], "stages": 6}
     assert main(["experiment", "list"]) == 0
     assert "noisy-descent  AGREES   descent with noise" in capsys.readouterr().out
     out = tmp_path / "run"

@@ -127,6 +127,16 @@ def in_short(record: Record | None) -> str:
     return f"{words(name)} off by {amount(off)} (agrees up to {amount(limit)}), {seeds}"
 
 
+NOMINAL = "mean_gram_at_nominal_decays"
+"""The deviation from the prediction for the decays as a released trainer is given them."""
+
+
+def off_at_nominal_decays(record: Record) -> str | None:
+    """Return by how much class means deviate from the prediction for the nominal decays, where they differ from the effective ones."""
+    has = all(NOMINAL in run["deviations"] for run in record.runs)
+    return spread([run["deviations"][NOMINAL] for run in record.runs]) if has else None
+
+
 def words(name: str) -> str:
     """Return the name of a quantity or deviation in words."""
     return name.replace("_", " ")

@@ -53,7 +53,7 @@ def _list(as_json: bool) -> int:
     rows = [
         {
             "name": each.name, "title": each.title, "source": each.source, "shows": each.shows, "claim": each.claim,
-            "architecture": each.architecture, "sizes": list(each.sizes), "expected": each.expected, "why": each.why,
+            "architecture": each.architecture, "sizes": dict(each.sizes), "expected": each.expected, "why": each.why,
         }
         for each in _experiments().values()
     ]  # fmt: skip

@@ -81,6 +81,7 @@ def run(
         kept = enter(folder, asked, environment(device))
         finished = finished_result(folder, watch.say)
         if finished is not None:
+            watch.say("has ended before, and is not trained again")
             return finished
         note_environment(folder, environment(device), watch.say)
         trial = experiment.start(experiment.sizes[size], seed, device)
