@@ -39,6 +39,7 @@ from book.render.markdown import badge, prose, sentence, slug
 from book.render.practice import (
     FAMILIES,
     compared,
+    data_in_words,
     deviations,
     families,
     in_short,
@@ -87,6 +88,7 @@ def page(template: str, **values: Any) -> str:
     environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
     practice = (
         compared,
+        data_in_words,
         deviations,
         families,
         figures_of,

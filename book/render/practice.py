@@ -137,6 +137,19 @@ def off_at_nominal_decays(record: Record) -> str | None:
     return spread([run["deviations"][NOMINAL] for run in record.runs]) if has else None
 
 
+TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar-10": "CIFAR-10"}
+"""Names of data sets in a sentence."""
+
+
+def data_in_words(experiment: Experiment) -> str:
+    """Return the data of the small size and of the full one."""
+    found = {}
+    for size, parameters in experiment.sizes.items():
+        name = parameters.get("data", "correlated pairs")
+        found[size] = TITLES.get(name, name)
+    return found["small"] if found["small"] == found["full"] else f"{found['small']} (full size: {found['full']})"
+
+
 def words(name: str) -> str:
     """Return the name of a quantity or deviation in words."""
     return name.replace("_", " ")
