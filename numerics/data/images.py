@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,13 +46,19 @@ def images(name: str, data_home: str | Path | None = None) -> Labelled:
     Raises ParameterError for another name, and where the data are neither in the folder nor to be had from OpenML.
     """
     if name == DIGITS:
-        pixels, labels = load_digits(return_X_y=True)
-        return _as_images(pixels / 16, labels, (1, 8, 8))
+        return _digits()
     if name not in OPENML:
         raise reject("data", name, f"one of {', '.join([DIGITS, *OPENML])}")
     source = OPENML[name]
     pixels, labels = _from_openml(name, source, data_home)
     return _as_images(pixels / BRIGHTEST, labels, source.shape)
+
+
+@cache
+def _digits() -> Labelled:
+    """Return the bundled digits, read from their file once."""
+    pixels, labels = load_digits(return_X_y=True)
+    return _as_images(np.asarray(pixels) / 16, np.asarray(labels), (1, 8, 8))
 
 
 def _as_images(pixels: np.ndarray, labels: np.ndarray, shape: tuple[int, int, int]) -> Labelled:
@@ -61,13 +69,15 @@ def _as_images(pixels: np.ndarray, labels: np.ndarray, shape: tuple[int, int, in
 def _from_openml(name: str, source: OpenMl, data_home: str | Path | None) -> tuple[np.ndarray, np.ndarray]:
     """Return pixels (N × p) in float32 and labels (N) as OpenML has them."""
     folder = get_data_home(data_home)
-    # Pandas reads the large files in a fraction of the time. It is no dependency of this package.
-    parser = "pandas" if importlib.util.find_spec("pandas") else "liac-arff"
+    # Pandas reads the large files in a fraction of the time; it is no dependency of this package. It is left to read the labels
+    # as they stand, because scikit-learn expects categories of text and some versions of pandas make numbers of them.
+    with_pandas = {"parser": "pandas", "read_csv_kwargs": {"dtype": None}}
+    reader: dict[str, Any] = with_pandas if importlib.util.find_spec("pandas") else {"parser": "liac-arff"}
     try:
         with warnings.catch_warnings():
             # Each failed attempt warns; the one line at the end says all of it.
             warnings.filterwarnings("ignore", "A network error occurred")
-            found = fetch_openml(data_id=source.number, data_home=folder, as_frame=False, parser=parser)
+            found: Any = fetch_openml(data_id=source.number, data_home=folder, as_frame=False, **reader)
     except OSError as error:  # no network, no such host, a refused connection, a folder that cannot be written
         reason = str(getattr(error, "reason", None) or error)
         raise ParameterError(
@@ -78,4 +88,4 @@ def _from_openml(name: str, source: OpenMl, data_home: str | Path | None) -> tup
         raise ParameterError(
             f"data: {name} in {folder} has {pixels.shape[1]} pixels an image, not {np.prod(source.shape)}; remove the file"
         )
-    return pixels, np.asarray(found.target).astype(np.int64)
+    return pixels, np.array([int(str(label).strip("'")) for label in found.target])

@@ -62,7 +62,7 @@ _SWEEP = LatentSweep(
     build=build,
     limits=SAMPLED,
 )
-EXPERIMENTS = (
+NONLINEAR_HIERARCHIES = (
     Experiment(
         name="hvae-relu",
         title="ReLU VAE with two levels, over β_2",

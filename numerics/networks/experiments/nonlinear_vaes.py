@@ -80,7 +80,9 @@ def _experiment(name: str, title: str, network: str, fixed: bool, source: str, s
         judged=partial(active_units, fixed),
     )
     own: dict[str, Any] = {"network": network, **({"sigma": 0.5} if fixed else {})}
-    small = {"beta": BETAS[1:], "epochs": 7} if network == CONVOLUTIONAL else {"warmup": 0.0, "hidden": 32, "epochs": 16}
+    small = (
+        {"beta": BETAS[1:], "epochs": 7} if network == CONVOLUTIONAL else {"warmup": 0.0, "hidden": 32, "epochs": 16}
+    )
     return Experiment(
         name=name,
         title=title,
@@ -98,7 +100,7 @@ def _experiment(name: str, title: str, network: str, fixed: bool, source: str, s
     )
 
 
-EXPERIMENTS = (
+NONLINEAR_VAES = (
     _experiment(
         "vae-relu",
         "ReLU VAE, learnable variances, over β",
