@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: proofs test book bench lint clean
+.PHONY: proofs test book bench experiments lint clean
 .DELETE_ON_ERROR:
 
 proofs: $(READY)
@@ -27,6 +27,10 @@ book: $(READY)
 # Trained optima a second beside SciPy's optimiser, on one core: about three minutes.
 bench: $(READY)
 	$(BIN)/python -m benchmarks.against_scipy
+
+# Every experiment at small size with three seeds, on all cores: at most a quarter of an hour. A killed sweep continues.
+experiments: $(READY)
+	$(BIN)/python -m book.experiments
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }

@@ -18,6 +18,7 @@ import yaml
 
 from book.render.claims import family
 from book.render.pages import page
+from book.render.practice import families
 from theory.claim import add_files, find, registry
 from theory.cli.arguments import claims_option
 from theory.cli.entry import run
@@ -26,6 +27,7 @@ BOOK = Path(__file__).resolve().parent
 SOURCE = BOOK / "_build" / "source"
 HTML = BOOK / "_build" / "html"
 CACHE = BOOK / "_build" / ".jupyter_cache"
+PRACTICE_PAGES = ("experiments", "your_network")
 STATIC_PAGES = (
     "how_the_checks_work",
     "what_the_verdicts_mean",
@@ -47,8 +49,12 @@ def write_source() -> None:
         shutil.copy(BOOK / "pages" / name, SOURCE / "static")
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", SOURCE / "static")
     shutil.copytree(BOOK / "tutorial", SOURCE / "tutorial")
-    for name in ("index", *STATIC_PAGES):
+    for name in ("index", *PRACTICE_PAGES, *STATIC_PAGES):
         (SOURCE / f"{name}.md").write_text(page(name), encoding="utf-8")
+    (SOURCE / "experiments").mkdir()
+    for word, experiments in families().items():
+        text = page("experiment_family", word=word, experiments=experiments)
+        (SOURCE / "experiments" / f"{word}.md").write_text(text, encoding="utf-8")
     # The processes are forked, so that all of them know the claims from --claims.
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
         list(pool.map(write_claim, registry()))
@@ -63,15 +69,17 @@ def write_claim(claim_id: str) -> None:
 
 
 def contents() -> dict:
-    """Return the table of contents: the claims by family, then the pages on the suite itself."""
-    families: dict[str, list[dict[str, str]]] = {}
+    """Return the table of contents: the claims by family, then the trained networks, then the pages on the suite itself."""
+    parts: dict[str, list[dict[str, str]]] = {}
     for claim in registry().values():
-        families.setdefault(family(claim), []).append({"file": f"claims/{claim.id}"})
-    families["The suite"] = [{"file": name} for name in STATIC_PAGES]
+        parts.setdefault(family(claim), []).append({"file": f"claims/{claim.id}"})
+    of_families = [{"file": f"experiments/{word}"} for word in families()]
+    parts["Trained networks"] = [{"file": "experiments"}, *of_families, {"file": "your_network"}]
+    parts["The suite"] = [{"file": name} for name in STATIC_PAGES]
     return {
         "format": "jb-book",
         "root": "index",
-        "parts": [{"caption": caption, "chapters": chapters} for caption, chapters in families.items()],
+        "parts": [{"caption": caption, "chapters": chapters} for caption, chapters in parts.items()],
     }
 
 

@@ -17,6 +17,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 
 from book.examples import sliding
+from book.figures.practice import figures_of, figures_of_page, page_records
+from book.render.practice import families
 from theory.claim import registry
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -39,6 +41,8 @@ from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 HTML = Path(__file__).resolve().parent / "_build" / "html"
 CLAIM_PAGES = {f"claims/{claim.id}.html": claim for claim in registry().values()}
 PHASES = "what_the_verdicts_mean.html"
+OWN_NETWORK = "your_network.html"
+FAMILY_PAGES = {f"experiments/{word}.html": word for word in families()}
 PAGES = (
     "index.html",
     "how_the_checks_work.html",
@@ -48,6 +52,9 @@ PAGES = (
     "second_example.html",
     "add_a_claim.html",
     "api.html",
+    "experiments.html",
+    OWN_NETWORK,
+    *FAMILY_PAGES,
     *CLAIM_PAGES,
 )
 PATIENCE = 60
@@ -227,15 +234,24 @@ def test_page_does_not_scroll_sideways(page: OpenPage) -> None:
     assert page.ask("return document.documentElement.scrollWidth <= window.innerWidth")
     widest = "Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot .main-svg')].map(f => f.clientWidth))"
     assert page.ask(f"return {widest} <= document.querySelector('article').clientWidth")
-    tables = "[...document.querySelectorAll('.atlas-wide, .atlas-verdicts')]"
+    tables = "[...document.querySelectorAll('.atlas-wide, .atlas-verdicts, .atlas-experiments')]"
     assert page.ask(f"return {tables}.map(t => t.scrollWidth - t.clientWidth).filter(hidden => hidden > 0)") == []
+
+
+def figures_on(name: str) -> int:
+    """Return the number of figures that a page should have."""
+    if name in FAMILY_PAGES:
+        word = FAMILY_PAGES[name]
+        return len(figures_of_page(word)) + sum(len(figures_of(record)) for record in page_records(word))
+    if name in CLAIM_PAGES:
+        claim = CLAIM_PAGES[name]
+        return FIGURES + len(sliding(claim)) if claim.refutation is None else 0
+    return int(name in (PHASES, OWN_NETWORK))
 
 
 def test_figures_are_drawn(page: OpenPage) -> None:
     figures = page.browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
-    claim = CLAIM_PAGES.get(page.name)
-    drawn = claim is not None and claim.refutation is None
-    assert len(figures) == (FIGURES + len(sliding(claim)) if drawn else int(page.name == PHASES))
+    assert len(figures) == figures_on(page.name)
     for scene in page.figures_with(".gl-container canvas"):
         assert page.ask(COLOURED, scene) > LEAST_COLOURED
 
@@ -275,6 +291,22 @@ def test_slider_chooses_the_decay(page: OpenPage) -> None:
         slide_to_the_end(page, figure)
         assert before == [True, False, False, False]
         assert page.until_changed(shown, figure, before) == [False, False, False, True]
+
+
+def test_slider_chooses_the_setting_of_a_sweep(page: OpenPage) -> None:
+    bars = "return JSON.stringify(arguments[0]._fullData.map(trace => Array.from(trace.y)))"
+    for figure in page.figures_with(".slider-container") if page.name in FAMILY_PAGES else ():
+        before = page.ask(bars, figure)
+        slide_to_the_end(page, figure)
+        assert page.until_changed(bars, figure, before) != before
+
+
+def test_list_of_experiments_has_a_row_for_each(page: OpenPage) -> None:
+    if page.name != "experiments.html":
+        return
+    rows = page.browser.find_elements(By.CSS_SELECTOR, ".atlas-experiments tbody td:first-child a")
+    linked = [row.get_attribute("href").rpartition("#")[2] for row in rows]
+    assert linked == [each.name for experiments in families().values() for each in experiments]
 
 
 def test_landing_page_has_a_row_for_every_claim(page: OpenPage) -> None:

@@ -1,5 +1,6 @@
 """``python -m numerics train | certify | conjecture | attack ID name=value …  [--starts 8] [--seed 0] [--device auto] [--json]``
 
+``experiment list | run NAME --out DIR | report DIR…`` trains networks on data and compares them with the prediction.
 ``measure FILE.npz loss=… weight_decay=… feature_decay=… [--json]`` holds a trained network against the theory.
 ``conjecture`` also takes ``--sweep name=from:to:count``.
 """

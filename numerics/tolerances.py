@@ -79,6 +79,13 @@ Frobenius norm, and for the value. First-order methods stop at a gradient, not a
 theory ends within one per cent. A decay or a scale that is wrong by 5 % moves a Gram matrix by more than that. No check
 of a claim uses this distance."""
 
+NC1_IN_PRACTICE = 1e-3
+"""Within-class variability of the last features of a trained network, relative to that between classes, up to which they have
+collapsed to their class means. A network whose features are still apart has 0.1 and more."""
+
+CONVOLUTIONAL_IN_PRACTICE = 2e-2
+"""IN_PRACTICE for convolutional and residual networks, whose shared weights make the way to the minimum longer."""
+
 VANISHED_IN_PRACTICE = 1e-2
 """Squared norm of a class mean, relative to the largest one and to the natural unit, below which the class has vanished
 in a trained network. Near its threshold a class that lives may be as small; a figure stands beside every such verdict."""

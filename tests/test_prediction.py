@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
-from numerics.backends.bindings import stack_bindings
+from numerics.backends.bindings import setting, stack_bindings
 from numerics.backends.evaluation import evaluate
+from numerics.backends.points import predicted_point
+from numerics.backends.tensors import DTYPE
 from theory.claim import find, registry
 from theory.cli.commands import predict
 from theory.expressions import evaluate_exactly
@@ -104,6 +107,23 @@ def test_exact_and_tensor_evaluation_agree(claim_id):
     for name, formula in {**value, **claim.prediction.invariants}.items():
         exact = np.array(evaluate_exactly(formula, instance.bindings), dtype=float)
         np.testing.assert_allclose(evaluate(formula, bindings)[0].numpy(), exact, rtol=1e-12, atol=1e-14, err_msg=name)
+
+
+@pytest.mark.parametrize("claim_id", [claim_id for claim_id in EXAMPLES if "vae" in claim_id])
+def test_the_predicted_minimiser_of_a_vae_attains_the_predicted_value(claim_id):
+    """Variables that the claim does not predict to be diagonal are zero here, as they are for the default regression."""
+    claim = find(claim_id)
+    given = {name: value for name, value in EXAMPLES[claim_id].items() if name != "regression"}
+    instance = claim.problem.instance(**given)
+    bindings, point = stack_bindings([instance]), predicted_point(claim, [instance])
+    sizes = {symbol: value for symbol, value in bindings.items() if isinstance(value, int)}
+    for variable in claim.problem.active_variables(instance):
+        if variable.name not in point:
+            shape = [int(side.subs(sizes)) for side in variable.shape]
+            point = point.extended(**{variable.name: torch.zeros(1, *shape, dtype=DTYPE)})
+    xp, data = setting(claim.problem, bindings)
+    attained = claim.problem.loss(xp, point, data, bindings)
+    np.testing.assert_allclose(attained, evaluate(claim.prediction.value, bindings), rtol=1e-12)
 
 
 def test_relu_reference_configuration():

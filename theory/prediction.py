@@ -29,7 +29,8 @@ class Prediction:
     further results that the statement refers to, each with the measurement that checks it. ``branches`` are the
     invariants at a jump, where ``ALIVE[k]`` says at which of the two global minimisers direction k is. ``levels`` are
     the latent variables of a VAE, each with its condition of collapse. ``yardstick`` measures how far a class is from
-    collapse where no threshold does; only the drawing of instances uses it.
+    collapse where no threshold does; only the drawing of instances uses it. ``minimiser`` maps the variables of a VAE to
+    their diagonals at the predicted point, where all of them are diagonal matrices.
     Raises ParameterError for a named result that no measurement checks.
     """
 
@@ -40,6 +41,7 @@ class Prediction:
     branches: Mapping[str, Formula] = field(default_factory=dict)
     levels: tuple[Level, ...] = ()
     yardstick: Threshold | None = None
+    minimiser: Mapping[str, Formula] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, result in self.named.items():
@@ -144,7 +146,13 @@ class StructuredPoint:
             invariants = {
                 name: f.replace_expression(substitute_indexed(f.number, ALIVE, alive)) for name, f in branches.items()
             }
-        return Prediction(Formula(value), invariants, thresholds, named, branches, levels)
+        minimiser = self._diagonals() if levels else {}
+        return Prediction(Formula(value), invariants, thresholds, named, branches, levels, minimiser=minimiser)
+
+    def _diagonals(self) -> dict[str, Formula]:
+        """Return the diagonals of the variables, with every unknown replaced by its minimiser."""
+        axis = (sym.k, self.xp.size)
+        return {name: Formula(self.fill_in(matrix.diagonal), (axis,)) for name, matrix in self.v.items()}
 
 
 def _as_formula(measured: Any, size: sp.Expr) -> Formula:

@@ -43,6 +43,12 @@ def summary(thing: Any) -> str:
     return prose(inspect.getdoc(thing) or "")
 
 
+def definitions(module: str) -> str:
+    """Return the docstring of a module as Markdown, with each indented line as an item of a list."""
+    lines = (inspect.getdoc(importlib.import_module(module)) or "").splitlines()
+    return "\n".join(f"- {prose(line.strip())}" if line.startswith("    ") else prose(line) for line in lines)
+
+
 def constants(module: Any) -> list[tuple[str, Any, str]]:
     """Return name, value and docstring of each constant of a module, in the order of the file."""
     body = ast.parse(inspect.getsource(module)).body

@@ -11,10 +11,12 @@ import sympy as sp
 import numerics.tolerances
 import theory.symbols
 from book.examples import noun, sliding
+from book.figures.practice import figures_of, figures_of_page
 from book.render.api import (
     BACKENDS,
     array_operations,
     constants,
+    definitions,
     known_lemmas,
     parts_of_a_claim,
     public_parts,
@@ -34,6 +36,19 @@ from book.render.claims import (
 )
 from book.render.lines import displayed
 from book.render.markdown import badge, prose, sentence, slug
+from book.render.practice import (
+    FAMILIES,
+    compared,
+    data_in_words,
+    deviations,
+    families,
+    in_short,
+    off_at_nominal_decays,
+    parameters_in_short,
+    practice_badge,
+    provenance,
+    recorded,
+)
 from book.render.verdicts import cells, verdict_tables
 from theory.claim import registry
 from theory.reference_code import REFERENCE_CODE
@@ -50,7 +65,7 @@ def page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (displayed, prose, sentence, slug)}}
+    environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (displayed, prose, recorded, sentence, slug)}}
     named = (
         array_operations,
         badge,
@@ -58,6 +73,7 @@ def page(template: str, **values: Any) -> str:
         collapsed_where,
         constants,
         crossed,
+        definitions,
         entry_name,
         expressed,
         known_lemmas,
@@ -70,6 +86,21 @@ def page(template: str, **values: Any) -> str:
         stated,
     )
     environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
+    practice = (
+        compared,
+        data_in_words,
+        deviations,
+        families,
+        figures_of,
+        figures_of_page,
+        in_short,
+        off_at_nominal_decays,
+        parameters_in_short,
+        practice_badge,
+        provenance,
+        recorded,
+    )
+    environment.globals |= {f.__name__: f for f in practice} | {"families_of_book": FAMILIES}
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances, "symbols": theory.symbols}
     environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
     return environment.get_template(f"{template}.md").render(**values)

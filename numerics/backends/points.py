@@ -35,3 +35,22 @@ def random_point(claim: Claim, instances: Sequence[Instance], scale: float, gene
         entries = scale * unit * torch.randn(len(instances), rows, columns, generator=generator, dtype=DTYPE)
         arrays[variable.name] = entries.abs() if variable.nonnegative else entries
     return Point(arrays)
+
+
+def predicted_point(claim: Claim, instances: Sequence[Instance]) -> Point:
+    """Return the predicted minimiser of a VAE at each instance: the variables that the claim predicts to be diagonal.
+
+    They are written along the principal axes of the data. The claim has a closed form of its minimiser, and the
+    instances share their sizes.
+    """
+    bindings = stack_bindings(instances)
+    sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
+    arrays = {}
+    for variable in claim.problem.active_variables(instances[0]):
+        if formula := claim.prediction.minimiser.get(variable.name):
+            rows, columns = (int(side.subs(sizes)) for side in variable.shape)
+            diagonal = evaluate(formula, bindings)
+            kept = min(rows, columns, diagonal.shape[1])
+            arrays[variable.name] = torch.zeros(len(instances), rows, columns, dtype=DTYPE)
+            arrays[variable.name][:, range(kept), range(kept)] = diagonal[:, :kept]
+    return Point(arrays)

@@ -14,7 +14,12 @@ alone: they stay away from zero where theory predicts another structure, as for 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+from numerics.networks.class_statistics import ClassMeans, Scatter
+from numerics.networks.head import Head
 
 
 def between_directions(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -40,3 +45,22 @@ def distance_from_simplex(gram: np.ndarray) -> float | None:
         return None
     simplex = (np.eye(classes) - 1 / classes) / np.sqrt(classes - 1)
     return float(np.linalg.norm(gram / size - simplex))
+
+
+def collapse_metrics(head: Head, means: ClassMeans, scatter: Scatter, between: np.ndarray) -> dict[str, Any]:
+    """Return NC1 to NC4 by name, and the ``accuracy``, from the two passes over the features.
+
+    Arguments:
+        head: the classifier.
+        means: the first pass.
+        scatter: the second pass, along the eigenvectors of Σ_B.
+        between: the eigenvalues of Σ_B that are not zero (r).
+    """
+    samples = int(means.counts.sum())
+    return {
+        "nc1": variability(scatter.along, between, samples, head.classes),
+        "nc2": distance_from_simplex(means.centred @ means.centred.T),
+        "nc3": distance_from_simplex(head.product @ means.centred.T),
+        "nc4": scatter.agreeing / samples,
+        "accuracy": scatter.correct / samples,
+    }

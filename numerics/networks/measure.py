@@ -14,17 +14,17 @@ from torch import Tensor
 
 from numerics.backends.ball_evaluation import ball_bindings
 from numerics.backends.balls import lowest
-from numerics.backends.tensors import DTYPE
 from numerics.bounds.certificates import problem_bounds
 from numerics.bounds.separable import separable_bound
 from numerics.networks.applicable_claim import Objective, Training, applicable, read_training
-from numerics.networks.class_statistics import ClassMeans, Scatter, read_means, read_scatter
-from numerics.networks.collapse_metrics import between_directions, distance_from_simplex, variability
+from numerics.networks.class_statistics import read_means, read_scatter
+from numerics.networks.collapse_metrics import between_directions, collapse_metrics
 from numerics.networks.comparison import OF_LOGITS, Compared, compare, in_user_order, margins
 from numerics.networks.feature_blocks import Blocks, as_blocks
-from numerics.networks.head import Head, read_head, read_labels
+from numerics.networks.head import read_head, read_labels
 from numerics.networks.single_factor import Factor, single_factor
 from numerics.networks.structure import Structure
+from numerics.networks.summed_loss import SummedLoss
 from numerics.tolerances import BELOW_BOUND, IN_PRACTICE
 from theory.claim import Claim
 from theory.errors import ParameterError
@@ -106,7 +106,7 @@ def measure(
     elif nonnegative and means.least < 0:
         raise reject("nonnegative", "true", f"false where a feature is negative, as {means.least:g} is")
     found = applicable(training, head, means.counts.tolist())
-    summed = None if found is None else _Summed(*found, head)
+    summed = None if found is None else SummedLoss(*found, head)
     directions, between = between_directions(means.centred)
     scatter = read_scatter(
         source,
@@ -116,42 +116,12 @@ def measure(
         lambda block: head.logits(block).argmax(1),
         (lambda block, of_block: None) if summed is None else summed.add,
     )
-    metrics = _metrics(head, means, scatter, between)
+    metrics = collapse_metrics(head, means, scatter, between)
     setting = training.said(head)
     if found is None or summed is None:
         return Measurement(None, setting, {}, {}, {}, **metrics)
     structure = Structure(head, means.counts, means.means, scatter.total)
     return _against(*found, structure, training, summed.value, setting, metrics)
-
-
-def _metrics(head: Head, means: ClassMeans, scatter: Scatter, between: np.ndarray) -> dict[str, Any]:
-    samples = int(means.counts.sum())
-    return {
-        "nc1": variability(scatter.along, between, samples, head.classes),
-        "nc2": distance_from_simplex(means.centred @ means.centred.T),
-        "nc3": distance_from_simplex(head.product @ means.centred.T),
-        "nc4": scatter.agreeing / samples,
-        "accuracy": scatter.correct / samples,
-    }
-
-
-class _Summed:
-    """The loss of a claim at all samples, summed over blocks: each block adds its share to the decays of the layers."""
-
-    def __init__(self, claim: Claim, instance: Instance, head: Head) -> None:
-        self.objective, self.head = Objective(claim, instance), head
-        self.place = np.argsort(instance.order)
-        self.decays = self._at(np.zeros((0, head.widths[0])), np.zeros(0, dtype=np.int64))
-        self.value = self.decays
-
-    def _at(self, block: np.ndarray, labels: np.ndarray) -> float:
-        one_hot = torch.zeros(self.head.classes, len(block), dtype=DTYPE)
-        one_hot[torch.as_tensor(self.place[labels]), torch.arange(len(block))] = 1.0
-        return self.objective.at(self.objective.point(self.head, torch.as_tensor(block).mT[None]), one_hot)
-
-    def add(self, block: np.ndarray, labels: np.ndarray) -> None:
-        """Add the share of a block of features (n × d) with these labels (n)."""
-        self.value += self._at(block, labels) - self.decays
 
 
 def _against(

@@ -8,7 +8,7 @@ data, and costs β(θ²/m + log(m/(βη_dec²))).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
@@ -154,7 +154,7 @@ def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
     )
     # The squared singular values of decoder and whitened encoder, and the posterior variance.
     sizes = (sp.simplify(size**2), sp.simplify((model.deviation * minimum.encoder.subs(back)) ** 2), best_variance)
-    return point.predict(
+    prediction = point.predict(
         sum_over(IN_MARGINAL.subs({m: m_k[k], **here}), k, D),
         Threshold(sp.simplify(minimum.ratio.subs(here)), k, D, tuned="beta", within_rank=k <= d, of="z"),
         named=with_letters(_named(model, *(square.subs(m_k[k], best_m) for square in sizes)), Letter(m_k[k], best_m)),
@@ -162,6 +162,9 @@ def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
             vae.level("z", (0,), d, lambda xp, v, data, p: v[model.encoder] @ data.root, lambda xp, v, data, p: v.S),
         ),
     )
+    # Further variables are diagonal only at the trial point: in general they are what the data make of them.
+    kept = {name: formula for name, formula in prediction.minimiser.items() if name not in model.others(size, encoder)}
+    return replace(prediction, minimiser=kept)
 
 
 def _named(model: LinearVAE, decoder: sp.Expr, encoder: sp.Expr, best_variance: sp.Expr) -> dict[str, Result]:
