@@ -42,7 +42,7 @@ def trial_of(claim=RELU, seed=0, limit=1e-2, **changed):
 
 def finished(trial):
     for _ in range(trial.stages):
-        trial.advance()
+        trial.last = trial.advance()
     return trial
 
 
@@ -74,7 +74,19 @@ def test_a_trained_network_agrees(trained):
     assert 0.5 < found.accuracy["test"] < 1.0
     own = objective_of(trained.setting)(trained.network, trained.train.inputs, trained.train.labels, 1.0)
     assert found.measured["value"] == pytest.approx(own.item(), rel=1e-12)  # one objective, written twice
+    last = trained.last
+    for name in ("mean_norm", "classifier_norm"):
+        gram = found.measured[name.replace("norm", "gram")]
+        assert [last[f"{name} {k}"] for k in range(10)] == pytest.approx([gram[k][k] for k in range(10)])
+    assert [last[f"margin {k}"] for k in range(10)] == pytest.approx(found.measured["margins"])
+    assert last["mean_gram deviation"] == found.deviations["mean_gram"]
     json.dumps([found.predicted, found.measured])
+
+
+def test_gaussian_classes_of_another_number_agree():
+    trial = finished(trial_of(data="gaussian", class_counts=[10, 8, 6], schedule=[[0.1, 25], [1, 75]]))
+    assert (len(trial.train), len(trial.test), trial.train.inputs.shape[1]) == (24, 156, 64)
+    assert trial.comparison().verdict == AGREES
 
 
 @pytest.mark.parametrize("name", ["weight_decay", "feature_decay"])
@@ -290,7 +302,15 @@ def test_an_experiment_writes_its_defaults_out_and_starts():
     assert made.sizes["small"]["architecture"] == "perceptron"
     trial = made.start(made.sizes["small"], 0, CPU)
     row = trial.advance()
-    assert {"gap", "nc1", "margin 9", "mean_norm 0", "mean_gram deviation", "test_accuracy"} <= row.keys()
+    assert {
+        "gap",
+        "nc1",
+        "margin 9",
+        "mean_norm 0",
+        "classifier_norm 1",
+        "mean_gram deviation",
+        "test_accuracy",
+    } <= row.keys()
     assert trial.stages == 10
     predicted = made.predict(made.sizes["small"], 0)
     assert trial.comparison().predicted == {name: predicted[name] for name in trial.comparison().measured}

@@ -66,7 +66,8 @@ def columns(reading: Reading, reference: Reference) -> dict[str, float]:
 
     ``gap`` is the relative distance of the value from the predicted minimum. ``nc2_features`` and ``nc2_classifier`` are the
     distances of either Gram matrix from that of a simplex ETF. A column ``… deviation`` is the relative distance of an
-    invariant from the predicted one. ``margin k`` and ``mean_norm k`` (squared) belong to the class with label k.
+    invariant from the predicted one. ``margin k``, and the squared norms ``mean_norm k`` and ``classifier_norm k`` (of a row of
+    W_M ⋯ W_1) belong to the class with label k.
     A metric that is not defined, because all class means coincide, is nan.
     """
     metrics, head = reading.metrics, reading.structure.head
@@ -84,8 +85,8 @@ def columns(reading: Reading, reference: Reference) -> dict[str, float]:
     }
     found |= {f"{name} deviation": deviation for name, deviation in reading.compared.deviations.items()}
     found |= {f"margin {label}": margin for label, margin in enumerate(class_margins(reading, reference))}
-    norms = np.square(reading.structure.means).sum(1)
-    found |= {f"mean_norm {label}": float(norm) for label, norm in enumerate(norms)}
+    for name, rows in (("mean_norm", reading.structure.means), ("classifier_norm", head.product)):
+        found |= {f"{name} {label}": norm for label, norm in enumerate(np.square(rows).sum(1))}
     return {name: float("nan") if value is None else float(value) for name, value in found.items()}
 
 

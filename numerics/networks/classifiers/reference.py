@@ -53,7 +53,7 @@ class Reference:
 
 def decays_by_name(weights: tuple[float, ...], features: float) -> dict[str, Any]:
     """Return decays under the names that an experiment shows, the layers of the head as a list."""
-    return {"effective_weight_decay": list(weights), "effective_feature_decay": features}
+    return {"effective_weight_decay": [float(decay) for decay in weights], "effective_feature_decay": float(features)}
 
 
 def margins_of(logits: list[list[float]]) -> list[float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from numerics.data.gaussian_classes import gaussian_classes
 from numerics.data.images import images
 from numerics.data.imbalance import draw
 from numerics.data.labelled import Labelled
@@ -18,6 +19,9 @@ from theory.problem import reject
 
 Schedule = list[list[float]]
 """Pairs of a factor of the decays, and for how many iterations (full batch) or epochs (mini-batches) it holds."""
+
+GAUSSIAN, DIMENSION, TESTED = "gaussian", 64, 50
+"""The name of Gaussian classes of spread 1, the number of entries of a sample, and the samples of each class left for the test."""
 
 CHOICES = {
     "loss": ("cross-entropy", "mse"),
@@ -37,7 +41,7 @@ class Setting:
         weight_decay: the decay λ_W as the trainer is given it.
         feature_decay: the decay λ_H as the trainer is given it; plain weight decay does not use it.
         schedule: pairs of a factor of both decays and the iterations or epochs for which it holds.
-        data: the name of the images.
+        data: the name of the images, or ``gaussian`` for Gaussian classes, of any number.
         test: the largest number of test samples; all that is left, if None.
         architecture: ``perceptron``, ``convolutional`` or ``residual``.
         hidden: the hidden widths, or the channels.
@@ -113,8 +117,15 @@ class Setting:
         return Training(self.loss, weights, self.feature_decay * share / self.loss_factor, None, self.rectified)
 
     def split(self, seed: int) -> tuple[Labelled, Labelled]:
-        """Return training and test samples, drawn by a seed."""
-        return draw(images(self.data), self.class_counts, seed, self.test)
+        """Return training and test samples, drawn by a seed.
+
+        Of Gaussian classes there are as many samples to draw from as the largest class needs, and TESTED more of each class.
+        """
+        if self.data == GAUSSIAN:
+            samples = gaussian_classes(len(self.class_counts), DIMENSION, max(self.class_counts) + TESTED, 1.0, seed)
+        else:
+            samples = images(self.data)
+        return draw(samples, self.class_counts, seed, self.test)
 
     def network(self, shape: tuple[int, ...], seed: int) -> Classifier:
         """Return the untrained network for images of a shape, drawn by a seed."""
