@@ -57,4 +57,4 @@ def _experiment(pairs: bool, exact: bool) -> Experiment:
     )
 
 
-EXPERIMENTS = tuple(_experiment(pairs, exact) for pairs in (True, False) for exact in (True, False))
+LINEAR_CONDITIONAL_VAES = tuple(_experiment(pairs, exact) for pairs in (True, False) for exact in (True, False))

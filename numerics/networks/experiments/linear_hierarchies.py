@@ -71,4 +71,4 @@ def _experiment(fixed: bool) -> Experiment:
     )
 
 
-EXPERIMENTS = (_experiment(False), _experiment(True))
+LINEAR_HIERARCHIES = (_experiment(False), _experiment(True))

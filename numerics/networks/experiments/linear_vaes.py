@@ -92,7 +92,7 @@ LEARNABLE = "Directions of small variance collapse one by one as β or η_dec gr
 FIXED = "With given variances directions are given up, but their posterior is not the prior."
 LEARNABLE_SOURCE = f"{PAPER}, linear VAE with learnable Σ; released as MNIST_VAE_Linear_learnable_sigma.py"
 FIXED_SOURCE = f"{PAPER}, linear VAE with unlearnable Σ; released as MNIST_VAE_Linear_nonlearnable_sigma.py"
-EXPERIMENTS = (
+LINEAR_VAES = (
     _experiment(
         "vae-linear-exact",
         "Linear VAE, learnable variances, exact expectation",

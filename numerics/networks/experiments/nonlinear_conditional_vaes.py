@@ -59,7 +59,7 @@ _PAIRS = LatentSweep(
 _HALVES = LatentSweep(
     claim="cvae", swept=("beta", "eta_dec"), given=of_claim, data=halves_of_images, build=build, limits=SAMPLED
 )
-EXPERIMENTS = (
+NONLINEAR_CONDITIONAL_VAES = (
     Experiment(
         name="cvae-relu-correlation",
         title="ReLU conditional VAE on pairs of correlation 1, ½, ¼, ⅛, 0",

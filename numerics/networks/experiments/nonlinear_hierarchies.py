@@ -9,6 +9,7 @@ import torch
 
 from numerics.networks.autoencoders.networks import mlp
 from numerics.networks.autoencoders.samples import Samples
+from numerics.networks.autoencoders.summary import Summary
 from numerics.networks.autoencoders.two_levels import NetworkHierarchy
 from numerics.networks.experiments.experiment import DEPARTS, Experiment, Parameters
 from numerics.networks.experiments.latent_data import whole_images
@@ -54,6 +55,12 @@ def build(
     )
 
 
+def beyond_threshold(settings: Sequence[Mapping[str, Any]], predicted: Summary, measured: Summary) -> dict[str, float]:
+    """Return how many directions of z_2 are active in the settings in which the linear theory has none."""
+    pairs = zip(measured["active_z_2"], predicted["active_z_2"], strict=True)
+    return {"active_z_2_beyond_threshold": float(sum(got for got, expected in pairs if expected == 0))}
+
+
 _SWEEP = LatentSweep(
     claim="hvae-learnable-top-variance",
     swept=NAMES,
@@ -61,8 +68,9 @@ _SWEEP = LatentSweep(
     data=whole_images,
     build=build,
     limits=SAMPLED,
+    judged=beyond_threshold,
 )
-EXPERIMENTS = (
+NONLINEAR_HIERARCHIES = (
     Experiment(
         name="hvae-relu",
         title="ReLU VAE with two levels, over β_2",
