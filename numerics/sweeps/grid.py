@@ -85,7 +85,9 @@ def _spaced(key: str, how: str, numbers: Any) -> tuple[Any, ...]:
         and (min(first, second) > 0 or not positive)
     ):
         raise reject(key, numbers, allowed)
-    return tuple(_between(first, second, last, math.log if positive else float, math.exp if positive else float))
+    values = tuple(_between(first, second, last, math.log if positive else float, math.exp if positive else float))
+    whole = isinstance(first, int) and isinstance(second, int) and all(value == int(value) for value in values)
+    return tuple(map(int, values)) if whole else values
 
 
 def _is_number(value: Any) -> bool:

@@ -34,7 +34,7 @@ class Specification:
         fixed: the parameters with one value, by name.
         same: the parameters that take the value of another one, by name.
         samples: the number of draws from the claim's domain; None for a grid. A sweep has either axes or samples.
-        compute: what is computed at each cell of a claim, some of COMPUTED.
+        compute: what is computed at each cell of a claim, some of COMPUTED; all that the claim has where it is empty.
         size: the size of an experiment whose parameters are the defaults.
         starts: random starts of each training, 1 or more.
         seed: what the seeds of all cells are made of, 0 or more.
@@ -48,7 +48,7 @@ class Specification:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     same: Mapping[str, str] = field(default_factory=dict)
     samples: int | None = None
-    compute: tuple[str, ...] = COMPUTED
+    compute: tuple[str, ...] = ()
     size: str = "small"
     starts: int = 4
     seed: int = 0
@@ -134,10 +134,14 @@ def _computed(kind: str, given: Mapping[str, Any]) -> tuple[str, ...]:
     if kind == "experiment":
         if "compute" in given:
             raise ParameterError("compute: not allowed for an experiment, which is always trained and compared")
-        return ("train",)
-    wanted = given.get("compute", list(COMPUTED))
+        return ()
+    wanted = given.get("compute", [])
     allowed = f"a list of some of {', '.join(COMPUTED)}"
-    if not isinstance(wanted, list) or not wanted or not all(each in COMPUTED for each in wanted):
+    if (
+        not isinstance(wanted, list)
+        or ("compute" in given and not wanted)
+        or not all(each in COMPUTED for each in wanted)
+    ):
         raise reject("compute", wanted, allowed)
     return tuple(each for each in COMPUTED if each in wanted)
 
