@@ -1,6 +1,7 @@
 """``python -m numerics train | certify | conjecture | attack ID name=value …  [--starts 8] [--seed 0] [--device auto] [--json]``
 
 ``measure FILE.npz loss=… weight_decay=… feature_decay=… [--json]`` holds a trained network against the theory.
+``sweep SPEC.toml --out DIR [--workers N | --scheduler ADDRESS]`` computes grids and samples of parameters; ``sweep show DIR`` shows them.
 ``conjecture`` also takes ``--sweep name=from:to:count``.
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from numerics.commands import attack, certify, conjecture, measure, train
+from numerics.commands import attack, certify, conjecture, measure, sweep, train
 from numerics.commands.options import read_numbers
 from theory.claim import add_files, find
 from theory.cli.arguments import Parser
@@ -19,7 +19,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of ``python -m numerics`` to a parser of commands."""
     for command in COMMANDS.values():
         command.add_to(commands)
-    measure.add_to(commands)
+    for command in (measure, sweep):
+        command.add_to(commands)
 
 
 def answer(options: argparse.Namespace) -> int:
@@ -28,6 +29,9 @@ def answer(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     if options.command == measure.NAME:
         return measure.answer(options)
+    if options.command == sweep.NAME:
+        add_files(options.claims)
+        return sweep.answer(options)
     read_numbers(options)
     add_files(options.claims)
     return COMMANDS[options.command].answer(find(options.id), options)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
+from numerics.commands.options import finite
 from numerics.networks.measure import Measurement, measure
 from numerics.networks.measured_parameters import OPTIONAL, REQUIRED, read_parameters
 from numerics.networks.network_file import read_network
@@ -43,15 +43,7 @@ def answer(options: argparse.Namespace) -> int:
 
 def as_json(found: Measurement) -> dict[str, Any]:
     """Return a measurement as JSON holds it; a number that is not finite is null."""
-    return _finite(dataclasses.asdict(found))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return finite(dataclasses.asdict(found))
 
 
 def lines(found: Measurement) -> list[str]:

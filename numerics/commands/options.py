@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import Any
 
 from numerics.judging.validation import require_well_posed
 from theory.claim import Claim
@@ -58,3 +59,12 @@ def given_instance(claim: Claim, options: argparse.Namespace) -> Instance:
     instance = claim.problem.instance(**parse_assignments(options.parameters, claim.problem))
     require_well_posed(claim, instance)
     return instance
+
+
+def finite(value: Any) -> Any:
+    """Return nested numbers as JSON holds them: a number that is not finite is null."""
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -78,7 +78,7 @@ def digits(view: str = "spectrum") -> dict[str, tuple]:
     the residual variances of the lower halves of the images given the upper halves, and the ``regression``.
     Raises ParameterError for any other view.
     """
-    images = load_digits(return_X_y=True)[0] / 16
+    images = np.asarray(load_digits(return_X_y=True)[0]) / 16
     if view == "spectrum":
         return {"theta": principal_deviations(images)}
     if view == "conditional":

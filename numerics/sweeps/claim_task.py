@@ -47,6 +47,10 @@ class ClaimTask:
     directions: int = 1
     files: tuple[str, ...] = ()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave out what is cached, since claims cannot be sent to other processes."""
+        return ClaimTask, (self.specification, self.directions, self.files)
+
     @cached_property
     def claim(self) -> Claim:
         if self.files:
@@ -69,7 +73,7 @@ class ClaimTask:
             return {SAMPLE: range(self.specification.samples)}
         return {axis.name: axis.labels for axis in self.specification.axes}
 
-    @cached_property
+    @property
     def labels(self) -> dict[str, list[Any]]:
         if self.specification.samples is None:
             return {}
@@ -87,7 +91,7 @@ class ClaimTask:
             axes[GROUP] = range(1, self.directions // 2 + 1)
         return axes
 
-    @cached_property
+    @property
     def columns(self) -> dict[str, Column]:
         if self.claim.refutation is not None:
             return {
@@ -95,9 +99,11 @@ class ClaimTask:
                 "value": Column("a double not below the loss at the best point found"),
                 "lower": Column("a double not above the loss at any point of the published structure"),
                 "certificate_gap": Column("a double not below (value − lower) / |value|; a negative one refutes"),
-                "rank": Column("the rank of the mean logits of the best point found"),
+                "rank": Column("the rank of the mean logits of the best point found", counts=True),
                 "groups": Column(
-                    "sizes of the groups of classes that form a simplex each; 0 where there is none", (GROUP,)
+                    "sizes of the groups of classes that form a simplex each; 0 where there is none",
+                    (GROUP,),
+                    counts=True,
                 ),
             }
         has_value, has_threshold = self.claim.prediction.value is not None, bool(self.claim.prediction.thresholds)
@@ -107,14 +113,18 @@ class ClaimTask:
                 columns["predicted"] = Column("the predicted minimum of the loss")
             if has_threshold:
                 columns["ratio"] = Column("the ratio of each direction to its threshold", (THRESHOLD, DIRECTION))
-                columns["alive_predicted"] = Column("the number of directions predicted to be alive", (THRESHOLD,))
+                columns["alive_predicted"] = Column(
+                    "the number of directions predicted to be alive", (THRESHOLD,), counts=True
+                )
         if "train" in self.computed:
             columns["value"] = Column("the lowest trained loss")
             if has_value:
                 columns["gap"] = Column("(value − predicted) / max(|value|, |predicted|)")
             columns["deviation"] = Column("the largest relative deviation of an invariant from its prediction")
             if has_threshold:
-                columns["alive"] = Column("the number of directions alive at the trained point", (THRESHOLD,))
+                columns["alive"] = Column(
+                    "the number of directions alive at the trained point", (THRESHOLD,), counts=True
+                )
         if "certify" in self.computed:
             columns["verdict"] = Column("the verdict", words=VERDICTS)
             columns["lower"] = Column("a double not above the minimum of the loss, proved")
@@ -122,7 +132,7 @@ class ClaimTask:
                 "a double not below the relative gap between the trained loss and the lower bound"
             )
         if self.computed != ("predict",):
-            columns["failures"] = Column("the number of checks that failed")
+            columns["failures"] = Column("the number of checks that failed", counts=True)
         return columns
 
     @cached_property

@@ -76,7 +76,7 @@ class Store:
         for left in self.folder.glob(f"{ARRAYS}.*"):
             shutil.rmtree(left, ignore_errors=True)
         made = Path(tempfile.mkdtemp(prefix=f"{ARRAYS}.", dir=self.folder))
-        _make(made, task, most, {"identity": identity, "provenance": kept})
+        _make(made, task, most, {"identity": identity, "provenance": kept, "columns": list(task.columns)})
         _put_in_place(made, self.path)
 
     def _attributes(self) -> dict[str, Any]:
@@ -176,8 +176,8 @@ def _parsed(line: str) -> dict[str, Any] | None:
 
 
 def _columns(group: Any) -> list[str]:
-    """Return the names of the arrays with results."""
-    return [name for name, array in group.arrays() if "says" in array.attrs]
+    """Return the names of the arrays with results, in the order of the task."""
+    return list(group.attrs["columns"])
 
 
 def _make(path: Path, task: Task, most: int, attributes: Mapping[str, Any]) -> None:

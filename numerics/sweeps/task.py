@@ -20,20 +20,22 @@ class Column:
         says: what the quantity is, in a few words.
         axes: the further axes of the quantity, beside those of the sweep.
         words: names of the codes 0, 1, … of a quantity that is no number; code 0 means that nothing is known.
+        counts: whether the quantity is an integer of at least 0.
     """
 
     says: str
     axes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    counts: bool = False
 
     @property
     def dtype(self) -> np.dtype:
-        return np.dtype(np.int8) if self.words else np.dtype(np.float64)
+        return np.dtype(np.int8 if self.words else np.int32 if self.counts else np.float64)
 
     @property
     def missing(self) -> float:
-        """The value where a cell has none."""
-        return 0 if self.words else np.nan
+        """The value where a cell has none: code 0, the count −1, or nan."""
+        return 0 if self.words else -1 if self.counts else np.nan
 
 
 class Task(Protocol):
