@@ -9,10 +9,10 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 from IPython.display import HTML
+from numerics.searching.phases import decide_cell
 from rich.progress import track
 
 from book.figures.plotting import show
-from numerics.searching.phases import decide_cell
 from theory.claim import Verdict, find
 
 TABLE = Path(__file__).parent / "results" / "phases.json"

@@ -8,7 +8,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,15 +17,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from numerics.commands.options import finite, whole_number
-from numerics.sweeps import run as running
-from numerics.sweeps.claim_task import ClaimTask
-from numerics.sweeps.executors import on_a_cluster, on_this_machine
+from numerics.sweeps.executors import CONTINUES, on_a_cluster, on_this_machine
 from numerics.sweeps.figure import phase_diagram
 from numerics.sweeps.phases import phases
-from numerics.sweeps.run import CONTINUES, Outcome, run
+from numerics.sweeps.run import Outcome, run
 from numerics.sweeps.specification import read_specification
 from numerics.sweeps.store import Store
 from numerics.sweeps.summary import lines
+from numerics.sweeps.tasks import task_of
 from theory.cli.arguments import claims_option, print_json
 from theory.cli.entry import DONE, INTERRUPTED
 from theory.errors import ParameterError
@@ -76,7 +75,7 @@ def _run(file: Path, folder: Path, options: argparse.Namespace) -> int:
     """Run the sweep of a specification."""
     workers = _available() if options.workers is None else whole_number("workers", options.workers, least=1)
     specification = read_specification(file)
-    task = ClaimTask(specification, files=tuple(os.path.abspath(file) for file in options.claims)).checked()
+    task = task_of(specification, [os.path.abspath(file) for file in options.claims])
     done = [0, 0]
     try:
         where = on_this_machine(workers) if options.scheduler is None else on_a_cluster(options.scheduler)
@@ -100,7 +99,7 @@ def _available() -> int:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[running.Progress]:
+def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
     """Give a function that shows on standard error the cells that are done and the time left: a bar in a terminal, else lines."""
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -6,23 +6,32 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from threading import Thread
 
 from numerics.sweeps.optional import needed
 from theory.errors import ParameterError, quoted
 
+CONTINUES = "the same command continues the sweep"
 REACHED_WITHIN = "10s"
 """How long a scheduler may take to answer."""
 
 
 @contextmanager
 def on_this_machine(workers: int) -> Iterator[Executor]:
-    """Give an executor of so many processes."""
-    context = multiprocessing.get_context("spawn")  # a process that has used torch's threads cannot be forked safely
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as executor:
+    """Give an executor of so many processes, which are ended at once when an error is raised."""
+    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
+    # The processes are spawned, because one that has used torch's threads cannot be forked safely.
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+    try:
         yield executor
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    executor.shutdown()
 
 
 def _start() -> None:
@@ -54,4 +63,8 @@ def on_a_cluster(address: str) -> Iterator[Executor]:
             f"tcp://127.0.0.1:8786 ({said})"
         ) from None
     with client:
-        yield client.get_executor(pure=False)
+        try:
+            yield client.get_executor(pure=False)
+        except (distributed.scheduler.KilledWorker, distributed.CommClosedError, CancelledError) as error:
+            said = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise ParameterError(f"scheduler: {quoted(address)} lost the sweep ({said}); {CONTINUES}") from error

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from numerics.sweeps.executors import CONTINUES
 from numerics.sweeps.grid import cells
 from numerics.sweeps.specification import Specification
 from numerics.sweeps.store import Store
@@ -25,7 +26,6 @@ from numerics.sweeps.task import Task
 from theory.errors import ParameterError, shown_path
 
 PACKAGE = "collapse-atlas"
-CONTINUES = "the same command continues the sweep"
 _COMPUTING = Lock()
 """Held while a chunk is computed: a process computes one chunk at a time, since SymPy's caches and torch's threads are shared."""
 
