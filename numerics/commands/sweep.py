@@ -8,10 +8,11 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from numerics.commands.options import finite, whole_number
 from numerics.sweeps.executors import CONTINUES, on_a_cluster, on_this_machine
 from numerics.sweeps.figure import phase_diagram
+from numerics.sweeps.phases import DONE as COMPLETE
 from numerics.sweeps.phases import phases
 from numerics.sweeps.run import Outcome, run
 from numerics.sweeps.specification import read_specification
@@ -28,6 +30,7 @@ from numerics.sweeps.tasks import task_of
 from theory.cli.arguments import claims_option, print_json
 from theory.cli.entry import DONE, INTERRUPTED
 from theory.errors import ParameterError
+from theory.problem import reject
 
 NAME = "sweep"
 SHOW = "show"
@@ -44,7 +47,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         parents=[claims_option()],
         help=does,
         description=f"{does}, or, with the word {SHOW}, print a table of the results and draw their phase diagram",
-        usage="%(prog)s SPEC.toml --out DIR [--workers N | --scheduler ADDRESS] [--json]\n       %(prog)s show DIR [--json]",
+        usage="%(prog)s SPEC.toml --out DIR [--workers N | --scheduler ADDRESS] [--json]\n       %(prog)s show DIR [--json [--columns NAME,…]]",
     )
     parser.add_argument("words", nargs="+", metavar="SPEC.toml | show DIR", help="the specification, or what to show")
     parser.add_argument(
@@ -55,7 +58,10 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     where.add_argument(
         "--scheduler", metavar="ADDRESS", help="the scheduler of a Dask cluster, such as tcp://host:8786"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON; of what is shown, the results as xarray's to_dict has them"
+    )
+    parser.add_argument("--columns", metavar="NAME,…", help="the columns that are shown (default: all)")
 
 
 def answer(options: argparse.Namespace) -> int:
@@ -63,7 +69,7 @@ def answer(options: argparse.Namespace) -> int:
     if options.words[0] == SHOW:
         if len(options.words) != 2:
             raise ParameterError(f"{SHOW}: takes one folder, and {len(options.words) - 1} are given")
-        return _show(Path(options.words[1]), options.json)
+        return _show(Path(options.words[1]), options)
     if len(options.words) != 1:
         raise ParameterError(f"specification: {len(options.words)} files are given; a sweep has one")
     if options.out is None:
@@ -140,11 +146,13 @@ def _report(folder: Path, outcome: Outcome, as_json: bool) -> None:
     print(f"{outcome.seconds:.1f} s, {outcome.busy:.1f} s of them spent on cells, all processes together")
 
 
-def _show(folder: Path, as_json: bool) -> int:
+def _show(folder: Path, options: argparse.Namespace) -> int:
     """Print the results of a sweep, as JSON or as a table; with the table, write the phase diagram beside the data."""
     store = Store(folder)
     table = store.read().to_dict()
-    if as_json:
+    if options.columns is not None:
+        table["data_vars"] = _chosen(options.columns.split(","), table["data_vars"])
+    if options.json:
         print_json(finite({**table, "runs": store.runs()}))
         return DONE
     print("\n".join(lines(table)))
@@ -152,3 +160,11 @@ def _show(folder: Path, as_json: bool) -> int:
     figure.write_html(folder / FIGURE)
     print(f"wrote {folder / FIGURE}")
     return DONE
+
+
+def _chosen(names: Sequence[str], columns: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of these names, and which cells are done. Raises ParameterError for a name that no column has."""
+    for name in names:
+        if name not in columns:
+            raise reject("columns", name, f"some of {', '.join(columns)}")
+    return {name: columns[name] for name in (*names, COMPLETE)}

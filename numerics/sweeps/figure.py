@@ -28,27 +28,32 @@ def phase_diagram(phases: Phases, words: Words | None = None, marks: Words | Non
     go = needed("plotly.graph_objects", "book")
     drawn, moved = phases.axes[:2], phases.axes[2:]
     slices = list(itertools.product(*(range(len(labels)) for labels in phases.labels[2:])))
-    figure, last = go.Figure(), len(phases.names) - 1
+    figure, present = go.Figure(), [code for code in range(len(phases.names)) if (phases.codes == code).any()]
     rows = range(len(phases.labels[1])) if len(drawn) > 1 else [0]
-    colours = [SHADES[code % len(SHADES)] for code in range(last + 1)]
+    colours = [SHADES[code % len(SHADES)] for code in present]
+    bands = [[end / len(present), colour] for place, colour in enumerate(colours) for end in (place, place + 1)]
     for number, rest in enumerate(slices):
         cells = [[_cell(phases, column, row, rest) for column in range(len(phases.labels[0]))] for row in rows]
         figure.add_trace(
             go.Heatmap(
                 x=phases.labels[0],
                 y=phases.labels[1] if len(drawn) > 1 else [""],
-                z=[[int(phases.codes[cell]) for cell in row] for row in cells],
+                z=[[present.index(phases.codes[cell]) for cell in row] for row in cells],
                 hovertext=[[(words or phases.says)(cell) for cell in row] for row in cells],
                 text=None if marks is None else [[marks(cell) for cell in row] for row in cells],
                 texttemplate=None if marks is None else "%{text}",
                 hoverinfo="text",
                 zmin=-0.5,
-                zmax=last + 0.5,
+                zmax=len(present) - 0.5,
                 xgap=1,
                 ygap=1,
                 visible=number == 0,
-                colorscale=[[end / (last + 1), colours[code]] for code in range(last + 1) for end in (code, code + 1)],
-                colorbar={"tickvals": list(range(last + 1)), "ticktext": list(phases.names), "len": 0.7},
+                colorscale=bands,
+                colorbar={
+                    "tickvals": list(range(len(present))),
+                    "ticktext": [phases.names[code] for code in present],
+                    "len": 0.7,
+                },
             )
         )
     if moved:

@@ -26,6 +26,8 @@ from theory.errors import ParameterError, shown_path
 ARRAYS, LOCK, RUNS = "arrays.zarr", "lock", "runs.jsonl"
 CHECKSUM = "checksum"
 """The array that has, at every cell of a chunk that is complete, the checksum of the chunk."""
+SUM = "sum"
+"""The checksum of the attributes, among them."""
 PARTIAL = "*.partial"
 """The files that Zarr was writing when a process ended."""
 DAMAGED = (ValueError, RuntimeError, TypeError, KeyError, OSError)
@@ -65,26 +67,30 @@ class Store:
 
         Raises ParameterError where the folder holds another sweep.
         """
-        attributes = self._attributes()
-        if attributes.get("identity", identity) != identity:
-            raise ParameterError(
-                f"out: {shown_path(self.folder)} holds another sweep: {_difference(attributes['identity'], identity)}"
-            )
-        kept = attributes.get("provenance", dict(provenance))
+        held = self._attributes()
+        if held.get("identity", identity) != identity:
+            differs = _difference(held["identity"], identity)
+            raise ParameterError(f"out: {shown_path(self.folder)} holds another sweep: {differs}")
+        attributes = {
+            "identity": identity,
+            "provenance": held.get("provenance", dict(provenance)),
+            "columns": list(task.columns),
+        }
         for left in self.folder.rglob(PARTIAL):
             left.unlink(missing_ok=True)
         for left in self.folder.glob(f"{ARRAYS}.*"):
             shutil.rmtree(left, ignore_errors=True)
         made = Path(tempfile.mkdtemp(prefix=f"{ARRAYS}.", dir=self.folder))
-        _make(made, task, most, {"identity": identity, "provenance": kept, "columns": list(task.columns)})
+        _make(made, task, most, {**attributes, SUM: _sum(attributes)})
         _put_in_place(made, self.path)
 
     def _attributes(self) -> dict[str, Any]:
         """Return what the folder says of its sweep, or nothing where it says nothing that can be read."""
         try:
-            return dict(self.zarr.open_group(self.path, mode="r").attrs)
+            held = dict(self.zarr.open_group(self.path, mode="r").attrs)
         except DAMAGED:
             return {}
+        return held if held.pop(SUM, None) == _sum(held) else {}
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -165,6 +171,10 @@ def checksum(identity: str, region: tuple[slice, ...], columns: Mapping[str, np.
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(array.tobytes())
     return np.uint64(int.from_bytes(digest.digest()) or 1)
+
+
+def _sum(attributes: Mapping[str, Any]) -> str:
+    return blake2b(json.dumps(attributes, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
