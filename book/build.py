@@ -29,6 +29,7 @@ CACHE = BOOK / "_build" / ".jupyter_cache"
 STATIC_PAGES = (
     "how_the_checks_work",
     "what_the_verdicts_mean",
+    "sweeps",
     "discrepancies",
     "tutorial",
     "second_example",

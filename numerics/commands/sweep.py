@@ -18,13 +18,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from numerics.commands.options import finite, whole_number
-from numerics.sweeps.executors import CONTINUES, on_a_cluster, on_this_machine
+from numerics.sweeps.executors import on_a_cluster, on_this_machine
 from numerics.sweeps.figure import phase_diagram
 from numerics.sweeps.phases import DONE as COMPLETE
 from numerics.sweeps.phases import phases
 from numerics.sweeps.run import Outcome, run
 from numerics.sweeps.specification import read_specification
-from numerics.sweeps.store import Store
+from numerics.sweeps.store import CONTINUES, Store
 from numerics.sweeps.summary import lines
 from numerics.sweeps.tasks import task_of
 from theory.cli.arguments import claims_option, print_json

@@ -6,30 +6,37 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from threading import Thread
 
 from numerics.sweeps.optional import needed
+from numerics.sweeps.store import CONTINUES
 from theory.errors import ParameterError, quoted
 
-CONTINUES = "the same command continues the sweep"
 REACHED_WITHIN = "10s"
 """How long a scheduler may take to answer."""
 
 
 @contextmanager
 def on_this_machine(workers: int) -> Iterator[Executor]:
-    """Give an executor of so many processes, which are ended at once when an error is raised."""
+    """Give an executor of so many processes, which are ended at once when an error is raised.
+
+    Raises ParameterError where one of them ended while it computed.
+    """
     context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
     # The processes are spawned, because one that has used torch's threads cannot be forked safely.
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
     try:
         yield executor
-    except BaseException:
+    except BaseException as error:
         executor.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
+        if isinstance(error, BrokenExecutor):
+            raise ParameterError(
+                f"workers: one ended while it computed, perhaps for lack of memory; {CONTINUES}"
+            ) from None
         raise
     executor.shutdown()
 
@@ -65,6 +72,6 @@ def on_a_cluster(address: str) -> Iterator[Executor]:
     with client:
         try:
             yield client.get_executor(pure=False)
-        except (distributed.scheduler.KilledWorker, distributed.CommClosedError, CancelledError) as error:
+        except (distributed.KilledWorker, CancelledError, OSError) as error:
             said = f"{type(error).__name__}: {error}".splitlines()[0]
             raise ParameterError(f"scheduler: {quoted(address)} lost the sweep ({said}); {CONTINUES}") from error

@@ -7,7 +7,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -18,12 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from numerics.sweeps.executors import CONTINUES
 from numerics.sweeps.grid import cells
 from numerics.sweeps.specification import Specification
 from numerics.sweeps.store import Store
 from numerics.sweeps.task import Task
-from theory.errors import ParameterError, shown_path
 
 PACKAGE = "collapse-atlas"
 _COMPUTING = Lock()
@@ -60,19 +58,13 @@ def run(
     """Compute the chunks of a sweep that the folder lacks, and write each as it comes.
 
     The results do not depend on the executor, nor on what was computed before. Raises ParameterError where the folder holds another
-    sweep, is being written by another process, or cannot be written, and where a process that computes ends early.
+    sweep, is being written by another process, or cannot be written.
     """
     began, store = time.perf_counter(), Store(folder)
-    try:
-        with store.locked():
+    with store.locked():
+        with store.writing():
             store.prepare(task, _identity(specification), specification.chunk, _provenance())
-            return _fill(task, store, executor, progress or (lambda done, total: None), began)
-    except OSError as error:
-        raise ParameterError(f"out: {shown_path(folder)}: {error.strerror or error}; {CONTINUES}") from error
-    except BrokenExecutor:
-        raise ParameterError(
-            f"workers: a process ended while it computed, perhaps for lack of memory; {CONTINUES}"
-        ) from None
+        return _fill(task, store, executor, progress or (lambda done, total: None), began)
 
 
 def _fill(task: Task, store: Store, executor: Executor, progress: Progress, began: float) -> Outcome:
@@ -88,7 +80,8 @@ def _fill(task: Task, store: Store, executor: Executor, progress: Progress, bega
         for future in as_completed(list(futures)):
             region = futures.pop(future)
             columns, seconds = future.result()
-            store.write(region, columns)
+            with store.writing():
+                store.write(region, columns)
             done, busy, computed = done + _size(region), busy + seconds, computed + 1
             progress(done, total)
     finally:
@@ -96,7 +89,8 @@ def _fill(task: Task, store: Store, executor: Executor, progress: Progress, bega
             future.cancel()
         seconds = time.perf_counter() - began
         if computed:
-            store.note({**_provenance(), "computed": computed, "seconds": seconds, "busy": busy})
+            with store.writing():
+                store.note({**_provenance(), "computed": computed, "seconds": seconds, "busy": busy})
     return Outcome(total, len(every), computed, len(every) - len(missing), seconds, busy)
 
 

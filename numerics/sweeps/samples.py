@@ -56,15 +56,9 @@ def sample(problem: Problem, given: Mapping[str, Any], seed: int, number: int) -
     random = Random(f"{seed} {number}")
     known = given.get(problem.sorted_parameter)
     size = random.randint(*DIRECTIONS) if known is None else len(known)
-    regime = Regime(
-        "sample",
-        narrow=random.random() < 0.5,
-        cut=False,
-        flag=random.random() < 0.5,
-        directions=size,
-        samples=random.randint(1, MOST_SAMPLES),
-        depth=random.randint(1, MOST_LAYERS),
-    )
+    narrow, flag = random.random() < 0.5, random.random() < 0.5
+    samples, layers = random.randint(1, MOST_SAMPLES), random.randint(1, MOST_LAYERS)
+    regime = Regime("sample", narrow, False, flag, size, samples, layers)
     draws, values = RandomDraws(random, regime, (1,) * size), dict(given)
     for parameter in problem.in_dependency_order:
         if parameter.name not in values:

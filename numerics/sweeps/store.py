@@ -23,6 +23,7 @@ from numerics.sweeps.optional import needed
 from numerics.sweeps.task import Task
 from theory.errors import ParameterError, shown_path
 
+CONTINUES = "the same command continues the sweep"
 ARRAYS, LOCK, RUNS = "arrays.zarr", "lock", "runs.jsonl"
 CHECKSUM = "checksum"
 """The array that has, at every cell of a chunk that is complete, the checksum of the chunk."""
@@ -45,16 +46,25 @@ class Store:
     def locked(self) -> Iterator[None]:
         """Keep other processes from writing into the folder. Raises ParameterError where another one does."""
         filelock = needed("filelock")
-        self.folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.folder / LOCK, timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise ParameterError(f"out: {shown_path(self.folder)} is being written by another process") from None
+        with self.writing():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                raise ParameterError(f"out: {shown_path(self.folder)} is being written by another process") from None
         try:
             yield
         finally:
             lock.release()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn the failure of a write, such as that on a full disk, into a ParameterError that names the folder."""
+        try:
+            yield
+        except OSError as error:
+            raise ParameterError(f"out: {shown_path(self.folder)}: {error.strerror or error}; {CONTINUES}") from error
 
     def prepare(self, task: Task, identity: str, most: int, provenance: Mapping[str, Any]) -> None:
         """Make the arrays of a task, without results. Results that are there stay; descriptions that are damaged are mended.
