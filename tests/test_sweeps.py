@@ -184,6 +184,29 @@ def test_a_bad_file_ends_the_command_in_one_line(text, named, tmp_path, capsys, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["FILE"], "error: out: missing"),
+        (["FILE", "FILE", "--out", "OUT"], "error: specification: 2 files are given"),
+        (
+            ["FILE", "--out", "OUT", "--workers", "0"],
+            "error: workers: '0' is not allowed; workers is an integer from 1",
+        ),
+        (["FILE", "--out", "OUT", "--workers", "1", "--scheduler", "here"], "not allowed with argument"),
+        (["FILE", "--out", "FILE"], "is not allowed; out is a folder"),
+        (["show"], "error: show: takes one folder"),
+        (["show", "OUT"], "out holds no sweep"),
+    ],
+)
+def test_a_bad_command_ends_in_one_line(words, named, file, tmp_path, capsys, monkeypatch):
+    given = {"FILE": file, "OUT": tmp_path / "out"}
+    code, line = said(["sweep", *(given.get(word, word) for word in words)], capsys, monkeypatch)
+    assert code == 2
+    assert named in line
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("path", SPECIFICATIONS, ids=lambda path: path.stem)
 def test_the_specifications_of_the_benchmarks_are_allowed(path):
     task = ClaimTask(read_specification(path))
@@ -324,7 +347,7 @@ def test_the_table_and_the_figure_show_the_phases(tmp_path, capsys):
     assert table["data_vars"]["verdict"]["data"] == [[1, 2], [2, 1]]
     assert table["runs"][0]["computed"] == 2
     (drawn,) = phase_diagram(phases(table)).data
-    assert np.array(drawn.z).tolist() == [[1, 2], [2, 1]]
+    assert np.array(drawn.z).tolist() == [[0, 1], [1, 0]]
     assert list(drawn.y) == ["2 × 1", "3 × 1"]
 
 

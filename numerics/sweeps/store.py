@@ -22,6 +22,7 @@ from numerics.sweeps.grid import Chunks, regions
 from numerics.sweeps.optional import needed
 from numerics.sweeps.task import Task
 from theory.errors import ParameterError, shown_path
+from theory.problem import reject
 
 CONTINUES = "the same command continues the sweep"
 ARRAYS, LOCK, RUNS = "arrays.zarr", "lock", "runs.jsonl"
@@ -47,6 +48,8 @@ class Store:
         """Keep other processes from writing into the folder. Raises ParameterError where another one does."""
         filelock = needed("filelock")
         lock = filelock.FileLock(self.folder / LOCK, timeout=0)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise reject("out", self.folder, "a folder")
         with self.writing():
             self.folder.mkdir(parents=True, exist_ok=True)
             try:
