@@ -158,7 +158,7 @@ def test_a_value_below_the_prediction_is_judged_in_balls(raised, wrong):
 
 
 def test_newton_steps_bring_the_last_digits_of_the_lowest_runs(monkeypatch):
-    claim = find("mse-imbalanced")
+    claim = find("ce-imbalanced")
     instance = claim.problem.instance(class_counts=(20, 10, 5, 5), widths=8, weight_decay=5e-3, feature_decay=5e-4)
     monkeypatch.setattr(newton, "SHARPENED", 2)
     residuals = minimise(claim.problem, [instance], starts=8).residuals[0].sort().values

@@ -75,17 +75,15 @@ class Search:
 
     def descend(self, budget: Budget) -> None:
         """Bring every run close to its minimum; what has been reached is kept when this is interrupted."""
-        descent = Descent(self.objective, self.x, self.runs, self.frozen if self.any_frozen else None)
+        reduced = None if self.any_frozen else self.objective.reduced()
+        objective, x = (self.objective, self.x) if reduced is None else (reduced, reduced.rest(self.x))
+        descent = Descent(objective, x, self.runs, self.frozen if self.any_frozen else None)
         descent.first = self.first_gradient
         try:
             descent.run(budget)
         finally:
-            self.x, self.f, self.iterations, self.residual = (
-                descent.x,
-                descent.value,
-                descent.iterations,
-                descent.residual,
-            )
+            self.x = descent.x if reduced is None else reduced.whole(descent.x, self.runs)
+            self.f, self.iterations, self.residual = descent.value, descent.iterations, descent.residual
             self.kept, self.radius = self.x.clone(), torch.maximum(self.radius, self.x.norm(dim=1))
             self.endings[descent.converged] = Ending.CONVERGED
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from jaxtyping import Float64, Int64
@@ -10,11 +11,10 @@ from torch import Tensor
 
 from numerics.backends.bindings import select, stack_bindings
 from numerics.backends.tensors import TorchArrays
+from numerics.training.elimination import Eliminated, Loss, Reduced, find_eliminated
 from numerics.training.layout import Layout
 from theory.point import Point
 from theory.problem import Instance, Problem
-
-Loss = Callable[[Float64[Tensor, "B n"]], Float64[Tensor, " B"]]
 
 
 class Objective:
@@ -34,6 +34,7 @@ class Objective:
 
     def under(self, share: float) -> Objective:
         """Return the objective with that share of the ramped parameters."""
+        _ = self.eliminated  # which is the same under every share, so that it is looked for once
         other = object.__new__(Objective)
         vars(other).update(vars(self), share=share)
         other.bindings = self.bindings | {symbol: share * self.bindings[symbol] for symbol in self.ramped}
@@ -50,6 +51,15 @@ class Objective:
             return self.problem.loss(xp, self.layout.unpack(x, scale), data, bindings)
 
         return loss
+
+    @cached_property
+    def eliminated(self) -> Eliminated | None:
+        """The variable that a descent need not move, because the loss is quadratic in it."""
+        return find_eliminated(self)
+
+    def reduced(self) -> Reduced | None:
+        """Return the least loss over the eliminated variable, or None where no variable can be eliminated."""
+        return None if self.eliminated is None else Reduced(self, self.eliminated)
 
     def __len__(self) -> int:
         """The number of instances."""

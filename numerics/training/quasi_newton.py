@@ -17,7 +17,8 @@ from torch import Tensor
 
 from numerics.backends.tensors import DTYPE
 from numerics.training.budget import Budget
-from numerics.training.objective import Loss, Objective
+from numerics.training.elimination import Loss, Reduced
+from numerics.training.objective import Objective
 
 MEMORY = 5
 """Pairs of steps and differences kept: more save few iterations, and each costs two passes over a point."""
@@ -25,6 +26,9 @@ CHECKED = 8
 """Iterations between two looks at which runs have ended."""
 DESCENT_PER_STEP = 2
 """Iterations of a descent for each step that Newton's method may take: they cost a hundredth of it."""
+DESCENT_PER_ENTRY, FEWEST = 2, 64
+"""Iterations of a descent for each entry of a point, and more for all points alike. A Newton step takes about as many curvatures as a point
+has entries, so a small problem that is too stiff for a descent is left to Newton's method early."""
 FULL, HALF = 0.75, 0.5
 """Shares of a block below which ended runs leave it: while others wait for their places, and after that."""
 CACHED = 2**17
@@ -106,7 +110,7 @@ class Descent:
 
     def __init__(
         self,
-        objective: Objective,
+        objective: Objective | Reduced,
         x: Float64[Tensor, "B n"],
         runs: Int64[Tensor, " B"],
         frozen: Bool[Tensor, "B n"] | None = None,
@@ -124,7 +128,8 @@ class Descent:
 
         Raises what the budget raises, and KeyboardInterrupt, with the points reached so far kept.
         """
-        waiting, most = torch.arange(len(self.x), device=self.x.device), DESCENT_PER_STEP * budget.max_iterations
+        waiting = torch.arange(len(self.x), device=self.x.device)
+        most = min(DESCENT_PER_STEP * budget.max_iterations, FEWEST + DESCENT_PER_ENTRY * self.x.shape[1])
         size, state = block_size(self.x), None
         try:
             while len(waiting) or state is not None:
