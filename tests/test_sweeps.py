@@ -345,7 +345,7 @@ def test_the_table_and_the_figure_show_the_phases(tmp_path, capsys):
     assert main(["sweep", "show", str(tmp_path), "--json"]) == 0
     table = json.loads(capsys.readouterr().out)
     assert table["data_vars"]["verdict"]["data"] == [[1, 2], [2, 1]]
-    assert table["runs"][0]["computed"] == 2
+    assert table["runs"][0]["cells"] == 4
     (drawn,) = phase_diagram(phases(table)).data
     assert np.array(drawn.z).tolist() == [[0, 1], [1, 0]]
     assert list(drawn.y) == ["2 × 1", "3 × 1"]
@@ -396,6 +396,19 @@ def test_damage_to_any_file_is_noticed_and_mended(turn, tmp_path, products_bits)
         damaged(path, ("flipped", "cut", "emptied", "removed")[number % 4])
         assert swept(Products(), PRODUCTS, tmp_path).computed <= (path.name != "zarr.json"), path
         assert bits(tmp_path) == products_bits, path
+
+
+def test_a_damaged_description_is_no_other_sweep(tmp_path, products_bits):
+    """One letter of the specification that the folder holds is wrong, and can still be read."""
+    swept(Products(), PRODUCTS, tmp_path)
+    path = tmp_path / ARRAYS / "zarr.json"
+    held = path.read_text()
+    path.write_text(held.replace("products", "prodacts"))
+    with pytest.raises(ParameterError, match="holds no sweep"):
+        Store(tmp_path).read()
+    assert swept(Products(), PRODUCTS, tmp_path).computed == 0
+    assert path.read_text() == held
+    assert bits(tmp_path) == products_bits
 
 
 def test_a_damaged_chunk_is_not_shown(tmp_path):

@@ -95,13 +95,14 @@ def provenance(table: dict[str, Any]) -> str:
     """Return where the results come from: date, version, cells and seconds."""
     torch, (cells, seconds) = json.loads(table["attrs"]["identity"])["torch"], cost(table)
     when = table["attrs"]["provenance"]["date"]
-    return f"Computed on {when} with torch {torch}: {cells} cells, {seconds:.2g} s each on one core."
+    return f"Computed on {when} with torch {torch}: {cells} cells, {seconds:.2g} s of one core each."
 
 
 def cost(table: dict[str, Any]) -> tuple[int, float]:
-    """Return the number of cells of a sweep, and how many seconds each took on one core."""
+    """Return the number of cells of a sweep, and the seconds of processor time that one took in the runs that measured it."""
+    measured = [run for run in table["runs"] if "cpu" in run]
     cells = sum(_flat(table["data_vars"]["done"]["data"]))
-    return cells, sum(run["busy"] for run in table["runs"]) / cells
+    return cells, sum(run["cpu"] for run in measured) / sum(run["cells"] for run in measured)
 
 
 def sizes() -> HTML:

@@ -143,7 +143,7 @@ def _report(folder: Path, outcome: Outcome, as_json: bool) -> None:
         print_json({"out": str(folder), **dataclasses.asdict(outcome)})
         return
     print(f"{outcome.cells} cells in {outcome.chunks} chunks: {outcome.computed} computed, {outcome.kept} there before")
-    print(f"{outcome.seconds:.1f} s, {outcome.busy:.1f} s of them spent on cells, all processes together")
+    print(f"{outcome.seconds:.1f} s, and {outcome.cpu:.1f} s of processor time for the cells, all processes together")
 
 
 def _show(folder: Path, options: argparse.Namespace) -> int:

@@ -41,7 +41,7 @@ class Outcome:
         computed: the chunks that this run computed.
         kept: the chunks that were there before.
         seconds: how long the run took.
-        busy: the seconds of all processes together in which cells were computed.
+        cpu: the processor time that the computed cells took, in seconds, of all processes together.
     """
 
     cells: int
@@ -49,7 +49,7 @@ class Outcome:
     computed: int
     kept: int
     seconds: float
-    busy: float
+    cpu: float
 
 
 def run(
@@ -73,7 +73,7 @@ def _fill(task: Task, store: Store, executor: Executor, progress: Progress, bega
     missing = [region for region, is_complete in zip(every, complete, strict=True) if not is_complete]
     total = sum(map(_size, every))
     done = total - sum(map(_size, missing))
-    busy, computed = 0.0, 0
+    cpu, computed, before = 0.0, 0, done
     progress(done, total)
     futures = {executor.submit(compute_chunk, task, region): region for region in missing}
     try:
@@ -82,7 +82,7 @@ def _fill(task: Task, store: Store, executor: Executor, progress: Progress, bega
             columns, seconds = future.result()
             with store.writing():
                 store.write(region, columns)
-            done, busy, computed = done + _size(region), busy + seconds, computed + 1
+            done, cpu, computed = done + _size(region), cpu + seconds, computed + 1
             progress(done, total)
     finally:
         for future in futures:
@@ -90,16 +90,16 @@ def _fill(task: Task, store: Store, executor: Executor, progress: Progress, bega
         seconds = time.perf_counter() - began
         if computed:
             with store.writing():
-                store.note({**_provenance(), "computed": computed, "seconds": seconds, "busy": busy})
-    return Outcome(total, len(every), computed, len(every) - len(missing), seconds, busy)
+                store.note({**_provenance(), "cells": done - before, "seconds": seconds, "cpu": cpu})
+    return Outcome(total, len(every), computed, len(every) - len(missing), seconds, cpu)
 
 
 def compute_chunk(task: Task, region: tuple[slice, ...]) -> tuple[dict[str, np.ndarray], float]:
-    """Return the columns of a chunk, and the seconds that they took."""
+    """Return the columns of a chunk, and the seconds of processor time that they took."""
     with _COMPUTING:
-        began = time.perf_counter()
+        began = time.process_time()
         torch.set_num_threads(1)  # results may differ in the last digits between numbers of threads
-        return task.compute(cells(region)), time.perf_counter() - began
+        return task.compute(cells(region)), time.process_time() - began
 
 
 def _size(region: tuple[slice, ...]) -> int:
