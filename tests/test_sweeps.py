@@ -19,12 +19,12 @@ import pytest
 
 from numerics.__main__ import main
 from numerics.networks.experiments.experiment import Comparison, Experiment
+from numerics.storage.optional_packages import needed
 from numerics.sweeps import executors, experiment_task
 from numerics.sweeps.claim_task import ClaimTask
 from numerics.sweeps.executors import on_a_cluster
 from numerics.sweeps.figure import phase_diagram
 from numerics.sweeps.grid import Axis, Chunks, cells, read_axis
-from numerics.sweeps.optional import needed
 from numerics.sweeps.phases import phases
 from numerics.sweeps.run import run
 from numerics.sweeps.specification import read_specification, specification_of
@@ -498,7 +498,7 @@ def test_a_killed_sweep_goes_on_and_two_do_not_write_at_once(small, small_bits, 
     words = [sys.executable, "-m", "numerics", "sweep", str(file), "--out", str(folder), "--workers", "1"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as command:
         until(lambda: command.poll() is not None or list((folder / ARRAYS / "checksum" / "c").rglob("?/?")))
-        with pytest.raises(ParameterError, match="is being written by another process"):
+        with pytest.raises(ParameterError, match="another process runs there"):
             swept(*small, folder)
         started = psutil.Process(command.pid).children(recursive=True)
         command.send_signal(signal.SIGKILL)

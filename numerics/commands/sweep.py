@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from numerics.commands.options import whole_number
-from numerics.networks.json_values import json_value
+from numerics.storage.json_values import json_value
 from numerics.sweeps.executors import on_a_cluster, on_this_machine
 from numerics.sweeps.figure import phase_diagram
 from numerics.sweeps.phases import DONE as COMPLETE

@@ -10,7 +10,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Process
 from contextlib import contextmanager
 from threading import Thread
 
-from numerics.sweeps.optional import needed
+from numerics.storage.optional_packages import needed
 from numerics.sweeps.store import CONTINUES
 from theory.errors import ParameterError, quoted
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from numerics.sweeps.optional import needed
+from numerics.storage.optional_packages import needed
 from numerics.sweeps.phases import Phases
 
 SHADES = ("#FFFFFF", "#56B4E9", "#D55E00", "#E9E9E9", "#009E73", "#E69F00", "#CC79A7", "#0072B2", "#F0E442")

@@ -18,14 +18,15 @@ from typing import Any
 
 import numpy as np
 
+from numerics.storage.directory_lock import locked
+from numerics.storage.optional_packages import needed
 from numerics.sweeps.grid import Chunks, regions
-from numerics.sweeps.optional import needed
 from numerics.sweeps.task import Task
 from theory.errors import ParameterError, shown_path
 from theory.problem import reject
 
 CONTINUES = "the same command continues the sweep"
-ARRAYS, LOCK, RUNS = "arrays.zarr", "lock", "runs.jsonl"
+ARRAYS, RUNS = "arrays.zarr", "runs.jsonl"
 CHECKSUM = "checksum"
 """The array that has, at every cell of a chunk that is complete, the checksum of the chunk."""
 SUM = "sum"
@@ -46,20 +47,12 @@ class Store:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from writing into the folder. Raises ParameterError where another one does."""
-        filelock = needed("filelock")
-        lock = filelock.FileLock(self.folder / LOCK, timeout=0)
         if self.folder.exists() and not self.folder.is_dir():
             raise reject("out", self.folder, "a folder")
         with self.writing():
             self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire()
-            except filelock.Timeout:
-                raise ParameterError(f"out: {shown_path(self.folder)} is being written by another process") from None
-        try:
+        with locked(self.folder):
             yield
-        finally:
-            lock.release()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
