@@ -120,9 +120,10 @@ class LatentTrial:
         self._settings, self._labels = sweep.settings(parameters), sweep.labels(parameters)
         make = whitened if parameters["encoder_reads"] == "whitened" else plain
         data = sweep.data(parameters, self._settings, seed)
-        self._samples = stacked([make(part.target, part.condition) for part in data]).to(device)
+        samples = stacked([make(part.target, part.condition) for part in data])
         # Models are drawn on the processor, so that a seed starts from the same weights on every device.
-        model = sweep.build(parameters, self._settings, self._samples, torch.Generator().manual_seed(seed)).to(device)
+        model = sweep.build(parameters, self._settings, samples, torch.Generator().manual_seed(seed)).to(device)
+        self._samples = samples.to(device)
         self._training = self._trained(model, torch.Generator(device).manual_seed(seed))
 
     def _trained(self, model: Model, generator: torch.Generator) -> Training:
