@@ -42,7 +42,7 @@ PHASES = ("what_the_verdicts_mean.html", "sweeps.html")
 PAGES = (
     "index.html",
     "how_the_checks_work.html",
-    PHASES,
+    *PHASES,
     "discrepancies.html",
     "tutorial.html",
     "second_example.html",
