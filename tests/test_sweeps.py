@@ -39,13 +39,13 @@ from theory.errors import ParameterError
 ROOT = Path(__file__).parents[1]
 SPECIFICATIONS = sorted((ROOT / "benchmarks" / "sweeps").glob("*.toml"))
 SMALL = {
-    "claim": "vae-learnable-variance",
+    "claim": "mse-imbalanced",
     "compute": ["predict", "train"],
     "starts": 1,
     "seed": 3,
     "chunk": 1,
-    "fixed": {"theta": [3, 1, 0.5], "latent_dim": 2},
-    "grid": {"eta_dec": [0.5, 1.0], "beta": {"logspace": [0.05, 5, 4]}},
+    "fixed": {"class_counts": [2, 1], "feature_decay": 0.01},
+    "grid": {"widths": [2, 3], "weight_decay": {"logspace": [1e-3, 1, 4]}},
 }
 """A sweep of 8 cells, each a chunk of its own."""
 CHUNKS = 8
@@ -112,11 +112,11 @@ def products_bits(tmp_path_factory):
 @pytest.fixture
 def file(tmp_path):
     """Return the small sweep as a file."""
-    grid = "eta_dec = [0.5, 1.0]\nbeta = {logspace = [0.05, 5, 4]}\n"
     path = tmp_path / "small.toml"
     path.write_text(
-        'claim = "vae-learnable-variance"\ncompute = ["predict", "train"]\nstarts = 1\nseed = 3\nchunk = 1\n'
-        f"[fixed]\ntheta = [3, 1, 0.5]\nlatent_dim = 2\n[grid]\n{grid}"
+        'claim = "mse-imbalanced"\ncompute = ["predict", "train"]\nstarts = 1\nseed = 3\nchunk = 1\n'
+        "[fixed]\nclass_counts = [2, 1]\nfeature_decay = 0.01\n"
+        "[grid]\nwidths = [2, 3]\nweight_decay = {logspace = [1e-3, 1, 4]}\n"
     )
     assert read_specification(path) == specification_of(SMALL)
     return path
@@ -157,10 +157,10 @@ def said(words, capsys, monkeypatch):
         ({"grid": {"beta": {"logspace": [0, 1, 3]}}}, "grid.beta.logspace: '0,1,3' is not allowed; grid.beta.logspace is [from"),
         ({"grid": {"beta": {"linspace": [1, 2, 1]}}}, "grid.beta.linspace: '1,2,1' is not allowed"),
         ({"grid": {"beta": {"repeat": [1, 3, 2]}}}, "grid.beta.repeat: '1,3,2' is not allowed"),
-        ({"grid": {"beta": [1, -1]}}, "beta: '-1' is not allowed; beta is a finite number above 0"),
-        ({"grid": {"beta": [1], "theta": [1]}}, "'theta': given twice"),
+        ({"grid": {"weight_decay": [1, -1]}}, "weight_decay: '-1' is not allowed; weight_decay is a finite number above 0"),
+        ({"grid": {"feature_decay": [1]}}, "'feature_decay': given twice"),
         ({"grid": {"gamma": [1]}}, "'gamma': no such parameter"),
-        ({"same": {"eta_enc": "nothing"}}, "same.eta_enc: 'nothing' is not allowed"),
+        ({"same": {"bias": "nothing"}}, "same.bias: 'nothing' is not allowed"),
     ],
 )  # fmt: skip
 def test_a_bad_specification_is_refused_in_one_line(given, named):
@@ -250,12 +250,18 @@ def test_samples_depend_on_the_seed_and_their_number_alone():
 # Results
 
 
-def test_cells_hold_what_the_suite_finds_at_their_parameters(small, tmp_path):
-    task, _ = small
-    specification = specification_of(
-        {**SMALL, "compute": ["predict", "train", "certify"], "grid": {"beta": [0.2, 2.0]}}
-    )
-    swept(task_of(specification), specification, tmp_path)
+VAE = {
+    "claim": "vae-learnable-variance",
+    "starts": 1,
+    "fixed": {"theta": [3, 1, 0.5], "latent_dim": 2},
+    "grid": {"beta": [0.2, 2.0]},
+}
+
+
+def test_cells_hold_what_the_suite_finds_at_their_parameters(tmp_path):
+    specification = specification_of(VAE)
+    task = task_of(specification)
+    swept(task, specification, tmp_path)
     table = Store(tmp_path).read()
     for beta in (0.2, 2.0):
         instance = task.claim.problem.instance(theta=(3.0, 1.0, 0.5), latent_dim=2, beta=beta)
@@ -283,7 +289,7 @@ def test_cells_of_different_sizes_share_a_chunk(tmp_path):
 
 
 def test_a_failed_check_leaves_a_cell_without_a_verdict(tmp_path, monkeypatch):
-    specification = specification_of({**SMALL, "compute": ["certify"], "grid": {"beta": [0.2]}})
+    specification = specification_of({**VAE, "compute": ["certify"], "grid": {"beta": [0.2]}})
     task = task_of(specification)
     wrong = task.claim.prediction.value.replace_expression(task.claim.prediction.value.number + 1)
     monkeypatch.setitem(vars(task.claim), "derivation", dataclasses.replace(
@@ -452,12 +458,12 @@ def failing_at(number, error, monkeypatch):
 
 @pytest.mark.parametrize(
     ("first", "error"),
-    [(1, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))), (2, Killed())],
+    [(1, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))), (3, Killed())],
     ids=["full disk", "killed"],
 )
 def test_a_sweep_that_ends_at_a_write_goes_on_from_there(first, error, tmp_path, products_bits):
-    """The disk is full, or the process is killed, half-way through a write: every third one, up to the last."""
-    for number in range(first, 200, 3):
+    """The disk is full, or the process is killed, half-way through a write: every fourth one, up to the last."""
+    for number in range(first, 200, 4):
         folder = tmp_path / str(number)
         with pytest.MonkeyPatch.context() as monkeypatch:
             came = failing_at(number, error, monkeypatch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import json
 from collections import Counter
 from pathlib import Path
@@ -27,6 +26,13 @@ ON_PAPER = (
     ("two_levels", "200 values of each of β₁, β₂ and θ", 200**3),
 )
 """Sweeps that would need a cluster: the committed sweep whose cells theirs are like, what they cover, and their cells."""
+REGIMES = {
+    "z_2: 0 alive, z_1: 0 alive": "neither",
+    "z_2: 0 alive, z_1: 1 alive": "z₁ alone",
+    "z_2: 1 alive, z_1: 0 alive": "z₂ alone",
+    "z_2: 1 alive, z_1: 1 alive": "both",
+}
+"""The regimes of one direction in a few words."""
 NAMES = {2: "pair", 3: "triple"}
 
 
@@ -62,18 +68,22 @@ def two_levels() -> HTML:
     """Draw the regimes of a direction over both weights, with a slider for the deviation of the data."""
     table = results("two_levels")
     found = phases(table)
-    named = dataclasses.replace(found, axes=("weight β₁ of z₁", "weight β₂ of z₂", "standard deviation θ"))
+    named = dataclasses.replace(
+        found,
+        names=tuple(REGIMES.get(name, name) for name in found.names),
+        axes=("weight β₁ of z₁", "weight β₂ of z₂", "standard deviation θ"),
+    )
     worst = max(max(map(max, rows)) for rows in table["data_vars"]["certificate_gap"]["data"])
     return show(
         phase_diagram(named),
-        f"Which levels of the hierarchy live in a direction with standard deviation θ: measured at trained points, {_counted(found)}. At every "
+        f"Which levels of the hierarchy live in a direction with standard deviation θ, measured at trained points: {_counted(named)}. At every "
         f"cell the certificate closes, to {worst:.0e}, and the trained regime is the predicted one. {provenance(table)}",
         height=560,
     )
 
 
 def _counted(found: Phases) -> str:
-    return ", ".join(f"{html.escape(name)} in {count}" for name, count in found.counts().items())
+    return ", ".join(f"{name} in {count} cells" for name, count in found.counts().items())
 
 
 def described(groups: list[int], rank: int) -> str:
@@ -106,19 +116,26 @@ def cost(table: dict[str, Any]) -> tuple[int, float]:
 
 
 def sizes() -> HTML:
-    """Return the table of the committed sweeps and of sweeps that would need a cluster: cells, seconds a cell, and hours."""
+    """Return the table of the committed sweeps and of sweeps that would need a cluster: cells, seconds a cell, and time."""
     machines, cores = CLUSTER
-    heads = ("Sweep", "Cells", "Seconds a cell", "Hours on 2 cores", f"Hours on {machines} machines of {cores} cores")
+    heads = ("Sweep", "Cells", "Seconds a cell", "On 2 cores", f"On {machines} machines of {cores} cores")
     committed = [(name, "committed", cost(results(name))[0]) for name in dict.fromkeys(like for like, *_ in ON_PAPER)]
     rows = []
     for like, covers, cells in (*committed, *ON_PAPER):
         seconds = cost(results(like))[1]
-        hours = [cells * seconds / 3600 / on for on in (2, machines * cores)]
-        numbers = (f"{cells:,}", f"{seconds:.2g}", *(f"{each:.2g}" for each in hours))
-        rows.append("".join(f"<td>{word}</td>" for word in (f"{like}: {covers}", *numbers)))
+        times = [_duration(cells * seconds / on) for on in (2, machines * cores)]
+        words = (f"{like.replace('_', ' ')}: {covers}", f"{cells:,}", f"{seconds:.2g}", *times)
+        rows.append("".join(f"<td>{word}</td>" for word in words))
     head = "".join(f"<th>{word}</th>" for word in heads)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return HTML(f'<div class="atlas-wide"><table class="atlas-table"><tr>{head}</tr>{body}</table></div>')
+
+
+def _duration(seconds: float) -> str:
+    unit, name = next(
+        (unit, name) for unit, name in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= unit or unit == 1
+    )
+    return f"{seconds / unit:.2g} {name}"
 
 
 def _flat(nested: Any) -> list[Any]:

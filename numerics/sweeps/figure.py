@@ -81,4 +81,4 @@ def _slider(phases: Phases, slices: list[tuple[int, ...]]) -> dict[str, Any]:
         }
         for number, rest in enumerate(slices)
     ]
-    return {"steps": steps, "currentvalue": {"prefix": f"{', '.join(phases.axes[2:])} = "}, "pad": {"t": 45}}
+    return {"steps": steps, "currentvalue": {"prefix": f"{', '.join(phases.axes[2:])} = "}, "pad": {"t": 75}}

@@ -13,6 +13,8 @@ REGIMES = ("alive", "alive_predicted")
 """The columns that count the directions alive at each threshold, the measured one first."""
 UNKNOWN = "not known"
 """The phase of cells that are not computed, and of those without a verdict."""
+SHORT = ".3g"
+"""The form of numbers along an axis, unless two of them would look the same."""
 
 Table = Mapping[str, Any]
 """The results of a sweep as ``xarray.Dataset.to_dict`` gives them, which JSON holds too."""
@@ -49,7 +51,7 @@ def phases(table: Table) -> Phases:
     """Return the phases of a sweep: its verdicts, unless they are all alike and there are regimes that are not."""
     columns = table["data_vars"]
     axes = tuple(columns[DONE]["dims"])
-    labels = tuple(tuple(map(shown, table["coords"][axis]["data"])) for axis in axes)
+    labels = tuple(shown(table["coords"][axis]["data"]) for axis in axes)
     done = np.asarray(columns[DONE]["data"], bool)
     candidates = [*_verdicts(columns, done), *_regimes(table, done)]
     told_apart = [each for each in candidates if len(np.unique(each[1][done])) > 1]
@@ -82,12 +84,20 @@ def _regime(of: Sequence[str], counts: Sequence[int]) -> str:
     return ", ".join(f"{name}: {count} alive" for name, count in zip(of, counts, strict=True))
 
 
-def shown(label: Any) -> str:
-    """Return a label of an axis as a figure shows it; a list of equal entries as their number and the entry.
+def shown(labels: Sequence[Any]) -> tuple[str, ...]:
+    """Return the labels of an axis as a figure shows them: short numbers, and lists of equal entries as their number and the entry.
 
-    For example, ``shown("1,1,1")`` is "3 × 1".
+    For example, ``shown(["1,1", "1,1,1"])`` is ("2 × 1", "3 × 1").
     """
+    for form in (SHORT, "g"):
+        found = tuple(_shown(label, form) for label in labels)
+        if len(set(found)) == len(found):
+            return found
+    return tuple(map(str, labels))
+
+
+def _shown(label: Any, form: str) -> str:
     if not isinstance(label, str):
-        return f"{label:g}"
+        return str(label) if isinstance(label, int) else format(label, form)
     entries = label.split(",")
     return f"{len(entries)} × {entries[0]}" if len(entries) > 1 and len(set(entries)) == 1 else label
