@@ -31,6 +31,7 @@ PRACTICE_PAGES = ("experiments", "your_network")
 STATIC_PAGES = (
     "how_the_checks_work",
     "what_the_verdicts_mean",
+    "sweeps",
     "discrepancies",
     "tutorial",
     "second_example",

@@ -21,11 +21,11 @@ import torch
 from numerics.commands.options import whole_number
 from numerics.commands.stage_progress import StageProgress
 from numerics.networks.experiments.known import known
-from numerics.networks.runs.atomic_files import PARTIAL, read_json, remove, replace_folder, write_file
 from numerics.networks.runs.checkpoint import LAST
 from numerics.networks.runs.metric_table import read_table
 from numerics.networks.runs.run import Watch, run
 from numerics.networks.runs.run_directory import CONFIGURATION, ENVIRONMENT, RESULT
+from numerics.storage.atomic_files import PARTIAL, read_json, remove, replace_folder, write_file
 from theory.cli.arguments import Parser
 from theory.cli.entry import CHECK_FAILED, DONE
 from theory.cli.entry import run as run_command

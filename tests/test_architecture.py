@@ -53,6 +53,18 @@ def modules(path):
         yield from ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
 
 
+OPTIONAL = {"xarray", "zarr", "dask", "distributed"}
+"""The packages of the extra for sweeps."""
+
+
+def test_packages_of_an_extra_are_loaded_where_results_are_stored():
+    """No module imports them when it is loaded; sweeps and runs of experiments ask for them where they are used."""
+    paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py") if "_build" not in path.parts]
+    assert [f"{path.name}: {name}" for path in paths for name in imported(path) if name in OPTIONAL] == []
+    asking = {path.parent for path in paths if "optional_packages import needed" in path.read_text(encoding="utf-8")}
+    assert asking == {ROOT / "numerics" / "sweeps", ROOT / "numerics" / "networks" / "runs"}
+
+
 def test_numerics_knows_no_family_of_claims():
     """``numerics`` asks the problem itself, and imports from no family of claims."""
     families = ("theory.neural_collapse", "theory.posterior_collapse")

@@ -11,7 +11,7 @@ from book.render import practice
 from book.render.practice import Record
 from numerics.networks.experiments.experiment import AGREES, DEPARTS, Experiment
 from numerics.networks.experiments.known import known
-from numerics.networks.json_values import json_value
+from numerics.storage.json_values import json_value
 
 EXPERIMENT = Experiment("vae-example", "title", "paper", "shows", "claim", "network", {}, dict, None)  # type: ignore[arg-type]
 

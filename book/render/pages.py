@@ -54,6 +54,7 @@ from theory.claim import registry
 from theory.reference_code import REFERENCE_CODE
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
+SPECIFICATIONS = Path(__file__).resolve().parents[2] / "benchmarks" / "sweeps"
 
 
 def page(template: str, **values: Any) -> str:
@@ -84,6 +85,7 @@ def page(template: str, **values: Any) -> str:
         references,
         sliding,
         stated,
+        sweep_specification,
     )
     environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
     practice = (
@@ -104,3 +106,8 @@ def page(template: str, **values: Any) -> str:
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances, "symbols": theory.symbols}
     environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
     return environment.get_template(f"{template}.md").render(**values)
+
+
+def sweep_specification(name: str) -> str:
+    """Return the specification of a committed sweep."""
+    return (SPECIFICATIONS / f"{name}.toml").read_text(encoding="utf-8").strip()

@@ -7,10 +7,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from numerics.networks.json_values import json_value
 from numerics.networks.measure import Measurement, measure
 from numerics.networks.measured_parameters import OPTIONAL, REQUIRED, read_parameters
 from numerics.networks.network_file import read_network
+from numerics.storage.json_values import json_value
 from numerics.tolerances import IN_PRACTICE
 from theory.claim import add_files
 from theory.cli.arguments import claims_option, print_json

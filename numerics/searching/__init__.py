@@ -1,1 +1,1 @@
-"""Searches over points and parameters: an adversary, thresholds, phases."""
+"""Searches over points and parameters: an adversary, thresholds, the best structure."""

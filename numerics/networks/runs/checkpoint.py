@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from numerics.networks.runs.atomic_files import unwritable, write_file
+from numerics.storage.atomic_files import unwritable, write_file
 
 LAST, BEFORE = "checkpoint.pt", "checkpoint.before.pt"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from numerics.networks.runs.atomic_files import PARTIAL, remove, replace_folder, unwritable
-from theory.errors import ParameterError
+import numpy as np
+
+from numerics.storage.atomic_files import PARTIAL, remove, replace_folder, unwritable
+from numerics.storage.optional_packages import needed
 
 TABLE = "metrics.zarr"
 METRICS, STAGE, COLUMN = "metrics", "stage", "column"
@@ -18,18 +19,13 @@ NEEDED = ("xarray", "zarr")
 
 def require_packages() -> None:
     """Raise ParameterError, before anything is trained, where a package for the table is missing."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise ParameterError(
-            f"experiment: {' and '.join(missing)} must be installed for a run; pip install 'collapse-atlas[sweeps]' does that"
-        )
+    for name in NEEDED:
+        needed(name)
 
 
 def write_table(folder: Path, rows: Sequence[Mapping[str, float]], attributes: Mapping[str, Any]) -> None:
     """Write the metrics after each stage. Raises ParameterError where the disk is full."""
-    import numpy as np
-    import xarray
-
+    xarray = needed("xarray")
     # All metrics are one array: as one array each, hundreds of metrics would be hundreds of small files.
     names = list(rows[0]) if rows else []
     values = np.array([[float(row[name]) for name in names] for row in rows]).reshape(len(rows), len(names))
@@ -46,8 +42,7 @@ def write_table(folder: Path, rows: Sequence[Mapping[str, float]], attributes: M
 
 def read_table(folder: Path) -> dict[str, list[float]]:
     """Return the columns of a run's table by name, in the order of the experiment, one number a stage."""
-    import xarray
-
+    xarray = needed("xarray")
     with xarray.open_zarr(folder / TABLE, consolidated=False) as table:
         values = table[METRICS].values
         return {str(name): values[:, number].tolist() for number, name in enumerate(table[COLUMN].values)}

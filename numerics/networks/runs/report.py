@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from numerics.networks.runs.atomic_files import PARTIAL, read_json, remove, replace_folder, unwritable
 from numerics.networks.runs.checkpoint import load
 from numerics.networks.runs.metric_table import read_table, require_packages
 from numerics.networks.runs.run import finished_result
 from numerics.networks.runs.run_directory import ENVIRONMENT, FIGURES, Configuration, read_configuration
+from numerics.storage.atomic_files import PARTIAL, read_json, remove, replace_folder, unwritable
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,7 @@ import numpy as np
 import torch
 
 from numerics.networks.experiments.experiment import Comparison, Experiment, Trial
-from numerics.networks.json_values import json_value
-from numerics.networks.runs.atomic_files import read_json, remove, write_json
 from numerics.networks.runs.checkpoint import BEFORE, Checkpoint, load, save
-from numerics.networks.runs.directory_lock import locked
 from numerics.networks.runs.metric_table import require_packages, write_table
 from numerics.networks.runs.provenance import environment
 from numerics.networks.runs.run_directory import (
@@ -26,6 +23,9 @@ from numerics.networks.runs.run_directory import (
     make,
     note_environment,
 )
+from numerics.storage.atomic_files import read_json, remove, write_json
+from numerics.storage.directory_lock import locked
+from numerics.storage.json_values import json_value
 from theory.errors import CheckFailed, ParameterError
 
 CHECKPOINT_SECONDS = 3.0

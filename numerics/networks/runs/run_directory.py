@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from numerics.networks.experiments.experiment import SIZES, Experiment
-from numerics.networks.json_values import json_value
-from numerics.networks.runs.atomic_files import PARTIAL, read_json, remove, write_json
 from numerics.networks.runs.checkpoint import BEFORE, LAST
-from numerics.networks.runs.directory_lock import LOCK
 from numerics.networks.runs.metric_table import TABLE
+from numerics.storage.atomic_files import PARTIAL, read_json, remove, write_json
+from numerics.storage.directory_lock import LOCK
+from numerics.storage.json_values import json_value
 from theory.errors import ParameterError, shown_path
 from theory.problem import reject
 
