@@ -14,6 +14,7 @@ from theory.claim import Verdict
 
 SPECIFICATIONS = Path(__file__).parents[1] / "benchmarks" / "sweeps"
 COMMITTED = ("deep_cross_entropy", "two_levels")
+DEPTHS = range(1, 9)
 DECAYS = {1e-7: 0, 1e-6: 1, 1e-5: 2, 1e-4: 3, 1e-3: 4, 1e-2: 5, 1e-1: 6}
 
 
@@ -63,6 +64,13 @@ def test_the_verdicts_agree_with_the_proof():
             assert (
                 (at == Verdict.REFUTED) | (rank == 0)
             ).all()  # or zero, the simplex ETF of margin 0, is the best point
+
+
+def test_three_classes_have_counterexamples_where_the_network_is_deep_and_the_decay_large():
+    _, columns, table = committed("deep_cross_entropy")
+    found = np.argwhere(words(table, columns["verdict"])[0] == Verdict.REFUTED)
+    assert {DEPTHS[depth] for depth, _ in found} == {5, 6, 7, 8}
+    assert {decay for _, decay in found} == {DECAYS[1e-1]}
 
 
 def test_points_of_every_geometry_are_described():

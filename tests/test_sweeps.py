@@ -301,6 +301,21 @@ def test_a_failed_check_leaves_a_cell_without_a_verdict(tmp_path, monkeypatch):
     assert table["failures"].values[0] > 0
 
 
+def test_samples_are_labelled_with_what_was_drawn(tmp_path):
+    specification = specification_of({"claim": "mse-imbalanced", "compute": ["predict"], "samples": {"count": 3}})
+    task = task_of(specification)
+    swept(task, specification, tmp_path)
+    assert swept(task, specification, tmp_path).computed == 0
+    table = Store(tmp_path).read()
+    for number in range(3):
+        values = task.instance((number,)).values
+        assert float(table["feature_decay"][number]) == values["feature_decay"]
+        assert str(table["class_counts"].values[number]).count(",") == len(values["class_counts"]) - 1
+        assert np.isfinite(table["predicted"].values[number])
+    assert lines(table.to_dict())[0] == "3 of 3 cells over sample"
+    assert len(phase_diagram(phases(table.to_dict())).data) == 1
+
+
 class Doubling:
     """A training of two stages that ends with twice its rate; it agrees up to a rate of 1."""
 

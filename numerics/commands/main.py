@@ -37,5 +37,5 @@ def answer(options: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status."""
     parser = Parser(prog="python -m numerics", description="Training and certificates for claims.")
-    add_commands(parser.add_subparsers(dest="command", required=True))
+    add_commands(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
     return answer(parser.parse_args(arguments))

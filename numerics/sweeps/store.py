@@ -29,6 +29,8 @@ CONTINUES = "the same command continues the sweep"
 ARRAYS, RUNS = "arrays.zarr", "runs.jsonl"
 CHECKSUM = "checksum"
 """The array that has, at every cell of a chunk that is complete, the checksum of the chunk."""
+ATTRIBUTES = ("identity", "provenance", "columns")
+"""What the group says of its sweep; Xarray adds attributes of its own."""
 SUM = "sum"
 """The checksum of the attributes, among them."""
 PARTIAL = "*.partial"
@@ -96,7 +98,8 @@ class Store:
             held = dict(self.zarr.open_group(self.path, mode="r").attrs)
         except DAMAGED:
             return {}
-        return held if held.pop(SUM, None) == _sum(held) else {}
+        attributes = {name: held[name] for name in ATTRIBUTES if name in held}
+        return attributes if held.get(SUM) == _sum(attributes) else {}
 
     @property
     def attributes(self) -> dict[str, Any]:

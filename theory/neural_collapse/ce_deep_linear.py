@@ -284,8 +284,9 @@ CLAIM = Claim(
         "even $K \\ge 4$ at $M \\ge 3$, a smaller Schatten term: the loss ${pairs}$. With three classes on a triangle and the others "
         "in pairs the same is true for odd $K \\ge 7$ at $M = 2$ and odd $K \\ge 5$ at $M \\ge 3$. So no simplex ETF but zero is a "
         "global minimiser there. For $K = 4, 5$ at $M = 2$ the Schatten term of these points is larger and no proof covers all decays; "
-        "training finds certified counterexamples there too, for $K = 4$ only where the decays are not too small. Below that, and "
-        "for $K \\le 3$ at any depth, the claim stays open: attacked, nothing better found."
+        "training finds certified counterexamples there too, for $K = 4$ only where the decays are not too small. For $K = 3$ it finds "
+        "some from $M = 5$ on, where the decays are large. Elsewhere at these sizes, and for $K = 2$, the claim stays open: attacked, "
+        "nothing better found."
     ),
     problem=deep_linear_problem(CROSS_ENTROPY, ClassCounts(balanced=True)),
     derive=derive,
