@@ -23,6 +23,10 @@ LINK = 1e-11
 """Relative distance, in units of the larger of the two bounds, by which a bound of a chain may exceed its predecessor: rounding,
 with room for the singular value decompositions in which some bounds are written."""
 
+DOUBTFUL = 1e-6
+"""Relative excess of a bound over its predecessor up to which the two are enclosed in balls before the link counts as broken. Where
+all directions keep the prior, the terms of a divergence cancel, and a loss may be a millionth of them."""
+
 TIGHT = 1e-7
 """Relative distance allowed between the bounds of a chain at the trained optimum. This distance is first order in the remaining gradient."""
 

@@ -108,10 +108,10 @@ class BallArrays:
         return BallMatrix.of([[sum((x * y for x, y in zip(*pair, strict=True)), Ball(0)) for pair in pairs]])
 
     def column_cross_entropy(self, z: BallMatrix, y: BallMatrix) -> BallMatrix:
-        """Return log Σ_k exp(z_k − z_y) for each column. The labels must be exact."""
+        """Return log Σ_k exp(z_k − z_y) for each column. The labels are unit vectors, or enclose them."""
         losses = []
         for logits, label in zip(z.transposed.tolist(), y.transposed.tolist(), strict=True):
-            correct = next(i for i, x in enumerate(label) if x == 1)
+            correct = next(i for i, x in enumerate(label) if 2 * x > 1)
             wrong = sum(((x - logits[correct]).exp() for i, x in enumerate(logits) if i != correct), Ball(0))
             losses.append(wrong.log1p())
         return BallMatrix.of([losses])

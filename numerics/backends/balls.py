@@ -59,7 +59,7 @@ def hull(balls: Iterable[Ball]) -> Ball:
 
 
 class BallMatrix:
-    """A matrix of balls; ``@`` multiplies, ``*`` and ``/`` scale."""
+    """A matrix of balls; ``@`` multiplies, ``*`` and ``/`` scale, ``**`` takes powers of the entries."""
 
     def __init__(self, entries: flint.arb_mat) -> None:
         self.entries = entries
@@ -106,6 +106,9 @@ class BallMatrix:
 
     def __truediv__(self, factor: Ball | int) -> BallMatrix:
         return BallMatrix(self.entries * (1 / Ball(factor)))
+
+    def __pow__(self, exponent: int) -> BallMatrix:
+        return BallMatrix.of([[x**exponent for x in row] for row in self.tolist()])
 
     def total(self) -> Ball:
         """Return the sum of all entries."""

@@ -261,7 +261,7 @@ def _attempts(
 
 
 def _at_link(claim: Claim, instances: Sequence[Instance], point: Point) -> tuple[float, Violation | None]:
-    run = Chain(claim, instances).run(point)
+    run = Chain(claim, instances).judged(point)
     slack = run.margins().nan_to_num(
         -math.inf
     )  # the slack of every link, because descent on one link may break another

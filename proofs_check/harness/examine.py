@@ -88,7 +88,7 @@ def judge(claim: Claim, examination: Examination) -> Judgement:
         elif claim.verdict is not Verdict.OPEN:
             failures["certified"].append(f"{where}: {NO_CERTIFICATE}")
     chain = Chain(claim, examination.instances)
-    runs = [chain.run(point) for point in examination.points]
+    runs = [chain.judged(point) for point in examination.points]
     failures["chained"] += chain_failures(runs, [not c.near_threshold for c in judgement.comparisons])
     return judgement
 

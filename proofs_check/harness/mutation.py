@@ -258,7 +258,7 @@ class Evidence:
         instances = self.facts.examination.instances
         chain = Chain(claim, instances)
         for point in tight_points(claim, instances, generator, ATTACK_STEPS, links):
-            violations = chain.run(point).violations()
+            violations = chain.judged(point).violations()
             if violations:
                 return violations[0]
         return None

@@ -19,7 +19,7 @@ def first_broken_link(claim: Claim, known: Sequence[Trained]) -> Iterator[Findin
         chain = Chain(claim, trained.instances)
         broken = []
         for point in trained.judgement.examination.points:
-            run = chain.run(point)
+            run = chain.judged(point)
             margins = run.margins().nan_to_num(-1.0)
             for link, member in (margins < -LINK).nonzero().tolist():
                 above, below = (float(run.values[row, member]) for row in (link + 1, link))
