@@ -22,10 +22,17 @@ FEATURE_DECAYS = {
 """Feature decays by loss and by the number of classes that vanish. Every count is at least a tenth away from the critical count,
 and every class that lives is large enough for its mean not to be taken for zero (VANISHED_IN_PRACTICE)."""
 
+PATIENT = [[0.001, 100], [0.01, 100], [0.1, 50], [0.3, 50], [1.0, 400]]
+"""Decays for ReLU features. From a hundredth of the decays on, single samples of a small class may lose all their features in the first
+steps; a ReLU gives them no gradient, so they do not return. Smaller decays and more features than ``GRADUAL`` needs prevent it."""
+WIDE = 128
+
 
 def _minority(loss: str, vanishing: int) -> Experiment:
     cross_entropy = loss == "cross-entropy"
-    setting = {"loss": loss, "rectified": cross_entropy, "weight_decay": 1e-2, "schedule": GRADUAL}
+    setting = {"loss": loss, "rectified": cross_entropy, "weight_decay": 1e-2}
+    setting["schedule"] = PATIENT if cross_entropy else GRADUAL
+    width = {"features": WIDE} if cross_entropy else {}
     decay = FEATURE_DECAYS[loss][vanishing]
     vanished = {0: "no class vanishes", 1: "one class vanishes"}.get(vanishing, f"{vanishing} classes vanish")
     features = "ReLU" if cross_entropy else "linear"
@@ -38,7 +45,7 @@ def _minority(loss: str, vanishing: int) -> Experiment:
         shows="A class with at most a critical number of samples has a class mean and a classifier row that are zero.",
         held=Held("ce-imbalanced-relu" if cross_entropy else "mse-imbalanced"),
         architecture=f"perceptron with {features} features, one linear layer without bias",
-        small={"class_counts": TAIL, "feature_decay": decay, **setting},
+        small={"class_counts": TAIL, "feature_decay": decay, **width, **setting},
         full={"class_counts": FULL_TAIL, "feature_decay": decay * FULL_TAIL_DECAY, "data": "mnist", **LARGE, **setting},
     )
 
