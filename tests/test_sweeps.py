@@ -1,4 +1,7 @@
-"""Sweeps: their specifications, their results, and what becomes of them when processes are killed, files damaged and disks full."""
+"""Sweeps: their specifications, their results, and what becomes of them when processes are killed, files damaged and disks full.
+
+The module is long because all faults are tried on the same two small sweeps, whose results are computed once.
+"""
 
 import dataclasses
 import errno
