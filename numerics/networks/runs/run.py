@@ -78,13 +78,14 @@ def run(
     asked = configuration(experiment, size, seed, device)
     make(folder)
     with locked(folder):
-        kept = enter(folder, asked, environment(device))
+        parameters = experiment.sizes[size]
+        kept = enter(folder, asked, environment(device), lambda: experiment.predict(parameters, seed))
         finished = finished_result(folder, watch.say)
         if finished is not None:
             watch.say("has ended before, and is not trained again")
             return finished
         note_environment(folder, environment(device), watch.say)
-        trial = experiment.start(experiment.sizes[size], seed, device)
+        trial = experiment.start(parameters, seed, device)
         last = _train(trial, kept, folder, watch, checkpoint_seconds)
         comparison = trial.comparison()
         _require_same(kept.predicted, json_value(comparison.predicted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,10 @@ class Configuration:
 
 
 def configuration(experiment: Experiment, size: str, seed: int, device: torch.device) -> Configuration:
-    """Return the configuration of a run, with its prediction. Raises ParameterError for a size that the experiment lacks."""
+    """Return the configuration of a run, its prediction left out. Raises ParameterError for a size that the experiment lacks."""
     if size not in experiment.sizes:
         raise reject("size", size, f"{' or '.join(name for name in SIZES if name in experiment.sizes)} here")
-    parameters = experiment.sizes[size]
-    predicted = json_value(experiment.predict(parameters, seed))
-    return Configuration(experiment.name, size, seed, device.type, json_value(parameters), predicted)
+    return Configuration(experiment.name, size, seed, device.type, json_value(experiment.sizes[size]), {})
 
 
 def read_configuration(folder: Path) -> Configuration:
@@ -84,8 +82,10 @@ def make(folder: Path) -> None:
         raise ParameterError(f"out: {shown_path(folder)} holds {shown_path(foreign[0])}, which is no part of a run")
 
 
-def enter(folder: Path, wanted: Configuration, environment: Mapping[str, Any]) -> Configuration:
-    """Write the configuration and the environment of a new run, or return those of the run that goes on.
+def enter(
+    folder: Path, asked: Configuration, environment: Mapping[str, Any], predict: Callable[[], Mapping[str, Any]]
+) -> Configuration:
+    """Write environment, configuration and prediction of a new run, or return the configuration of the run that goes on.
 
     Call this while the directory is locked. Raises ParameterError where the directory holds another run.
     """
@@ -95,14 +95,15 @@ def enter(folder: Path, wanted: Configuration, environment: Mapping[str, Any]) -
     if (folder / CONFIGURATION).exists():
         found = read_configuration(folder)
         for name in ASKED:
-            if getattr(found, name) != getattr(wanted, name):
+            if getattr(found, name) != getattr(asked, name):
                 shown = getattr(found, name)
                 holds = f"with other {name}" if name == "parameters" else f"with {name} {shown}"
                 raise ParameterError(f"out: {shown_path(folder)} holds a run {holds}; choose another directory")
         return found
     write_json(folder / ENVIRONMENT, environment)
-    write_json(folder / CONFIGURATION, wanted.__dict__)
-    return wanted
+    stated = replace(asked, predicted=json_value(predict()))
+    write_json(folder / CONFIGURATION, asdict(stated))
+    return stated
 
 
 def note_environment(folder: Path, now: Mapping[str, Any], say: Callable[[str], None]) -> None:
