@@ -255,10 +255,11 @@ def active_units(name: str) -> HTML:
         for seed, run in enumerate(record.runs):
             figure.add_scatter(
                 x=places, y=run["measured"][key], mode="markers", name=f"trained{of}", showlegend=seed == 0,
+                offsetgroup=str(number),
                 marker={"symbol": ("circle-open", "diamond-open")[number], "size": 11 - 2 * seed, "color": COLOURS[1 + number],
                         "line": {"width": 2}},
             )  # fmt: skip
     figure.update_yaxes(title="active units", rangemode="tozero")
-    figure.update_layout(legend={"orientation": "h", "y": 1.16}, bargap=0.35)
+    figure.update_layout(legend={"orientation": "h", "y": 1.16}, bargap=0.35, scattermode="group", scattergap=0.35)
     said = "Active units at each setting: bars are what the linear theory predicts for this data, rings are trained, one for each seed."
     return show(figure, said, 380)
