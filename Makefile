@@ -24,9 +24,11 @@ lint: $(READY)
 book: $(READY)
 	$(BIN)/python -W error -m book.build
 
-# Trained optima a second beside SciPy's optimiser, on one core: about three minutes.
+# Ratios against SciPy and against the published recipe, and how cost grows with size: about ten minutes on one core.
 bench: $(READY)
 	$(BIN)/python -m benchmarks.against_scipy
+	$(BIN)/python -m benchmarks.against_recipe
+	$(BIN)/python -m benchmarks.scaling
 
 # Every experiment at small size with three seeds, on all cores: at most a quarter of an hour. A killed sweep continues.
 experiments: $(READY)

@@ -11,10 +11,6 @@ them as one batch, looks for lower points where its certificate leaves room for 
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -24,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.measuring import on_one_core, report
 from numerics.training.layout import draw
 from numerics.training.objective import Objective
 from numerics.training.optimise import Solution, minimise
@@ -144,9 +141,7 @@ def rate(runs: list[tuple[np.ndarray, float]], lowest: float) -> float:
 
 def against_scipy(starts: int, repeats: int) -> dict[str, Any]:
     """Measure both on one core, in turns, and print the table."""
-    if hasattr(os, "sched_setaffinity"):  # Linux alone has it
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    torch.set_num_threads(1)
+    on_one_core()
     print(
         f"{'column':10} {'SciPy /s':>10} {'suite /s':>10} {'ratio':>7}   ({starts} starts a batch, {repeats} repeats, one core)"
     )
@@ -233,13 +228,7 @@ def main() -> None:
         found = on_gpu([int(batch) for batch in options.batches.split(",")], options.repeats)
     else:
         found = against_scipy(options.starts, options.repeats)
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
-    if options.device == "cpu":
-        import scipy
-
-        versions["scipy"] = scipy.__version__
-    date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    print(json.dumps({"date": date, "machine": platform.platform(), "versions": versions, **found}))
+    report("against_scipy", found)
 
 
 if __name__ == "__main__":

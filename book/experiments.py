@@ -8,11 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from numerics.networks.runs.metric_table import read_table
 from numerics.networks.runs.run import Watch, run
 from numerics.networks.runs.run_directory import CONFIGURATION, ENVIRONMENT, RESULT
 from numerics.storage.atomic_files import PARTIAL, read_json, remove, replace_folder, write_file
+from numerics.sweeps.executors import on_this_machine
 from theory.cli.arguments import Parser
 from theory.cli.entry import CHECK_FAILED, DONE
 from theory.cli.entry import run as run_command
@@ -55,13 +55,9 @@ def sources() -> str:
     return found.hexdigest()[:12]
 
 
-def one_thread() -> None:
-    """Let a process of the sweep use one thread, since there is a process for every core."""
-    torch.set_num_threads(1)
-
-
 def run_one(name: str, seed: int, folder: Path) -> Path:
     """Run an experiment, or take up its run, and return its directory. The checkpoint of a finished run is large and goes."""
+    torch.set_num_threads(1)  # there is a process for every core
     run(known()[name], SIZE, seed, torch.device("cpu"), folder, Watch())
     remove(folder / LAST)
     return folder
@@ -168,9 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in names:
             raise reject("experiment", name, "one of those that python -m numerics experiment list shows")
     work = options.work or WORK / sources()
-    # A process that is forked would share the threads of torch, so each process starts afresh.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=one_thread) as executor:
+    with on_this_machine(workers) as executor:
         failures = sweep(options.names or names, work, executor)
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)

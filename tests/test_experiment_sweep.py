@@ -20,7 +20,7 @@ def swept(tmp_path, monkeypatch):
 
     def of(*given, words=()):
         monkeypatch.setattr(experiments, "known", lambda: {each.name: each for each in given})
-        monkeypatch.setattr(experiments, "ProcessPoolExecutor", lambda workers, **_: ThreadPoolExecutor(1))
+        monkeypatch.setattr(experiments, "on_this_machine", lambda workers: ThreadPoolExecutor(1))
         return experiments.main(["--work", str(tmp_path / "work"), *words])
 
     return of
