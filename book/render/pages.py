@@ -43,7 +43,9 @@ from book.render.practice import (
     deviations,
     families,
     in_short,
+    largest_of,
     off_at_nominal_decays,
+    on_a_gpu,
     parameters_in_short,
     practice_badge,
     provenance,
@@ -99,6 +101,8 @@ def page(template: str, **values: Any) -> str:
         off_at_nominal_decays,
         parameters_in_short,
         practice_badge,
+        largest_of,
+        on_a_gpu,
         provenance,
         recorded,
     )

@@ -13,6 +13,7 @@ from numerics.networks.experiments.experiment import AGREES, Experiment
 from numerics.networks.experiments.known import known
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "experiments"
+ON_A_GPU = RESULTS.with_name("experiments_on_a_gpu.json")
 
 
 @dataclass(frozen=True)
@@ -213,3 +214,14 @@ def provenance(record: Record) -> str:
     where = record.environment
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items() if version)
     return prose(f"{where['device']}, {versions}, {where['date'][:10]}")
+
+
+def on_a_gpu() -> dict[str, Any]:
+    """Return the runs that were made on a GPU, with their environment. Their deviations have five decimal places."""
+    return json.loads(ON_A_GPU.read_text(encoding="utf-8"))
+
+
+def largest_of(run: dict[str, Any]) -> str:
+    """Return the largest deviation that decides the verdict of a run on a GPU, as Markdown."""
+    name, value = max(run["deviations"].items(), key=lambda item: item[1])
+    return f"{name.replace('_', ' ')} {value:.2g}" if value else "none"

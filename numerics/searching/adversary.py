@@ -18,7 +18,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from numerics.backends.ball_evaluation import ball_bindings
-from numerics.backends.balls import highest
+from numerics.backends.balls import Ball, highest
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.points import points_of, random_point
 from numerics.backends.tensors import DTYPE
@@ -274,23 +274,40 @@ def _at_link(claim: Claim, instances: Sequence[Instance], point: Point) -> tuple
 
 
 def _at_value(claim: Claim, instances: Sequence[Instance], seed: int) -> tuple[float, Violation | None]:
-    """Train, and compare the lowest point with the predicted value or the published structure, in balls."""
-    solution = minimise(claim.problem, instances, 1, seed)
-    least, violation = math.inf, None
-    for instance, point in zip(instances, points_of(solution.best_point()), strict=True):
-        if claim.refutation is not None:
-            level = separable_bound(claim.refutation.least, ball_bindings(claim.problem, instance))
-        else:
-            level = predicted_value(claim, instance)
-        if level is None:
-            continue
-        value = value_at(claim.problem, instance, point)
-        margin = highest((value - level) / abs(level))
-        if margin < least:
-            least = margin
-            what = "a trained point lies below the claimed minimum"
-            violation = Violation(claim, instance, what, -least) if margin < 0 else violation
-    return least, violation
+    """Train, and compare the lowest point with the predicted value or the published structure, in balls.
+
+    An instance that the first descent breaks is not searched for a point that is lower still.
+    """
+    levels = [_claimed(claim, instance) for instance in instances]
+
+    def margins(rows: Sequence[int], points: Point) -> list[float]:
+        return [
+            _above(claim.problem, instances[i], point, levels[i])
+            for i, point in zip(rows, points_of(points), strict=True)
+        ]
+
+    def broken(rows: Sequence[int], points: Point) -> list[bool]:
+        return [margin < 0 for margin in margins(rows, points)]
+
+    solution = minimise(claim.problem, instances, 1, seed, closed=broken)
+    found = margins(range(len(instances)), solution.best_point())
+    least = min(found)
+    if not least < 0:
+        return least, None
+    what = "a trained point lies below the claimed minimum"
+    return least, Violation(claim, instances[found.index(least)], what, -least)
+
+
+def _claimed(claim: Claim, instance: Instance) -> Ball | None:
+    """Return the predicted value, or for a refuted claim the value of the published structure, as a ball; None without either."""
+    if claim.refutation is None:
+        return predicted_value(claim, instance)
+    return separable_bound(claim.refutation.least, ball_bindings(claim.problem, instance))
+
+
+def _above(problem: Problem, instance: Instance, point: Point, level: Ball | None) -> float:
+    """Return by how much the loss at a point lies above a level at most, relative to the level; infinity without a level."""
+    return math.inf if level is None else highest((value_at(problem, instance, point) - level) / abs(level))
 
 
 def shrunk(violation: Violation, steps: int, seed: int = 0) -> Violation:
