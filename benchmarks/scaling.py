@@ -20,12 +20,12 @@ from numerics.training.certified import train
 from theory.claim import find
 from theory.problem import Instance
 
-BASE = {"classes": 10, "samples": 1000, "width": 64, "depth": 1}
+BASE = {"classes": 10, "samples": 1000, "width": 80, "depth": 1}
 SIZES = {
     "classes": (10, 20, 40, 80),
     "samples": (500, 1000, 2000, 4000),
-    "width": (32, 64, 128, 256),
-    "depth": (1, 2, 4, 8),
+    "width": (20, 40, 80, 160),
+    "depth": (1, 2, 4),
 }
 LARGE = {"classes": 100, "samples": 10_000, "width": 128, "depth": 1}
 """The size of a small ImageNet head, measured once."""

@@ -32,6 +32,7 @@ STATIC_PAGES = (
     "how_the_checks_work",
     "what_the_verdicts_mean",
     "sweeps",
+    "benchmarks",
     "discrepancies",
     "tutorial",
     "second_example",

@@ -47,6 +47,7 @@ PAGES = (
     "index.html",
     "how_the_checks_work.html",
     *PHASES,
+    "benchmarks.html",
     "discrepancies.html",
     "tutorial.html",
     "second_example.html",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ from theory.reference_code import REFERENCE_CODE
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 SPECIFICATIONS = Path(__file__).resolve().parents[2] / "benchmarks" / "sweeps"
+BENCHMARKS = SPECIFICATIONS.with_name("results")
 
 
 def page(template: str, **values: Any) -> str:
@@ -106,10 +108,23 @@ def page(template: str, **values: Any) -> str:
         provenance,
         recorded,
     )
-    environment.globals |= {f.__name__: f for f in practice} | {"families_of_book": FAMILIES}
+    environment.globals |= {f.__name__: f for f in (*practice, benchmark, where_and_when)} | {
+        "families_of_book": FAMILIES
+    }
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances, "symbols": theory.symbols}
     environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
     return environment.get_template(f"{template}.md").render(**values)
+
+
+def benchmark(name: str) -> dict[str, Any]:
+    """Return what a benchmark found when its results were committed."""
+    return json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def where_and_when(found: dict[str, Any]) -> str:
+    """Return device, versions and date of a benchmark, in a sentence."""
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    return f"Measured on {found['date'][:10]}: {found['machine']}, {found['device']}, {versions}."
 
 
 def sweep_specification(name: str) -> str:

@@ -39,9 +39,7 @@ def _minority(loss: str, vanishing: int) -> Experiment:
     return classifier_experiment(
         name=f"minority-{loss}-{vanishing}-of-10",
         title=f"{'Cross-entropy' if cross_entropy else 'MSE'}, {features} features, a long tail: {vanished}",
-        source=f"{CEI}, theorem on minority collapse"
-        if cross_entropy
-        else f"{DLN}, theorem on imbalanced data, one layer",
+        source=f"{CEI}, on minority collapse" if cross_entropy else f"{DLN}, theorem on imbalanced data, one layer",
         shows="A class with at most a critical number of samples has a class mean and a classifier row that are zero.",
         held=Held("ce-imbalanced-relu" if cross_entropy else "mse-imbalanced"),
         architecture=f"perceptron with {features} features, one linear layer without bias",
