@@ -31,7 +31,7 @@ def test_doubles_and_balls_agree(claim_id):
     point = random_point(claim, batch, 1.0, torch.Generator().manual_seed(1))
     chain = Chain(claim, batch)
     run = chain.run(point)
-    values = torch.tensor(chain._in_balls(batch[0], points_of(point)[0]), dtype=run.values.dtype)
+    values = torch.tensor(chain.in_balls(batch[0], points_of(point)[0]), dtype=run.values.dtype)
     torch.testing.assert_close(run.values[:, 0], values, rtol=1e-10, atol=1e-12 * float(values.abs().max()))
 
 
@@ -59,3 +59,20 @@ def test_a_link_that_is_broken_by_little_stays_broken(cancelling):
     broken = Chain(raised(claim, "1e-9"), instances).judged(point).broken()
     assert broken != {}
     assert max(broken.values()) == pytest.approx(1e-9, rel=0.05)
+
+
+def test_balls_that_say_nothing_excuse_nothing(monkeypatch, cancelling):
+    """Where an enclosure is wide, or an operation is unknown to balls, a link that doubles break stays broken."""
+    claim, instances, point = cancelling
+    chain = Chain(raised(claim, "1e-9"), instances)
+    broken = chain.run(point).broken()
+    assert broken != {}
+    monkeypatch.setattr("numerics.judging.chain.ROUNDED", 0.0)
+    assert chain.in_balls(instances[0], points_of(point)[0]) is None
+    monkeypatch.undo()
+
+    def unknown(formula, known):
+        raise NotImplementedError
+
+    monkeypatch.setattr("numerics.judging.chain.evaluate_in_balls", unknown)
+    assert chain.judged(point).broken() == broken

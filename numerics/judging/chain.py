@@ -87,17 +87,27 @@ class Chain:
         doubtful = ((excess > LINK) & (excess <= DOUBTFUL)).any(0).nonzero()[:, 0].tolist()
         values, points = run.values.clone(), points_of(point)
         for member in doubtful:
-            values[:, member] = torch.tensor(self._in_balls(self.instances[member], points[member]), dtype=values.dtype)
+            enclosed = self.in_balls(self.instances[member], points[member])
+            if enclosed is not None:
+                values[:, member] = torch.tensor(enclosed, dtype=values.dtype)
         return ChainRun(run.names, values)
 
-    def _in_balls(self, instance: Instance, point: Point) -> list[float]:
-        """Return the loss and every bound at one point, whose doubles are taken exactly."""
+    def in_balls(self, instance: Instance, point: Point) -> list[float] | None:
+        """Return the loss and every bound at one point, whose doubles are taken exactly.
+
+        None where an enclosure is wider than rounding, or cannot be computed: then balls say nothing, and doubles stand.
+        """
         bindings = ball_bindings(self.claim.problem, instance)
         xp = BallArrays(bindings)
         given = (xp, point.map(BallMatrix.from_tensor), self.claim.problem.given(xp), bindings)
-        known = bindings | {s.symbol: _listed(s.measure(*given)) for s in self.claim.proof.statistics}
-        bounds = [evaluate_in_balls(Formula(b.expression), known) for b in self.claim.proof.bounds]
-        return [float(ball) for ball in (self.claim.problem.loss(*given), *bounds)]
+        try:
+            known = bindings | {s.symbol: _listed(s.measure(*given)) for s in self.claim.proof.statistics}
+            bounds = [evaluate_in_balls(Formula(b.expression), known) for b in self.claim.proof.bounds]
+            balls = [self.claim.problem.loss(*given), *bounds]
+        except (ArithmeticError, IndexError, KeyError, NotImplementedError, TypeError, ValueError):
+            return None
+        wide = (not ball.is_finite() or float(ball.rad()) > ROUNDED * abs(float(ball)) for ball in balls)
+        return None if any(wide) else [float(ball) for ball in balls]
 
 
 def _listed(measured: Any) -> Any:
