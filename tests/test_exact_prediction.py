@@ -16,6 +16,7 @@ import sympy as sp
 
 from numerics.backends.bindings import stack_bindings
 from proofs_check.harness.drawing import REGIMES, WideDraws, drawn_values
+from proofs_check.harness.strategies import fewest
 from theory.claim import find, registry
 from theory.cli.commands import predict
 from theory.errors import ParameterError
@@ -39,9 +40,12 @@ SHOWN = (2.3e-308, 1.7e308)
 """Range of the numbers that float64 holds with all digits, slightly narrowed."""
 
 
-def wide_draws(random):
-    """Return draws over all allowed values for two to four classes or directions, some of which may be equal."""
-    size = random.randint(2, 4)
+def wide_draws(random, least=2):
+    """Return draws over all allowed values for two to four classes or directions, some of which may be equal.
+
+    If a claim allows no fewer than ``least``, there are up to twice as many.
+    """
+    size = random.randint(least, 2 * least)
     groups = [random.randint(1, size)]
     while sum(groups) < size:
         groups.append(random.randint(1, size - sum(groups)))
@@ -214,7 +218,7 @@ def points(claim_id):
     random = Random(f"{SEED} {claim_id}")
     claim = find(claim_id)
     for _ in range(DRAWS):
-        yield claim.problem.instance(**drawn_values(claim.problem, wide_draws(random)))
+        yield claim.problem.instance(**drawn_values(claim.problem, wide_draws(random, max(2, fewest(claim)))))
 
 
 @pytest.mark.timeout(3000)

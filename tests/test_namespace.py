@@ -221,6 +221,7 @@ CALLS = {
     "column_inner": lambda xp, i: xp.column_inner(i.full(), i.diagonal("b")),
     "column_sums": lambda xp, i: xp.column_sums(i.full()),
     "column_cross_entropy": lambda xp, i: xp.column_cross_entropy(i.equal(), xp.labels()),
+    "column_binary_cross_entropy": lambda xp, i: xp.column_binary_cross_entropy(i.equal(), xp.labels()),
     "diagonal_of": lambda xp, i: xp.diagonal_of(i.full()),
     "entries": lambda xp, i: xp.entries(i.column("u")),
     "total": lambda xp, i: xp.total(i.row("v")),

@@ -126,6 +126,10 @@ class ArrayNamespace(Protocol):
         """Return the cross-entropy of the logits in each column against its label, as a row."""
         ...
 
+    def column_binary_cross_entropy(self, z: Matrix, y: Matrix) -> Row:
+        """Return the sum of the binary cross-entropies of the logits in each column against one-hot labels, as a row."""
+        ...
+
     def diagonal_of(self, a: Matrix) -> Row:
         """Return the diagonal entries of a matrix, as a row."""
         ...

@@ -103,18 +103,22 @@ class Invariant:
     shows_collapse: bool = False
 
 
+CROSS_ENTROPY, BINARY_CROSS_ENTROPY, MSE = "cross-entropy", "binary cross-entropy", "MSE"
+"""The losses of a sample that are convex in its logits, and whose dual is known."""
+
+
 @dataclass(frozen=True)
 class NuclearForm:
     """The problem in the logits Z alone: minimise (1/N) Σ ℓ(z_i + b, y_i) + √(λ_W λ_H) ‖Z‖_*.
 
-    The dual of this problem bounds the loss from below. ℓ is the cross-entropy where ``cross_entropy``, and ½‖z − y‖²
-    otherwise.
+    The dual of this problem bounds the loss from below. ``loss`` names ℓ: CROSS_ENTROPY, BINARY_CROSS_ENTROPY (the sum over all
+    logits), or MSE, which is ½‖z − y‖².
     ``logits(xp, v)`` returns Z, and the variable named ``bias``, where it exists, is the bias b. ``labels(xp, p)``
     returns Y, and ``decays`` are the symbols of λ_W and λ_H. ``copositive`` says that the features are nonnegative and
     the labels one-hot; without a bias, copositivity of a quadratic form then bounds the loss, too.
     """
 
-    cross_entropy: bool
+    loss: str
     logits: Callable[[ArrayNamespace, Point], Matrix]
     labels: Callable[[ArrayNamespace, Bindings], Matrix]
     decays: tuple[sp.Symbol, sp.Symbol]

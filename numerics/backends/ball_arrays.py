@@ -122,6 +122,11 @@ class BallArrays:
             losses.append(wrong.log1p())
         return BallMatrix.of([losses])
 
+    def column_binary_cross_entropy(self, z: BallMatrix, y: BallMatrix) -> BallMatrix:
+        columns = zip(z.transposed.tolist(), y.transposed.tolist(), strict=True)
+        wrong = [[x * (1 - 2 * own) for x, own in zip(*column, strict=True)] for column in columns]
+        return BallMatrix.of([[sum((x.exp().log1p() for x in column), Ball(0)) for column in wrong]])
+
     def column_sums(self, a: BallMatrix) -> BallMatrix:
         return BallMatrix.of([[sum(column, Ball(0)) for column in a.transposed.tolist()]])
 

@@ -18,13 +18,13 @@ from numerics.backends.bindings import shared, stack_bindings
 from numerics.backends.points import points_of
 from numerics.backends.tensors import TorchArrays
 from numerics.bounds.copositive import copositive_bound
-from numerics.bounds.dual import dual_bound_cross_entropy, dual_bound_mse
+from numerics.bounds.dual import dual_bound_binary, dual_bound_cross_entropy, dual_bound_mse
 from numerics.bounds.enclosures import Enclosure, value_at
 from numerics.bounds.separable import separable_bound
 from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
 from theory.claim import Claim
 from theory.point import Point
-from theory.problem import Instance, Problem
+from theory.problem import BINARY_CROSS_ENTROPY, MSE, Instance, Problem
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,10 @@ def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[s
     decay = balls[form.decays[0]] * balls[form.decays[1]]
     with_bias = form.bias in point
     z = form.logits(xp, point)
-    if not form.cross_entropy:
+    if form.loss == MSE:
         return {"dual": dual_bound_mse(z, form.labels(xp, at), decay, with_bias)}
+    if form.loss == BINARY_CROSS_ENTROPY:
+        return {"dual": dual_bound_binary(z, form.labels(xp, at), decay, with_bias)}
     bounds = {"dual": dual_bound_cross_entropy(z, form.labels(BallArrays(balls), balls), decay, with_bias)}
     if form.copositive and not with_bias:
         bounds["copositive"] = copositive_bound(z, form.labels(xp, at), decay)

@@ -136,6 +136,35 @@ def dual_bound_mse(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: 
     return Ball("nan")
 
 
+def dual_bound_binary(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball, with_bias: bool) -> Ball:
+    """Enclose the dual value (1/N) Σ h(p), h the binary entropy, of a feasible P near the sigmoid of the logits.
+
+    The labels Y are one-hot. P is feasible when ‖(P − Y)/N‖_op ≤ √(λ_W λ_H) and, if there is a bias, (P − Y) 1 = 0. The bound is
+    not verified where taking the mean of P − Y out of its rows leaves a probability outside [0, 1].
+    """
+    samples = z.shape[1]
+    residual = (1 - 2 * y) * torch.sigmoid(z * (1 - 2 * y))  # P − Y, without cancellation
+    if with_bias:
+        residual = residual - residual.mean(1, keepdim=True)
+    shrink = min(1.0, samples * float(decay) ** 0.5 / float(torch.linalg.matrix_norm(residual, 2).clamp(min=1e-300)))
+    labels = y.tolist()
+    for margin in MARGINS:
+        p_minus_y = BallMatrix.from_tensor(shrink * (1 - margin) * residual)
+        if with_bias:
+            p_minus_y = BallMatrix.of([[x - sum(row, Ball(0)) / samples for x in row] for row in p_minus_y.tolist()])
+        if has_norm_at_most(p_minus_y, samples**2 * decay):
+            # What a probability misses its label by: the same entropy, without cancellation.
+            pairs = (
+                (x, own)
+                for row, label in zip(p_minus_y.tolist(), labels, strict=True)
+                for x, own in zip(row, label, strict=True)
+            )
+            found = sum((entropy([-x if own else x]) for x, own in pairs), Ball(0))
+            if found.is_finite():
+                return found / samples
+    return Ball("nan")
+
+
 def has_norm_at_most(a: BallMatrix, square: Ball) -> bool:
     """Return whether ‖a‖_op² ≤ square is verified: square · I − a aᵀ is positive semidefinite. False means not verified."""
     gram = (a @ a.transposed).tolist()

@@ -55,7 +55,8 @@ def sample(problem: Problem, given: Mapping[str, Any], seed: int, number: int) -
     """
     random = Random(f"{seed} {number}")
     known = given.get(problem.sorted_parameter)
-    size = random.randint(*DIRECTIONS) if known is None else len(known)
+    fewest = problem.parameter(problem.sorted_parameter).domain.fewest
+    size = max(fewest, random.randint(*DIRECTIONS)) if known is None else len(known)
     narrow, flag = random.random() < 0.5, random.random() < 0.5
     samples, layers = random.randint(1, MOST_SAMPLES), random.randint(1, MOST_LAYERS)
     regime = Regime("sample", narrow, False, flag, size, samples, layers)

@@ -61,14 +61,15 @@ def drawn(strategy: st.SearchStrategy[Any], number: int, seed: int) -> list[Any]
 
 @st.composite
 def group_sizes(draw: st.DrawFn, regime: Regime, least: int) -> list[int]:
-    """Draw the sizes of groups of equal directions: from 2 to LARGEST_K directions in all, or as many as the regime says.
+    """Draw the sizes of groups of equal directions: from 2 to LARGEST_K directions in all, or as many as the regime says, if not fewer.
 
     In a regime that cuts, one group has several members. The regime of one direction draws ``least`` directions, the fewest
     that the claim allows, all different.
     """
     if regime.directions == 1:
         return [1] * least
-    total = draw(st.sampled_from(first(regime.directions, {*range(2, LARGEST_K + 1), regime.directions})))
+    usual = max(least, regime.directions)
+    total = draw(st.sampled_from(first(usual, {*range(max(2, least), LARGEST_K + 1), usual})))
     sizes = [draw(st.integers(2, total))] if regime.cut else []
     while sum(sizes) < total:
         sizes.append(draw(st.integers(1, min(2, total - sum(sizes)))))
@@ -92,9 +93,9 @@ def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
 
 
-def is_counted(claim: Claim) -> bool:
-    """Return whether the sorted parameter counts the samples of classes. A problem has at least two classes."""
-    return claim.problem.parameter(claim.problem.sorted_parameter).domain.counts
+def fewest(claim: Claim) -> int:
+    """Return the fewest classes or directions that a claim allows."""
+    return claim.problem.parameter(claim.problem.sorted_parameter).domain.fewest
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def values_of(draw: st.DrawFn, name: str, domain: Domain, regime: Regime, groups
 @st.composite
 def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
     """Draw a batch of instances of a claim in one regime, ``size`` instances for each threshold."""
-    groups = draw(group_sizes(regime, 2 if is_counted(claim) else 1))
+    groups = draw(group_sizes(regime, fewest(claim)))
     batch = _Batch(draw, claim, regime, groups, size)
     thresholds = claim.prediction.thresholds or (claim.prediction.yardstick,)
     return tuple(

@@ -85,6 +85,11 @@ class ConcreteArrays:
             1, z.cols, lambda _, b: sp.log(sum(sp.exp(z[r, b]) for r in range(z.rows))) - z[:, b].dot(y[:, b])
         )
 
+    def column_binary_cross_entropy(self, z: sp.Matrix, y: sp.Matrix) -> sp.Matrix:
+        return sp.Matrix(
+            1, z.cols, lambda _, b: sum(sp.log(1 + sp.exp(z[r, b] * (1 - 2 * y[r, b]))) for r in range(z.rows))
+        )
+
     def total(self, row: sp.Matrix) -> sp.Expr:
         return sum(row, sp.Integer(0))
 

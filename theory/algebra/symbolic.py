@@ -125,13 +125,16 @@ class SymbolicArrays:
 
         Raises ValueError for other labels, and for unequal logits of the wrong classes within a column.
         """
-        if y != SymbolicMatrix.identity(y.size):
-            raise ValueError("the symbolic cross-entropy is defined for one column per class, Y = I")
-        correct = sp.simplify(z.entry(sym.k, sym.k))
-        other = sp.simplify(sum((u.subs(sym.k, _INNER) * v for u, v in z.rank_one), sp.Integer(0)))
-        if other.has(_INNER):
-            raise ValueError("the symbolic cross-entropy needs equal wrong-class logits within a column")
+        correct, other = _two_logits(z, y)
         return sp.log(1 + (z.size - 1) * sp.exp(sp.simplify(other - correct)))
+
+    def column_binary_cross_entropy(self, z: SymbolicMatrix, y: SymbolicMatrix) -> sp.Expr:
+        """Return the sum of the binary cross-entropies for one column per class, Y = I.
+
+        Raises ValueError for other labels, and for unequal logits of the wrong classes within a column.
+        """
+        correct, other = _two_logits(z, y)
+        return sp.log(1 + sp.exp(-correct)) + (z.size - 1) * sp.log(1 + sp.exp(other))
 
     def total(self, row: sp.Expr) -> sp.Expr:
         return sum_over(row * self.multiplicity, sym.k, self.size)
@@ -193,6 +196,17 @@ class SymbolicArrays:
     def logdet_of_gram(self, s: SymbolicMatrix) -> sp.Expr:
         """Return log det(S Sᵀ) for a diagonal matrix S."""
         return sum_over(sp.log(_diagonal(s, "log-determinant") ** 2), sym.k, s.size)
+
+
+def _two_logits(z: SymbolicMatrix, y: SymbolicMatrix) -> tuple[sp.Expr, sp.Expr]:
+    """Return the logit of the correct class and that of every other class, for one column per class, Y = I."""
+    if y != SymbolicMatrix.identity(y.size):
+        raise ValueError("the symbolic cross-entropy is defined for one column per class, Y = I")
+    correct = sp.simplify(z.entry(sym.k, sym.k))
+    other = sp.simplify(sum((u.subs(sym.k, _INNER) * v for u, v in z.rank_one), sp.Integer(0)))
+    if other.has(_INNER):
+        raise ValueError("the symbolic cross-entropy needs equal wrong-class logits within a column")
+    return correct, other
 
 
 def _diagonal(a: SymbolicMatrix, what: str) -> sp.Expr:

@@ -32,6 +32,11 @@ class Domain(ABC):
     decay: bool = False
 
     @property
+    def fewest(self) -> int:
+        """The fewest classes or directions that a list of this domain stands for."""
+        return 1
+
+    @property
     @abstractmethod
     def says(self) -> str:
         """The allowed values in words, as errors and the book show them."""

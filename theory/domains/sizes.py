@@ -23,21 +23,27 @@ LARGEST_DEEP = 24
 
 @dataclass(frozen=True)
 class ClassCounts(Domain):
-    """Samples per class for at least two classes, kept in descending order. ``balanced`` demands equal numbers."""
+    """Samples per class for at least ``least`` classes, kept in descending order. ``balanced`` demands equal numbers."""
 
     sorts = True
     counts = True
 
     balanced: bool = False
+    least: int = 2
+
+    @property
+    def fewest(self) -> int:
+        return self.least
 
     @property
     def says(self) -> str:
-        rule = "equal positive integers, such as 20,20,20" if self.balanced else "positive integers, such as 20,10,5"
-        return f"a list of at least 2 {rule}"
+        usual = (20,) * max(3, self.least) if self.balanced else (20, 10, 5, 3)[: max(3, self.least)]
+        rule = f"{'equal ' * self.balanced}positive integers, such as {','.join(map(str, usual))}"
+        return f"a list of at least {self.least} {rule}"
 
     def canonical(self, name: str, value: object) -> tuple[int, ...]:
         counts = [read_integer(name, v, self.says, whole=value) for v in read_items(name, value, self.says)]
-        if len(counts) < 2 or min(counts) < 1 or (self.balanced and len(set(counts)) > 1):
+        if len(counts) < self.least or min(counts) < 1 or (self.balanced and len(set(counts)) > 1):
             raise reject(name, value, self.says)
         return tuple(counts)
 
@@ -102,7 +108,7 @@ class Width(Domain):
         return value
 
     def example(self, values: Values) -> int:
-        return 4
+        return max(4, int(self.least.subs(dict.fromkeys(self.least.free_symbols, 4))))
 
     def drawn(self, name: str, draws: Draws, values: Values) -> int:
         """Return a width of the regime, never below ``least``."""

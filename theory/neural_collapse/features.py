@@ -18,6 +18,9 @@ from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Matrix, Number, Row
 from theory.point import Point
 from theory.problem import (
+    BINARY_CROSS_ENTROPY,
+    CROSS_ENTROPY,
+    MSE,
     ClassCounts,
     Flag,
     Invariant,
@@ -44,7 +47,6 @@ CEI = Source(
     "2401.02058",
 )
 
-CROSS_ENTROPY, MSE = "cross-entropy", "MSE"
 BALANCE = (sym.feature_decay / sym.weight_decay) ** sp.Rational(1, 4)
 """Where the decay terms of W and H are equal, W is this many times as large as √‖W H‖ and H as many times smaller."""
 
@@ -58,6 +60,11 @@ def logits(xp: ArrayNamespace, v: Point) -> Matrix:
 def cross_entropy_losses(xp: ArrayNamespace, z: Matrix, data: Point) -> Row:
     """The cross-entropy of each sample's logits."""
     return xp.column_cross_entropy(z, data.Y)
+
+
+def binary_losses(xp: ArrayNamespace, z: Matrix, data: Point) -> Row:
+    """The binary cross-entropies of each sample's logits, summed over the classes."""
+    return xp.column_binary_cross_entropy(z, data.Y)
 
 
 def squared_losses(xp: ArrayNamespace, z: Matrix, data: Point) -> Row:
@@ -89,6 +96,12 @@ def mean_logits(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matri
 def centred_mean_logits(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
     """The class means of the logits without the shift that the cross-entropy does not see."""
     return xp.centre(mean_logits(xp, v, data, p))
+
+
+def shared_mean_logits(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+    """Minus the mean over the classes of each column of the class means of the logits."""
+    z = mean_logits(xp, v, data, p)
+    return xp.centre(z) - z
 
 
 def margins(reading: Reading) -> Row:
@@ -128,12 +141,16 @@ def features_problem(
 ) -> Problem:
     """Return the problem of the family with these settings.
 
-    ``fit`` is CROSS_ENTROPY or MSE. ``counts`` and ``width`` are the domains of the class counts and of the feature dimension.
+    ``fit`` is CROSS_ENTROPY, BINARY_CROSS_ENTROPY or MSE. ``counts`` and ``width`` are the domains of the class counts and of the feature dimension.
     Raises ValueError for smoothed labels with the MSE.
     """
     if smoothed and fit != CROSS_ENTROPY:
         raise ValueError(f"labels are not smoothed under {fit}")
-    sample_losses = {CROSS_ENTROPY: cross_entropy_losses, MSE: squared_losses}[fit]
+    sample_losses = {
+        CROSS_ENTROPY: cross_entropy_losses,
+        BINARY_CROSS_ENTROPY: binary_losses,
+        MSE: squared_losses,
+    }[fit]
 
     def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
         z = logits(xp, v)
@@ -162,7 +179,7 @@ def features_problem(
         bind=_bind,
         data=lambda xp: Point(Y=xp.labels()),
         nuclear_form=NuclearForm(
-            fit == CROSS_ENTROPY,
+            fit,
             logits,
             smoothed_labels if smoothed else lambda xp, p: xp.labels(),
             (sym.weight_decay, sym.feature_decay),
@@ -204,15 +221,21 @@ def _bind(values: Values) -> Bindings:
 
 
 def _invariants(fit: str) -> tuple[Invariant, ...]:
-    """Return the invariants; the cross-entropy sees logits up to a shift, so that theirs are centred."""
-    centring, of_logits = {
-        CROSS_ENTROPY: (", each centred over the classes", centred_mean_logits),
-        MSE: ("", mean_logits),
+    """Return the invariants. The cross-entropy sees logits up to a shift, so that its logits are centred."""
+    centred = "class means of the logits, each centred over the classes"
+    of_logits = {
+        CROSS_ENTROPY: (Invariant("mean_logits", centred, centred_mean_logits),),
+        # Here the logits have a common part, which lives on where the classes have become one.
+        BINARY_CROSS_ENTROPY: (
+            Invariant("centred_logits", centred, centred_mean_logits),
+            Invariant("shared_logits", "minus the mean of each column that is taken out", shared_mean_logits),
+        ),
+        MSE: (Invariant("mean_logits", "class means of the logits", mean_logits),),
     }[fit]
     return (
         Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=BALANCE**2),
         Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2, shows_collapse=True),
-        Invariant("mean_logits", "class means of the logits" + centring, of_logits),
+        *of_logits,
         Invariant(
             "within_class_scatter",
             r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
