@@ -21,7 +21,7 @@ EXAMPLES = {
         "eta_dec": 0.9,
         "eta_enc": 1.3,
     },
-    "bce-balanced": {"class_counts": (3, 3, 3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01},
+    "bce-balanced": {"class_counts": (3, 3, 3, 3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01},
     "ce-balanced-etf": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "bias": True},
     "ce-deep-linear": {"class_counts": (2, 2, 2), "depth": 2, "weight_decay": 0.01, "feature_decay": 0.01},
     "ce-imbalanced": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},

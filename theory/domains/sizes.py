@@ -48,7 +48,7 @@ class ClassCounts(Domain):
         return tuple(counts)
 
     def example(self, values: Values) -> tuple[int, ...]:
-        return (4, 4, 4, 4) if self.balanced else (6, 4, 2, 1)
+        return (4,) * max(4, self.least) if self.balanced else (6, 4, 2, 1)
 
     def drawn(self, name: str, draws: Draws, values: Values) -> tuple[int, ...]:
         """Return counts that are equal within each group, with counts of 1 among them, and with ratios up to LARGEST_COUNT."""

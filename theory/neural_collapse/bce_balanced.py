@@ -1,7 +1,7 @@
 """Binary cross-entropy on every logit, balanced classes, no bias: features and classifier oppose each other along the ones.
 
 Setting: minimise (1/N) Σ_i Σ_k BCE(⟨w_k, h_i⟩, [y_i = k]) + (λ_W/2) ‖W‖² + (λ_H/2) ‖H‖² over W (K × d) and H (d × N), with n samples
-in each of K ≥ 4 classes and a width d ≥ K.
+in each of K ≥ 5 classes and a width d ≥ K.
 Source: Li et al. (arXiv 2505.05813) study this loss with a bias. Value, logits and thresholds without one are derived here.
 """
 
@@ -33,8 +33,9 @@ from theory.results import Decides, Measured, Reading
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, feature_decay, indexed, j, k, n, positive, weight_decay
 
-FEWEST = 4
-"""With two or three classes the common logit vanishes at some decays below the threshold, where these formulas do not hold."""
+FEWEST = 5
+"""With two or three classes the common logit vanishes at some decays below the threshold, where these formulas do not hold. With four
+a and e are equal, which the formulas show as a cancellation alone."""
 BALANCED = Symbols({N: K * n})
 DECAY = sp.sqrt(weight_decay * feature_decay)
 PULL = sp.sqrt(n * weight_decay * feature_decay)
@@ -135,7 +136,7 @@ def minimise(record: StepRecorder) -> Minimum:
     record(
         Nonnegative(
             "wrong logits are not positive",
-            r"With $K = 4 + \kappa$ and $r = 1/(K + u)$ the odds $(1-q)/q$ are at least 1 …",
+            r"With $K = 5 + \kappa$ and $r = 1/(K + u)$ the odds $(1-q)/q$ are at least 1 …",
             q_odds - 1,
         )
     )
@@ -247,7 +248,7 @@ def record_dual_value(record: StepRecorder, minimum: Minimum) -> None:
     record(
         Identity(
             "the entropies are the value when alive",
-            "At the stationary logits, with $r = 1/(K + u)$ and $K = 4 + \\kappa$.",
+            "At the stationary logits, with $r = 1/(K + u)$ and $K = 5 + \\kappa$.",
             (entropy((K - 2) * pull) + (K - 1) * entropy(2 * pull)).subs(alive).subs(K, FEWEST + more),
             (CORRECT.subs(x, minimum.correct) + WRONG.subs(tau, minimum.wrong)).subs(alive).subs(K, FEWEST + more),
         )
@@ -291,10 +292,12 @@ def chain(record: StepRecorder, minimum: Minimum, value: sp.Expr) -> Proof:
     record_tangent(record)
     record_dual_point(record)
     record_dual_value(record, minimum)
-    q = sp.Piecewise((2 * PULL, ALIVE), (sp.Min(PULL + 1 / K, sp.Rational(1, 2)), True))
-    p = sp.Piecewise(((K - 2) * PULL, ALIVE), (1 - sp.Min(PULL + 1 / K, sp.Rational(1, 2)), True))
-    nuclear, entropies = sp.Sum(s[k], (k, 1, K)), entropy(p) + (K - 1) * entropy(q)
-    largest = sp.Max(p + q, (K - 1) * q - p)
+    one = sp.Min(PULL + 1 / K, sp.Rational(1, 2))  # the only probability where the classes have become one
+    q, both = sp.Piecewise((2 * PULL, ALIVE), (one, True)), sp.Piecewise((K * PULL, ALIVE), (sp.Integer(1), True))
+    alive = entropy((K - 2) * PULL) + (K - 1) * entropy(2 * PULL)
+    entropies = sp.Piecewise((alive, ALIVE), (K * entropy(one), True))
+    largest = sp.Piecewise((K * PULL, ALIVE), (sp.Max(1, K * one - 1), True))
+    nuclear = sp.Sum(s[k], (k, 1, K))
     bounds = (
         Bound(
             "nuclear-norm form",
@@ -304,7 +307,7 @@ def chain(record: StepRecorder, minimum: Minimum, value: sp.Expr) -> Proof:
         ),
         Bound(
             "tangents at the predicted probabilities",
-            entropies + (q * every - (p + q) * correct_sum) / N + DECAY * nuclear,
+            entropies + (q * every - both * correct_sum) / N + DECAY * nuclear,
             "Each binary cross-entropy lies above its tangent at the predicted probability.",
             (GIBBS.name, "the tangent of the binary cross-entropy"),
         ),
