@@ -27,6 +27,7 @@ GOOD = {
     "vae-learnable-variance": {"theta": "3,2,1"},
     "vae-fixed-variance": {"theta": "3,2,1", "sigma": "0.5,1"},
     "cvae": {"theta": "3,2,1", "regression": "1,0;0,1;2,-1"},
+    "cvae-fixed-variance": {"theta": "3,2,1", "regression": "1,0;0,1;2,-1", "sigma": "0.5,1"},
     "hvae-learnable-top-variance": {"theta": "3,2,1"},
     "hvae-learnable-variances": {"theta": "3,2,1", "beta1": "0.5", "beta2": "0.6"},
 }
@@ -64,6 +65,8 @@ BAD = [
     ("cvae", "regression", "1,0;0,1;2,x"),
     ("cvae", "regression", "1,0;0,1;2,inf"),
     ("cvae", "regression", ""),
+    ("cvae-fixed-variance", "regression", "1,0;0,1"),
+    ("cvae-fixed-variance", "sigma", "0"),
     ("hvae-learnable-top-variance", "latent_dim", "2"),
     ("hvae-learnable-top-variance", "latent_dim", "2,0"),
     ("hvae-learnable-top-variance", "latent_dim", "4,1"),

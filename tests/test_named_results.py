@@ -19,7 +19,7 @@ from theory.latex import latex
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
 from theory.proof import Prediction
 from theory.results import Letter, Measured
-from theory.symbols import M, N, eta_enc, k, sigma
+from theory.symbols import M, N, eta_dec, eta_enc, k, sigma, theta
 
 Change = Callable[[Prediction], Prediction]
 
@@ -57,6 +57,23 @@ WRONG = {
         "no direction ever collapses": level("z", keeps_prior=sp.false),
         "a variance above the prior's is collapse": level("z", keeps_prior=sigma[k] >= eta_enc),
         "the largest decoder is the encoder": named("decoder", formula("encoder")),
+    },
+    "cvae-fixed-variance": {
+        "a zero direction is collapsed": level("z", keeps_prior=sp.true),
+        "a decoder half as large": named("decoder", lambda p: formula("decoder")(p) / 4),
+        "eigenvalues taken for standard deviations": named(
+            "decoder", lambda p: formula("decoder")(p).subs(sp.sqrt(theta[k]), theta[k])
+        ),
+        "an encoder in another power of the noise": named(
+            "encoder", lambda p: formula("encoder")(p).subs(eta_dec, eta_dec**2)
+        ),
+        "the threshold of the variance for that of the deviation": named(
+            "critical", lambda p: formula("critical")(p) ** 2
+        ),
+        "the prior's scale forgotten in the threshold": named("critical", lambda p: formula("critical")(p) * eta_enc),
+        "directions beyond the latent dimension": lambda p: replace(
+            p, thresholds=(replace(p.threshold, within_rank=sp.true),)
+        ),
     },
     "hvae-fixed-variances": {
         "a zero direction of z_2 is collapsed": level("z_2", keeps_prior=sp.true),
