@@ -92,9 +92,9 @@ def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
 
 
-def is_counted(claim: Claim) -> bool:
-    """Return whether the sorted parameter counts the samples of classes. A problem has at least two classes."""
-    return claim.problem.parameter(claim.problem.sorted_parameter).domain.counts
+def fewest_directions(claim: Claim) -> int:
+    """Return the fewest classes or directions that the parameters of a claim allow."""
+    return max(parameter.domain.fewest for parameter in claim.problem.parameters)
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def values_of(draw: st.DrawFn, name: str, domain: Domain, regime: Regime, groups
 @st.composite
 def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
     """Draw a batch of instances of a claim in one regime, ``size`` instances for each threshold."""
-    groups = draw(group_sizes(regime, 2 if is_counted(claim) else 1))
+    groups = draw(group_sizes(regime, fewest_directions(claim)))
     batch = _Batch(draw, claim, regime, groups, size)
     thresholds = claim.prediction.thresholds or (claim.prediction.yardstick,)
     return tuple(

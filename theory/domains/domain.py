@@ -32,6 +32,11 @@ class Domain(ABC):
     decay: bool = False
 
     @property
+    def fewest(self) -> int:
+        """The fewest classes or directions of a problem in which the parameter has a value."""
+        return 1
+
+    @property
     @abstractmethod
     def says(self) -> str:
         """The allowed values in words, as errors and the book show them."""

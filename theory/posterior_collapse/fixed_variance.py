@@ -163,7 +163,7 @@ def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr) -> Proof:
         Statistic(
             fit,
             rf"$\mathrm{{tr}}(C M^{{-1}})$, $M = {u} {u}^T + \kappa^2 I$, $\kappa^2 = \beta\eta_{{dec}}^2/\eta_{{enc}}^2$",
-            vae.explained(u, lambda p: 1.0, lambda p: p[beta] * p[eta_dec] ** 2 / p[eta_enc] ** 2),
+            vae.explained(u, lambda p: 1.0, lambda xp, v, p: p[beta] * p[eta_dec] ** 2 / p[eta_enc] ** 2),
         ),
         Statistic(
             decoded,

@@ -142,7 +142,7 @@ def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr, output: str) -
         Statistic(
             fit,
             rf"$\mathrm{{tr}}(C M^{{-1}})$, $M = \beta\eta_{{dec}}^2 I + \eta_{{enc}}^2 {u} {u}^T$",
-            vae.explained(u, lambda p: p[eta_enc] ** 2, lambda p: p[beta] * p[eta_dec] ** 2),
+            vae.explained(u, lambda p: p[eta_enc] ** 2, lambda xp, v, p: p[beta] * model.decoder_variance(xp, v, p)),
         ),
         vae.eigenvalues_of_gram(mu, u),
     )

@@ -11,10 +11,18 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace, Number
 from theory.point import Point
+from theory.posterior_collapse.linear_gaussian import OfPoint
 from theory.problem import Problem
 from theory.proof import Identity, Prediction, StepRecorder, StructuredPoint
-from theory.symbols import D, indexed, k, positive
+from theory.symbols import D, eta_dec, indexed, k, positive
+
+def given_variance(xp: ArrayNamespace, v: Point, p: Bindings) -> Number:
+    """Return η_dec², which is a parameter."""
+    return p[eta_dec] ** 2
+
 
 Diagonals = Mapping[str, sp.Expr]
 """Variables that are diagonal matrices: the k-th entry by the name of the variable, written in ω and v."""
@@ -29,7 +37,7 @@ class LinearVAE:
 
     ``decoder`` and ``encoder`` name the variables, and ``deviation`` is the standard deviation of the data along direction k,
     written in the parameters of the problem. ``others`` are the further variables at the minimiser, besides a root of the
-    posterior covariance.
+    posterior covariance. ``numbers`` are variables with one entry, and ``decoder_variance`` is the variance of the decoder.
     """
 
     problem: Problem
@@ -37,6 +45,8 @@ class LinearVAE:
     encoder: str
     deviation: sp.Expr
     others: Diagonals = field(default_factory=dict)
+    numbers: Mapping[str, sp.Expr] = field(default_factory=dict)
+    decoder_variance: OfPoint = given_variance
     xp: SymbolicArrays = field(default_factory=lambda: SymbolicArrays(D), init=False)
 
     def at(self, decoder: sp.Expr, encoder: sp.Expr, others: Diagonals) -> Point:
@@ -44,7 +54,9 @@ class LinearVAE:
         here = {omega: decoder, v: encoder}
         entries = {self.decoder: decoder, self.encoder: encoder}
         entries |= {name: entry.subs(here) for name, entry in others.items()}
-        return Point({name: SymbolicMatrix.diag(self.xp.size, entry) for name, entry in entries.items()})
+        matrices = {name: SymbolicMatrix.diag(self.xp.size, entry) for name, entry in entries.items()}
+        numbers = {name: SymbolicMatrix.diag(sp.Integer(1), number) for name, number in self.numbers.items()}
+        return Point(matrices, **numbers)
 
     def without_others(self, prediction: Prediction) -> Prediction:
         """Return a prediction of a minimiser without ``others``: in general they are what the data make of them, and not diagonal."""
