@@ -144,7 +144,9 @@ class Separable:
             cases = [(piece.function, self.variable <= piece.upper) for piece in others]
             summand = sp.Piecewise(*cases, (last.function, True))
         read = sp.Sum(summand.subs(self.variable, self.reading), (self.index, 1, self.count))
-        return read if self.shared is None else (read + self.shared.rest).subs(self.shared.variable, self.shared.reading)
+        return (
+            read if self.shared is None else (read + self.shared.rest).subs(self.shared.variable, self.shared.reading)
+        )
 
     def check(self, bound: sp.Expr) -> None:
         """Raise StepFailed unless the pieces are sound and adjoin, the last one rises beyond its end, and ``bound`` is their sum."""
@@ -166,6 +168,8 @@ class Separable:
         if others or only.upper != sp.oo:
             raise StepFailed("separable: directions that share a number have one piece, without an upper end")
         if (only.lower + self.variable).has(shared.variable) or self.free.has(shared.variable):
-            raise StepFailed(f"separable: where a direction starts, and whether it is free, must not depend on {shared.variable}")
+            raise StepFailed(
+                f"separable: where a direction starts, and whether it is free, must not depend on {shared.variable}"
+            )
         for step in shared.steps(only.function, self.variable):
             step.check()

@@ -19,6 +19,7 @@ from theory.problem import Problem
 from theory.proof import Identity, Prediction, StepRecorder, StructuredPoint
 from theory.symbols import D, eta_dec, indexed, k, positive
 
+
 def given_variance(xp: ArrayNamespace, v: Point, p: Bindings) -> Number:
     """Return η_dec², which is a parameter."""
     return p[eta_dec] ** 2

@@ -11,10 +11,11 @@ derived here for any β.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.claim import Claim, Derivation, Source, Verdict
 from theory.expressions import Bindings, Formula
@@ -177,7 +178,7 @@ def minimise_noise(record: StepRecorder) -> BestNoise:
         return critical.subs(effective, sp.Sum(sp.Min(1, there), (other, 1, D)))
 
     alive = sp.And(ratio(i) > 1, i <= d)
-    living = sp.Sum(sp.Piecewise((1, alive), (0, True)), (i, 1, D))
+    living = sp.Sum(sp.Piecewise((1, ratio(i) > 1), (0, True)), (i, 1, d))
     collapsed = sp.Sum(sp.Piecewise((0, alive), (theta[i] ** 2, True)), (i, 1, D))
     best = energy / sp.expand(energy / best)
     return BestNoise(best.subs({number: living, energy: collapsed}), ratio, full_slope)
@@ -185,20 +186,32 @@ def minimise_noise(record: StepRecorder) -> BestNoise:
 
 def predict(at_given: Prediction, noise: BestNoise) -> Prediction:
     """Return the prediction for a learned η_dec, from the one at a given η_dec."""
-    put = {eta_dec: sp.sqrt(noise.variance)}
-
-    def learned(formulas: dict[str, Formula]) -> dict[str, Formula]:
-        return {name: formula.replace_expression(formula.number.xreplace(put)) for name, formula in formulas.items()}
-
     threshold = replace(at_given.threshold, ratio=noise.ratio(k))
+
+    def learned(expression: sp.Expr) -> sp.Expr:
+        return _by_case(expression, threshold.ratio > 1).xreplace({eta_dec: sp.sqrt(noise.variance)})
+
+    def all_learned(formulas: Mapping[str, Formula]) -> dict[str, Formula]:
+        return {name: formula.replace_expression(learned(formula.number)) for name, formula in formulas.items()}
+
     return replace(
         at_given,
-        value=Formula(at_given.minimum.xreplace(put) + D * sp.log(noise.variance)),
-        invariants=learned(dict(at_given.invariants)),
+        value=Formula(learned(at_given.minimum) + D * sp.log(noise.variance)),
+        invariants=all_learned(at_given.invariants),
         thresholds=(threshold,),
         named={**_at_measured_noise(at_given), **_of_noise(noise, threshold)},
-        minimiser=learned(dict(at_given.minimiser)),
+        minimiser=all_learned(at_given.minimiser),
     )
+
+
+def _by_case(expression: sp.Expr, alive: Boolean) -> sp.Expr:
+    """Write an expression case by case: the marginal variance max(βη_dec², θ_k²) is θ_k² where ``alive``, and else its floor."""
+    if isinstance(expression, sp.Sum):
+        return sp.Sum(_by_case(expression.function, alive), *expression.limits)
+    if expression.has(sp.Sum):
+        return expression.func(*(_by_case(part, alive) for part in expression.args))
+    marginal = sp.Max(FLOOR, theta[k] ** 2)
+    return sp.piecewise_fold(expression.xreplace({marginal: sp.Piecewise((theta[k] ** 2, alive), (FLOOR, True))}))
 
 
 def _at_measured_noise(at_given: Prediction) -> dict[str, Result]:
@@ -246,7 +259,7 @@ def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr) -> Proof:
         ),
     )
     mu = next(s.symbol for s in proof.statistics if isinstance(s.symbol, sp.IndexedBase))
-    marginal = FLOOR.xreplace(put) + eta_enc**2 * mu[k]
+    floor = FLOOR.xreplace(put)
     direction = IN_MARGINAL.subs(m, FLOOR * sp.exp(log_ratio)).subs({eta_dec: NOISE, deviation: model.deviation})
     separable = Separable(
         (Piece(sp.expand(direction), sp.Integer(0)),),
@@ -254,7 +267,7 @@ def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr) -> Proof:
         k,
         D,
         free=k <= d,
-        reading=sp.log(marginal / FLOOR.xreplace(put)),
+        reading=sp.log((floor + eta_enc**2 * mu[k]) / floor),
         shared=Shared(t, D * t, sp.log(own)),
     )
     learned = Statistic(own, r"$\eta_{dec}^2$", lambda xp, v, data, p: decoder_variance(xp, v, p))
