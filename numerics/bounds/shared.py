@@ -18,8 +18,8 @@ from theory.proof import Separable, Shared
 
 RESOLVED = PRECISION - 32
 """A bracket ends when it is this many bits narrower than its ends are large; the last bits are blurred by rounding."""
-STEPS = 600
-"""Most steps for a bracket. Secants take some twenty; halving a bracket of many decades takes as many as a ball has bits."""
+STEPS = 3 * (PRECISION + 20)
+"""Most steps for a bracket: enough to halve the widest one to a point. With secants some thirty steps do."""
 FARTHEST = 2.0**20
 """Farthest number at which a sign is looked for. The numbers are logarithms, and those of doubles lie far below."""
 
@@ -62,14 +62,15 @@ def _where_signed(slope: Function, start: Ball, side: int) -> Ball:
 
 
 def _narrowed(slope: Function, wide: Bracket) -> Bracket:
-    """Narrow a bracket by secants, where the value of an end that stays twice is halved, and by halving where a secant does not help."""
+    """Narrow a bracket by secants, where the value of an end that stays twice is halved, and by halving it."""
     low, high, moved = wide.low, wide.high, 0
     at_low, at_high = slope(low).mid(), slope(high).mid()
-    for _ in range(STEPS):
+    for step in range(STEPS):
         if high - low <= _resolution(high):
             break
         guess = (low + (high - low) * at_low / (at_low - at_high)).mid()
-        if not (guess > low and guess < high):
+        # A slope of many decades holds secants at one end, so that every third step halves the bracket.
+        if step % 3 == 2 or not (guess > low and guess < high):
             guess = ((low + high) / 2).mid()
         value = slope(guess)
         if value > 0:
@@ -115,9 +116,7 @@ class SharedMinimum:
     def at(self, t: Ball, expression: sp.Expr, number: int) -> Function:
         """Return an expression of a direction at a shared number as a function of the variable of the direction."""
         there = {**self.bindings, self.shared.variable: t}
-        return function_in_balls(
-            sp.sympify(expression), self.separable.variable, there, {self.separable.index: number}
-        )
+        return function_in_balls(sp.sympify(expression), self.separable.variable, there, {self.separable.index: number})
 
     def minimisers(self, t: Ball) -> list[Ball]:
         """Enclose the best value of the variable of each direction at a shared number."""

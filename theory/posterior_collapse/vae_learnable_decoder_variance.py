@@ -282,7 +282,7 @@ CLAIM = Claim(
     statement=(
         "The loss has a term $D \\log \\eta_{{dec}}^2$ and $\\eta_{{dec}}$ is learned; the latent dimension $d$ lies below $D$. At every "
         "global minimum the latent directions pair with the principal axes of the data, $d$ largest first, and with $r_i = {r}$ "
-        "$$\\eta_{{dec}}^2 = {noise}.$$ With $m_k = {m}$ direction $k$ has the squared decoder singular value ${decoder}$, the squared "
+        "$\\eta_{{dec}}^2 = {noise}$. With $m_k = {m}$ direction $k$ has the squared decoder singular value ${decoder}$, the squared "
         "whitened encoder singular value ${encoder}$ and the posterior variance ${variance}$. It is collapsed, its posterior equal to "
         "the prior, iff $\\theta_k^2 \\le {critical}$, or $k > d$. In the parameters alone this is $\\beta \\ge {critical_weight}$; "
         "everything collapses iff $\\beta \\ge {largest_weight}$, the largest variance over the mean one. Where $d$ cuts through a "
