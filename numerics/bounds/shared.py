@@ -63,14 +63,16 @@ def _where_signed(slope: Function, start: Ball, side: int) -> Ball:
 
 def _narrowed(slope: Function, wide: Bracket) -> Bracket:
     """Narrow a bracket by secants, where the value of an end that stays twice is halved, and by halving it."""
-    low, high, moved = wide.low, wide.high, 0
+    low, high, moved, due = wide.low, wide.high, 0, Ball("inf")
     at_low, at_high = slope(low).mid(), slope(high).mid()
     for step in range(STEPS):
         if high - low <= _resolution(high):
             break
         guess = (low + (high - low) * at_low / (at_low - at_high)).mid()
-        # A slope of many decades holds secants at one end, so that every third step halves the bracket.
-        if step % 3 == 2 or not (guess > low and guess < high):
+        # A slope of many decades holds secants at one end of the bracket, which then has hardly become narrower in three steps.
+        stuck = step % 3 == 2 and high - low > due
+        due = (high - low) / 2 if step % 3 == 2 else due
+        if stuck or not (guess > low and guess < high):
             guess = ((low + high) / 2).mid()
         value = slope(guess)
         if value > 0:
