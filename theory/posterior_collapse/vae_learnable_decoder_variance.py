@@ -36,6 +36,7 @@ from theory.proof import (
     Statistic,
     StepRecorder,
     Threshold,
+    Vanishes,
 )
 from theory.results import Decides, Letter, Measured, Reading, Result, Shown, with_letters
 from theory.scalar import ScalarMinimum, stationary_point, threshold_ratio
@@ -147,11 +148,12 @@ def minimise_noise(record: StepRecorder) -> BestNoise:
     at_threshold = sp.log(deviation**2 / beta)
     slopes = [sp.simplify(sp.diff(cost, t)) for cost in (ALIVE, COLLAPSED)]
     record(
-        Identity(
+        Vanishes(
             "the slopes of a direction at its threshold",
             "Where a direction collapses, its slope in $t = \\log \\eta_{dec}^2$ does not jump.",
-            slopes[1].subs(t, at_threshold),
-            slopes[0],
+            slopes[1] - slopes[0],
+            t,
+            at_threshold,
         )
     )
     number, energy = sp.Symbol("n", integer=True, nonnegative=True), positive("A")
@@ -281,8 +283,8 @@ CLAIM = Claim(
     verdict=Verdict.HOLDS,
     statement=(
         "The loss has a term $D \\log \\eta_{{dec}}^2$ and $\\eta_{{dec}}$ is learned; the latent dimension $d$ lies below $D$. At every "
-        "global minimum the latent directions pair with the principal axes of the data, $d$ largest first, and with $r_i = {r}$ "
-        "$\\eta_{{dec}}^2 = {noise}$. With $m_k = {m}$ direction $k$ has the squared decoder singular value ${decoder}$, the squared "
+        "global minimum the latent directions pair with the principal axes of the data, $d$ largest first. With $r_i = {r}$ the decoder has "
+        "the variance $\\eta_{{dec}}^2 = {noise}$. With $m_k = {m}$ direction $k$ has the squared decoder singular value ${decoder}$, the squared "
         "whitened encoder singular value ${encoder}$ and the posterior variance ${variance}$. It is collapsed, its posterior equal to "
         "the prior, iff $\\theta_k^2 \\le {critical}$, or $k > d$. In the parameters alone this is $\\beta \\ge {critical_weight}$; "
         "everything collapses iff $\\beta \\ge {largest_weight}$, the largest variance over the mean one. Where $d$ cuts through a "
