@@ -295,10 +295,14 @@ SCALAR_DIGITS = 400
 """Decimals for the scalar problems: halving starts from brackets of up to 200 decades, and minima lie close to the ends."""
 
 
-SHARED_DIGITS = 40
+SHARED_DIGITS = 30
 """Decimals where the directions share a number, which is halved around all of them."""
 SHARED_RANGE = 500
 """The logarithm of a variance between this and its negative."""
+
+
+SHARED_CLOSE = mpmath.mpf(1e-8)
+"""Distance to which the shared number is halved. The value is second order in this distance."""
 
 
 def directions_at_their_least(separable, bound):
@@ -330,7 +334,7 @@ def scalar_minimum(separable, bound):
     with mpmath.workdps(SHARED_DIGITS):
         low, high = mpmath.mpf(-SHARED_RANGE), mpmath.mpf(SHARED_RANGE)
         assert falling(low) > 0 > falling(high)
-        while high - low > EXACT:  # the value is second order in this distance
+        while high - low > SHARED_CLOSE:
             middle = (low + high) / 2
             low, high = (middle, high) if falling(middle) > 0 else (low, middle)
         there = {**bound, shared.variable: low}

@@ -120,12 +120,12 @@ class Width(Domain):
         return value
 
     def example(self, values: Values) -> int:
-        return int(min(EXAMPLE_DIRECTIONS, _at(self.most, EXAMPLE_DIRECTIONS)))
+        return int(sp.Min(EXAMPLE_DIRECTIONS, _at(self.most, EXAMPLE_DIRECTIONS)))
 
     def drawn(self, name: str, draws: Draws, values: Values) -> int:
         """Return a width of the regime, as far as ``least`` and ``most`` allow."""
         least, most = (_at(end, directions(draws)) for end in (self.least, self.most))
-        return draws.integer(*(int(min(most, max(least, end))) for end in _usual_widths(draws)))
+        return draws.integer(*(int(sp.Min(most, sp.Max(least, end))) for end in _usual_widths(draws)))
 
 
 @dataclass(frozen=True)

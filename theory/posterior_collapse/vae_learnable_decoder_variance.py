@@ -208,12 +208,14 @@ def predict(at_given: Prediction, noise: BestNoise) -> Prediction:
 
 def _by_case(expression: sp.Expr, alive: Boolean) -> sp.Expr:
     """Write an expression case by case: the marginal variance max(βη_dec², θ_k²) is θ_k² where ``alive``, and else its floor."""
-    if isinstance(expression, sp.Sum):
-        return sp.Sum(_by_case(expression.function, alive), *expression.limits)
+    marginal = {sp.Max(FLOOR, theta[k] ** 2): sp.Piecewise((theta[k] ** 2, alive), (FLOOR, True))}
+
+    def cases(part: sp.Expr) -> sp.Expr:
+        return sp.piecewise_fold(part.xreplace(marginal))
+
     if expression.has(sp.Sum):
-        return expression.func(*(_by_case(part, alive) for part in expression.args))
-    marginal = sp.Max(FLOOR, theta[k] ** 2)
-    return sp.piecewise_fold(expression.xreplace({marginal: sp.Piecewise((theta[k] ** 2, alive), (FLOOR, True))}))
+        return expression.replace(sp.Sum, lambda summand, *limits: sp.Sum(cases(summand), *limits))
+    return cases(expression)
 
 
 def _at_measured_noise(at_given: Prediction) -> dict[str, Result]:
