@@ -120,7 +120,8 @@ class Width(Domain):
         return value
 
     def example(self, values: Values) -> int:
-        return int(sp.Min(EXAMPLE_DIRECTIONS, _at(self.most, EXAMPLE_DIRECTIONS)))
+        least, most = (_at(end, EXAMPLE_DIRECTIONS) for end in (self.least, self.most))
+        return int(sp.Min(most, sp.Max(least, EXAMPLE_DIRECTIONS)))
 
     def drawn(self, name: str, draws: Draws, values: Values) -> int:
         """Return a width of the regime, as far as ``least`` and ``most`` allow."""
