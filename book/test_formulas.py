@@ -8,6 +8,7 @@ import sympy as sp
 from book.render.abbreviations import abbreviated
 from book.render.lines import ROOM, displayed, in_lines
 from book.render.width import width
+from theory.claim import find
 from theory.symbols import k
 
 A, B, C = sp.symbols("alpha_{first} beta_{second} gamma_{third}", positive=True)
@@ -31,6 +32,18 @@ def test_letters_stand_for_what_they_replace(expression):
     assert put_back(short) == expression
     assert len(short.meanings) >= 2
     assert len(sp.latex(short.expression)) < len(sp.latex(expression))
+
+
+def test_a_letter_has_the_indices_on_which_its_meaning_depends():
+    """A sum binds its index, also in the letters inside it: here a letter stands for D − β Σ_i Ξ_i."""
+    short = abbreviated(find("vae-learnable-decoder-variance").prediction.minimum)
+    meanings = dict(short.meanings)
+    assert any(meaning.has(sp.Sum) for meaning in meanings.values())
+    for symbol, meaning in meanings.items():
+        for _ in meanings:
+            meaning = meaning.xreplace(meanings)
+        free = {str(index) for index in meaning.free_symbols if str(index) in ("i", "k", "l")}
+        assert set(str(symbol).split("_")[1:]) == free
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,11 @@ NOISE = {
     "vae-learnable-variance": {"theta": (2.0, 1.2, 0.7)},
     "vae-fixed-variance": {"theta": (2.0, 1.2, 0.7), "sigma": (0.6, 0.9, 1.3)},
     "cvae": {"theta": (4.0, 1.4, 0.5), "regression": ((1.0,), (-0.5,), (0.3,))},
+    "cvae-fixed-variance": {
+        "theta": (4.0, 1.4, 0.5),
+        "regression": ((1.0,), (-0.5,), (0.3,)),
+        "sigma": (0.6, 0.9, 1.3),
+    },
 }
 LEVELS = (0.1, 0.4, 0.9, 1.8, 15.0)
 

@@ -19,7 +19,7 @@ from numerics.bounds.separable import separable_bound
 from numerics.tolerances import CERTIFICATE_GAP, SEPARABLE_GAP
 from numerics.training.optimise import minimise
 from proofs_check.harness.drawing import REGIMES, WideDraws, drawn_values
-from proofs_check.harness.strategies import batches, drawn, fewest, group_sizes
+from proofs_check.harness.strategies import batches, drawn, group_sizes
 from theory.claim import Claim, find
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, features_problem
 from theory.point import Point
@@ -185,7 +185,7 @@ def wide_instances(claim: Claim) -> Iterator[Instance]:
     """Yield instances whose counts and positive numbers are drawn over decades, with as many directions as the checks draw."""
     generator = Random(f"5 {claim.id}")
     for position, regime in enumerate(generator.sample(REGIMES, WIDE)):
-        groups = drawn(group_sizes(regime, fewest(claim)), 3, position)[-1]
+        groups = drawn(group_sizes(regime, claim.problem.fewest_directions), 3, position)[-1]
         draws = WideDraws(generator, groups, regime, REACH, LARGEST_COUNT)
         yield claim.problem.instance(**drawn_values(claim.problem, draws))
 

@@ -18,7 +18,7 @@ from numerics.backends.bindings import stack_bindings
 from numerics.searching.adversary import _Displacing, _Moving
 from numerics.searching.structure import sweep
 from proofs_check.harness.drawing import LARGE, REGIMES, HypothesisDraws, WideDraws
-from proofs_check.harness.strategies import drawn, fewest, group_sizes
+from proofs_check.harness.strategies import drawn, group_sizes
 from theory.claim import find, registry
 from theory.cli.arguments import parse_assignments, written_parameters
 from theory.domains import Domain
@@ -97,7 +97,7 @@ def is_drawn_by_hypothesis(claim, parameter):
 
     @st.composite
     def whole(draw, regime):
-        groups = draw(group_sizes(regime, max(2, fewest(claim))))
+        groups = draw(group_sizes(regime, max(2, claim.problem.fewest_directions)))
         found = {}
         for each in problem.in_dependency_order:
             found[each.name] = each.domain.drawn(
@@ -114,7 +114,7 @@ def is_drawn_by_hypothesis(claim, parameter):
 
 def is_drawn_over_all_that_is_allowed(claim, parameter):
     random, problem = Random(0), claim.problem
-    least = fewest(claim)
+    least = claim.problem.fewest_directions
     for groups in ((1, max(1, least - 1)), (2, max(1, least - 2)), (1, max(3, least - 1))):
         for _ in range(10):
             draws, found = WideDraws(random, groups), {}

@@ -19,7 +19,7 @@ from theory.latex import latex
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
 from theory.proof import Prediction
 from theory.results import Letter, Measured
-from theory.symbols import M, N, eta_enc, k, sigma
+from theory.symbols import D, M, N, beta, d, eta_dec, eta_enc, k, sigma, theta
 
 Change = Callable[[Prediction], Prediction]
 
@@ -58,6 +58,23 @@ WRONG = {
         "a variance above the prior's is collapse": level("z", keeps_prior=sigma[k] >= eta_enc),
         "the largest decoder is the encoder": named("decoder", formula("encoder")),
     },
+    "cvae-fixed-variance": {
+        "a zero direction is collapsed": level("z", keeps_prior=sp.true),
+        "a decoder half as large": named("decoder", lambda p: formula("decoder")(p) / 4),
+        "eigenvalues taken for standard deviations": named(
+            "decoder", lambda p: formula("decoder")(p).subs(sp.sqrt(theta[k]), theta[k])
+        ),
+        "an encoder in another power of the noise": named(
+            "encoder", lambda p: formula("encoder")(p).subs(eta_dec, eta_dec**2)
+        ),
+        "the threshold of the variance for that of the deviation": named(
+            "critical", lambda p: formula("critical")(p) ** 2
+        ),
+        "the prior's scale forgotten in the threshold": named("critical", lambda p: formula("critical")(p) * eta_enc),
+        "directions beyond the latent dimension": lambda p: replace(
+            p, thresholds=(replace(p.threshold, within_rank=sp.true),)
+        ),
+    },
     "hvae-fixed-variances": {
         "a zero direction of z_2 is collapsed": level("z_2", keeps_prior=sp.true),
         "a zero direction of z_1 is collapsed": level("z_1", keeps_prior=sp.true),
@@ -77,6 +94,30 @@ WRONG = {
     "vae-learnable-variance": {
         "nothing of z collapses": level("z", keeps_prior=sp.false),
         "the variance of a live direction, said of all": named("variance", without_maximum),
+    },
+    "vae-learnable-decoder-variance": {
+        "nothing of z collapses": level("z", keeps_prior=sp.false),
+        "directions beyond the latent dimension": lambda p: replace(
+            p, thresholds=(replace(p.threshold, within_rank=sp.true),)
+        ),
+        "a variance that forgets the weight": named("noise", lambda p: formula("noise")(p).subs(beta, 1)),
+        "a mean over all directions": named(
+            "noise", lambda p: formula("noise")(p).replace(sp.Add, lambda *terms: max(terms, key=lambda a: a == D))
+        ),
+        "standard deviations summed for variances": named(
+            "noise",
+            lambda p: formula("noise")(p).replace(
+                sp.Piecewise, lambda *cases: sp.Piecewise(*((sp.sqrt(value), where) for value, where in cases))
+            ),
+        ),
+        "the threshold at a given variance of one": named("critical", lambda p: beta),
+        "a threshold that counts standard deviations": named(
+            "critical_weight",
+            lambda p: formula("critical_weight")(p).replace(sp.Min, lambda *x: sp.Min(*map(sp.sqrt, x))),
+        ),
+        "collapse of all at a mean over the latent directions": named(
+            "largest_weight", lambda p: formula("largest_weight")(p).subs(D, d)
+        ),
     },
     # Wrong named results.
     "ce-imbalanced-relu": {

@@ -135,7 +135,7 @@ def test_a_claim_that_leaves_its_derivation_to_others_says_where_it_is(tmp_path,
 
 def test_claims_of_ones_own_are_starting_points_too(own):
     """A file that imports its derivation is told from a file that derives, whatever the file is called."""
-    own(starting_file("my-own", find("vae-fixed-variance"), "my_own.py"))
+    own(starting_file("my-own", find("ce-imbalanced-relu"), "my_own.py"))
     own(starting_file("my-shared", find("mse-imbalanced-relu"), "my_shared.py"))
     assert "my-own" in starting_points()
     assert shared_derivations(find("my-shared")) == ["theory.neural_collapse.mse_imbalanced.derive"]

@@ -22,6 +22,14 @@ EXAMPLES = {
         "eta_enc": 1.3,
     },
     "bce-balanced": {"class_counts": (3, 3, 3, 3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01},
+    "cvae-fixed-variance": {
+        "theta": (0.5, 2.0, 1.0),
+        "regression": ((1.0, 0.0), (-2.0, 0.5), (0.0, 3.0)),
+        "sigma": (0.9, 0.3),
+        "beta": 0.7,
+        "eta_dec": 0.9,
+        "eta_enc": 1.3,
+    },
     "ce-balanced-etf": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "bias": True},
     "ce-deep-linear": {"class_counts": (2, 2, 2), "depth": 2, "weight_decay": 0.01, "feature_decay": 0.01},
     "ce-imbalanced": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
@@ -105,6 +113,7 @@ EXAMPLES = {
         "eta_dec": 0.9,
         "eta_enc": 1.3,
     },
+    "vae-learnable-decoder-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_enc": 1.3},
     "vae-learnable-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_dec": 0.9, "eta_enc": 1.3},
 }
 
@@ -200,12 +209,18 @@ def test_a_zero_direction_has_collapsed_only_where_its_variance_is_the_priors():
     assert spared["collapsed"] == [False, True, True]
 
 
-def test_conditional_prediction_does_not_depend_on_the_regression():
-    claim = find("cvae")
+@pytest.mark.parametrize(
+    ("conditional", "without_condition", "given", "collapsed"),
+    [
+        ("cvae", "vae-learnable-variance", {}, [True, False, False]),
+        ("cvae-fixed-variance", "vae-fixed-variance", {"sigma": (1.0, 0.4, 0.5)}, [True, False, False]),
+    ],
+)
+def test_conditional_prediction_does_not_depend_on_the_regression(conditional, without_condition, given, collapsed):
+    claim, plain = find(conditional), find(without_condition)
     theta, rows = (0.5, 2.0, 1.5), ((1.0, 0.0), (-2.0, 0.5), (0.0, 3.0))
-    result = predict(claim, claim.problem.instance(theta=theta, regression=rows, beta=0.7))
+    result = predict(claim, claim.problem.instance(theta=theta, regression=rows, beta=0.7, **given))
     assert result["parameters"]["regression"] == [list(row) for row in rows]
-    variance = find("vae-learnable-variance")
-    plain = predict(variance, variance.problem.instance(theta=[t**0.5 for t in theta], beta=0.7))
-    assert result["value"] == pytest.approx(plain["value"], rel=1e-13)
-    assert result["collapsed"] == plain["collapsed"] == [True, False, False]
+    on_residual = predict(plain, plain.problem.instance(theta=[t**0.5 for t in theta], beta=0.7, **given))
+    assert result["value"] == pytest.approx(on_residual["value"], rel=1e-13)
+    assert result["collapsed"] == on_residual["collapsed"] == collapsed

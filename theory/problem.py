@@ -224,6 +224,11 @@ class Problem:
             waiting = [parameter for parameter in waiting if parameter not in ready]
         return tuple(ordered)
 
+    @property
+    def fewest_directions(self) -> int:
+        """The fewest classes or directions that the parameters allow."""
+        return max(parameter.domain.fewest for parameter in self.parameters)
+
     def is_labelled(self, side: sp.Expr, instance: Instance) -> bool:
         """Tell whether a side of a variable runs over classes or directions."""
         known = {s: v for s, v in instance.bindings.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from theory.bounds import Bound, Lemma, Piece, Separable, Statistic
+from theory.bounds import Bound, Lemma, Piece, Separable, Shared, Statistic
 from theory.prediction import Prediction, StructuredPoint
 from theory.steps import (
     Convex,

@@ -64,10 +64,21 @@ class _Letters:
 
     def indices(self, part: sp.Basic) -> tuple[sp.Symbol, ...]:
         """Return the indices on which a part depends, also through its letters, with k before j."""
+        return tuple(sorted(self._found(part), key=str, reverse=True))
+
+    def _found(self, part: sp.Basic) -> set[sp.Basic]:
+        """Return the indices of a part. A sum or product binds its own index, in letters inside it, too."""
         found = part.free_symbols & self.known
-        for symbol in part.free_symbols & self.given.keys():
-            found = found | set(self.given[symbol][1])
-        return tuple(sorted(found, key=str, reverse=True))
+        letters = part.free_symbols & self.given.keys()
+        if not letters:
+            return found
+        if isinstance(part, sp.Sum | sp.Product):
+            ends = [end for limit in part.limits for end in limit[1:]]
+            bound = {limit[0] for limit in part.limits}
+            return (self._found(part.function) - bound).union(*map(self._found, ends))
+        if part in self.given:
+            return found | set(self.given[part][1])
+        return found.union(*map(self._found, part.args))
 
     def pattern(self, part: sp.Basic) -> sp.Basic:
         """Return the part with its indices numbered. Parts that differ only in their indices have the same pattern."""

@@ -10,6 +10,7 @@ import sympy as sp
 
 from numerics.backends.ball_evaluation import decide, function_in_balls
 from numerics.backends.balls import Ball, Undecided
+from numerics.bounds.shared import SharedMinimum
 from theory.proof import Piece, Separable
 
 HALVINGS = 200
@@ -32,8 +33,13 @@ def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> B
     Branch and bound: on an interval a convex part lies above its tangents at both ends and a concave part above its
     chord, so that φ lies above two linear functions, and above any mean of them. The sum of the least known values sets
     the resolution of a direction, never a value elsewhere: with decays far below one a value at zero may be larger by
-    more decades than a double has.
+    more decades than a double has. Where the directions share a number, the bound is the least value over that number, too.
     """
+    if separable.shared is not None:
+        try:
+            return SharedMinimum(separable, separable.shared, bindings).lower()
+        except Undecided:
+            return Ball("-inf")
     count = int(sp.sympify(separable.count).subs({s: v for s, v in bindings.items() if isinstance(v, int)}))
     fixed, searches = Ball(0), []
     for number in range(1, count + 1):
@@ -58,6 +64,8 @@ def start_is_least(separable: Separable, bindings: Mapping[sp.Basic, Any], direc
 
     Both answers are proved. Raises Undecided where neither can be proved.
     """
+    if separable.shared is not None:
+        return SharedMinimum(separable, separable.shared, bindings).start_is_least(direction)
     pieces = _Direction(separable, bindings, direction).pieces
     level = pieces[0].low.value
     return all(piece.stays_above(level) for piece in pieces)

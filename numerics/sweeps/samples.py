@@ -55,8 +55,7 @@ def sample(problem: Problem, given: Mapping[str, Any], seed: int, number: int) -
     """
     random = Random(f"{seed} {number}")
     known = given.get(problem.sorted_parameter)
-    fewest = problem.parameter(problem.sorted_parameter).domain.fewest
-    size = max(fewest, random.randint(*DIRECTIONS)) if known is None else len(known)
+    size = max(problem.fewest_directions, random.randint(*DIRECTIONS)) if known is None else len(known)
     narrow, flag = random.random() < 0.5, random.random() < 0.5
     samples, layers = random.randint(1, MOST_SAMPLES), random.randint(1, MOST_LAYERS)
     regime = Regime("sample", narrow, False, flag, size, samples, layers)

@@ -93,11 +93,6 @@ def ratios(size: int, thresholds: int) -> st.SearchStrategy[list[float]]:
     return st.tuples(*(kinds[i % len(kinds)] for i in range(size))).map(list)
 
 
-def fewest(claim: Claim) -> int:
-    """Return the fewest classes or directions that a claim allows."""
-    return claim.problem.parameter(claim.problem.sorted_parameter).domain.fewest
-
-
 @dataclass(frozen=True)
 class Meeting:
     """A parameter that takes the value of the parameter it may meet, or a value close to it.
@@ -162,7 +157,7 @@ def values_of(draw: st.DrawFn, name: str, domain: Domain, regime: Regime, groups
 @st.composite
 def batches(draw: st.DrawFn, claim: Claim, regime: Regime, size: int = BATCH_SIZE) -> tuple[Instance, ...]:
     """Draw a batch of instances of a claim in one regime, ``size`` instances for each threshold."""
-    groups = draw(group_sizes(regime, fewest(claim)))
+    groups = draw(group_sizes(regime, claim.problem.fewest_directions))
     batch = _Batch(draw, claim, regime, groups, size)
     thresholds = claim.prediction.thresholds or (claim.prediction.yardstick,)
     return tuple(

@@ -88,7 +88,7 @@ def _numbers(prediction: Prediction) -> dict[str, tuple[Formula, Formula | None]
     """
     found: dict[str, tuple[Formula, Formula | None]] = {}
     for name, result in prediction.named.items():
-        if not isinstance(result, Measured | Decides) or (isinstance(result, Measured) and result.given):
+        if not isinstance(result, Measured | Decides) or result.expression.has(*result.given):
             continue
         if isinstance(result, Decides):
             threshold = prediction.thresholds[result.threshold]

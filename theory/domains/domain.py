@@ -33,7 +33,7 @@ class Domain(ABC):
 
     @property
     def fewest(self) -> int:
-        """The fewest classes or directions that a list of this domain stands for."""
+        """The fewest classes or directions of a problem in which the parameter has a value."""
         return 1
 
     @property

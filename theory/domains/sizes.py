@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ LEVELS = (5, 2, 1, 3, 4, 6, 7, 8, 10)
 LARGEST_COUNT = 100
 BALANCED_COUNTS = (3, 1, 2, 5, 10)
 DEPTHS = (2, 3, 1, 4, 6, 8, 5, 7)
+EXAMPLE_DIRECTIONS = 4
+"""Number of classes or directions of every example."""
 LARGEST_DEEP = 24
 """Largest product of layers and classes that is drawn. Training time grows with both, so the deepest networks are drawn with few classes."""
 
@@ -77,17 +80,28 @@ def _usual_widths(draws: Draws) -> tuple[int, int]:
     return (max(1, most - 3), most - 1) if draws.regime.narrow else (most, 2 * most)
 
 
+def _at(size: sp.Expr, count: int) -> sp.Expr:
+    """Return a size where there are ``count`` classes or directions."""
+    return size.subs(dict.fromkeys(size.free_symbols, count))
+
+
 @dataclass(frozen=True)
 class Width(Domain):
-    """A positive integer, at least ``least``, which is an expression in the sizes of the problem."""
+    """A positive integer from ``least`` to ``most``, which are expressions in the number of classes or directions."""
 
     whole = True
 
     least: sp.Expr = sp.Integer(1)
+    most: sp.Expr = sp.oo
+
+    @property
+    def fewest(self) -> int:
+        return next(n for n in itertools.count(1) if _at(self.least, n) <= _at(self.most, n))
 
     @property
     def says(self) -> str:
-        return "a positive integer" if self.least == 1 else f"an integer of at least {self.least}"
+        lowest = "a positive integer" if self.least == 1 else f"an integer of at least {self.least}"
+        return lowest if self.most == sp.oo else f"{lowest} and at most {self.most}"
 
     def canonical(self, name: str, value: object) -> int:
         number = read_integer(name, value, self.says)
@@ -96,24 +110,25 @@ class Width(Domain):
         return number
 
     def sized(self, name: str, value: int, sizes: Bindings) -> int:
-        """Return a width that is at least ``least`` at these sizes. Raises ParameterError for a smaller one."""
+        """Return a width from ``least`` to ``most`` at these sizes. Raises ParameterError for another one."""
         known = {s: v for s, v in sizes.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}
-        try:
-            least = int(self.least.subs(known))
-        except TypeError:
-            raise ParameterError(f"{name}: {unbound(self.least, sizes)}") from None
-        if value < least:
-            where = "" if self.least.is_number else f" = {least} here"
-            raise reject(name, value, f"{self.says}{where}")
+        for end, side in ((self.least, 1), (self.most, -1)):
+            allowed = sp.sympify(end).subs(known)
+            if not allowed.is_number:
+                raise ParameterError(f"{name}: {unbound(end, sizes)}")
+            if side * value < side * allowed:
+                where = "" if end.is_number else f" = {allowed} here"
+                raise reject(name, value, f"{self.says}{where}")
         return value
 
     def example(self, values: Values) -> int:
-        return max(4, int(self.least.subs(dict.fromkeys(self.least.free_symbols, 4))))
+        least, most = (_at(end, EXAMPLE_DIRECTIONS) for end in (self.least, self.most))
+        return int(sp.Min(most, sp.Max(least, EXAMPLE_DIRECTIONS)))
 
     def drawn(self, name: str, draws: Draws, values: Values) -> int:
-        """Return a width of the regime, never below ``least``."""
-        least = int(self.least.subs(dict.fromkeys(self.least.free_symbols, directions(draws))))
-        return draws.integer(*(max(least, end) for end in _usual_widths(draws)))
+        """Return a width of the regime, as far as ``least`` and ``most`` allow."""
+        least, most = (_at(end, directions(draws)) for end in (self.least, self.most))
+        return draws.integer(*(int(sp.Min(most, sp.Max(least, end))) for end in _usual_widths(draws)))
 
 
 @dataclass(frozen=True)

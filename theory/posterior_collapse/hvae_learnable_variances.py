@@ -98,7 +98,14 @@ PROBLEM = two.hierarchy(
     ),
     invariants=(
         *vae.gram_invariants(
-            "U_1", "W_1", lambda v, data: v.S_1, theta[1] ** 2, "encoder_gram", r"\Sigma_1", eta_dec, beta_1
+            "U_1",
+            "W_1",
+            lambda v, data: v.S_1,
+            theta[1] ** 2,
+            "encoder_gram",
+            r"\Sigma_1",
+            prior=eta_dec,
+            noise_unit=beta_1 * eta_dec**2,
         ),
         CODE_MISMATCH,
         two.TOP_DECODER_SPECTRUM,

@@ -7,16 +7,14 @@ data, and costs β(θ²/m + log(m/(βη_dec²))).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import sympy as sp
 
-from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
-from theory.point import Point
+from theory.algebra import sum_over
 from theory.posterior_collapse import linear_gaussian as vae
 from theory.posterior_collapse.lemmas import GAUSSIAN_POSTERIOR, TRACE_INEQUALITY
-from theory.problem import Problem
+from theory.posterior_collapse.one_level import Diagonals, LinearVAE, deviation, omega, reduce_to_directions, v
 from theory.proof import (
     Bound,
     Identity,
@@ -33,11 +31,7 @@ from theory.results import Decides, Letter, Result, with_letters
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, indexed, k, positive
 
-Diagonals = Mapping[str, sp.Expr]
-"""Variables that are diagonal matrices: the k-th entry by the name of the variable."""
-
-deviation, omega, variance, m = positive("theta"), positive("omega"), positive("Sigma"), positive("m")
-v = sp.Symbol("v", real=True)
+variance, m = positive("Sigma"), positive("m")
 log_m = sp.Symbol("ell", real=True)
 
 FLOOR = beta * eta_dec**2
@@ -48,32 +42,6 @@ DIRECTION = ((deviation - deviation * omega * v) ** 2 + omega**2 * variance) / e
 """What a direction costs, in ω, v and Σ."""
 IN_MARGINAL = beta * (deviation**2 / m + sp.log(m / FLOOR))
 """What a direction costs at the best encoder, in m."""
-
-
-def no_others(omega: sp.Expr, v: sp.Expr) -> Diagonals:
-    """Return the further variables of a VAE that has none."""
-    return {}
-
-
-@dataclass(frozen=True)
-class LinearVAE:
-    """A linear VAE whose posterior covariance is S Sᵀ with the variable S.
-
-    ``decoder`` and ``encoder`` name the variables, and ``deviation`` is the standard deviation of the data along direction k,
-    written in the parameters of the problem. ``others(ω, v)`` gives the diagonals of further variables at the minimiser.
-    """
-
-    problem: Problem
-    decoder: str
-    encoder: str
-    deviation: sp.Expr
-    others: Callable[[sp.Expr, sp.Expr], Diagonals] = no_others
-    xp: SymbolicArrays = field(default_factory=lambda: SymbolicArrays(D), init=False)
-
-    def at(self, omega: sp.Expr, v: sp.Expr, variance: sp.Expr, others: Diagonals) -> Point:
-        """Return the point with diagonal matrices of these entries."""
-        entries = {self.decoder: omega, self.encoder: v, "S": sp.sqrt(variance), **others}
-        return Point({name: SymbolicMatrix.diag(D, entry) for name, entry in entries.items()})
 
 
 @dataclass(frozen=True)
@@ -95,24 +63,10 @@ def reduce(
 ) -> None:
     """Prove that at diagonal variables the loss is the sum of ``DIRECTION``, and ``extra`` each, over the directions.
 
-    ``others`` gives the diagonals of further variables. They and ``extra`` are written in ω and v.
+    ``others`` are the variables besides decoder, encoder and S. They and ``extra`` are written in ω and v.
     """
-    here = {
-        deviation: model.deviation,
-        omega: indexed("omega_dir", positive=True)[k],
-        variance: indexed("Sigma_dir", positive=True)[k],
-        v: indexed("v_dir", real=True)[k],
-    }
-    there = {name: entry.subs(here) for name, entry in (others or {}).items()}
-    point = model.at(here[omega], here[v], here[variance], there)
-    record(
-        Identity(
-            "reduction",
-            "With all matrices diagonal the loss is the sum of one-direction objectives.",
-            StructuredPoint(model.problem, model.xp, point, {}).loss(),
-            sum_over((DIRECTION + extra).subs(here), k, D),
-        )
-    )
+    own = indexed("Sigma_dir", positive=True)[k]
+    reduce_to_directions(record, model, DIRECTION.subs(variance, own) + extra, {"S": sp.sqrt(own), **(others or {})})
 
 
 def minimise(record: StepRecorder) -> Minimum:
@@ -149,7 +103,7 @@ def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
     point = StructuredPoint(
         model.problem,
         model.xp,
-        model.at(size, encoder, best_variance, model.others(size, encoder)),
+        model.at(size, encoder, {"S": sp.sqrt(best_variance), **model.others}),
         {m_k: sp.Piecewise((best_m, k <= d), (FLOOR, True))},
     )
     # The squared singular values of decoder and whitened encoder, and the posterior variance.
@@ -162,9 +116,7 @@ def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
             vae.level("z", (0,), d, lambda xp, v, data, p: v[model.encoder] @ data.root, lambda xp, v, data, p: v.S),
         ),
     )
-    # Further variables are diagonal only at the trial point: in general they are what the data make of them.
-    kept = {name: formula for name, formula in prediction.minimiser.items() if name not in model.others(size, encoder)}
-    return replace(prediction, minimiser=kept)
+    return model.without_others(prediction)
 
 
 def _named(model: LinearVAE, decoder: sp.Expr, encoder: sp.Expr, best_variance: sp.Expr) -> dict[str, Result]:
@@ -190,7 +142,7 @@ def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr, output: str) -
         Statistic(
             fit,
             rf"$\mathrm{{tr}}(C M^{{-1}})$, $M = \beta\eta_{{dec}}^2 I + \eta_{{enc}}^2 {u} {u}^T$",
-            vae.explained(u, lambda p: p[eta_enc] ** 2, lambda p: p[beta] * p[eta_dec] ** 2),
+            vae.explained(u, lambda p: p[eta_enc] ** 2, lambda xp, v, p: p[beta] * model.decoder_variance(xp, v, p)),
         ),
         vae.eigenvalues_of_gram(mu, u),
     )

@@ -29,16 +29,23 @@ VAE = Source(
 )
 
 
+def weight_parameter() -> Parameter:
+    """Return the parameter β of a linear VAE."""
+    return Parameter("beta", PositiveReal(), r"KL weight $\beta$", default=1.0)
+
+
+def prior_parameter(meets: str | None = None) -> Parameter:
+    """Return the parameter η_enc of a linear VAE; instances are drawn with η_enc equal to the parameter ``meets``."""
+    return Parameter("eta_enc", PositiveReal(), r"prior scale $\eta_{enc}$", default=1.0, meets=meets)
+
+
 def noise_parameters(prior_meets: str | None = None) -> tuple[Parameter, ...]:
     """Return the parameters β, η_dec and η_enc of a linear VAE.
 
     ``prior_meets`` names the parameter with given posterior deviations, if the VAE has one: instances are drawn with η_enc equal to it.
     """
-    return (
-        Parameter("beta", PositiveReal(), r"KL weight $\beta$", default=1.0),
-        Parameter("eta_dec", PositiveReal(), r"decoder noise $\eta_{dec}$", default=1.0),
-        Parameter("eta_enc", PositiveReal(), r"prior scale $\eta_{enc}$", default=1.0, meets=prior_meets),
-    )
+    decoder = Parameter("eta_dec", PositiveReal(), r"decoder noise $\eta_{dec}$", default=1.0)
+    return (weight_parameter(), decoder, prior_parameter(prior_meets))
 
 
 def deviations_parameter() -> Parameter:
@@ -47,20 +54,24 @@ def deviations_parameter() -> Parameter:
 
 
 def latent_dim_parameter(
-    default: Callable[[Values], int] = lambda values: len(values["theta"]),
+    default: Callable[[Values], int] = lambda values: len(values["theta"]), most: sp.Expr = sp.oo
 ) -> Parameter:
-    """Return the latent dimension d; ``default(values)`` computes it from the other parameters."""
-    return Parameter("latent_dim", Width(), "latent dimension $d$", default=default)
+    """Return the latent dimension d, at most ``most``; ``default(values)`` computes it from the other parameters."""
+    return Parameter("latent_dim", Width(most=most), "latent dimension $d$", default=default)
 
 
 def bind(values: Values) -> Bindings:
-    """Return the values of the symbols that all VAEs with one level share."""
+    """Return the values of the symbols of a VAE with one level."""
+    return {**bind_without_decoder_noise(values), eta_dec: values["eta_dec"]}
+
+
+def bind_without_decoder_noise(values: Values) -> Bindings:
+    """Return the values of the symbols of a VAE with one level that learns its η_dec."""
     return {
         D: len(values["theta"]),
         d: values["latent_dim"],
         theta: values["theta"],
         beta: values["beta"],
-        eta_dec: values["eta_dec"],
         eta_enc: values["eta_enc"],
     }
 
@@ -118,13 +129,13 @@ def gram_invariants(
     tells: str,
     covariance: str = r"\Sigma",
     prior: sp.Expr = eta_enc,
-    weight: sp.Expr = beta,
+    noise_unit: sp.Expr = beta * eta_dec**2,
 ) -> tuple[Invariant, ...]:
     """Return the three matrices that fix decoder, whitened encoder and decoded noise up to rotations of the latent space.
 
     ``decoder`` and ``encoder`` name the variables. ``noise(v, data)`` is a root of Σ, which ``covariance`` writes in LaTeX.
-    ``variance`` is the largest variance of the data, ``prior`` the scale of the prior of the code and ``weight`` that of its
-    divergence. ``tells`` names the matrix that shows the collapse.
+    ``variance`` is the largest variance of the data, ``prior`` the scale of the prior of the code and ``noise_unit`` the
+    natural size of the decoded noise. ``tells`` names the matrix that shows the collapse.
     """
 
     def decoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
@@ -154,7 +165,7 @@ def gram_invariants(
             unit=prior**2,
             shows_collapse=tells == "encoder_gram",
         ),
-        Invariant("decoded_noise", rf"${u} {covariance} {u}^T$", decoded_noise, unit=weight * eta_dec**2),
+        Invariant("decoded_noise", rf"${u} {covariance} {u}^T$", decoded_noise, unit=noise_unit),
     )
 
 
@@ -208,15 +219,19 @@ def eigenvalues_of_gram(symbol: sp.IndexedBase, decoder: str) -> Statistic:
     )
 
 
+OfPoint = Callable[[ArrayNamespace, Point, Bindings], Number]
+"""A number that depends on variables and parameters."""
+
+
 def explained(
-    decoder: str, of_prior: Callable[[Bindings], Number], of_noise: Callable[[Bindings], Number]
+    decoder: str, of_prior: Callable[[Bindings], Number], of_noise: OfPoint
 ) -> Callable[[ArrayNamespace, Point, Point, Bindings], Number]:
-    """Return the function that measures tr(C M⁻¹) for M = of_prior(p) U Uᵀ + of_noise(p) I, with U the variable ``decoder``."""
+    """Return the function that measures tr(C M⁻¹) for M = of_prior(p) U Uᵀ + of_noise(xp, v, p) I, with U the variable ``decoder``."""
 
     def measure(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
         u = v[decoder]
         gram = xp.scale(u @ xp.transpose(u), of_prior(p))
-        shifted = gram + xp.scale(xp.identity(gram), of_noise(p))
+        shifted = gram + xp.scale(xp.identity(gram), of_noise(xp, v, p))
         return xp.inner(data.root, xp.solve(shifted, data.root))
 
     return measure

@@ -14,13 +14,8 @@ from theory.expressions import Bindings
 from theory.namespace import ArrayNamespace, Number
 from theory.point import Point
 from theory.posterior_collapse import linear_gaussian as vae
-from theory.posterior_collapse.learnable_variance import (
-    LinearVAE,
-    chain,
-    minimise,
-    predict,
-    reduce,
-)
+from theory.posterior_collapse.learnable_variance import chain, minimise, predict, reduce
+from theory.posterior_collapse.one_level import LinearVAE
 from theory.problem import Problem, Variable
 from theory.proof import StepRecorder
 from theory.symbols import D, d, eta_enc, j, k, theta
