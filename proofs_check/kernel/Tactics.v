@@ -42,6 +42,11 @@ Proof. intros. rewrite <- ln_1. apply ln_increasing; lra. Qed.
 
 (** * Signs *)
 
+(** The exponentials in the goal are positive. *)
+Ltac know_exponentials := repeat match goal with
+  | |- context [exp ?a] => lazymatch goal with known : 0 < exp a |- _ => fail | _ => pose proof (exp_pos a) end
+  end.
+
 Ltac positive :=
   lazymatch goal with
   | |- 0 < ?x => first
@@ -63,7 +68,7 @@ Ltac positive :=
                          | apply Rplus_le_lt_0_compat; [ nonnegative | positive ] ]
         | - _ * _ => rewrite <- Ropp_mult_distr_l
         end
-      | solve [ nra ] ]
+      | know_exponentials; first [ lra | nra ] ]
   end
 with nonnegative :=
   lazymatch goal with
@@ -201,8 +206,8 @@ Ltac sizes := repeat match goal with
 
 Ltac at_point x := match goal with equal : x = _ |- _ => subst x end.
 
-(** The derivative of the function in the goal, where auto_derive asks for domains. *)
-Ltac derive := auto_derive; [ repeat split; try exact I; first [ solve [nonzero] | solve [positive] ] | equation ].
+(** The derivative of the function in the goal; auto_derive asks where the function has one. *)
+Ltac derive := forms; auto_derive; [ repeat split; try exact I; first [ solve [nonzero] | solve [positive] ] | finish ].
 
 Ltac stationary slope :=
   lazymatch goal with
@@ -210,7 +215,7 @@ Ltac stationary slope :=
       let zero := fresh "zero" in
       enough (zero : slope = 0);
       [ try (assert (0 < x) by (match goal with equal : x = _ |- _ => rewrite equal end; positive));
-        rewrite <- zero; derive
+        rewrite <- zero; clear zero
       | ]
   end.
 

@@ -55,7 +55,9 @@ def _(step: Vanishes) -> CoqStep:
 def _(step: Stationary) -> CoqStep:
     goal = _Goal((step.function, sp.diff(step.function, step.variable)), {step.variable: step.point})
     function, slope = goal.expressions
-    proof = [f"stationary {goal.terms.argument(slope)}", *goal.equation(slope)]
+    hints = Hints(goal.terms, (function, slope))
+    derive = "; ".join([*hints.roots(), *hints.leaves(), "derive"])
+    proof = [f"stationary {goal.terms.argument(slope)}", f"[ {derive} | {'; '.join(goal.equation(slope))} ]"]
     return goal.step(f"{goal.derivative(function, step.variable)} 0", proof)
 
 
@@ -72,9 +74,9 @@ def _(step: Convex) -> CoqStep:
         ]
     )
     form = sp.factor(sp.simplify(curvature))
-    hints = Hints(goal.terms, (curvature, form))
-    sign = f"positive_form {hints.old(curvature)} {hints.new(form)}"
-    return goal.step(conclusion, ["convex", *hints.roots(), *hints.leaves(), sign])
+    hints = Hints(goal.terms, (*goal.expressions, form))
+    tactics = [*hints.roots(), *hints.leaves(), "convex", f"positive_form {hints.old(curvature)} {hints.new(form)}"]
+    return goal.step(conclusion, tactics)
 
 
 @coq_step.register
@@ -115,7 +117,7 @@ class _Goal:
         names = {kind: [b.name for b in self._binders if b.type == kind] for kind in ("nat", "R", "nat -> R")}
         quantified = " ".join(f"({' '.join(found)} : {kind})" for kind, found in names.items() if found)
         fixed = {self.terms.name(variable) for variable in self.values}
-        hypotheses = [b.assumption for b in self._binders if b.assumption and b.name not in fixed]
+        hypotheses = [_premise(b.assumption) for b in self._binders if b.assumption and b.name not in fixed]
         hypotheses += [f"{self.terms.name(v)} = {self.terms.real(point)}" for v, point in self.values.items()]
         hypotheses += self._domain()
         before = f"forall {quantified}, " if quantified else ""
@@ -146,6 +148,10 @@ class _Goal:
                 if part not in seen and not provably_positive(part.subs(self.values)):
                     seen.add(part)
                     yield f"0 < {self.terms.real(part)}" if must_be_positive else f"{self.terms.real(part)} <> 0"
+
+
+def _premise(proposition: str) -> str:
+    return f"({proposition})" if proposition.startswith("forall") else proposition
 
 
 def _partial(expression: sp.Expr) -> Iterator[tuple[sp.Expr, bool]]:

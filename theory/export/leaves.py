@@ -179,11 +179,18 @@ def leaves(expressions: Iterable[sp.Expr]) -> list[sp.Expr]:
         for argument in (e.function,) if isinstance(e, sp.Sum) else e.args:
             visit(argument)
         if is_leaf(e):
-            found[e] = None
+            found[_as_printed(e)] = None
 
     for expression in expressions:
         visit(expression)
     return list(found)
+
+
+def _as_printed(leaf: sp.Expr) -> sp.Expr:
+    """Return the leaf that Coq text has in place of a root: √x in x^(−3/2), and x^(1/3) in x^(−1/3)."""
+    if isinstance(leaf, sp.Pow) and leaf.exp.is_Rational:
+        return leaf.base ** (sp.Rational(1, 2) if leaf.exp.q == 2 else abs(leaf.exp))
+    return leaf
 
 
 def _terms(e: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr]]:
