@@ -40,6 +40,17 @@ Proof. rewrite pow_mult. apply pow_le, pow2_ge_0. Qed.
 Lemma ln_pos x : 1 < x -> 0 < ln x.
 Proof. intros. rewrite <- ln_1. apply ln_increasing; lra. Qed.
 
+Lemma ln_plus_one_nonneg x : 0 <= x -> 0 <= ln (x + 1).
+Proof.
+  intros [above | <-]; [left; apply ln_pos; lra | rewrite Rplus_0_l, ln_1; lra].
+Qed.
+
+Lemma sum_pos n f : (0 < n)%nat -> (forall i, 0 < f i) -> 0 < sum n f.
+Proof.
+  intros some above. destruct n as [| n]; [lia |]. simpl.
+  apply Rplus_le_lt_0_compat; [apply sum_nonneg; intros; left; apply above | apply above].
+Qed.
+
 (** * Signs *)
 
 (** The exponentials in the goal are positive. *)
@@ -60,6 +71,7 @@ Ltac positive :=
         | _ / _ => apply Rdiv_lt_0_compat; positive
         | _ * _ => apply Rmult_lt_0_compat; positive
         | ln _ => apply ln_pos; lra
+        | sum _ _ => apply sum_pos; [ lia | intros; positive ]
         | ?f ?i => match goal with holds : forall j, 0 < f j |- _ => apply holds end
         end
       | lra
@@ -81,6 +93,7 @@ with nonnegative :=
         | ?y ^ 2 => apply pow2_ge_0
         | ?y ^ 4 => apply (square_nonneg y 2)
         | _ ^ _ => apply pow_le; nonnegative
+        | ln (_ + 1) => apply ln_plus_one_nonneg; nonnegative
         | _ / _ => apply Rle_mult_inv_pos; [ nonnegative | positive ]
         | _ * _ => apply Rmult_le_pos; nonnegative
         | _ + _ => apply Rplus_le_le_0_compat; nonnegative
@@ -207,7 +220,7 @@ Ltac sizes := repeat match goal with
 Ltac at_point x := match goal with equal : x = _ |- _ => subst x end.
 
 (** The derivative of the function in the goal; auto_derive asks where the function has one. *)
-Ltac derive := forms; auto_derive; [ repeat split; try exact I; first [ solve [nonzero] | solve [positive] ] | finish ].
+Ltac derive := unfold Rdiv, Rminus in *; forms; auto_derive; [ repeat split; try exact I; first [ solve [nonzero] | solve [positive] ] | finish ].
 
 Ltac stationary slope :=
   lazymatch goal with
@@ -254,7 +267,17 @@ Ltac sums_with_lengths :=
 
 (** * Matrices: identities in any ring *)
 
+Section Cancellation.
+Variable A : Ring.
+
+Lemma cancel_right (x y : A) : plus x (plus (opp x) y) = y.
+Proof. now rewrite plus_assoc, plus_opp_r, plus_zero_l. Qed.
+
+Lemma cancel_left (x y : A) : plus (opp x) (plus x y) = y.
+Proof. now rewrite plus_assoc, plus_opp_l, plus_zero_l. Qed.
+End Cancellation.
+
 Ltac ring_identity := unfold minus;
   repeat first [ rewrite mult_distr_l | rewrite mult_distr_r | rewrite opp_plus | rewrite opp_opp
                | rewrite <- opp_mult_l | rewrite <- opp_mult_r | rewrite mult_one_l | rewrite mult_one_r ];
-  rewrite ?mult_assoc, ?plus_assoc; try reflexivity.
+  rewrite ?mult_assoc, <- ?plus_assoc, ?cancel_right, ?cancel_left; reflexivity.

@@ -71,7 +71,7 @@ class Hints:
 
     def _leaf(self, leaf: sp.Expr, old: str, new: str, argument: sp.Expr, factors: Factors) -> str:
         if isinstance(leaf, sp.exp):
-            return f"exponential {old} {new}"
+            return f"exponential {old} ({self._product(self.forms.factors(self._valued(leaf)))})"
         if isinstance(leaf, sp.Abs):
             return f"absolute {old} {new}"
         tactic = "logarithm" if isinstance(leaf, sp.log) else "power"

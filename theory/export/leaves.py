@@ -72,7 +72,9 @@ class RationalForms:
             return self._exponential(self.form(e.exp))
         if isinstance(e, sp.log):
             return sp.Add(*(times * self._logarithm(factor) for factor, times in self.factors(e.args[0])))
-        return self.form(e.args[0]) if isinstance(e, sp.Abs) else e
+        if isinstance(e, sp.Abs):
+            return sp.Mul(*(factor**times for factor, times in self.factors(e.args[0])))
+        return e
 
     def factors(self, e: sp.Expr) -> Factors:
         """Return the rational form of an expression as a product of positive factors: primes, symbols, units, polynomials."""
