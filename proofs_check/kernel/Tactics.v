@@ -58,6 +58,10 @@ Ltac know_exponentials := repeat match goal with
   | |- context [exp ?a] => lazymatch goal with known : 0 < exp a |- _ => fail | _ => pose proof (exp_pos a) end
   end.
 
+Ltac positive_monomials :=
+  first [ assumption | apply Rmult_lt_0_compat; positive_monomials | apply pow_lt; positive_monomials
+        | apply Rplus_lt_0_compat; positive_monomials | apply exp_pos | apply sqrt_lt_R0; positive_monomials | lra ].
+
 Ltac positive :=
   lazymatch goal with
   | |- 0 < ?x => first
@@ -80,6 +84,7 @@ Ltac positive :=
                          | apply Rplus_le_lt_0_compat; [ nonnegative | positive ] ]
         | - _ * _ => rewrite <- Ropp_mult_distr_l
         end
+      | solve [ ring_simplify; positive_monomials ]
       | know_exponentials; first [ lra | nra ] ]
   end
 with nonnegative :=
@@ -160,7 +165,7 @@ Proof. easy. Qed.
 
 (** Replace each leaf by its form, outer leaves before those inside them: the latest form comes first. *)
 Ltac forms := repeat match goal with
-  | equal : is_form ?leaf _ |- context [?leaf] => rewrite (form_of _ _ equal)
+  | equal : is_form _ _ |- _ => rewrite (form_of _ _ equal)
   end.
 
 Ltac finish := forms; equation.
@@ -227,8 +232,7 @@ Ltac stationary slope :=
   | |- is_derive ?f ?x 0 =>
       let zero := fresh "zero" in
       enough (zero : slope = 0);
-      [ try (assert (0 < x) by (match goal with equal : x = _ |- _ => rewrite equal end; positive));
-        rewrite <- zero; clear zero
+      [ rewrite <- zero; clear zero
       | ]
   end.
 

@@ -57,7 +57,8 @@ def _(step: Stationary) -> CoqStep:
     function, slope = goal.expressions
     hints = Hints(goal.terms, (function, slope))
     derive = "; ".join([*hints.roots(), *hints.leaves(), "derive"])
-    proof = [f"stationary {goal.terms.argument(slope)}", f"[ {derive} | {'; '.join(goal.equation(slope))} ]"]
+    proof = [*goal.signs(), f"stationary {goal.terms.argument(slope)}"]
+    proof.append(f"[ {derive} | {'; '.join(goal.equation(slope))} ]")
     return goal.step(f"{goal.derivative(function, step.variable)} 0", proof)
 
 
@@ -140,14 +141,31 @@ class _Goal:
         hints = Hints(terms, expressions, self.values)
         return [*before, *hints.roots(), *hints.leaves(), "finish"]
 
+    def signs(self) -> Iterator[str]:
+        """Yield the tactics that show logarithms, roots and denominators of the variable to be positive at its point."""
+        every = {part for e in self.expressions for part, _ in _partial(e) if part.has(*self.values)}
+        parts = {part for part in every if not self._positive_anywhere(part)}
+        parts |= {sp.fraction(sp.together(part))[0] for part in parts}
+        for part in sorted(parts, key=str):
+            hints = Hints(self.terms, (part,), self.values)
+            before = [f"at_point {self.terms.name(variable)}" for variable in self.values]
+            tactics = [*before, *hints.roots(), *hints.leaves(), f"positive_form {hints.old(part)} ({hints.product(part)})"]
+            yield f"assert (0 < {self.terms.real(part)}) by ({'; '.join(tactics)})"
+
     def _domain(self) -> Iterator[str]:
         """Yield the hypotheses on logarithms, roots and denominators whose sign SymPy does not know."""
         seen: set[sp.Expr] = set()
         for expression in (*self.values.values(), *self.expressions):
             for part, must_be_positive in _partial(expression):
-                if part not in seen and not provably_positive(part.subs(self.values)):
-                    seen.add(part)
+                known = part in seen or self._positive_anywhere(part) or provably_positive(part.subs(self.values))
+                seen.add(part)
+                if not known:
                     yield f"0 < {self.terms.real(part)}" if must_be_positive else f"{self.terms.real(part)} <> 0"
+
+
+    def _positive_anywhere(self, part: sp.Expr) -> bool:
+        """Tell whether a part is positive wherever its variable may be, and not only at its point."""
+        return provably_positive(part.xreplace({v: sp.Symbol(v.name, real=True) for v in self.values}))
 
 
 def _premise(proposition: str) -> str:

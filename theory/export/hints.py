@@ -69,9 +69,15 @@ class Hints:
         """Return the Coq text of an expression as the goal writes it once roots and values are substituted."""
         return self._old.argument(expression)
 
+    def product(self, expression: sp.Expr) -> str:
+        """Return the Coq text of the rational form of an expression as a product of positive factors."""
+        factors = self.forms.factors(self._valued(expression))
+        self._new_units()
+        return self._product(factors)
+
     def _leaf(self, leaf: sp.Expr, old: str, new: str, argument: sp.Expr, factors: Factors) -> str:
         if isinstance(leaf, sp.exp):
-            return f"exponential {old} ({self._product(self.forms.factors(self._valued(leaf)))})"
+            return f"exponential {old} ({self.product(leaf)})"
         if isinstance(leaf, sp.Abs):
             return f"absolute {old} {new}"
         tactic = "logarithm" if isinstance(leaf, sp.log) else "power"
