@@ -49,7 +49,7 @@ class Hints:
         found: list[str] = []
         for leaf in leaves(self.expressions):
             argument = leaf.base if isinstance(leaf, sp.Pow) else leaf.args[0]
-            form = self.forms.form(self._valued(leaf))
+            form = self._form(leaf)
             factors = [] if isinstance(leaf, sp.exp | sp.Abs) else self.forms.factors(self._valued(argument))
             found += self._new_units()
             if factors:
@@ -77,11 +77,17 @@ class Hints:
 
     def _leaf(self, leaf: sp.Expr, old: str, new: str, argument: sp.Expr, factors: Factors) -> str:
         if isinstance(leaf, sp.exp):
-            return f"exponential {old} ({self.product(leaf)})"
+            return f"exponential {old} {new}"
         if isinstance(leaf, sp.Abs):
             return f"absolute {old} {new}"
         tactic = "logarithm" if isinstance(leaf, sp.log) else "power"
         return f"{tactic} {old} {self._old.argument(argument)} ({self._product(factors)}) {new}"
+
+    def _form(self, leaf: sp.Expr) -> sp.Expr:
+        """Return the rational form of a leaf. That of exp(ln x) is x as a product of positive factors."""
+        if isinstance(leaf, sp.exp):
+            return self.forms.exponential(self.forms.form(self._valued(leaf.exp)))
+        return self.forms.form(self._valued(leaf))
 
     def _valued(self, expression: sp.Expr) -> sp.Expr:
         return expression.subs(self.values) if self.values else expression

@@ -69,7 +69,7 @@ class RationalForms:
                 return self.form(e.base) ** e.exp
             return sp.Mul(*(self._power(factor, e.exp * times) for factor, times in self.factors(e.base)))
         if isinstance(e, sp.exp):
-            return self._exponential(self.form(e.exp))
+            return self.exponential(self.form(e.exp))
         if isinstance(e, sp.log):
             return sp.Add(*(times * self._logarithm(factor) for factor, times in self.factors(e.args[0])))
         if isinstance(e, sp.Abs):
@@ -146,7 +146,8 @@ class RationalForms:
                 return factor**whole * self._unit(Unit("power", factor, 1 / denominator)) ** rest
         return self._unit(Unit("power", factor, exponent))
 
-    def _exponential(self, exponent: sp.Expr) -> sp.Expr:
+    def exponential(self, exponent: sp.Expr) -> sp.Expr:
+        """Return the rational form of exp, given that of its exponent, as a product of positive factors."""
         total = sp.Integer(1)
         for number, rest in _terms(exponent):
             if rest in self.units and self.units[rest].kind == "ln":
