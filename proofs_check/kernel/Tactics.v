@@ -2,7 +2,6 @@
     a false statement provable, because Coq's kernel checks every proof. *)
 From Coq Require Export Reals Lra Lia.
 From Coquelicot Require Export Coquelicot.
-From Interval Require Import Tactic.
 From Atlas Require Export Sums.
 Open Scope R_scope.
 
@@ -104,8 +103,7 @@ with nonnegative :=
         | _ + _ => apply Rplus_le_le_0_compat; nonnegative
         | ?f ?i => match goal with holds : forall j, 0 <= f j |- _ => apply holds end
         end
-      | left; positive
-      | interval ]
+      | left; positive ]
   end.
 
 Ltac nonzero :=
@@ -239,7 +237,25 @@ Ltac stationary slope :=
 Ltac convex := split; [ derive | split; [ derive | ] ].
 
 Ltac positive_form expression form := replace expression with form by finish; positive.
-Ltac nonnegative_form expression form := replace expression with form by equation; nonnegative.
+Ltac nonnegative_form expression form := replace expression with form by finish; nonnegative.
+
+Lemma pow_increasing q x y : 0 < x -> x < y -> x ^ S q < y ^ S q.
+Proof.
+  intros above less. induction q as [| q IH]; [simpl; lra |].
+  change (x * x ^ S q < y * y ^ S q). apply Rmult_le_0_lt_compat; try lra. apply pow_le. lra.
+Qed.
+
+Lemma root_between q x low high : 0 < x -> 0 < low -> 0 < high -> low ^ S q <= x ^ S q <= high ^ S q -> low <= x <= high.
+Proof.
+  intros above above_low above_high [left right].
+  split; apply Rnot_lt_le; intros less; apply (pow_increasing q) in less; lra.
+Qed.
+
+(** [between x q power low high]: bounds on a root of order q, from its power. *)
+Ltac between x q power low high :=
+  let known := fresh "between" in
+  assert (known : low <= x <= high) by
+    (apply (root_between (pred q)); [ positive | lra | lra | replace (x ^ S (pred q)) with power by (simpl pred; finish); simpl; lra ]).
 
 Ltac squares := repeat split; try solve [nonnegative].
 

@@ -86,10 +86,12 @@ def _(step: Nonnegative) -> CoqStep:
     (expression,) = goal.expressions
     symbols = sorted((s for s in expression.free_symbols if s.is_nonnegative), key=str)
     forms = (sp.factor(sp.simplify(expression)), sp.collect(sp.expand(expression), symbols))
-    texts = [goal.terms.argument(form) for form in dict.fromkeys(forms) if form != expression]
-    by_forms = [f"nonnegative_form {goal.terms.argument(expression)} {text}" for text in texts]
-    proof = " | ".join(["nonnegative", *by_forms])
-    return goal.step(f"0 <= {goal.terms.real(expression)}", [f"first [ {proof} ]" if by_forms else proof])
+    hints = Hints(goal.terms, (expression, *forms))
+    before = [*hints.roots(), *hints.leaves(), *hints.numbers(expression)]
+    others = [form for form in dict.fromkeys(forms) if form != expression]
+    by_forms = [f"nonnegative_form {hints.old(expression)} {hints.new(form)}" for form in others]
+    proof = " | ".join(["nonnegative", "forms; nonnegative", *by_forms])
+    return goal.step(f"0 <= {goal.terms.real(expression)}", [*before, f"first [ {proof} ]"])
 
 
 @coq_step.register

@@ -14,6 +14,10 @@ from theory.export.leaves import Factors, RationalForms, Unit, is_leaf, leaves
 from theory.expressions import provably_positive
 
 
+ENCLOSURE = 10000
+"""Roots of numbers are enclosed between neighbouring multiples of one over this number."""
+
+
 class Hints:
     """The hints that turn a goal over some expressions into one over rational functions.
 
@@ -82,6 +86,25 @@ class Hints:
             return f"absolute {old} {new}"
         tactic = "logarithm" if isinstance(leaf, sp.log) else "power"
         return f"{tactic} {old} {self._old.argument(argument)} ({self._product(factors)}) {new}"
+
+    def numbers(self, expression: sp.Expr) -> Iterator[str]:
+        """Yield the hints that enclose each product of roots of numbers in an expression, such as 2^(1/3) 3^(2/3)."""
+        seen = set()
+        for term in sp.Add.make_args(sp.expand(self.forms.form(self._valued(expression)))):
+            roots = [p for p in sp.Mul.make_args(term) if self._is_root_of_number(p)]
+            product = sp.Mul(*roots)
+            if roots and product not in seen:
+                seen.add(product)
+                order = sp.ilcm(1, *(self.forms.units[symbol].of for p in roots for symbol in p.free_symbols))
+                meaning = self.forms.meaning(product)
+                low = sp.Rational(sp.floor(meaning * ENCLOSURE), ENCLOSURE)
+                bounds = " ".join(self._new.argument(x) for x in (low, low + sp.Rational(1, ENCLOSURE)))
+                power = self._new.argument(sp.nsimplify(sp.powsimp(meaning**order)))
+                yield f"between {self._new.argument(product)} {order}%nat {power} {bounds}"
+
+    def _is_root_of_number(self, power: sp.Expr) -> bool:
+        unit = self.forms.units.get(next(iter(power.free_symbols), sp.Integer(0)))
+        return unit is not None and unit.kind == "root" and unit.base.is_number and len(power.free_symbols) == 1
 
     def _form(self, leaf: sp.Expr) -> sp.Expr:
         """Return the rational form of a leaf. That of exp(ln x) is x as a product of positive factors."""
