@@ -464,3 +464,10 @@ Proof.
   - intros small. rewrite (sum_zero K); [f_equal; ring |]. intros k inside.
     rewrite (proj2 (collapsed _ _ _ _ _ _ allowed k inside)) by auto. ring.
 Qed.
+
+(** Two classes of one sample each. *)
+Theorem domain_not_empty : Statement_mse_imbalanced.domain_not_empty.
+Proof.
+  exists 2%nat, 2%nat, 2%nat, (fun j => j), 1, 1. constructor; try lra; try lia.
+  intros k inside. now exists k.
+Qed.

@@ -50,3 +50,10 @@ Proof.
   intros K d N label lambda_W lambda_H allowed W H _.
   exact (MseImbalanced.unique_structure _ _ _ _ _ _ (allowed_without_constraint _ _ _ _ _ _ allowed) W H).
 Qed.
+
+(** Two classes of one sample each. *)
+Theorem domain_not_empty : Statement_mse_imbalanced_relu.domain_not_empty.
+Proof.
+  exists 2%nat, 2%nat, 2%nat, (fun j => j), 1, 1. constructor; try lra; try lia.
+  intros k inside. now exists k.
+Qed.
