@@ -72,10 +72,9 @@ class CoqParameters:
         """The symbol in formulas of each real number, by the name of its parameter and, in a list, its position."""
         found: dict[str, sp.Symbol] = {}
         for symbol, value in self._marked.items():
-            if isinstance(value, tuple) and all(isinstance(entry, sp.Symbol) for entry in value):
-                found |= {
-                    str(entry): sp.Symbol(size_text(symbol[i]), positive=True) for i, entry in enumerate(value, 1)
-                }  # pyright: ignore
+            if isinstance(symbol, sp.IndexedBase) and isinstance(value[0], sp.Symbol):
+                entries = {str(mark): size_text(symbol[i]) for i, mark in enumerate(value, start=1)}
+                found |= {mark: sp.Symbol(name, positive=True) for mark, name in entries.items()}
             elif isinstance(value, sp.Symbol) and isinstance(symbol, sp.Symbol) and symbol not in self.sizes:
                 found[str(value)] = symbol
         order = [p.name for p in self.problem.parameters]
@@ -93,8 +92,8 @@ class CoqParameters:
         for symbol, value in self._marked.items():
             if symbol in self.sizes:
                 continue
-            if isinstance(value, tuple) and all(entry in marks for entry in value):
-                known |= {symbol[i]: marks[entry] for i, entry in enumerate(value, 1)}  # pyright: ignore[reportIndexIssue]
+            if isinstance(symbol, sp.IndexedBase):
+                known |= {symbol[i]: marks[mark] for i, mark in enumerate(value, start=1) if mark in marks}
             elif isinstance(value, sp.Symbol) and str(value)[1:] in self.chosen:
                 known[symbol] = sp.Integer(self.chosen[str(value)[1:]])
             elif isinstance(value, sp.Expr) and not value.is_number and value not in marks:
