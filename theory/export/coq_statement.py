@@ -25,7 +25,7 @@ from theory.export.coq_terms import CoqTerms
 from theory.export.coq_text import Term
 from theory.expressions import Formula
 from theory.point import Point
-from theory.prediction import StructuredPoint
+from theory.prediction import Prediction, StructuredPoint
 from theory.problem import Parameter, Variable
 from theory.threshold import ALIVE
 
@@ -89,13 +89,30 @@ class CoqStatement:
     """The definitions of one claim, where flags and depths have the ``chosen`` values."""
 
     def __init__(self, claim: Claim, chosen: dict[str, Any]) -> None:
-        self.claim = claim
-        self.prediction = claim.prediction
-        self.parameters = CoqParameters(claim.problem, chosen)
-        shallow = all(value <= DEEPEST_PREDICTED for value in chosen.values())
-        self.predicted = bool(self.prediction.thresholds) and self.prediction.point is not None and shallow
-        self.wide = self.predicted and self.prediction.threshold.within_rank != sp.true
-        self.problem = CoqProblem(claim.problem, self.parameters, self.wide)
+        self.claim, self.chosen = claim, chosen
+
+    @property
+    def prediction(self) -> Prediction:
+        return self.claim.prediction
+
+    @cached_property
+    def parameters(self) -> CoqParameters:
+        return CoqParameters(self.claim.problem, self.chosen)
+
+    @cached_property
+    def predicted(self) -> bool:
+        """Whether the prediction is stated, and not the problem alone."""
+        shallow = all(value <= DEEPEST_PREDICTED for value in self.chosen.values())
+        return shallow and bool(self.prediction.thresholds) and self.prediction.point is not None
+
+    @cached_property
+    def wide(self) -> bool:
+        """Whether only widths of at least K are stated, because the prediction depends on the rank."""
+        return self.predicted and self.prediction.threshold.within_rank != sp.true
+
+    @cached_property
+    def problem(self) -> CoqProblem:
+        return CoqProblem(self.claim.problem, self.parameters, self.wide)
 
     @cached_property
     def point(self) -> StructuredPoint:
