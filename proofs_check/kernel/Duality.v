@@ -13,6 +13,16 @@ Definition squared_norm (m n : nat) (A : nat -> nat -> R) : R := sum m (fun i =>
 Definition mean_cross_entropy (K N : nat) (Y Z : nat -> nat -> R) : R :=
   / INR N * sum N (fun j => log_sum_exp K (fun k => Z k j) - sum K (fun k => Y k j * Z k j)).
 
+(** The mean cross-entropy depends on the entries of the labels and of the logits alone. *)
+Lemma mean_cross_entropy_ext K N Y Y' Z Z' :
+  (forall k j, (k < K)%nat -> (j < N)%nat -> Y k j = Y' k j /\ Z k j = Z' k j) ->
+  mean_cross_entropy K N Y Z = mean_cross_entropy K N Y' Z'.
+Proof.
+  intros same. unfold mean_cross_entropy, log_sum_exp. f_equal. apply sum_ext. intros j sampled.
+  rewrite (sum_ext K (fun k => exp (Z k j)) (fun k => exp (Z' k j))) by (intros; f_equal; now apply same).
+  f_equal. apply sum_ext. intros k inside. destruct (same k j inside sampled) as [-> ->]. reflexivity.
+Qed.
+
 (** The inequality between the arithmetic and the geometric mean of two squares. *)
 Lemma mean_of_squares c a b : 0 < c -> a * b <= / (2 * c) * a ^ 2 + c / 2 * b ^ 2.
 Proof.
