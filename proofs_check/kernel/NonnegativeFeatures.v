@@ -1,6 +1,6 @@
 (** The cross-entropy with nonnegative features and any class counts: its minimum, by copositivity, attained at orthogonal means. *)
 From Coq Require Import Reals Lra Lia Arith.
-From Atlas Require Import Sums Softmax Margin Duality SimplexEtf SimplexVertices.
+From Atlas Require Import Sums Labels Softmax Margin Duality SimplexEtf SimplexVertices.
 Open Scope R_scope.
 
 (** The Cauchy-Schwarz inequality. *)
@@ -32,13 +32,12 @@ Variables (K N : nat) (label : nat -> nat) (lw lh : R).
 Hypotheses (classes : (2 <= K)%nat) (some_sample : (0 < N)%nat) (weight : 0 < lw) (feature : 0 < lh).
 Hypotheses (labelled : forall j, (j < N)%nat -> (label j < K)%nat).
 
-(** The number of samples of class k. *)
-Definition count k : R := sum N (fun j => one_hot label k j).
-Hypotheses (nonempty : forall k, (k < K)%nat -> 0 < count k).
+Hypotheses (nonempty : forall k, (k < K)%nat -> exists j, (j < N)%nat /\ label j = k).
+Local Notation count := (class_count N label).
 
-(** The geometric mean of the decays, and the root of the count that a class has left once its label is centred. *)
-Definition decay : R := sqrt (lw * lh).
-Definition root k : R := sqrt ((1 - / INR K) * count k).
+(** The geometric mean of the decays, and the root of (1 - 1/K) n_k. *)
+Definition decay : R := sqrt lh * sqrt lw.
+Definition root k : R := sqrt (INR K - 1) * sqrt (count k) / sqrt (INR K).
 
 (** The odds and the margin of class k, and the least loss. *)
 Definition class_odds k : R := Rmax 1 (1 - INR K + INR K * (root k / (INR N * decay))).
@@ -55,13 +54,24 @@ Let samples_positive : 0 < INR N. Proof. now apply lt_0_INR. Qed.
 Let inverse_below_1 : 0 < 1 - / INR K.
 Proof. apply (Rmult_lt_reg_l (INR K)); [lra |]. rewrite Rmult_minus_distr_l, Rinv_r by lra. lra. Qed.
 
-Lemma decay_positive : 0 < decay. Proof. apply sqrt_lt_R0. now apply Rmult_lt_0_compat. Qed.
+Lemma count_above_0 k : (k < K)%nat -> 0 < count k.
+Proof. intros inside. enough (1 <= count k) by lra. apply class_count_at_least_one. auto. Qed.
+Lemma decay_positive : 0 < decay. Proof. apply Rmult_lt_0_compat; now apply sqrt_lt_R0. Qed.
 Lemma decay_square : decay ^ 2 = lw * lh.
-Proof. unfold decay. rewrite <- Rsqr_pow2. apply Rsqr_sqrt. left. now apply Rmult_lt_0_compat. Qed.
+Proof. unfold decay. rewrite Rpow_mult_distr, <- !Rsqr_pow2, !Rsqr_sqrt by lra. ring. Qed.
 Lemma root_positive k : (k < K)%nat -> 0 < root k.
-Proof. intros inside. apply sqrt_lt_R0, Rmult_lt_0_compat; auto. Qed.
+Proof.
+  intros inside. pose proof (count_above_0 k inside).
+  apply Rdiv_lt_0_compat; [apply Rmult_lt_0_compat |]; apply sqrt_lt_R0; lra.
+Qed.
 Lemma root_square k : (k < K)%nat -> root k ^ 2 = (1 - / INR K) * count k.
-Proof. intros inside. unfold root. rewrite <- Rsqr_pow2. apply Rsqr_sqrt. left. apply Rmult_lt_0_compat; auto. Qed.
+Proof.
+  intros inside. pose proof (count_above_0 k inside). unfold root.
+  assert (0 < sqrt (INR K)) by (apply sqrt_lt_R0; lra).
+  replace ((sqrt (INR K - 1) * sqrt (count k) / sqrt (INR K)) ^ 2)
+    with ((sqrt (INR K - 1)) ^ 2 * sqrt (count k) ^ 2 / sqrt (INR K) ^ 2) by (field; lra).
+  rewrite <- !Rsqr_pow2, !Rsqr_sqrt by lra. field. lra.
+Qed.
 Lemma class_odds_at_least_1 k : 1 <= class_odds k. Proof. apply Rmax_l. Qed.
 Lemma class_margin_nonneg k : 0 <= class_margin k.
 Proof.
@@ -95,7 +105,7 @@ Proof.
     by (rewrite Rpow_mult_distr, root_square by easy; field; lra).
   rewrite <- decay_square, <- Rpow_mult_distr. apply pow_incr.
   pose proof (wrong_positive K (class_odds k) classes (class_odds_at_least_1 k)).
-  split; [repeat apply Rmult_le_pos; lra |].
+  split; [apply Rmult_le_pos; [apply Rmult_le_pos |]; lra |].
   destruct (class_cases k inside) as [[zero dead] | (_ & equal & _)]; [| lra].
   unfold wrong. rewrite zero. replace (INR K * / (1 + INR K - 1)) with 1 by (field; lra). lra.
 Qed.
@@ -106,11 +116,11 @@ Definition relu_dual k j : R := probability K (label j) (class_odds (label j)) k
 (** The sum over a class of one coordinate of its features, times the probability of a wrong class. *)
 Definition class_sum x k : R := wrong K (class_odds k) * sum N (fun j => one_hot label k j * x j).
 
-(** A sum over samples is one over classes. *)
-Lemma sum_by_class f : sum N f = sum K (fun k => sum N (fun j => one_hot label k j * f j)).
+(** A sum over the samples, class by class. *)
+Lemma sum_over_classes f : sum N f = sum K (fun k => sum N (fun j => one_hot label k j * f j)).
 Proof.
   rewrite sum_swap. apply sum_ext. intros j inside.
-  rewrite (one_hot_pick K label j (fun _ => f j)) by now apply labelled. reflexivity.
+  rewrite (sum_one_hot K label j (fun _ => f j)) by now apply labelled. reflexivity.
 Qed.
 
 (** What the labels less the probabilities make of one coordinate of the features. *)
@@ -121,7 +131,7 @@ Proof.
     by (intros; rewrite <- sum_scale; apply sum_ext; intros; ring).
   rewrite (sum_ext K _ (fun c => sum N (fun j => one_hot label c j * (wrong K (class_odds (label j)) * x j)))).
   2: { intros c _. apply sum_ext. intros j _. unfold one_hot. destruct (Nat.eqb_spec (label j) c) as [-> | _]; ring. }
-  rewrite <- (sum_by_class (fun j => wrong K (class_odds (label j)) * x j)). unfold class_sum.
+  rewrite <- (sum_over_classes (fun j => wrong K (class_odds (label j)) * x j)). unfold class_sum.
   rewrite <- !sum_scale, <- sum_minus. apply sum_ext. intros j _.
   unfold relu_dual, probability, one_hot. destruct (Nat.eqb_spec (label j) k) as [-> | _]; [| ring].
   rewrite <- right_probability by (try apply class_odds_at_least_1; easy). ring.
@@ -135,25 +145,25 @@ Proof.
   assert (sums_nonneg : forall k, (k < K)%nat -> 0 <= class_sum x k).
   { intros k inside. unfold class_sum. pose proof (wrong_positive K (class_odds k) classes (class_odds_at_least_1 k)).
     apply Rmult_le_pos; [lra |]. apply sum_nonneg. intros j sampled. specialize (nonneg j sampled).
-    destruct (one_hot_01 label k j) as [-> | ->]; lra. }
+    destruct (one_hot_cases label k j) as [-> | ->]; lra. }
   rewrite (sum_ext K _ (fun k => INR K ^ 2 * class_sum x k ^ 2 + (-2 * INR K * sum K (class_sum x)) * class_sum x k + sum K (class_sum x) ^ 2))
     by (intros; rewrite relu_residual by easy; ring).
   rewrite !sum_plus, !sum_scale, sum_const. set (S := sum K (fun k => class_sum x k)). change (sum K (class_sum x)) with S.
   pose proof (squares_below_square K (class_sum x) sums_nonneg) as together. change (sum K (class_sum x)) with S in together.
   apply Rle_trans with (INR K * (INR K - 1) * sum K (fun k => class_sum x k ^ 2)); [nra |].
-  rewrite (sum_by_class (fun j => x j ^ 2)), <- !sum_scale. apply sum_le. intros k inside. unfold class_sum.
+  rewrite (sum_over_classes (fun j => x j ^ 2)), <- !sum_scale. apply sum_le. intros k inside. unfold class_sum.
   assert (schwarz : sum N (fun j => one_hot label k j * x j) ^ 2 <= count k * sum N (fun j => one_hot label k j * x j ^ 2)).
-  { unfold count. pose proof (cauchy_schwarz N (one_hot label k) (fun j => one_hot label k j * x j)) as schwarz.
+  { unfold class_count. pose proof (cauchy_schwarz N (one_hot label k) (fun j => one_hot label k j * x j)) as schwarz.
     cbv beta in schwarz.
     rewrite (sum_ext N (fun j => one_hot label k j * (one_hot label k j * x j)) (fun j => one_hot label k j * x j)) in schwarz
-      by (intros; destruct (one_hot_01 label k i) as [-> | ->]; ring).
+      by (intros; destruct (one_hot_cases label k i) as [-> | ->]; ring).
     rewrite (sum_ext N (fun j => one_hot label k j ^ 2) (one_hot label k)) in schwarz
-      by (intros; destruct (one_hot_01 label k i) as [-> | ->]; ring).
+      by (intros; destruct (one_hot_cases label k i) as [-> | ->]; ring).
     rewrite (sum_ext N (fun j => (one_hot label k j * x j) ^ 2) (fun j => one_hot label k j * x j ^ 2)) in schwarz
-      by (intros; destruct (one_hot_01 label k i) as [-> | ->]; ring). exact schwarz. }
+      by (intros; destruct (one_hot_cases label k i) as [-> | ->]; ring). exact schwarz. }
   pose proof (diagonal k inside) as bounded. set (Q := sum N (fun j => one_hot label k j * x j ^ 2)) in *.
   assert (0 <= Q).
-  { apply sum_nonneg. intros j _. pose proof (pow2_ge_0 (x j)). destruct (one_hot_01 label k j) as [-> | ->]; lra. }
+  { apply sum_nonneg. intros j _. pose proof (pow2_ge_0 (x j)). destruct (one_hot_cases label k j) as [-> | ->]; lra. }
   apply Rle_trans with (INR K * (INR K - 1) * wrong K (class_odds k) ^ 2 * count k * Q); [| now apply Rmult_le_compat_r].
   rewrite Rpow_mult_distr, !Rmult_assoc. do 2 (apply Rmult_le_compat_l; [lra |]).
   apply Rmult_le_compat_l; [apply pow2_ge_0 | easy].
@@ -166,7 +176,7 @@ Proof.
   intros sampled. pose proof (labelled j sampled) as inside. set (k := label j) in *. unfold relu_dual. fold k.
   change (/ INR N * entropy K (probability K k (class_odds k)) = / count k * class_value k).
   rewrite margin_entropy by (try apply class_odds_at_least_1; easy). fold (class_margin k). unfold class_value.
-  pose proof (nonempty k inside). pose proof (root_positive k inside) as positive. pose proof (root_square k inside) as square.
+  pose proof (count_above_0 k inside). pose proof (root_positive k inside) as positive. pose proof (root_square k inside) as square.
   enough (/ INR N * ((INR K - 1) * wrong K (class_odds k) * class_margin k) = / count k * (decay * root k * class_margin k)) as slope.
   { rewrite !Rmult_plus_distr_l, slope. field. lra. }
   destruct (class_cases k inside) as [[zero _] | (_ & stationary & _)].
@@ -174,17 +184,15 @@ Proof.
   - apply Rmult_eq_reg_l with (INR N * count k * (/ INR K * root k)).
     + transitivity (INR K * wrong K (class_odds k) * root k * ((1 - / INR K) * count k) * class_margin k * / INR K); [field; lra |].
       rewrite stationary, <- square. field. lra.
-    + apply Rgt_not_eq. repeat apply Rmult_lt_0_compat; try easy. apply Rinv_0_lt_compat. lra.
+    + apply Rgt_not_eq. pose proof (Rinv_0_lt_compat (INR K)). apply Rmult_lt_0_compat; apply Rmult_lt_0_compat; lra.
 Qed.
 
 (** The mean entropy of the dual point is the least loss. *)
 Lemma relu_dual_value : / INR N * sum N (fun j => entropy K (fun k => relu_dual k j)) = least.
 Proof.
   rewrite <- sum_scale, (sum_ext N _ (fun j => / count (label j) * class_value (label j))) by (apply relu_dual_entropy).
-  rewrite sum_by_class. apply sum_ext. intros k inside.
-  rewrite (sum_ext N _ (fun j => (/ count k * class_value k) * one_hot label k j)).
-  - rewrite sum_scale. change (sum N (one_hot label k)) with (count k). specialize (nonempty k inside). field. lra.
-  - intros j _. unfold one_hot. destruct (Nat.eqb_spec (label j) k) as [-> | _]; ring.
+  rewrite (sum_by_class K N label (fun k => / count k * class_value k)) by easy.
+  apply sum_ext. intros k inside. pose proof (count_above_0 k inside). field. lra.
 Qed.
 
 (** No point with nonnegative features has a smaller loss. *)
@@ -203,54 +211,32 @@ Proof.
   - intros. ring.
 Qed.
 
-(** The length of a class mean, and the slope of the classifier along it. *)
-Definition mean_length k : R := sqrt (decay * root k * class_margin k / (lh * count k)).
-Definition classifier_length k : R := sqrt (decay * root k * class_margin k / (lw * (1 - / INR K))).
+(** The length h of a class mean and the slope w of the classifier along it: their product is the margin, their decay terms equal. *)
+Definition class_sized (w h : nat -> R) : Prop := forall k, (k < K)%nat ->
+  w k * h k = class_margin k
+  /\ lw * (1 - / INR K) * w k ^ 2 = decay * root k * class_margin k
+  /\ lh * count k * h k ^ 2 = decay * root k * class_margin k.
 
-Let cost_nonneg k : (k < K)%nat -> 0 <= decay * root k * class_margin k.
-Proof.
-  intros inside. pose proof decay_positive. pose proof (root_positive k inside). pose proof (class_margin_nonneg k).
-  repeat apply Rmult_le_pos; lra.
-Qed.
-Lemma mean_length_square k : (k < K)%nat -> lh * count k * mean_length k ^ 2 = decay * root k * class_margin k.
-Proof.
-  intros inside. specialize (nonempty k inside). assert (0 < lh * count k) by now apply Rmult_lt_0_compat.
-  unfold mean_length. rewrite <- Rsqr_pow2, Rsqr_sqrt by (apply Rle_mult_inv_pos; auto). field. lra.
-Qed.
-Lemma classifier_length_square k : (k < K)%nat ->
-  lw * (1 - / INR K) * classifier_length k ^ 2 = decay * root k * class_margin k.
-Proof.
-  intros inside. assert (0 < lw * (1 - / INR K)) by now apply Rmult_lt_0_compat.
-  unfold classifier_length. rewrite <- Rsqr_pow2, Rsqr_sqrt by (apply Rle_mult_inv_pos; auto). field. lra.
-Qed.
-Lemma length_product k : (k < K)%nat -> classifier_length k * mean_length k = class_margin k.
-Proof.
-  intros inside. pose proof (nonempty k inside). pose proof (class_margin_nonneg k).
-  assert (0 < lw * (1 - / INR K) * (lh * count k)) by (repeat apply Rmult_lt_0_compat; easy).
-  apply Rsqr_inj; [apply Rmult_le_pos; apply sqrt_pos | easy |]. rewrite !Rsqr_pow2, Rpow_mult_distr.
-  apply Rmult_eq_reg_l with (lw * (1 - / INR K) * (lh * count k)); [| lra].
-  transitivity ((lw * (1 - / INR K) * classifier_length k ^ 2) * (lh * count k * mean_length k ^ 2)); [ring |].
-  rewrite mean_length_square, classifier_length_square by easy.
-  replace (lw * (1 - / INR K) * (lh * count k)) with (decay ^ 2 * root k ^ 2) by (rewrite decay_square, root_square by easy; ring).
-  ring.
-Qed.
+Section Minimiser.
+Variables (w h : nat -> R).
+Hypothesis sizes : class_sized w h.
 
 (** The minimiser: every class mean on an axis of its own, the classifier in the coordinates of these axes centred. *)
-Definition relu_classifier k i : R := if Nat.ltb i K then centring K k i * classifier_length i else 0.
-Definition relu_features i j : R := one_hot label i j * mean_length i.
+Definition relu_classifier k i : R := if Nat.ltb i K then centring K k i * w i else 0.
+Definition relu_features i j : R := one_hot label i j * h i.
 
-Lemma relu_features_nonneg i j : 0 <= relu_features i j.
-Proof. unfold relu_features. apply Rmult_le_pos; [destruct (one_hot_01 label i j) as [-> | ->]; lra | apply sqrt_pos]. Qed.
+Lemma relu_features_nonneg i j : (forall k, 0 <= h k) -> 0 <= relu_features i j.
+Proof. intros nonneg. unfold relu_features. apply Rmult_le_pos; [destruct (one_hot_cases label i j) as [-> | ->]; lra | auto]. Qed.
 
 (** The logits of the minimiser. *)
 Lemma relu_logits d k j : (K <= d)%nat -> (j < N)%nat ->
   product d relu_classifier relu_features k j = class_margin (label j) * centring K k (label j).
 Proof.
   intros wide sampled. pose proof (labelled j sampled) as inside. unfold product.
-  rewrite (sum_ext d _ (fun i => identity (label j) i * (relu_classifier k i * mean_length i)))
+  rewrite (sum_ext d _ (fun i => identity (label j) i * (relu_classifier k i * h i)))
     by (intros; unfold relu_features, one_hot, identity; ring).
   rewrite identity_pick by lia. unfold relu_classifier. destruct (Nat.ltb_spec (label j) K); [| lia].
-  rewrite <- length_product by easy. ring.
+  destruct (sizes (label j) inside) as (<- & _ & _). ring.
 Qed.
 
 (** The squared norms of the factors of the minimiser. *)
@@ -261,8 +247,8 @@ Proof.
   2: easy.
   2: { intros i outside. apply sum_zero. intros k _. unfold relu_classifier. destruct (Nat.ltb_spec i K); [lia | ring]. }
   rewrite <- sum_scale. apply sum_ext. intros i inside. unfold relu_classifier. destruct (Nat.ltb_spec i K); [| lia].
-  rewrite <- classifier_length_square by easy.
-  rewrite (sum_ext K _ (fun k => classifier_length i ^ 2 * (identity i k * (1 - 2 * / INR K) + / INR K * / INR K))).
+  destruct (sizes i inside) as (_ & <- & _).
+  rewrite (sum_ext K _ (fun k => w i ^ 2 * (identity i k * (1 - 2 * / INR K) + / INR K * / INR K))).
   - rewrite sum_scale, sum_plus, identity_pick, sum_const by easy. field. lra.
   - intros k _. unfold centring, identity. rewrite (Nat.eqb_sym k i). destruct Nat.eqb; ring.
 Qed.
@@ -273,10 +259,10 @@ Proof.
   2: easy.
   2: { intros i outside. apply sum_zero. intros j sampled. pose proof (labelled j sampled).
        unfold relu_features, one_hot. destruct (Nat.eqb_spec (label j) i); [lia | ring]. }
-  rewrite <- sum_scale. apply sum_ext. intros i inside. rewrite <- mean_length_square by easy. unfold count.
-  rewrite (sum_ext N _ (fun j => mean_length i ^ 2 * one_hot label i j)).
+  rewrite <- sum_scale. apply sum_ext. intros i inside. destruct (sizes i inside) as (_ & _ & <-). unfold class_count.
+  rewrite (sum_ext N _ (fun j => h i ^ 2 * one_hot label i j)).
   - rewrite sum_scale. change (sum N (fun j => one_hot label i j)) with (sum N (one_hot label i)). ring.
-  - intros j _. unfold relu_features. destruct (one_hot_01 label i j) as [-> | ->]; ring.
+  - intros j _. unfold relu_features. destruct (one_hot_cases label i j) as [-> | ->]; ring.
 Qed.
 
 (** The minimiser attains the bound, where the feature dimension is at least the number of classes. *)
@@ -288,16 +274,16 @@ Proof.
   rewrite relu_classifier_norm, relu_features_norm by easy. unfold mean_cross_entropy.
   rewrite (sum_ext N _ (fun j => ln (1 + (INR K - 1) / class_odds (label j)))).
   2: { intros j sampled. pose proof (labelled j sampled) as inside.
-       rewrite (one_hot_pick K label j (fun k => product d relu_classifier relu_features k j)) by easy.
+       rewrite (sum_one_hot K label j (fun k => product d relu_classifier relu_features k j)) by easy.
        apply (margin_cross_entropy K (label j) (class_odds (label j)) classes inside (class_odds_at_least_1 _)
          (fun k => product d relu_classifier relu_features k j) 0).
        intros k _. rewrite relu_logits by easy. unfold centring. rewrite (Nat.eqb_sym k). unfold class_margin. ring. }
-  rewrite sum_by_class. unfold least, class_value. rewrite sum_plus, <- sum_scale.
+  rewrite (sum_by_class K N label (fun k => ln (1 + (INR K - 1) / class_odds k))) by easy.
+  unfold least, class_value. rewrite sum_plus, <- sum_scale.
   rewrite (sum_ext K _ (fun k => count k / INR N * ln (1 + (INR K - 1) / class_odds k))); [field |].
-  intros k _. rewrite (sum_ext N _ (fun j => ln (1 + (INR K - 1) / class_odds k) * one_hot label k j)).
-  - rewrite sum_scale. change (sum N (one_hot label k)) with (count k). field. lra.
-  - intros j _. unfold one_hot. destruct (Nat.eqb_spec (label j) k) as [-> | _]; ring.
+  intros k _. field. lra.
 Qed.
+End Minimiser.
 
 (** Class k collapses exactly where its root is at most N decay. *)
 Theorem class_collapse k : (k < K)%nat -> class_margin k = 0 <-> root k <= INR N * decay.
@@ -323,10 +309,7 @@ Proof.
     - specialize (strictly alive). repeat split; lra. }
   rewrite <- relu_dual_value. split.
   - intros given k inside. destruct (Rle_lt_dec (root k) (INR N * decay)) as [dead | alive]; [easy |]. exfalso.
-    assert (exists j, (j < N)%nat /\ label j = k) as (j & sampled & of_k).
-    { specialize (nonempty k inside). unfold count in nonempty. clear - nonempty. induction N as [| n IH]; simpl in nonempty; [lra |].
-      unfold one_hot in nonempty at 2. destruct (Nat.eqb_spec (label n) k) as [same | _]; [exists n; split; [lia | easy] |].
-      destruct IH as (j & below & same); [lra |]. exists j. split; [lia | easy]. }
+    destruct (nonempty k inside) as (j & sampled & of_k).
     subst k. enough (sum N (fun j => entropy K (fun k => relu_dual k j)) < sum N (fun _ => ln (INR K))) as strictly.
     { apply (Rmult_lt_compat_l (/ INR N)) in strictly; [lra | now apply Rinv_0_lt_compat]. }
     apply (sum_lt N _ _ j sampled); [intros; now apply term | now apply term].

@@ -1,6 +1,6 @@
 (** The cross-entropy with balanced classes and labels smoothed by alpha: its minimum, attained at every simplex ETF. *)
 From Coq Require Import Reals Lra Lia Arith.
-From Atlas Require Import Sums Softmax Margin Duality.
+From Atlas Require Import Sums Labels Softmax Margin Duality.
 Open Scope R_scope.
 
 (** The entry of the centring matrix I - J/K. *)
@@ -14,14 +14,14 @@ Section SimplexEtf.
 Variables (K N : nat) (label : nat -> nat) (lw lh n alpha : R).
 Hypotheses (classes : (2 <= K)%nat) (some_sample : (0 < N)%nat) (weight : 0 < lw) (feature : 0 < lh).
 Hypotheses (labelled : forall j, (j < N)%nat -> (label j < K)%nat).
-Hypotheses (balanced : forall k, (k < K)%nat -> sum N (fun j => one_hot label k j) = n).
+Hypotheses (balanced : forall k, (k < K)%nat -> class_count N label k = n).
 Hypotheses (smoothing_0 : 0 <= alpha) (smoothing_1 : alpha < 1).
 
 (** The smoothed labels. *)
 Definition smoothed_label k j : R := (1 - alpha) * one_hot label k j + alpha / INR K.
 
 (** The pull of the decays on the margin, and that of the decays and the smoothing together. *)
-Definition pull : R := sqrt (lw * lh * n).
+Definition pull : R := sqrt lh * sqrt lw * sqrt n.
 Definition whole_pull : R := pull + alpha / INR K.
 
 (** The odds of the correct class, the margin and the least loss. *)
@@ -38,20 +38,14 @@ Lemma samples_real : 0 < INR N. Proof. now apply lt_0_INR. Qed.
 
 (** There are K n samples. *)
 Lemma samples_per_class : INR N = INR K * n.
-Proof.
-  rewrite <- sum_const, (sum_ext K (fun _ => n) (fun k => sum N (fun j => one_hot label k j)))
-    by (intros; symmetry; now apply balanced).
-  rewrite sum_swap, (sum_ext N _ (fun _ => 1)) by (intros; apply one_hot_sum; now apply labelled).
-  rewrite sum_const. ring.
-Qed.
+Proof. rewrite <- sum_const, <- (sum_class_count K N label labelled). now apply sum_ext. Qed.
 Lemma count_positive : 0 < n.
 Proof. pose proof samples_per_class. pose proof samples_real. pose proof (classes_real K classes). nra. Qed.
 Lemma pull_positive : 0 < pull.
-Proof. apply sqrt_lt_R0. repeat apply Rmult_lt_0_compat; try easy. apply count_positive. Qed.
+Proof. repeat apply Rmult_lt_0_compat; apply sqrt_lt_R0; try easy. apply count_positive. Qed.
 Lemma pull_square : pull ^ 2 = lw * lh * n.
 Proof.
-  unfold pull. rewrite <- Rsqr_pow2. apply Rsqr_sqrt. left.
-  repeat apply Rmult_lt_0_compat; try easy. apply count_positive.
+  pose proof count_positive. unfold pull. rewrite !Rpow_mult_distr, <- !Rsqr_pow2, !Rsqr_sqrt by lra. ring.
 Qed.
 Lemma share_nonneg : 0 <= alpha / INR K.
 Proof. pose proof (classes_real K classes). apply Rle_mult_inv_pos; lra. Qed.
@@ -113,12 +107,12 @@ Proof.
   pose proof (classes_real K classes). pose proof samples_real. pose proof count_positive.
   apply feasible_by_operator_norm; try easy. intros w. set (f := INR K * wrong K odds - alpha).
   rewrite (sum_ext N _ (fun j => f ^ 2 * sum K (fun k => one_hot label k j * (w k - sum K w / INR K) ^ 2))).
-  2: { intros j inside. rewrite (one_hot_pick K label j (fun k => (w k - sum K w / INR K) ^ 2)) by now apply labelled.
+  2: { intros j inside. rewrite (sum_one_hot K label j (fun k => (w k - sum K w / INR K) ^ 2)) by now apply labelled.
        rewrite (sum_ext K _ (fun k => f * (one_hot label k j * w k) + (- f / INR K) * w k)).
-       - rewrite sum_plus, !sum_scale, one_hot_pick by now apply labelled. field. lra.
+       - rewrite sum_plus, !sum_scale, sum_one_hot by now apply labelled. field. lra.
        - intros k _. rewrite residual. fold f. field. lra. }
   rewrite sum_scale, sum_swap, (sum_ext K _ (fun k => n * (w k - sum K w / INR K) ^ 2)).
-  2: { intros k inside. rewrite <- (balanced k inside), Rmult_comm, <- sum_scale. apply sum_ext. intros; ring. }
+  2: { intros k inside. rewrite <- (balanced k inside). unfold class_count. rewrite Rmult_comm, <- sum_scale. apply sum_ext. intros; ring. }
   rewrite sum_scale. pose proof (centring_shortens w) as shorter. pose proof residual_factor as [low high]. fold f in low, high.
   assert (0 <= sum K (fun k => w k ^ 2)) by (apply sum_nonneg; intros; apply pow2_ge_0).
   apply Rle_trans with (f ^ 2 * (n * sum K (fun k => w k ^ 2))).
@@ -151,42 +145,21 @@ Proof.
   - apply dual_point_feasible.
   - intros k inside. pose proof samples_per_class. pose proof (classes_real K classes).
     rewrite (sum_ext N _ (fun j => (INR K * wrong K odds - alpha) * (one_hot label k j - / INR K))) by (intros; apply residual).
-    rewrite sum_scale, sum_minus, sum_const, balanced by easy.
+    pose proof (balanced k inside : sum N (one_hot label k) = n) as of_class.
+    rewrite sum_scale, sum_minus, sum_const, of_class.
     replace (n - INR N * / INR K) with 0; [ring |]. rewrite samples_per_class. field. lra.
 Qed.
 
-(** The sizes of a classifier row and of a class mean, times the vertices of a simplex ETF. *)
-Definition classifier_size : R := sqrt (margin * pull / lw).
-Definition feature_size : R := sqrt (margin * pull / (lh * n)).
-
-Lemma classifier_square : lw * classifier_size ^ 2 = margin * pull.
-Proof.
-  pose proof margin_nonneg. pose proof pull_positive. unfold classifier_size.
-  rewrite <- Rsqr_pow2, Rsqr_sqrt by (apply Rle_mult_inv_pos; nra). field. lra.
-Qed.
-Lemma feature_square : lh * n * feature_size ^ 2 = margin * pull.
-Proof.
-  pose proof margin_nonneg. pose proof pull_positive. pose proof count_positive.
-  assert (0 < lh * n) by now apply Rmult_lt_0_compat. unfold feature_size.
-  rewrite <- Rsqr_pow2, Rsqr_sqrt by (apply Rle_mult_inv_pos; nra). field. lra.
-Qed.
-Lemma size_product : classifier_size * feature_size = margin.
-Proof.
-  pose proof margin_nonneg. pose proof pull_positive. pose proof count_positive.
-  assert (0 < lw * lh * n) by (repeat apply Rmult_lt_0_compat; easy).
-  apply Rsqr_inj; [apply Rmult_le_pos; apply sqrt_pos | easy |]. rewrite !Rsqr_pow2, Rpow_mult_distr.
-  apply Rmult_eq_reg_l with (lw * lh * n); [| lra].
-  transitivity ((lw * classifier_size ^ 2) * (lh * n * feature_size ^ 2)); [ring |].
-  rewrite classifier_square, feature_square, <- pull_square. ring.
-Qed.
+(** The sizes w and h of the classifier and of the features that the margin wants: their product, and their equal decay terms. *)
+Definition sized (w h : R) : Prop := w * h = margin /\ lw * w ^ 2 = pull * margin /\ lh * n * h ^ 2 = pull * margin.
 
 (** A logit of the class means at a simplex ETF. *)
-Lemma etf_logits d V k j : simplex_etf K d V -> (k < K)%nat -> (j < N)%nat ->
-  product d (fun k i => classifier_size * V k i) (fun i j => feature_size * V (label j) i) k j
+Lemma etf_logits d V w h k j : simplex_etf K d V -> w * h = margin -> (k < K)%nat -> (j < N)%nat ->
+  product d (fun k i => w * V k i) (fun i j => h * V (label j) i) k j
   = margin * (one_hot label k j - / INR K).
 Proof.
-  intros etf inside sampled. unfold product.
-  rewrite (sum_ext d _ (fun i => margin * (V k i * V (label j) i))) by (intros; rewrite <- size_product; ring).
+  intros etf size inside sampled. unfold product.
+  rewrite (sum_ext d _ (fun i => margin * (V k i * V (label j) i))) by (intros; rewrite <- size; ring).
   rewrite sum_scale, etf by (try apply labelled; easy). unfold centring, one_hot. now rewrite Nat.eqb_sym.
 Qed.
 
@@ -200,43 +173,43 @@ Proof.
   rewrite <- (margin_cross_entropy K (label j) odds classes inside odds_at_least_1 Z c logits).
   rewrite (sum_ext K _ (fun k => (1 - alpha) * (one_hot label k j * Z k) + alpha / INR K * Z k))
     by (intros; unfold smoothed_label; ring).
-  rewrite sum_plus, !sum_scale, one_hot_pick by easy.
+  rewrite sum_plus, !sum_scale, sum_one_hot by easy.
   rewrite (margin_logits_total K (label j) odds classes inside Z c logits), logits by easy.
   unfold one_hot. rewrite Nat.eqb_refl. field. lra.
 Qed.
 
 (** The squared norms of the factors of a simplex ETF. *)
-Lemma etf_classifier_norm d V : simplex_etf K d V ->
-  squared_norm K d (fun k i => classifier_size * V k i) = (INR K - 1) * classifier_size ^ 2.
+Lemma etf_classifier_norm d V w : simplex_etf K d V ->
+  squared_norm K d (fun k i => w * V k i) = (INR K - 1) * w ^ 2.
 Proof.
   intros etf. pose proof (classes_real K classes). unfold squared_norm.
-  rewrite (sum_ext K _ (fun _ => classifier_size ^ 2 * (1 - / INR K))).
+  rewrite (sum_ext K _ (fun _ => w ^ 2 * (1 - / INR K))).
   - rewrite sum_const. field. lra.
-  - intros k inside. rewrite (sum_ext d _ (fun i => classifier_size ^ 2 * (V k i * V k i))) by (intros; ring).
+  - intros k inside. rewrite (sum_ext d _ (fun i => w ^ 2 * (V k i * V k i))) by (intros; ring).
     rewrite sum_scale, etf by easy. unfold centring. now rewrite Nat.eqb_refl.
 Qed.
-Lemma etf_feature_norm d V : simplex_etf K d V ->
-  squared_norm d N (fun i j => feature_size * V (label j) i) = (INR K - 1) * n * feature_size ^ 2.
+Lemma etf_feature_norm d V h : simplex_etf K d V ->
+  squared_norm d N (fun i j => h * V (label j) i) = (INR K - 1) * n * h ^ 2.
 Proof.
   intros etf. pose proof (classes_real K classes). unfold squared_norm. rewrite sum_swap.
-  rewrite (sum_ext N _ (fun _ => feature_size ^ 2 * (1 - / INR K))).
+  rewrite (sum_ext N _ (fun _ => h ^ 2 * (1 - / INR K))).
   - rewrite sum_const, samples_per_class. field. lra.
-  - intros j inside. rewrite (sum_ext d _ (fun i => feature_size ^ 2 * (V (label j) i * V (label j) i))) by (intros; ring).
+  - intros j inside. rewrite (sum_ext d _ (fun i => h ^ 2 * (V (label j) i * V (label j) i))) by (intros; ring).
     rewrite sum_scale, etf by now apply labelled. unfold centring. now rewrite Nat.eqb_refl.
 Qed.
 
 (** Every simplex ETF of the right sizes, in a space of any dimension, attains the bound, with any constant bias. *)
-Theorem attained_at_etf d V c : simplex_etf K d V ->
-  loss d (fun k i => classifier_size * V k i) (fun i j => feature_size * V (label j) i) (fun _ => c) = value.
+Theorem attained_at_etf d V w h c : simplex_etf K d V -> sized w h ->
+  loss d (fun k i => w * V k i) (fun i j => h * V (label j) i) (fun _ => c) = value.
 Proof.
-  intros etf. pose proof (classes_real K classes). pose proof samples_real. unfold loss, mean_cross_entropy.
+  intros etf (size & of_classifier & of_features). pose proof (classes_real K classes). pose proof samples_real. unfold loss, mean_cross_entropy.
   rewrite etf_classifier_norm, etf_feature_norm by easy.
   rewrite (sum_ext N _ (fun _ => ln (1 + (INR K - 1) / odds) + alpha * (INR K - 1) / INR K * margin)).
-  2: { intros j sampled. apply (etf_cross_entropy j _ c sampled). intros k inside. now rewrite etf_logits. }
+  2: { intros j sampled. apply (etf_cross_entropy j _ c sampled). intros k inside. now rewrite (etf_logits d V w h). }
   rewrite sum_const.
-  replace (lw / 2 * ((INR K - 1) * classifier_size ^ 2)) with ((INR K - 1) / 2 * (lw * classifier_size ^ 2)) by field.
-  replace (lh / 2 * ((INR K - 1) * n * feature_size ^ 2)) with ((INR K - 1) / 2 * (lh * n * feature_size ^ 2)) by field.
-  rewrite classifier_square, feature_square. unfold value, whole_pull. field. lra.
+  replace (lw / 2 * ((INR K - 1) * w ^ 2)) with ((INR K - 1) / 2 * (lw * w ^ 2)) by field.
+  replace (lh / 2 * ((INR K - 1) * n * h ^ 2)) with ((INR K - 1) / 2 * (lh * n * h ^ 2)) by field.
+  rewrite of_classifier, of_features. unfold value, whole_pull. field. lra.
 Qed.
 
 (** Zero is optimal exactly where the whole pull is at least 1/K. *)

@@ -3,9 +3,6 @@ From Coq Require Import Reals Lra Lia Arith.
 From Atlas Require Import Sums.
 Open Scope R_scope.
 
-(** The entry of a one-hot label: one at the class of the sample, zero at all others. *)
-Definition one_hot (label : nat -> nat) (k j : nat) : R := if Nat.eqb (label j) k then 1 else 0.
-
 (** The logarithm of the partition function of the logits z. *)
 Definition log_sum_exp (K : nat) (z : nat -> R) : R := ln (sum K (fun k => exp (z k))).
 
@@ -45,21 +42,6 @@ Proof.
   rewrite sum_minus in gain. simpl in gain. enough (g i - f i <= sum n g - sum n f) by lra.
   apply gain. intros j small. specialize (below j small). lra.
 Qed.
-
-(** The entries of a one-hot label sum to one. *)
-Lemma one_hot_sum K label j : (label j < K)%nat -> sum K (fun k => one_hot label k j) = 1.
-Proof. intros inside. exact (sum_at K (label j) (fun _ => 1) inside). Qed.
-
-(** A one-hot label picks the entry of its class. *)
-Lemma one_hot_pick K label j f : (label j < K)%nat -> sum K (fun k => one_hot label k j * f k) = f (label j).
-Proof.
-  intros inside. rewrite <- (sum_at K (label j) f inside). apply sum_ext. intros k _.
-  unfold one_hot. destruct Nat.eqb; ring.
-Qed.
-
-(** An entry of a one-hot label is zero or one. *)
-Lemma one_hot_01 label k j : one_hot label k j = 0 \/ one_hot label k j = 1.
-Proof. unfold one_hot. destruct Nat.eqb; auto. Qed.
 
 (** The partition function is positive. *)
 Lemma partition_positive K z : (0 < K)%nat -> 0 < sum K (fun k => exp (z k)).
