@@ -9,6 +9,9 @@ Definition product (d : nat) (W H : nat -> nat -> R) (k j : nat) : R := sum d (f
 (** The squared Frobenius norm of a matrix. *)
 Definition squared_norm (m n : nat) (A : nat -> nat -> R) : R := sum m (fun i => sum n (fun j => A i j ^ 2)).
 
+Lemma squared_norm_ext m n A B : (forall i j, A i j = B i j) -> squared_norm m n A = squared_norm m n B.
+Proof. intros same. apply sum_ext. intros i _. apply sum_ext. intros j _. now rewrite same. Qed.
+
 (** The mean cross-entropy of the logits Z against the labels Y, whose columns sum to one. *)
 Definition mean_cross_entropy (K N : nat) (Y Z : nat -> nat -> R) : R :=
   / INR N * sum N (fun j => log_sum_exp K (fun k => Z k j) - sum K (fun k => Y k j * Z k j)).
@@ -21,6 +24,14 @@ Proof.
   intros same. unfold mean_cross_entropy, log_sum_exp. f_equal. apply sum_ext. intros j sampled.
   rewrite (sum_ext K (fun k => exp (Z k j)) (fun k => exp (Z' k j))) by (intros; f_equal; now apply same).
   f_equal. apply sum_ext. intros k inside. destruct (same k j inside sampled) as [-> ->]. reflexivity.
+Qed.
+
+(** The mean cross-entropy of equal probabilities, whatever the labels. *)
+Lemma zero_cross_entropy K N Y : (0 < N)%nat -> mean_cross_entropy K N Y (fun _ _ => 0) = ln (INR K).
+Proof.
+  intros some. assert (0 < INR N) by now apply lt_0_INR. unfold mean_cross_entropy, log_sum_exp.
+  rewrite (sum_ext N _ (fun _ => ln (INR K))); [rewrite sum_const; field; lra |]. intros j _.
+  rewrite exp_0, sum_const, (sum_zero K (fun k => Y k j * 0)), Rmult_1_r by (intros; ring). ring.
 Qed.
 
 (** The inequality between the arithmetic and the geometric mean of two squares. *)

@@ -38,18 +38,25 @@ Proof. pose proof wrong_positive. unfold probability. destruct Nat.eqb; nra. Qed
 Lemma probability_total : sum K (probability K y odds) = 1.
 Proof. unfold probability. rewrite sum_one_differs, <- right_probability by easy. ring. Qed.
 
+(** The cross-entropy at these probabilities, as a difference of logarithms. *)
+Lemma log_right_probability : ln (1 + (INR K - 1) / odds) = ln (INR K + odds - 1) - ln odds.
+Proof.
+  pose proof (classes_real K classes). replace (1 + (INR K - 1) / odds) with ((INR K + odds - 1) * / odds) by (field; lra).
+  rewrite ln_mult, ln_Rinv by (try apply Rinv_0_lt_compat; lra). ring.
+Qed.
+
 (** The entropy of these probabilities. *)
 Lemma margin_entropy :
   entropy K (probability K y odds) = ln (1 + (INR K - 1) / odds) + (INR K - 1) * wrong K odds * ln odds.
 Proof.
   pose proof (classes_real K classes). pose proof wrong_positive.
-  assert (log_wrong : ln (wrong K odds) = - ln (odds + INR K - 1)) by (unfold wrong; apply ln_Rinv; lra).
+  assert (log_wrong : ln (wrong K odds) = - ln (INR K + odds - 1))
+    by (unfold wrong; replace (odds + INR K - 1) with (INR K + odds - 1) by ring; apply ln_Rinv; lra).
   unfold entropy, probability.
   rewrite (sum_ext K _ (fun k => if Nat.eqb y k then odds * wrong K odds * ln (odds * wrong K odds) else wrong K odds * ln (wrong K odds)))
     by (intros; destruct Nat.eqb; reflexivity).
   rewrite sum_one_differs, ln_mult, <- right_probability by (try easy; lra).
-  replace (1 + (INR K - 1) / odds) with ((odds + INR K - 1) * / odds) by (field; lra).
-  rewrite ln_mult, ln_Rinv, log_wrong by (try apply Rinv_0_lt_compat; lra). ring.
+  rewrite log_right_probability, log_wrong. ring.
 Qed.
 
 (** It is below that of equal probabilities where the odds exceed one. *)

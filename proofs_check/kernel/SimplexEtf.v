@@ -34,6 +34,15 @@ Definition loss d W H b : R :=
   mean_cross_entropy K N smoothed_label (fun k j => product d W H k j + b k)
   + lw / 2 * squared_norm K d W + lh / 2 * squared_norm d N H.
 
+(** The loss depends on the entries of the variables alone. *)
+Lemma loss_ext d W W' H H' b : (forall k i, W k i = W' k i) -> (forall i j, H i j = H' i j) -> loss d W H b = loss d W' H' b.
+Proof.
+  intros same_W same_H. unfold loss. rewrite (squared_norm_ext K d W W'), (squared_norm_ext d N H H') by easy.
+  rewrite (mean_cross_entropy_ext K N _ smoothed_label _ (fun k j => product d W' H' k j + b k)).
+  - reflexivity.
+  - intros. split; [reflexivity |]. unfold product. f_equal. apply sum_ext. intros. now rewrite same_W, same_H.
+Qed.
+
 Lemma samples_real : 0 < INR N. Proof. now apply lt_0_INR. Qed.
 
 (** There are K n samples. *)
@@ -210,6 +219,48 @@ Proof.
   replace (lw / 2 * ((INR K - 1) * w ^ 2)) with ((INR K - 1) / 2 * (lw * w ^ 2)) by field.
   replace (lh / 2 * ((INR K - 1) * n * h ^ 2)) with ((INR K - 1) / 2 * (lh * n * h ^ 2)) by field.
   rewrite of_classifier, of_features. unfold value, whole_pull. field. lra.
+Qed.
+
+(** The loss of zero is that of equal probabilities. *)
+Lemma loss_at_zero d : loss d (fun _ _ => 0) (fun _ _ => 0) (fun _ => 0) = ln (INR K).
+Proof.
+  unfold loss. rewrite (mean_cross_entropy_ext K N _ smoothed_label _ (fun _ _ => 0)).
+  - rewrite zero_cross_entropy by easy. unfold squared_norm.
+    rewrite !(sum_zero _ (fun _ => sum _ (fun _ => 0 ^ 2))) by (intros; apply sum_zero; intros; ring). ring.
+  - intros k j _ _. split; [reflexivity |]. unfold product. rewrite sum_zero by (intros; ring). ring.
+Qed.
+
+(** The whole pull is at least 1/K exactly where this ratio is at most 1. *)
+Lemma ratio_at_most_1 : (alpha - 1) ^ 2 / (INR K ^ 2 * lh * lw * n) <= 1 <-> / INR K <= whole_pull.
+Proof.
+  pose proof (classes_real K classes). pose proof pull_positive as positive. pose proof pull_square as square.
+  replace (INR K ^ 2 * lh * lw * n) with ((INR K * pull) ^ 2) by (rewrite Rpow_mult_distr, square; ring).
+  assert (scale : 0 < INR K * pull) by (apply Rmult_lt_0_compat; lra).
+  replace ((alpha - 1) ^ 2 / (INR K * pull) ^ 2) with (((1 - alpha) / (INR K * pull)) ^ 2) by (field; lra).
+  assert (shares : 1 - alpha = (1 - alpha) / (INR K * pull) * (INR K * pull)) by (field; lra).
+  assert (0 < (1 - alpha) / (INR K * pull)) by (apply Rdiv_lt_0_compat; lra).
+  set (share := (1 - alpha) / (INR K * pull)) in *.
+  assert (gap : INR K * (whole_pull - / INR K) = INR K * pull - (1 - alpha)) by (unfold whole_pull; field; lra).
+  split; intros given.
+  - assert (share <= 1) by nra. assert (0 <= INR K * (whole_pull - / INR K)) by (rewrite gap; nra). nra.
+  - assert (0 <= INR K * (whole_pull - / INR K)) by (apply Rmult_le_pos; lra). assert (share <= 1) by nra. nra.
+Qed.
+
+(** The cross-entropy of smoothed labels is that of one-hot labels, and alpha times the centred correct logits. *)
+Lemma smoothed_cross_entropy Z : mean_cross_entropy K N smoothed_label Z =
+  (sum N (fun j => log_sum_exp K (fun k => Z k j) - sum K (fun k => Z k j * one_hot label k j))
+   + alpha * sum N (fun j => sum K (fun k => (Z k j - sum K (fun k1 => Z k1 j) / INR K) * one_hot label k j))) / INR N.
+Proof.
+  pose proof (classes_real K classes). pose proof samples_real. unfold mean_cross_entropy.
+  rewrite <- (sum_scale N alpha), <- sum_plus. unfold Rdiv at 1. rewrite Rmult_comm. f_equal. apply sum_ext. intros j sampled.
+  enough (sum K (fun k => smoothed_label k j * Z k j) = sum K (fun k => Z k j * one_hot label k j)
+    - alpha * sum K (fun k => (Z k j - sum K (fun k1 => Z k1 j) / INR K) * one_hot label k j)) by lra.
+  set (mean := sum K (fun k1 => Z k1 j) / INR K).
+  rewrite <- (sum_scale K alpha), <- sum_minus.
+  rewrite (sum_ext K _ (fun k => (Z k j * one_hot label k j - alpha * ((Z k j - mean) * one_hot label k j))
+    + (alpha / INR K * Z k j - alpha * mean * one_hot label k j))) by (intros; unfold smoothed_label; field; lra).
+  rewrite sum_plus, (sum_minus K (fun k => alpha / INR K * Z k j)), !sum_scale, one_hot_total by now apply labelled.
+  unfold mean. field. lra.
 Qed.
 
 (** Zero is optimal exactly where the whole pull is at least 1/K. *)
