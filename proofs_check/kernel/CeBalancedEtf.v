@@ -46,48 +46,28 @@ Qed.
 Lemma value_below W H b : With_bias.value K d N label lambda_W lambda_H <= loss W H b.
 Proof. rewrite value_is, loss_is. apply SimplexEtf.lower_bound; try easy; lra. Qed.
 
-(** The sizes of the statement's minimiser. *)
-Definition classifier_size : R :=
-  fourth_root lambda_H * fourth_root n * sqrt (With_bias.t K d N label lambda_W lambda_H) / fourth_root lambda_W.
-Definition feature_size : R :=
-  fourth_root lambda_W * sqrt (With_bias.t K d N label lambda_W lambda_H) / (fourth_root lambda_H * fourth_root n).
-
-Lemma sizes : sized K lambda_W lambda_H n 0 classifier_size feature_size.
-Proof.
-  pose proof (margin_nonneg K lambda_W lambda_H n 0) as nonneg. pose proof (root_squared _ nonneg) as of_margin.
-  pose proof (fourth_root_square _ weight) as of_W. pose proof (fourth_root_square _ feature) as of_H.
-  pose proof (fourth_root_square _ count) as of_n.
-  pose proof (root_squared _ (Rlt_le _ _ weight)) as roots_W. pose proof (root_squared _ (Rlt_le _ _ feature)) as roots_H.
-  pose proof (root_squared _ (Rlt_le _ _ count)) as roots_n.
-  pose proof (fourth_root_positive lambda_W). pose proof (fourth_root_positive lambda_H). pose proof (fourth_root_positive n).
-  unfold sized, classifier_size, feature_size, With_bias.t. rewrite odds_are. fold (margin K lambda_W lambda_H n 0).
-  set (w := fourth_root lambda_W) in *. set (h := fourth_root lambda_H) in *. set (c := fourth_root n) in *.
-  set (m := margin K lambda_W lambda_H n 0) in *. set (r := sqrt m) in *. unfold pull.
-  rewrite <- of_W in *. rewrite <- of_H in *. rewrite <- of_n in *. repeat split.
-  - rewrite <- of_margin. field. repeat split; lra.
-  - rewrite <- of_margin, <- roots_W. field. lra.
-  - rewrite <- of_margin, <- roots_H, <- roots_n. field. lra.
-Qed.
+Local Notation w := (classifier_size K lambda_W lambda_H n 0).
+Local Notation h := (feature_size K lambda_W lambda_H n 0).
 
 Lemma value_attained V : simplex_etf K d V ->
-  loss (fun k i => classifier_size * V k i) (fun i j => feature_size * V (label j) i) (fun _ => 0)
+  loss (fun k i => w * V k i) (fun i j => h * V (label j) i) (fun _ => 0)
   = With_bias.value K d N label lambda_W lambda_H.
-Proof. intros etf. rewrite value_is, loss_is. apply attained_at_etf; try easy. exact sizes. Qed.
+Proof. intros etf. rewrite value_is, loss_is. apply attained_at_etf; try easy. now apply (sizes K N label). Qed.
 
 Lemma minimiser_is : (K <= d)%nat ->
   loss (With_bias.minimiser_W K d N label lambda_W lambda_H) (With_bias.minimiser_H K d N label lambda_W lambda_H) (fun _ => 0)
-  = loss (fun k i => classifier_size * (if Nat.ltb i K then centring K k i else 0))
-      (fun i j => feature_size * (if Nat.ltb i K then centring K (label j) i else 0)) (fun _ => 0).
+  = loss (fun k i => w * (if Nat.ltb i K then centring K k i else 0))
+      (fun i j => h * (if Nat.ltb i K then centring K (label j) i else 0)) (fun _ => 0).
 Proof.
   intros wide. pose proof (classes_real K classes).
   pose proof (fourth_root_positive lambda_W). pose proof (fourth_root_positive lambda_H). pose proof (fourth_root_positive n).
   assert (same_W : forall k i, With_bias.minimiser_W K d N label lambda_W lambda_H k i
-    = classifier_size * (if Nat.ltb i K then centring K k i else 0)).
-  { intros k i. unfold With_bias.minimiser_W, classifier_size, centring. rewrite (Nat.eqb_sym i k).
+    = w * (if Nat.ltb i K then centring K k i else 0)).
+  { intros k i. unfold With_bias.minimiser_W, With_bias.t, classifier_size, margin, centring. rewrite odds_are. rewrite (Nat.eqb_sym i k).
     destruct (Nat.ltb i K), (Nat.eqb k i); field; lra. }
   assert (same_H : forall i j, With_bias.minimiser_H K d N label lambda_W lambda_H i j
-    = feature_size * (if Nat.ltb i K then centring K (label j) i else 0)).
-  { intros i j. unfold With_bias.minimiser_H, feature_size, centring.
+    = h * (if Nat.ltb i K then centring K (label j) i else 0)).
+  { intros i j. unfold With_bias.minimiser_H, With_bias.t, feature_size, margin, centring. rewrite odds_are.
     destruct (Nat.ltb i K), (Nat.eqb (label j) i); field; repeat split; lra. }
   rewrite !loss_is. now apply loss_ext.
 Qed.

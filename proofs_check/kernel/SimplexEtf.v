@@ -1,6 +1,6 @@
 (** The cross-entropy with balanced classes and labels smoothed by alpha: its minimum, attained at every simplex ETF. *)
 From Coq Require Import Reals Lra Lia Arith.
-From Atlas Require Import Sums Labels Softmax Margin Duality.
+From Atlas Require Import Sums Labels Softmax Margin Roots Duality.
 Open Scope R_scope.
 
 (** The entry of the centring matrix I - J/K. *)
@@ -161,6 +161,25 @@ Qed.
 
 (** The sizes w and h of the classifier and of the features that the margin wants: their product, and their equal decay terms. *)
 Definition sized (w h : R) : Prop := w * h = margin /\ lw * w ^ 2 = pull * margin /\ lh * n * h ^ 2 = pull * margin.
+
+(** Such sizes, as fourth roots. *)
+Definition classifier_size : R := fourth_root lh * fourth_root n * sqrt margin / fourth_root lw.
+Definition feature_size : R := fourth_root lw * sqrt margin / (fourth_root lh * fourth_root n).
+
+Lemma sizes : sized classifier_size feature_size.
+Proof.
+  pose proof count_positive as count. pose proof (root_squared _ margin_nonneg) as of_margin.
+  pose proof (fourth_root_square _ weight) as of_w. pose proof (fourth_root_square _ feature) as of_h.
+  pose proof (fourth_root_square _ count) as of_n. pose proof (root_squared _ (Rlt_le _ _ weight)) as roots_w.
+  pose proof (root_squared _ (Rlt_le _ _ feature)) as roots_h. pose proof (root_squared _ (Rlt_le _ _ count)) as roots_n.
+  pose proof (fourth_root_positive lw). pose proof (fourth_root_positive lh). pose proof (fourth_root_positive n).
+  unfold sized, classifier_size, feature_size, pull.
+  set (a := fourth_root lw) in *. set (b := fourth_root lh) in *. set (c := fourth_root n) in *. set (r := sqrt margin) in *.
+  rewrite <- of_w in *. rewrite <- of_h in *. rewrite <- of_n in *. repeat split; rewrite <- of_margin.
+  - field. repeat split; lra.
+  - rewrite <- roots_w. field. lra.
+  - rewrite <- roots_h, <- roots_n. field. lra.
+Qed.
 
 (** A logit of the class means at a simplex ETF. *)
 Lemma etf_logits d V w h k j : simplex_etf K d V -> w * h = margin -> (k < K)%nat -> (j < N)%nat ->
