@@ -9,8 +9,9 @@ Definition product (d : nat) (W H : nat -> nat -> R) (k j : nat) : R := sum d (f
 (** The squared Frobenius norm of a matrix. *)
 Definition squared_norm (m n : nat) (A : nat -> nat -> R) : R := sum m (fun i => sum n (fun j => A i j ^ 2)).
 
-Lemma squared_norm_ext m n A B : (forall i j, A i j = B i j) -> squared_norm m n A = squared_norm m n B.
-Proof. intros same. apply sum_ext. intros i _. apply sum_ext. intros j _. now rewrite same. Qed.
+Lemma squared_norm_ext m n A B :
+  (forall i j, (i < m)%nat -> (j < n)%nat -> A i j = B i j) -> squared_norm m n A = squared_norm m n B.
+Proof. intros same. apply sum_ext. intros i row. apply sum_ext. intros j column. now rewrite same. Qed.
 
 (** The mean cross-entropy of the logits Z against the labels Y, whose columns sum to one. *)
 Definition mean_cross_entropy (K N : nat) (Y Z : nat -> nat -> R) : R :=

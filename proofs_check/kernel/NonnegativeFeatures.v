@@ -49,6 +49,24 @@ Definition least : R := sum K class_value.
 Definition relu_loss d W H : R :=
   mean_cross_entropy K N (one_hot label) (product d W H) + lw / 2 * squared_norm K d W + lh / 2 * squared_norm d N H.
 
+(** The loss depends on the entries of the variables alone, inside their shapes. *)
+Lemma relu_loss_ext d W W' H H' : (forall k i, (k < K)%nat -> (i < d)%nat -> W k i = W' k i) ->
+  (forall i j, (i < d)%nat -> (j < N)%nat -> H i j = H' i j) -> relu_loss d W H = relu_loss d W' H'.
+Proof.
+  intros same_W same_H. unfold relu_loss. rewrite (squared_norm_ext K d W W'), (squared_norm_ext d N H H') by easy.
+  do 2 f_equal. apply mean_cross_entropy_ext. intros k j inside sampled. split; [reflexivity |].
+  apply sum_ext. intros i below. now rewrite same_W, same_H.
+Qed.
+
+(** The loss of zero is that of equal probabilities. *)
+Lemma relu_loss_at_zero d : relu_loss d (fun _ _ => 0) (fun _ _ => 0) = ln (INR K).
+Proof.
+  unfold relu_loss. rewrite (mean_cross_entropy_ext K N _ (one_hot label) _ (fun _ _ => 0)).
+  - rewrite zero_cross_entropy by easy. unfold squared_norm.
+    rewrite !(sum_zero _ (fun _ => sum _ (fun _ => 0 ^ 2))) by (intros; apply sum_zero; intros; ring). ring.
+  - intros k j _ _. split; [reflexivity |]. apply sum_zero. intros; ring.
+Qed.
+
 Let classes_2 : 2 <= INR K. Proof. now apply classes_real. Qed.
 Let samples_positive : 0 < INR N. Proof. now apply lt_0_INR. Qed.
 Let inverse_below_1 : 0 < 1 - / INR K.
