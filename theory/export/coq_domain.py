@@ -56,10 +56,10 @@ def hypotheses(domain: Domain, names: list[str]) -> Iterator[Hypothesis]:
 
 
 def _natural(size: sp.Expr) -> str:
-    """Return a size less a number, such as K − 1, as a natural number."""
-    symbols = sorted(size.free_symbols, key=str)
-    rest = sp.expand(size - sum(symbols))
-    if len(symbols) > 1 or not isinstance(rest, sp.Integer) or (symbols and rest > 0):
-        raise ValueError(f"{size} is no size less a number")
-    name = size_text(symbols[0]) if symbols else ""
-    return name if symbols and rest == 0 else f"{name} - {-rest}".strip() if symbols else str(rest)
+    """Return a size, a number, or a size less a number, such as K − 1. Raises ValueError for any other expression."""
+    number, symbol = size.as_coeff_Add()
+    if isinstance(symbol, sp.Symbol) and isinstance(number, sp.Integer) and number <= 0:
+        return size_text(symbol) if number == 0 else f"{size_text(symbol)} - {-number}"
+    if isinstance(size, sp.Integer):
+        return str(size)
+    raise ValueError(f"{size} is no size less a number")

@@ -35,7 +35,7 @@ class CoqParameters:
         return sym.K, *widths, sym.N
 
     @cached_property
-    def numbers(self) -> dict[str, sp.Symbol]:
+    def numbers(self) -> dict[str, sp.Basic]:
         """The symbol that each parameter stands for, by name: of the real numbers, and of a width."""
         markers = {
             p.name: sp.Symbol(f"_{p.name}")

@@ -41,16 +41,33 @@ def statement(claim: Claim) -> str:
     A problem with a flag, such as whether there is a bias, is stated in one module for each of its values. Raises
     ValueError for a claim whose loss, domain or prediction has no text.
     """
+    parts = [f"(** {claim.id}. {claim.title}. Generated from the claim; do not edit. *)", IMPORTS]
+    for module, stated in statements(claim).items():
+        inside = stated.definitions()
+        parts += [f"Module {module}.\n", *inside, f"End {module}.\n"] if module else inside
+    return "\n".join(parts)
+
+
+def statements(claim: Claim) -> dict[str, CoqStatement]:
+    """Return what is stated of a claim, by the name of the module of Coq that holds it; the name is empty without flags."""
     flags = [p.name for p in claim.problem.parameters if isinstance(p.domain, Flag)]
-    head = [f"(** {claim.id}. {claim.title}. Generated from the claim; do not edit. *)", IMPORTS]
-    if not flags:
-        return "\n".join([*head, *CoqStatement(claim, ()).definitions()])
-    parts = []
+    found = {}
     for values in itertools.product((False, True), repeat=len(flags)):
         name = "_".join(f"{'With' if on else 'Without'}_{flag}" for flag, on in zip(flags, values, strict=True))
-        inside = CoqStatement(claim, tuple(zip(flags, values, strict=True))).definitions()
-        parts += [f"Module {name}.\n", *inside, f"End {name}.\n"]
-    return "\n".join([*head, *parts])
+        found[name] = CoqStatement(claim, tuple(zip(flags, values, strict=True)))
+    return found
+
+
+@dataclass(frozen=True)
+class Proposition:
+    """A proposition about a claim: its name in Coq, a sentence that says it, and its text."""
+
+    name: str
+    says: str
+    body: str
+
+    def __str__(self) -> str:
+        return f"(** {self.says} *)\nDefinition {self.name} : Prop :=\n  {self.body}.\n"
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,7 @@ class CoqStatement:
         yield from self._minimiser()
         yield self._ratio()
         yield from self._structure()
-        yield from self._propositions()
+        yield from (str(proposition) for proposition in self.propositions())
 
     def _define(self, name: str, says: str, kind: str, body: str, more: str = "") -> str:
         """Return a definition with the parameters of the claim, and ``more`` after them, as arguments."""
@@ -239,43 +256,44 @@ class CoqStatement:
             return f"{ROW} {COLUMN}", measured.entry(ROW, COLUMN).text
         raise ValueError("only invariants that are numbers, or matrices of classes, are stated")
 
-    def _propositions(self) -> Iterator[str]:
+    def propositions(self) -> Iterator[Proposition]:
+        """Yield the propositions that a proof has to show."""
         here, variables = self.arguments, self.at_point
         best = " ".join(f"(minimiser_{v.name} {here})" for v in self.variables)
         is_feasible, best_feasible = self._is_feasible(variables), self._is_feasible(best)
         any_point = f"forall {variables}, " + (f"{is_feasible} ->\n  " if is_feasible else "")
-        yield self._proposition(
-            "lower_bound", "No point has a loss below the value.", f"{any_point}value {here} <= loss {here} {variables}"
-        )
-        reached = f"loss {here} {best} = value {here}"
-        reached = f"{best_feasible} /\\ {reached}" if best_feasible else reached
-        says = "The predicted minimiser has the value."
-        if self.parameters.least_width not in (None, sym.K) and not self.wide:
-            reached = f"(K <= d)%nat -> {reached}"
-            says = "The predicted minimiser, which fills K of the hidden units, has the value."
-            feasible = is_feasible + " /\\ " if is_feasible else ""
+        some = f"exists {self.parameters.binders}, domain {here}"
+        yield Proposition("domain_not_empty", "Some parameters are allowed.", some)
+        below = f"{any_point}value {here} <= loss {here} {variables}"
+        yield self._for_all("lower_bound", "No point has a loss below the predicted minimum.", below)
+        says, reached = "The predicted point has the predicted minimum.", f"loss {here} {best} =\n  value {here}"
+        reached = f"{best_feasible} /\\\n  {reached}" if best_feasible else reached
+        if self._narrower_than_classes:
+            says = "At widths d >= K the predicted point has the predicted minimum."
+            feasible = f"{is_feasible} /\\ " if is_feasible else ""
             exists = f"exists {variables}, {feasible}loss {here} {variables} = value {here}"
-            yield self._proposition("attained_at_every_width", "Some point has the value.", exists)
-        yield self._proposition("attained", says, reached)
-        yield self._proposition(
-            "threshold", "Zero is a minimiser iff no class exceeds the threshold.", self._zero_is_best()
-        )
-        unique = f"{any_point}loss {here} {variables} = value {here} -> structure {here} {variables}"
-        yield self._proposition("unique_structure", "Every minimiser has the predicted structure.", unique)
+            yield self._for_all("attained_at_every_width", "Some point has the predicted minimum.", exists)
+            reached = f"(K <= d)%nat -> {reached}"
+        yield self._for_all("attained", says, reached)
+        says = "Zero has the predicted minimum iff no class exceeds the threshold."
+        yield self._for_all("threshold", says, self._zero_is_best())
+        unique = f"{any_point}loss {here} {variables} = value {here} ->\n  structure {here} {variables}"
+        yield self._for_all("unique_structure", "Every global minimiser has the predicted invariants.", unique)
+
+    @property
+    def _narrower_than_classes(self) -> bool:
+        """Whether the domain has widths d < K, at which the structured point of K hidden units does not fit."""
+        return not self.wide and self.parameters.least_width not in (None, sym.K)
 
     def _zero_is_best(self) -> str:
         here = self.arguments
         zero = " ".join(f"(minimiser_{v.name} {here})" if v.offset else "(fun _ _ => 0)" for v in self.variables)
-        collapsed = (
-            f"forall {ROW}, ({ROW} < K)%nat -> ratio {here} {ROW} <= 1"
-            if self._ratio_of_class
-            else f"ratio {here} <= 1"
-        )
+        of_class = f"forall {ROW}, ({ROW} < K)%nat -> ratio {here} {ROW} <= 1"
+        collapsed = of_class if self._ratio_of_class else f"ratio {here} <= 1"
         return f"value {here} = loss {here} {zero} <->\n  ({collapsed})"
 
-    def _proposition(self, name: str, says: str, body: str) -> str:
-        quantified = f"forall {self.parameters.binders}, domain {self.arguments} ->"
-        return f"(** {says} *)\nDefinition {name} : Prop :=\n  {quantified}\n  {body}.\n"
+    def _for_all(self, name: str, says: str, body: str) -> Proposition:
+        return Proposition(name, says, f"forall {self.parameters.binders}, domain {self.arguments} ->\n  {body}")
 
 
 def _wrapped(head: str, body: str) -> str:
