@@ -100,6 +100,14 @@ Qed.
 
 Theorem threshold : Statement_ce_balanced_etf.With_bias.threshold.
 Proof. intros K d N label lambda_W lambda_H allowed. now apply zero_is_best. Qed.
+
+(** Two classes of one sample each. *)
+Theorem domain_not_empty : Statement_ce_balanced_etf.With_bias.domain_not_empty.
+Proof.
+  exists 2%nat, 2%nat, 2%nat, (fun j => j), 1, 1. constructor; try lra; try lia.
+  - intros k inside. now exists k.
+  - intros k inside. destruct k as [| [| k]]; [reflexivity | | lia]. unfold class_count, one_hot. simpl. lra.
+Qed.
 End With_bias.
 
 Section Without_a_bias.
@@ -145,5 +153,13 @@ Theorem threshold : Statement_ce_balanced_etf.Without_bias.threshold.
 Proof.
   intros K d N label lambda_W lambda_H allowed. rewrite loss_without_bias.
   exact (With_bias.threshold _ _ _ _ _ _ (allowed_with_bias _ _ _ _ _ _ allowed)).
+Qed.
+
+(** Two classes of one sample each. *)
+Theorem domain_not_empty : Statement_ce_balanced_etf.Without_bias.domain_not_empty.
+Proof.
+  exists 2%nat, 2%nat, 2%nat, (fun j => j), 1, 1. constructor; try lra; try lia.
+  - intros k inside. now exists k.
+  - intros k inside. destruct k as [| [| k]]; [reflexivity | | lia]. unfold class_count, one_hot. simpl. lra.
 Qed.
 End Without_bias.

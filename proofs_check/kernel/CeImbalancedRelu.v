@@ -148,3 +148,10 @@ Proof. intros K d N label lambda_W lambda_H allowed. now apply value_attained. Q
 
 Theorem threshold : Statement.threshold.
 Proof. intros K d N label lambda_W lambda_H allowed. now apply zero_is_best. Qed.
+
+(** Two classes of one sample each. *)
+Theorem domain_not_empty : Statement.domain_not_empty.
+Proof.
+  exists 2%nat, 2%nat, 2%nat, (fun j => j), 1, 1. constructor; try lra; try lia.
+  - intros k inside. now exists k.
+Qed.

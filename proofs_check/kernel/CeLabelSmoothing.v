@@ -97,3 +97,11 @@ Qed.
 
 Theorem threshold : Statement.threshold.
 Proof. intros K d N label lambda_W lambda_H alpha allowed. now apply zero_is_best. Qed.
+
+(** Two classes of one sample each. *)
+Theorem domain_not_empty : Statement.domain_not_empty.
+Proof.
+  exists 2%nat, 2%nat, 2%nat, (fun j => j), 1, 1, (/ 2). constructor; try lra; try lia.
+  - intros k inside. now exists k.
+  - intros k inside. destruct k as [| [| k]]; [reflexivity | | lia]. unfold class_count, one_hot. simpl. lra.
+Qed.
