@@ -23,6 +23,10 @@ Proof.
   destruct Nat.eqb; ring.
 Qed.
 
+(** The entries of a label sum to one. *)
+Lemma one_hot_total K label j : (label j < K)%nat -> sum K (fun k => one_hot label k j) = 1.
+Proof. intros below. exact (sum_at K (label j) (fun _ => 1) below). Qed.
+
 (** A sum over the samples of what depends only on their classes. *)
 Lemma sum_by_class K N label f :
   (forall j, (j < N)%nat -> (label j < K)%nat) ->
