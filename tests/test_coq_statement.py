@@ -12,7 +12,6 @@ import sympy as sp
 from tests.coq_evaluation import BUILT_IN, applied, definitions, meaning
 from theory.algebra import ConcreteArrays, Symbols
 from theory.claim import find, registry
-from theory.domains import PositivePerDimension
 from theory.export.coq_arrays import CoqArrays, CoqMatrix
 from theory.export.coq_statement import CoqStatement, statement, statements
 from theory.export.coq_text import Term
@@ -58,7 +57,7 @@ class Case:
         self.counts = (2, 2, 2) if balanced else (5, 2, 1)
         values = {**what.chosen, "class_counts": self.counts}
         for p in problem.in_dependency_order:
-            if isinstance(p.domain, PositivePerDimension):
+            if p.name == "weight_decay" and "depth" in values:
                 values[p.name] = tuple(decay * (1 + 0.25 * i) for i in range(values["depth"]))
             elif p.name in ("weight_decay", "feature_decay"):
                 values[p.name] = decay * (1.5 if p.name == "feature_decay" else 1)
@@ -71,8 +70,8 @@ class Case:
         sizes = [self.size(what.parameters.size(s)) for s in what.parameters.sizes]
         bound = self.instance.bindings
         known = {str(symbol): value for symbol, value in bound.items() if isinstance(symbol, sp.Symbol)}
-        known |= {f"lambda_{i}": v for i, v in enumerate(values["weight_decay"], 1)} if "depth" in values else {}
-        reals = [float(known[str(symbol)]) for symbol in what.parameters.numbers.values()]
+        known |= {f"lambda[{i}]": v for i, v in enumerate(values["weight_decay"], 1)} if "depth" in values else {}
+        reals = [float(known[str(symbol)]) for symbol in what.parameters.reals]
         self.arguments = [*sizes, self.labels.__getitem__, *reals]
         text = "\n".join(what.definitions())
         self.names = definitions(text)
