@@ -120,7 +120,7 @@ Qed.
 (** The width reaches every class. *)
 Lemma within_width (k : nat) (x y : R) : (k < K)%nat -> (if Rle_dec (INR (S k)) (INR d) then x else y) = x.
 Proof.
-  intros inside. pose proof (wide _ _ _ _ _ _ allowed). destruct Rle_dec as [| outside]; [reflexivity |].
+  intros inside. pose proof (d_wide _ _ _ _ _ _ allowed). destruct Rle_dec as [| outside]; [reflexivity |].
   exfalso. apply outside, le_INR. lia.
 Qed.
 
@@ -310,7 +310,7 @@ Qed.
 Lemma minimiser_logit k j :
   (k < K)%nat -> logit minimiser_W minimiser_H k j = (1 - residual k) * one_hot label k j.
 Proof.
-  intros inside. pose proof (root_pos k inside). pose proof (wide _ _ _ _ _ _ allowed).
+  intros inside. pose proof (root_pos k inside). pose proof (d_wide _ _ _ _ _ _ allowed).
   destruct (quarter_root _ lambda_H_pos) as [h _]. destruct (quarter_root _ lambda_W_pos) as [w _].
   transitivity (sum d (fun i => if Nat.eqb k i then minimiser_W k k * minimiser_H k j else 0)).
   - apply sum_ext. intros i _. unfold Statement_mse_imbalanced.minimiser_W at 1. rewrite (Nat.eqb_sym i k).

@@ -57,9 +57,10 @@ def hypotheses(domain: Domain, names: list[str]) -> Iterator[Hypothesis]:
 
 def _natural(size: sp.Expr) -> str:
     """Return a size, a number, or a size less a number, such as K − 1. Raises ValueError for any other expression."""
-    number, symbol = size.as_coeff_Add()
-    if isinstance(symbol, sp.Symbol) and isinstance(number, sp.Integer) and number <= 0:
-        return size_text(symbol) if number == 0 else f"{size_text(symbol)} - {-number}"
-    if isinstance(size, sp.Integer):
-        return str(size)
+    symbols = sorted(map(str, size.free_symbols))
+    number = size.subs(dict.fromkeys(size.free_symbols, 0))
+    if not symbols and number.is_integer:
+        return str(number)
+    if len(symbols) == 1 and number.is_integer and number <= 0 and size - number in size.free_symbols:
+        return size_text(sp.Symbol(symbols[0])) + (f" - {-number}" if number else "")
     raise ValueError(f"{size} is no size less a number")

@@ -7,38 +7,41 @@ is therefore a proof about the problem that is trained and certified, and it fai
 from __future__ import annotations
 
 import itertools
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from typing import Any
 
 import sympy as sp
 
 from theory import symbols as sym
-from theory.algebra import SymbolicMatrix
+from theory.algebra import SymbolicLayers, SymbolicMatrix, substitute_indexed
 from theory.claim import Claim
-from theory.domains import Flag
-from theory.export.coq_arrays import CoqArrays, CoqMatrix
-from theory.export.coq_domain import Hypothesis, hypotheses
+from theory.domains import Flag, WholeNumber
+from theory.export.coq_arrays import CoqMatrix
 from theory.export.coq_parameters import CoqParameters
+from theory.export.coq_problem import CoqProblem
 from theory.export.coq_terms import CoqTerms
 from theory.export.coq_text import Term
 from theory.expressions import Formula
 from theory.point import Point
-from theory.prediction import StructuredPoint
-from theory.problem import Instance, Variable
+from theory.prediction import Prediction, StructuredPoint
+from theory.problem import Parameter, Variable
+from theory.threshold import ALIVE
 
-COLUMNS = 118
-"""Where lines of generated text break."""
 IMPORTS = "From Coq Require Import Reals Arith.\nFrom Atlas Require Import Sums Labels.\nOpen Scope R_scope.\n"
 ROW, COLUMN = "k", "l"
 """The names of the two indices of an invariant, which both run over classes."""
+DEEPEST = 2
+"""The largest depth that is stated."""
+DEEPEST_PREDICTED = 1
+"""The largest depth at which the prediction is stated: that of deeper networks is the root of an equation."""
 
 
 def statement(claim: Claim) -> str:
     """Return the text of the file that states a claim in Coq.
 
-    A problem with a flag, such as whether there is a bias, is stated in one module for each of its values. Raises
+    A problem with a flag, such as whether there is a bias, or with a depth is stated in one module for each value. Raises
     ValueError for a claim whose loss, domain or prediction has no text.
     """
     parts = [f"(** {claim.id}. {claim.title}. Generated from the claim; do not edit. *)", IMPORTS]
@@ -49,13 +52,25 @@ def statement(claim: Claim) -> str:
 
 
 def statements(claim: Claim) -> dict[str, CoqStatement]:
-    """Return what is stated of a claim, by the name of the module of Coq that holds it; the name is empty without flags."""
-    flags = [p.name for p in claim.problem.parameters if isinstance(p.domain, Flag)]
+    """Return what is stated of a claim, by the name of its module of Coq; one without flags and depth has no module."""
+    choices = [_choices(parameter) for parameter in claim.problem.parameters]
     found = {}
-    for values in itertools.product((False, True), repeat=len(flags)):
-        name = "_".join(f"{'With' if on else 'Without'}_{flag}" for flag, on in zip(flags, values, strict=True))
-        found[name] = CoqStatement(claim, tuple(zip(flags, values, strict=True)))
+    for chosen in itertools.product(*(choice for choice in choices if choice)):
+        name = "_".join(module for module, _, _ in chosen)
+        found[name] = CoqStatement(claim, {parameter: value for _, parameter, value in chosen})
     return found
+
+
+def _choices(parameter: Parameter) -> list[tuple[str, str, Any]]:
+    """Return the values of a parameter that have modules of their own: the name of each, of the parameter, and the value."""
+    match parameter.domain:
+        case Flag():
+            names = {False: f"Without_{parameter.name}", True: f"With_{parameter.name}"}
+            return [(name, parameter.name, value) for value, name in names.items()]
+        case WholeNumber(least=least, most=most):
+            depths = range(least, min(most, DEEPEST) + 1)
+            return [(f"{parameter.name.capitalize()}_{depth}", parameter.name, depth) for depth in depths]
+    return []
 
 
 @dataclass(frozen=True)
@@ -70,197 +85,151 @@ class Proposition:
         return f"(** {self.says} *)\nDefinition {self.name} : Prop :=\n  {self.body}.\n"
 
 
-@dataclass(frozen=True)
 class CoqStatement:
-    """The definitions of one claim, at given values of its flags."""
+    """The definitions of one claim, where flags and depths have the ``chosen`` values."""
 
-    claim: Claim
-    flags: tuple[tuple[str, bool], ...]
+    def __init__(self, claim: Claim, chosen: dict[str, Any]) -> None:
+        self.claim, self.chosen = claim, chosen
 
-    @cached_property
-    def instance(self) -> Instance:
-        """An instance that has these flags; its numbers occur nowhere in the statement."""
-        values: dict = {}
-        for parameter in self.claim.problem.in_dependency_order:
-            values[parameter.name] = parameter.domain.example(values)
-        return self.claim.problem.instance(**{**values, **dict(self.flags)})
-
-    @cached_property
-    def variables(self) -> tuple[Variable, ...]:
-        return self.claim.problem.active_variables(self.instance)
+    @property
+    def prediction(self) -> Prediction:
+        return self.claim.prediction
 
     @cached_property
     def parameters(self) -> CoqParameters:
-        return CoqParameters(self.claim.problem, self.instance, self.variables)
+        return CoqParameters(self.claim.problem, self.chosen)
+
+    @cached_property
+    def predicted(self) -> bool:
+        """Whether the prediction is stated, and not the problem alone."""
+        shallow = all(value <= DEEPEST_PREDICTED for value in self.chosen.values())
+        return shallow and bool(self.prediction.thresholds) and self.prediction.point is not None
+
+    @cached_property
+    def wide(self) -> bool:
+        """Whether only widths of at least K are stated, because the prediction depends on the rank."""
+        return self.predicted and self.prediction.threshold.within_rank != sp.true
+
+    @cached_property
+    def problem(self) -> CoqProblem:
+        return CoqProblem(self.claim.problem, self.parameters, self.wide)
 
     @cached_property
     def point(self) -> StructuredPoint:
         """The structured point at which the claim predicts the minimum. Raises ValueError where there is none."""
-        if self.claim.prediction.point is None:
+        if self.prediction.point is None:
             raise ValueError(f"{self.claim.id}: the prediction is measured at no structured point")
-        return self.claim.prediction.point
-
-    @property
-    def wide(self) -> bool:
-        """Whether the prediction depends on the rank, so that only widths d ≥ K are stated."""
-        return self.claim.prediction.threshold.within_rank != sp.true
-
-    @property
-    def arguments(self) -> str:
-        return " ".join(self.parameters.arguments)
-
-    @property
-    def at_point(self) -> str:
-        """The names of the variables, as arguments."""
-        return " ".join(v.name for v in self.variables)
-
-    def terms(self) -> CoqTerms:
-        """Return a printer that knows the parameters, the class counts and the unknowns of the structured point."""
-        names = dict(self.parameters.names)
-        for unknown in self.point.unknowns:
-            applied = f"{unknown} {self.arguments}"
-            names[unknown] = applied if isinstance(unknown, sp.IndexedBase) else f"({applied})"
-        return CoqTerms({**names, sym.k: ROW, sym.j: COLUMN}, set(self.parameters.sizes), {sym.k, sym.j})
+        return self.prediction.point
 
     def definitions(self) -> Iterator[str]:
         """Yield the definitions and the propositions, each with a sentence that says what it is."""
-        yield self._domain()
-        yield from self._feasible()
-        yield self._loss()
-        yield self._define(
-            "value", "The predicted minimum of the loss.", "R", self.terms().real(self.claim.prediction.minimum)
-        )
+        yield from self.problem.definitions()
+        if not self.predicted:
+            return
+        says = "The predicted minimum of the loss."
+        yield self.problem.define("value", says, "R", self._real(self.prediction.minimum))
         yield from self._minimiser()
-        yield self._ratio()
+        says = "The ratio that exceeds 1 where a class has not collapsed."
+        more = f"({ROW} : nat)" if self._ratio_of_class else ""
+        yield self.problem.define("ratio", says, "R", self._real(self.prediction.threshold.ratio), more)
         yield from self._structure()
         yield from (str(proposition) for proposition in self.propositions())
 
-    def _define(self, name: str, says: str, kind: str, body: str, more: str = "") -> str:
-        """Return a definition with the parameters of the claim, and ``more`` after them, as arguments."""
-        binders = f"{self.parameters.binders} {more}".strip()
-        return f"(** {says} *)\n" + _wrapped(f"Definition {name} {binders} : {kind} :=", body)
+    def _terms(self) -> CoqTerms:
+        """Return a printer that knows the parameters, the class counts and the unknowns of the structured point."""
+        names = dict(self.parameters.names)
+        for unknown in self.point.unknowns:
+            applied = f"{unknown} {self.parameters.arguments}"
+            names[unknown] = applied if isinstance(unknown, sp.IndexedBase) else f"({applied})"
+        return CoqTerms({**names, sym.k: ROW, sym.j: COLUMN}, set(self.parameters.sizes), {sym.k, sym.j})
 
-    def _domain(self) -> str:
-        """Return the hypotheses on the parameters as a record, so that each of them has a name."""
-        found: list[Hypothesis] = []
-        for parameter in self.claim.problem.parameters:
-            found += hypotheses(parameter.domain, self.parameters.named(parameter.name))
-        if self.wide:
-            found.append(("wide", "(K <= d)%nat"))
-        fields = "\n".join(f"  {name} : {text};" for name, text in found)
-        says = "The parameters that the claim allows" + (", with a width of at least K." if self.wide else ".")
-        return f"(** {says} *)\nRecord domain {self.parameters.binders} : Prop := {{\n{fields.rstrip(';')}\n}}.\n"
+    def _at_known(self, formula: sp.Expr) -> sp.Expr:
+        """Return a formula at the chosen depth, with products of decays written out, and alive what exceeds the threshold."""
+        alive = sp.Piecewise((1, self.prediction.threshold.alive), (0, True))
+        formula = substitute_indexed(formula, ALIVE, alive.subs(self.prediction.threshold.index, sym.k))
+        known = {**self.point.p, **self.parameters.known}
+        if not formula.free_symbols & set(known):
+            return formula
+        return formula.subs(known).doit().subs(known)
 
-    @property
-    def _binders_of_variables(self) -> str:
-        kinds = itertools.groupby(self.variables, lambda v: "nat -> R" if v.shape[1] == 1 else "nat -> nat -> R")
-        return " ".join(f"({' '.join(v.name for v in group)} : {kind})" for kind, group in kinds)
-
-    def _feasible(self) -> Iterator[str]:
-        constrained = [v for v in self.variables if v.nonnegative]
-        if not constrained:
-            return
-        parts = []
-        for v in constrained:
-            rows, columns = map(self.parameters.size, v.shape)
-            parts.append(f"(forall i j, (i < {rows})%nat -> (j < {columns})%nat -> 0 <= {v.name} i j)")
-        says = "The points over which the loss is minimised."
-        yield self._define("feasible", says, "Prop", " /\\ ".join(parts), self._binders_of_variables)
-
-    def _is_feasible(self, point: str) -> str:
-        constrained = any(v.nonnegative for v in self.variables)
-        return f"feasible {self.arguments} {point}" if constrained else ""
-
-    def _matrix(self, v: Variable) -> CoqMatrix:
-        rows, columns = map(self.parameters.size, v.shape)
-        if columns == "1":
-            return CoqMatrix(rows, columns, lambda r, c: Term(f"{v.name} {r}", Term.APPLIED))
-        return CoqMatrix(rows, columns, lambda r, c: Term(f"{v.name} {r} {c}", Term.APPLIED))
-
-    @cached_property
-    def _measured(self) -> tuple:
-        xp = CoqArrays()
-        v = Point({variable.name: self._matrix(variable) for variable in self.variables})
-        return xp, v, self.claim.problem.given(xp), self.parameters.meanings
-
-    def _loss(self) -> str:
-        loss = self.claim.problem.loss(*self._measured)
-        return self._define("loss", "The loss of the problem.", "R", loss.text, self._binders_of_variables)
+    def _real(self, formula: sp.Expr) -> str:
+        return self._terms().real(self._at_known(formula))
 
     def _minimiser(self) -> Iterator[str]:
         """Yield the unknowns of the structured point, and the entries of every variable there."""
         for unknown, formula in self.point.unknowns.items():
             indexed = isinstance(unknown, sp.IndexedBase)
             says = "The unknown of the structured point" + (" for each class." if indexed else ".")
-            yield self._define(str(unknown), says, "R", self.terms().real(formula), f"({ROW} : nat)" if indexed else "")
-        for v in self.variables:
+            more = f"({ROW} : nat)" if indexed else ""
+            yield self.problem.define(str(unknown), says, "R", self._real(formula), more)
+        for v in self.problem.variables:
             says = f"The variable {v.name} at the predicted minimiser."
-            column = v.shape[1] == 1
-            indices = "(i : nat)" if column else "(i j : nat)"
-            yield self._define(f"minimiser_{v.name}", says, "R", self._entry(v), indices)
+            indices = "(i : nat)" if v.shape[1] == 1 else "(i j : nat)"
+            yield self.problem.define(f"minimiser_{v.name}", says, "R", self._entry(v), indices)
 
     def _entry(self, v: Variable) -> str:
-        """Return the entry of a variable at the structured point, which has one column a class and K of the d hidden units."""
-        held, terms = self.point.v[v.name], self.terms()
+        """Return the entry of a variable at the structured point, which has one column a class and K of the hidden units."""
+        held, terms = _arrays(self.point.v, self.parameters.known)[v.name], self._terms()
         if v.shape[1] == 1:
             terms.names[sym.k] = "i"
-            return terms.real(sp.sympify(held))
-        if not isinstance(held, SymbolicMatrix):
-            raise ValueError(f"{v.name}: {type(held).__name__} has no entries in Coq")
-        if held.size != sym.K:
-            raise ValueError(f"{v.name}: a structured point of size {held.size} is not stated")
-        inside = []
+            return terms.real(self._at_known(sp.sympify(held)))
+        if not isinstance(held, SymbolicMatrix) or self._at_known(held.size) != sym.K:
+            raise ValueError(f"{v.name}: only structured points that are matrices of size K are stated")
+        entry, inside = held.entry(sym.k, sym.j), []
         for symbol, name, side in ((sym.k, "i", v.shape[0]), (sym.j, "j", v.shape[1])):
             terms.names[symbol] = "(label j)" if side == sym.N else name
-            if held.rank_one and side not in (sym.K, sym.N):
+            if held.rank_one and self.parameters.size(side) not in ("K", "N"):
                 inside.append(f"Nat.ltb {name} K")
-        entry = terms.real(held.entry(sym.k, sym.j))
-        return f"if {' && '.join(inside)} then {entry} else 0" if inside else entry
-
-    def _ratio(self) -> str:
-        threshold = self.claim.prediction.threshold
-        says = "The ratio that exceeds 1 where a class has not collapsed."
-        more = f"({ROW} : nat)" if self._ratio_of_class else ""
-        return self._define("ratio", says, "R", self.terms().real(threshold.ratio), more)
+        text = terms.real(self._at_known(entry))
+        return f"if {reduce(lambda a, b: f'andb ({a}) ({b})', inside)} then {text} else 0" if inside else text
 
     @property
     def _ratio_of_class(self) -> bool:
-        threshold = self.claim.prediction.threshold
-        return threshold.ratio.has(threshold.index)
+        return self.prediction.threshold.ratio.has(self.prediction.threshold.index)
 
     def _structure(self) -> Iterator[str]:
         """Yield each invariant, measured and predicted, and that the two are equal."""
-        conjuncts = []
+        here, point = self.parameters.arguments, self.problem.point
+        conjuncts, left_out = [], []
         for invariant in self.claim.problem.invariants:
-            name, measured = invariant.name, invariant.measure(*self._measured)
-            formula = self.claim.prediction.invariants[name]
-            indices, text = self._printed(measured, formula)
+            name = invariant.name
+            try:
+                measured = invariant.measure(*self.problem.measured)
+            except ValueError:
+                left_out.append(name)  # an eigenvalue, which is no finite sum of entries
+                continue
+            indices, text, predicted = self._printed(measured, self.prediction.invariants[name])
             more = f"({indices} : nat)" if indices else ""
-            yield self._define(
-                name, f"The invariant {name} at a point.", "R", text, f"{self._binders_of_variables} {more}".strip()
-            )
-            yield self._define(
-                f"predicted_{name}", f"The invariant {name} as predicted.", "R", self.terms().real(formula.number), more
-            )
-            equal = f"{name} {self.arguments} {self.at_point} {indices} = predicted_{name} {self.arguments} {indices}"
+            of_point = f"{self.problem.binders} {more}".strip()
+            yield self.problem.define(name, f"The invariant {name} at a point.", "R", text, of_point)
+            yield self.problem.define(f"predicted_{name}", f"The invariant {name} as predicted.", "R", predicted, more)
             below = "".join(f"({index} < K)%nat -> " for index in indices.split())
-            conjuncts.append(f"(forall {indices}, {below}{equal})" if indices else equal.replace("  ", " ").strip())
-        says = "The point has every invariant that the claim predicts."
-        yield self._define("structure", says, "Prop", " /\\\n  ".join(conjuncts), self._binders_of_variables)
+            equal = f"{name} {here} {point} {indices}".strip() + f" = predicted_{name} {here} {indices}".rstrip()
+            conjuncts.append(f"(forall {indices}, {below}{equal})" if indices else equal)
+        says = "The point has every invariant that the claim predicts"
+        says += f", but for {', '.join(left_out)}, which is no finite sum of entries." if left_out else "."
+        yield self.problem.define("structure", says, "Prop", " /\\\n  ".join(conjuncts), self.problem.binders)
 
-    def _printed(self, measured: CoqMatrix | Term, formula: Formula) -> tuple[str, str]:
-        """Return the names of the indices of an invariant, and its text at a point. Raises ValueError for other axes than classes."""
-        if isinstance(measured, Term) and not formula.axes:
-            return "", measured.text
-        if isinstance(measured, CoqMatrix) and [size for _, size in formula.axes] == [sym.K, sym.K]:
-            return f"{ROW} {COLUMN}", measured.entry(ROW, COLUMN).text
+    def _printed(self, measured: Any, formula: Formula) -> tuple[str, str, str]:
+        """Return the names of the indices of an invariant, its text at a point, and its predicted text.
+
+        Raises ValueError for other axes than classes.
+        """
+        expression, axes = formula.number, [self._at_known(size) for _, size in formula.axes]
+        if isinstance(measured, list) and len(measured) == 1:
+            (measured,), axes, expression = measured, axes[1:], expression.subs(sym.layer, 1)
+        predicted = self._real(expression)
+        if isinstance(measured, Term) and not axes:
+            return "", measured.text, predicted
+        if isinstance(measured, CoqMatrix) and axes == [sym.K, sym.K]:
+            return f"{ROW} {COLUMN}", measured.entry(ROW, COLUMN).text, predicted
         raise ValueError("only invariants that are numbers, or matrices of classes, are stated")
 
     def propositions(self) -> Iterator[Proposition]:
         """Yield the propositions that a proof has to show."""
-        here, variables = self.arguments, self.at_point
-        best = " ".join(f"(minimiser_{v.name} {here})" for v in self.variables)
-        is_feasible, best_feasible = self._is_feasible(variables), self._is_feasible(best)
+        here, variables = self.parameters.arguments, self.problem.point
+        best = " ".join(f"(minimiser_{v.name} {here})" for v in self.problem.variables)
+        is_feasible, best_feasible = self.problem.feasible(variables), self.problem.feasible(best)
         any_point = f"forall {variables}, " + (f"{is_feasible} ->\n  " if is_feasible else "")
         some = f"exists {self.parameters.binders}, domain {here}"
         yield Proposition("domain_not_empty", "Some parameters are allowed.", some)
@@ -283,20 +252,27 @@ class CoqStatement:
     @property
     def _narrower_than_classes(self) -> bool:
         """Whether the domain has widths d < K, at which the structured point of K hidden units does not fit."""
-        return not self.wide and self.parameters.least_width not in (None, sym.K)
+        return not self.wide and self.parameters.least_width != sym.K
 
     def _zero_is_best(self) -> str:
-        here = self.arguments
-        zero = " ".join(f"(minimiser_{v.name} {here})" if v.offset else "(fun _ _ => 0)" for v in self.variables)
+        here = self.parameters.arguments
+        zero = " ".join(
+            f"(minimiser_{v.name} {here})" if v.offset else "(fun _ _ => 0)" for v in self.problem.variables
+        )
         of_class = f"forall {ROW}, ({ROW} < K)%nat -> ratio {here} {ROW} <= 1"
         collapsed = of_class if self._ratio_of_class else f"ratio {here} <= 1"
         return f"value {here} = loss {here} {zero} <->\n  ({collapsed})"
 
     def _for_all(self, name: str, says: str, body: str) -> Proposition:
-        return Proposition(name, says, f"forall {self.parameters.binders}, domain {self.arguments} ->\n  {body}")
+        quantified = f"forall {self.parameters.binders}, domain {self.parameters.arguments} ->"
+        return Proposition(name, says, f"{quantified}\n  {body}")
 
 
-def _wrapped(head: str, body: str) -> str:
-    """Return a definition whose lines break between words."""
-    lines = [textwrap.fill(line, COLUMNS, break_long_words=False, break_on_hyphens=False) for line in body.split("\n")]
-    return f"{head}\n" + textwrap.indent("\n".join(lines), "  ") + ".\n"
+def _arrays(v: Point, known: dict[sp.Basic, sp.Expr]) -> dict[str, Any]:
+    """Return the arrays of a structured point by the names of the variables; layers become the matrices W_1, …, W_M."""
+    arrays = dict(v)
+    if "layers" in arrays:
+        layers: SymbolicLayers = arrays.pop("layers")
+        for i in range(1, int(known[layers.depth]) + 1):
+            arrays[f"W_{i}"] = layers.power(sp.Integer(1)) * (1 / sp.sqrt(layers.decay[i]))
+    return arrays

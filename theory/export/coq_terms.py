@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
@@ -150,6 +151,9 @@ class CoqTerms:
             return f"{decides} {self.argument(condition.lts)} {self.argument(condition.gts)}"
         if isinstance(condition, sp.Eq):
             return f"Req_EM_T {self.argument(condition.lhs)} {self.argument(condition.rhs)}"
+        if isinstance(condition, sp.And):
+            first, *others = (f"(if {self.condition(part)} then true else false)" for part in condition.args)
+            return reduce(lambda all_before, part: f"(andb {all_before} {part})", others, first)
         raise NotInCoq(f"{condition} is not a comparison of two numbers")
 
     def _real(self, e: sp.Expr) -> tuple[str, int]:
