@@ -26,3 +26,17 @@ Theorem certificate_is_lower_bound c d N label lambda_W lambda_H : is_certificat
 Proof.
   intros accepted [_ labelled _ _ weight feature] [counted decays] W H. rewrite loss_is. now apply certified.
 Qed.
+
+(** What Coq decides of an instance: that the certificate is one, and that its bound is at least the one that is claimed. *)
+Definition certifies (c : certificate) (bound : Z) : bool := is_certificate c && (bound <=? fixed_bound c)%Z.
+
+(** A claimed bound that Coq confirms is a lower bound of the loss. *)
+Theorem certified_bound c bound d N label lambda_W lambda_H : certifies c bound = true ->
+  domain (classes c) d N label lambda_W lambda_H -> describes c N label lambda_W lambda_H ->
+  forall W H, IZR bound / IZR unit <= Statement.loss (classes c) d N label lambda_W lambda_H W H.
+Proof.
+  intros confirmed allowed described W H. apply andb_prop in confirmed as [accepted small].
+  apply Z.leb_le, IZR_le in small. pose proof unit_positive as positive.
+  apply Rle_trans with (real_of (fixed_bound c)); [| now apply certificate_is_lower_bound].
+  unfold real_of. apply Rmult_le_compat_r; [left; now apply Rinv_0_lt_compat | easy].
+Qed.
