@@ -279,3 +279,52 @@ Proof.
 Qed.
 End Published.
 End Claim.
+
+(** A point has the published structure of margin t, at some sizes of its simplex ETFs. *)
+Definition has_published_structure (m d_1 d_2 N : nat) (label : nat -> nat) (W_1 W_2 H : nat -> nat -> R) (t : R) : Prop :=
+  exists a v g, 0 <= a /\ 0 <= v /\ 0 <= g /\ published m d_1 d_2 N label W_1 W_2 H a v g t.
+
+(** No point with the published structure and a margin above zero is a minimiser, whatever the decays. *)
+Theorem published_is_never_optimal m d_1 d_2 N label lambda_1 lambda_2 lambda_H W_1 W_2 H t :
+  Statement.domain (2 * m) d_1 d_2 N label lambda_1 lambda_2 lambda_H -> (6 <= 2 * m)%nat -> (m <= d_1)%nat -> (m <= d_2)%nat ->
+  has_published_structure m d_1 d_2 N label W_1 W_2 H t -> 0 < t ->
+  ~ (forall W_1' W_2' H', Statement.loss (2 * m) d_1 d_2 N label lambda_1 lambda_2 lambda_H W_1 W_2 H
+      <= Statement.loss (2 * m) d_1 d_2 N label lambda_1 lambda_2 lambda_H W_1' W_2' H').
+Proof.
+  intros allowed six first second (a & v & g & a_nonneg & v_nonneg & g_nonneg & structure) alive optimal.
+  destruct (pairs_are_better m d_1 d_2 N label lambda_1 lambda_2 lambda_H allowed six first second W_1 W_2 H a v g t
+    structure a_nonneg v_nonneg g_nonneg alive) as (W_1' & W_2' & H' & better).
+  specialize (optimal W_1' W_2' H'). lra.
+Qed.
+
+(** Points with the published structure exist, for every margin. *)
+Theorem published_structure_exists m d_1 d_2 N label t : (1 <= m)%nat -> (2 * m - 1 <= d_1)%nat -> (2 * m - 1 <= d_2)%nat ->
+  (forall j, (j < N)%nat -> (label j < 2 * m)%nat) -> 0 <= t ->
+  has_published_structure m d_1 d_2 N label identity (vertex (2 * m)) (fun i j => t * vertex (2 * m) (label j) i) t.
+Proof.
+  intros some first second labelled nonneg. exists 1, 1, t. do 3 (split; [lra |]).
+  pose proof (vertices_are_etf (2 * m) d_1 ltac:(lia) first) as etf_1. pose proof (vertices_are_etf (2 * m) d_2 ltac:(lia) second) as etf_2.
+  assert (beyond : forall k i, (2 * m - 1 <= i)%nat -> vertex (2 * m) k i = 0).
+  { intros k i outside. unfold vertex. destruct (Nat.ltb_spec i (2 * m - 1)); [lia | reflexivity]. }
+  assert (through : forall k i, sum d_2 (fun e => vertex (2 * m) k e * identity e i) = vertex (2 * m) k i).
+  { intros k i. rewrite (sum_ext d_2 _ (fun e => identity i e * vertex (2 * m) k e))
+      by (intros; unfold identity; rewrite Nat.eqb_sym; ring).
+    destruct (Nat.lt_ge_cases i d_2) as [inside | outside]; [now apply identity_pick |].
+    rewrite beyond by lia. apply sum_zero. intros e below. unfold identity. destruct (Nat.eqb_spec i e); [lia | ring]. }
+  repeat split.
+  - intros k l row col. rewrite etf_2 by easy. ring.
+  - intros k l row col. rewrite (sum_ext d_1 _ (fun i => vertex (2 * m) k i * vertex (2 * m) l i)) by (intros; now rewrite !through).
+    rewrite etf_1 by easy. ring.
+  - intros j j1 sampled sampled1. rewrite (sum_ext d_1 _ (fun i => t ^ 2 * (vertex (2 * m) (label j) i * vertex (2 * m) (label j1) i))) by (intros; ring).
+    rewrite sum_scale, etf_1 by auto. reflexivity.
+  - intros k j row sampled.
+    transitivity (sum d_1 (fun i => t * (vertex (2 * m) k i * vertex (2 * m) (label j) i))).
+    + transitivity (sum d_1 (fun i => sum d_2 (fun e => vertex (2 * m) k e * identity e i) * (t * vertex (2 * m) (label j) i))).
+      * rewrite (sum_ext d_2 _ (fun e => sum d_1 (fun i => vertex (2 * m) k e * (identity e i * (t * vertex (2 * m) (label j) i)))))
+          by (intros; now rewrite sum_scale).
+        rewrite sum_swap. apply sum_ext. intros i _.
+        transitivity (t * vertex (2 * m) (label j) i * sum d_2 (fun e => vertex (2 * m) k e * identity e i)); [| ring].
+        rewrite <- sum_scale. apply sum_ext. intros; ring.
+      * apply sum_ext. intros i _. rewrite through. ring.
+    + rewrite sum_scale, etf_1 by auto. reflexivity.
+Qed.
