@@ -127,7 +127,7 @@ class CoqArrays:
         return CoqMatrix(a.rows, a.columns, lambda r, c: factor * a.entry(r, c))
 
     def add_column(self, a: CoqMatrix, column: CoqMatrix) -> CoqMatrix:
-        return CoqMatrix(a.rows, a.columns, lambda r, c: a.entry(r, c) + column.entry(r, c))
+        return CoqMatrix(a.rows, a.columns, lambda r, c: a.entry(r, c) + column.entry(r, "0"))
 
     def centre(self, a: CoqMatrix) -> CoqMatrix:
         def entry(r: str, c: str) -> Term:
@@ -191,7 +191,7 @@ class CoqArrays:
 
     def spread(self, column: CoqMatrix) -> Term:
         mean = self.mean_entry(column)
-        return self.squared_norm(CoqMatrix(column.rows, "1", lambda r, c: column.entry(r, c) - mean))
+        return self.squared_norm(CoqMatrix(column.rows, "1", lambda r, c: column.entry(r, "0") - mean))
 
     def squared_norm(self, a: CoqMatrix) -> Term:
         return self.sum_of_entries(CoqMatrix(a.rows, a.columns, lambda r, c: a.entry(r, c) ** 2))
