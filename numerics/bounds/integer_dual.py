@@ -11,11 +11,15 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from numerics.backends.balls import Ball, lowest
 from numerics.backends.tensors import DTYPE
-from numerics.bounds.dual import MARGINS
+from numerics.bounds.dual import MARGINS, entropy
+from theory.export.coq_certificate import UNIT
 
 DENOMINATOR = 10**18
 """The denominator of the probabilities."""
+ROUNDED_OFF = 1000
+"""By how many of 1/UNIT a bound is lowered: a checker in fixed point loses less than 100 in each logarithm."""
 
 Matrix = list[list[int]]
 
@@ -33,6 +37,14 @@ class IntegerDual:
     decays: Fraction
     columns: Matrix
     factor: Matrix
+
+    @property
+    def bound(self) -> int:
+        """A lower bound of the loss as a multiple of 1/UNIT: the mean entropy, rounded down."""
+        total = Ball(0)
+        for label, (count, column) in enumerate(zip(self.counts, self.columns, strict=True)):
+            total += count * entropy([Ball(x) / DENOMINATOR for k, x in enumerate(column) if k != label])
+        return math.floor(Fraction(lowest(total / sum(self.counts))) * UNIT) - ROUNDED_OFF
 
 
 def integer_dual(
