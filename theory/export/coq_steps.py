@@ -151,7 +151,12 @@ class _Goal:
         for part in sorted(parts, key=str):
             hints = Hints(self.terms, (part,), self.values)
             before = [f"at_point {self.terms.name(variable)}" for variable in self.values]
-            tactics = [*before, *hints.roots(), *hints.leaves(), f"positive_form {hints.old(part)} ({hints.product(part)})"]
+            tactics = [
+                *before,
+                *hints.roots(),
+                *hints.leaves(),
+                f"positive_form {hints.old(part)} ({hints.product(part)})",
+            ]
             yield f"assert (0 < {self.terms.real(part)}) by ({'; '.join(tactics)})"
 
     def _domain(self) -> Iterator[str]:
@@ -163,7 +168,6 @@ class _Goal:
                 seen.add(part)
                 if not known:
                     yield f"0 < {self.terms.real(part)}" if must_be_positive else f"{self.terms.real(part)} <> 0"
-
 
     def _positive_anywhere(self, part: sp.Expr) -> bool:
         """Tell whether a part is positive wherever its variable may be, and not only at its point."""

@@ -13,7 +13,6 @@ from theory.export.coq_terms import APPLICATION, POWER, PRODUCT, CoqTerms
 from theory.export.leaves import Factors, RationalForms, Unit, is_leaf, leaves
 from theory.expressions import provably_positive
 
-
 ENCLOSURE = 10000
 """Roots of numbers are enclosed between neighbouring multiples of one over this number."""
 
@@ -154,5 +153,3 @@ class Hints:
 def has_leaves(expressions: Iterable[sp.Expr]) -> bool:
     """Tell whether any of the expressions has a leaf."""
     return any(is_leaf(part) for e in expressions for part in sp.preorder_traversal(e))
-
-
