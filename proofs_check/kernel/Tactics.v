@@ -300,4 +300,4 @@ End Cancellation.
 Ltac ring_identity := unfold minus;
   repeat first [ rewrite mult_distr_l | rewrite mult_distr_r | rewrite opp_plus | rewrite opp_opp
                | rewrite <- opp_mult_l | rewrite <- opp_mult_r | rewrite mult_one_l | rewrite mult_one_r ];
-  rewrite ?mult_assoc, <- ?plus_assoc, ?cancel_right, ?cancel_left; reflexivity.
+  rewrite ?mult_assoc, <- ?plus_assoc, ?cancel_right, ?cancel_left, ?plus_opp_r, ?plus_opp_l, ?plus_zero_r; reflexivity.
