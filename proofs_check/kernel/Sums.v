@@ -71,3 +71,7 @@ Qed.
 (** A sum of squares is not negative. *)
 Lemma sum_of_squares_nonneg n f : 0 <= sum n (fun i => f i ^ 2).
 Proof. apply sum_nonneg. intros i _. apply pow2_ge_0. Qed.
+
+(** The first term of a sum, and the others. *)
+Lemma sum_head n f : sum (S n) f = f 0%nat + sum n (fun i => f (S i)).
+Proof. induction n as [| n IH]; [simpl; ring |]. cbn [sum] in *. rewrite IH. ring. Qed.

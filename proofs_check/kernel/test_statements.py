@@ -139,7 +139,10 @@ WITH_SQUARED_ERROR: dict[str, Change] = {
     "the width is free": with_any_width,
 }
 """Further changes of the claim on the squared error with any class counts."""
-MUTANTS = [(claim_id, name) for claim_id in PROVED for name in EVERYWHERE]
+PREDICTED = [claim_id for claim_id in PROVED if find(claim_id).prediction.value is not None]
+"""The claims about which a theorem says what the minimum is."""
+MUTANTS = [(claim_id, name) for claim_id in PREDICTED for name in EVERYWHERE]
+MUTANTS += [(claim_id, "the features are not regularised") for claim_id in PROVED if claim_id not in PREDICTED]
 MUTANTS += [("mse-imbalanced", name) for name in WITH_SQUARED_ERROR]
 
 
