@@ -149,9 +149,10 @@ class CoqStatement:
         alive = sp.Piecewise((1, self.prediction.threshold.alive), (0, True))
         formula = substitute_indexed(formula, ALIVE, alive.subs(self.prediction.threshold.index, sym.k))
         known = {**self.point.p, **self.parameters.known}
-        if not formula.free_symbols & set(known):
-            return formula
-        return formula.subs(known).doit().subs(known)
+        if formula.free_symbols & set(known):
+            formula = formula.subs(known).doit().subs(known)
+        named = {sym.n_k, *self.point.unknowns}
+        return formula.subs({e: self.parameters.entry(e) for e in formula.atoms(sp.Indexed) if e.base not in named})
 
     def _real(self, formula: sp.Expr) -> str:
         return self._terms().real(self._at_known(formula))
