@@ -163,7 +163,8 @@ class CoqStatement:
             indexed = isinstance(unknown, sp.IndexedBase)
             says = "The unknown of the structured point" + (" for each class." if indexed else ".")
             more = f"({ROW} : nat)" if indexed else ""
-            yield self.problem.define(str(unknown), says, "R", self._real(formula), more)
+            first = formula if indexed else formula.subs(sym.k, 1)  # an unknown that all classes share
+            yield self.problem.define(str(unknown), says, "R", self._real(first), more)
         for v in self.problem.variables:
             says = f"The variable {v.name} at the predicted minimiser."
             indices = "(i : nat)" if v.shape[1] == 1 else "(i j : nat)"
