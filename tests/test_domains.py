@@ -195,11 +195,11 @@ def is_swept_or_refused_by_name(claim, parameter):
 def states_hypotheses_or_has_none(claim, parameter):
     """The hypotheses of a theorem in Coq have different names; a domain that no theorem is stated for says so."""
     domain = parameter.domain
-    try:
-        found = domain.hypotheses(["x", "y"])
-    except ValueError as error:
-        assert str(error) == f"{type(domain).__name__} has no hypotheses in Coq"
+    if type(domain).hypotheses is theory.domains.Domain.hypotheses:
+        with pytest.raises(ValueError, match=f"^{type(domain).__name__} has no hypotheses in Coq$"):
+            domain.hypotheses(["x", "y"])
         return
+    found = domain.hypotheses(["x", "y"])
     assert len({name for name, _ in found}) == len(found)
     assert all(re.fullmatch(r"[a-z]\w*", name) and text for name, text in found)
     assert bool(found) != bool(domain.cases())

@@ -53,7 +53,7 @@ def trained(request: pytest.FixtureRequest) -> tuple[Instance, float, IntegerDua
     certificate = training.certificates[0]
     assert certificate is not None
     (point,) = points_of(training.solution.best_point())
-    decays = [Fraction(int(instance.bindings[s].p), int(instance.bindings[s].q)) for s in (weight_decay, feature_decay)]
+    decays = decays_of(instance)
     counts = instance.values["class_counts"]
     of_class = (point.W @ point.H).split(counts, dim=1)
     mean_logits = torch.stack([z.mean(1) for z in of_class], 1)
@@ -62,10 +62,15 @@ def trained(request: pytest.FixtureRequest) -> tuple[Instance, float, IntegerDua
     return instance, certificate.upper, dual
 
 
+def decays_of(instance: Instance) -> tuple[Fraction, Fraction]:
+    """Return the weight decay and the feature decay of an instance."""
+    weight, feature = (instance.bindings[symbol] for symbol in (weight_decay, feature_decay))
+    return Fraction(weight.p, weight.q), Fraction(feature.p, feature.q)
+
+
 def refused(folder: Path, instance: Instance, dual: IntegerDual, bound: int) -> str:
     """Return what Coq says against the theorem that the loss of an instance is never below a bound."""
-    decays = instance.bindings[weight_decay], instance.bindings[feature_decay]
-    text = certificate_theorem(*decays, dual.counts, DENOMINATOR, dual.columns, dual.factor, bound)
+    text = certificate_theorem(*decays_of(instance), dual.counts, DENOMINATOR, dual.columns, dual.factor, bound)
     file = folder / "generated" / "Certificate.v"
     file.write_text(text, encoding="utf-8")
     return rejected(folder, file)

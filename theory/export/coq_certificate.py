@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import sympy as sp
+from fractions import Fraction
 
 UNIT = 10**18
 """Bounds are stated as multiples of 1/UNIT."""
 
 
 def certificate_theorem(
-    weight_decay: sp.Rational,
-    feature_decay: sp.Rational,
+    weight_decay: Fraction,
+    feature_decay: Fraction,
     counts: Sequence[int],
     denominator: int,
     columns: Sequence[Sequence[int]],
@@ -35,8 +34,8 @@ Open Scope R_scope.
 
 Definition found : certificate := {{|
   counts := {_integers(counts)};
-  decays_numerator := {decays.p};
-  decays_denominator := {decays.q};
+  decays_numerator := {decays.numerator};
+  decays_denominator := {decays.denominator};
   denominator := {denominator};
   probabilities := [{"; ".join(map(_integers, columns))}];
   factor := [{"; ".join(map(_integers, factor))}]
@@ -61,5 +60,5 @@ def _integers(row: Sequence[int]) -> str:
     return f"[{'; '.join(str(x) if x >= 0 else f'({x})' for x in row)}]%Z"
 
 
-def _real(x: sp.Rational) -> str:
-    return f"({x.p} / {x.q})"
+def _real(x: Fraction) -> str:
+    return f"({x.numerator} / {x.denominator})"

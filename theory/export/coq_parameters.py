@@ -29,7 +29,7 @@ class CoqParameters:
 
     def __init__(self, problem: Problem, chosen: Mapping[str, Any]) -> None:
         self.problem, self.chosen = problem, chosen
-        if problem.samples[0] != sym.N or not any(sym.N in v.shape for v in self.variables):
+        if not problem.parameter(problem.sorted_parameter).domain.counts:
             raise ValueError("only problems of labelled samples are stated")
 
     @cached_property
@@ -120,6 +120,24 @@ class CoqParameters:
             if below:
                 raise ValueError("the largest rank at large widths is no fixed number below K")
         return known
+
+    def entry(self, listed: sp.Indexed) -> sp.Expr:
+        """Return the entry of a list that follows from the parameters: all entries are equal, but for the last.
+
+        Raises ValueError for any other list.
+        """
+        index = listed.indices[0]
+        inner = {(values[0], values[-1]) for values in self._lists(listed.base) if len(set(values[:-1])) == 1}
+        if len(inner) != 1 or len(self._lists(listed.base)) != len(CLASSES):
+            raise ValueError(f"{listed} is an entry of a list that has no name in Coq")
+        marks = {mark: _as_symbol(symbol) for mark, symbol in self._symbols.items() if symbol in self.reals}
+        first, last = (sp.sympify(value).subs(marks) for value in inner.pop())
+        return sp.Piecewise((first, index < sym.K), (last, True))
+
+    def _lists(self, base: sp.IndexedBase) -> list[tuple[Any, ...]]:
+        """Return a list that the problem binds to as many values as there are classes, for each of two numbers of classes."""
+        found = ((classes, self._marked(classes).get(base, ())) for classes in CLASSES)
+        return [values for classes, values in found if len(values) == classes]
 
     @property
     def arguments(self) -> str:

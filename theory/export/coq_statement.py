@@ -149,9 +149,10 @@ class CoqStatement:
         alive = sp.Piecewise((1, self.prediction.threshold.alive), (0, True))
         formula = substitute_indexed(formula, ALIVE, alive.subs(self.prediction.threshold.index, sym.k))
         known = {**self.point.p, **self.parameters.known}
-        if not formula.free_symbols & set(known):
-            return formula
-        return formula.subs(known).doit().subs(known)
+        if formula.free_symbols & set(known):
+            formula = formula.subs(known).doit().subs(known)
+        named = {sym.n_k, *self.point.unknowns}
+        return formula.subs({e: self.parameters.entry(e) for e in formula.atoms(sp.Indexed) if e.base not in named})
 
     def _real(self, formula: sp.Expr) -> str:
         return self._terms().real(self._at_known(formula))
@@ -162,7 +163,8 @@ class CoqStatement:
             indexed = isinstance(unknown, sp.IndexedBase)
             says = "The unknown of the structured point" + (" for each class." if indexed else ".")
             more = f"({ROW} : nat)" if indexed else ""
-            yield self.problem.define(str(unknown), says, "R", self._real(formula), more)
+            first = formula if indexed else formula.subs(sym.k, 1)  # an unknown that all classes share
+            yield self.problem.define(str(unknown), says, "R", self._real(first), more)
         for v in self.problem.variables:
             says = f"The variable {v.name} at the predicted minimiser."
             indices = "(i : nat)" if v.shape[1] == 1 else "(i j : nat)"
