@@ -196,4 +196,52 @@ Proof.
   change (sum d (fun i => W k i * W l i)) with (row_gram k l). rewrite optimal_classifier by easy.
   destruct attained_or_collapsed as [-> | [-> _]]; [| ring]. rewrite per_class. field. repeat split; lra.
 Qed.
+
+(** The mean of the features of a class. *)
+Lemma measured_mean i k : (i < d)%nat -> (k < K)%nat ->
+  sum N (fun j => H i j * one_hot label k j) / class_count N label k = class_mean i k.
+Proof.
+  intros inside row. rewrite (sum_ext N _ (fun j => class_mean i (label j) * one_hot label k j))
+    by (intros; now rewrite optimal_features).
+  rewrite (sum_of_class N label k (class_mean i)), balanced by easy. field. lra.
+Qed.
+
+(** The centred mean logits of a class. *)
+Lemma measured_logits k l : (k < K)%nat -> (l < K)%nat ->
+  sum N (fun j => (product d W H k j + b k) * one_hot label l j) / class_count N label l
+  - sum K (fun k1 => sum N (fun j => (product d W H k1 j + b k1) * one_hot label l j) / class_count N label l) / INR K
+  = margin * centring K k l.
+Proof.
+  intros row col. rewrite balanced by easy.
+  rewrite (sum_ext K _ (fun k1 => / n * sum N (fun j => (product d W H k1 j + b k1) * one_hot label l j))) by (intros; unfold Rdiv; ring).
+  rewrite sum_scale, sum_swap.
+  transitivity (/ n * sum N (fun j => margin * centring K k (label j) * one_hot label l j)).
+  - rewrite (sum_ext N (fun j => margin * centring K k (label j) * one_hot label l j)
+      (fun j => (product d W H k j + b k) * one_hot label l j
+        + - / INR K * sum K (fun k1 => (product d W H k1 j + b k1) * one_hot label l j))).
+    + rewrite sum_plus, sum_scale. unfold Rdiv. ring.
+    + intros j sampled. pose proof (optimal_logits k j row sampled) as logits. unfold one_hot at 1 in logits.
+      unfold centring. rewrite (Nat.eqb_sym k). rewrite <- logits.
+      rewrite (sum_ext K (fun k1 => (product d W H k1 j + b k1) * one_hot label l j) (fun k1 => one_hot label l j * (product d W H k1 j + b k1)))
+        by (intros; ring).
+      rewrite sum_scale. unfold Rdiv. ring.
+  - rewrite (sum_of_class N label l (fun y => margin * centring K k y)), balanced by easy. field. lra.
+Qed.
+
+(** The features do not vary within a class. *)
+Lemma measured_scatter : sum N (fun j => sum d (fun i =>
+  (H i j - sum K (fun k => sum N (fun j => H i j * one_hot label k j) / class_count N label k * one_hot label k j)) ^ 2)) = 0.
+Proof.
+  apply sum_zero. intros j sampled. apply sum_zero. intros i inside.
+  rewrite (sum_ext K _ (fun k => one_hot label k j * class_mean i k)) by (intros; rewrite measured_mean by easy; ring).
+  rewrite sum_one_hot, optimal_features by auto. ring.
+Qed.
+
+(** The inner products of the class means. *)
+Lemma measured_gram k l : (k < K)%nat -> (l < K)%nat ->
+  sum d (fun i => sum N (fun j => H i j * one_hot label k j) / class_count N label k
+    * (sum N (fun j => H i j * one_hot label l j) / class_count N label l)) = pull / (lh * n) * margin * centring K k l.
+Proof.
+  intros row col. rewrite <- optimal_means by easy. apply sum_ext. intros i inside. now rewrite !measured_mean.
+Qed.
 End Unique.
