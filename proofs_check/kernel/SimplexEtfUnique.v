@@ -50,17 +50,9 @@ Qed.
 Lemma optimal_logits k j : (k < K)%nat -> (j < N)%nat ->
   product d W H k j + b k - sum K (fun l => product d W H l j + b l) / INR K = margin * (one_hot label k j - / INR K).
 Proof.
-  intros row sampled. set (Z := fun l => product d W H l j + b l).
-  pose proof (wrong_positive K odds classes (odds_at_least_1 _ _ _ _ _)) as wrong_share. pose proof (odds_at_least_1 K lw lh n alpha).
-  assert (each : forall l, (l < K)%nat -> Z l = margin * one_hot label l j + (ln (wrong K odds) + log_sum_exp K Z)).
-  { intros l inside. destruct equality as [softmax _]. specialize (softmax l j inside sampled).
-    pose proof (partition_positive K Z ltac:(lia)) as partition. unfold Z. rewrite <- (ln_exp (product d W H l j + b l)), softmax.
-    unfold dual_point, probability, one_hot. destruct Nat.eqb.
-    - rewrite !ln_mult by (try apply Rmult_lt_0_compat; try easy; lra). unfold SimplexEtf.margin, log_sum_exp. fold Z. ring.
-    - rewrite ln_mult by (easy || lra). unfold log_sum_exp. fold Z. ring. }
-  rewrite (sum_ext K _ (fun l => margin * one_hot label l j + (ln (wrong K odds) + log_sum_exp K Z))) by exact each.
-  change (product d W H k j + b k) with (Z k). rewrite (each k row), sum_plus, sum_scale, sum_const, one_hot_total by now apply labelled.
-  field. lra.
+  intros row sampled. destruct equality as [softmax _].
+  exact (margin_of_softmax K (label j) odds classes (labelled j sampled) (odds_at_least_1 _ _ _ _ _)
+    (fun k => product d W H k j + b k) (fun k inside => softmax k j inside sampled) k row).
 Qed.
 
 (** The residuals along one coordinate of the classifier. *)
