@@ -1,6 +1,6 @@
 (** The claim ce-imbalanced-relu, proved for all sizes: the cross-entropy with nonnegative features and any class counts. *)
 From Coq Require Import Reals Lra Lia Arith.
-From Atlas Require Import Sums Labels Softmax Margin Roots Duality SimplexEtf NonnegativeFeatures.
+From Atlas Require Import Sums Labels Softmax Margin Roots Duality SimplexEtf SimplexVertices NonnegativeFeatures NonnegativeFeaturesUnique.
 From Atlas.generated Require Import Statement_ce_imbalanced_relu.
 Module Statement := Statement_ce_imbalanced_relu.
 Open Scope R_scope.
@@ -138,6 +138,52 @@ Proof.
   rewrite value_is, loss_is, relu_loss_at_zero by easy. rewrite relu_collapse by easy.
   split; intros small k inside; specialize (small k inside); now apply ratio_at_most_1.
 Qed.
+
+(** Every minimiser has the structure of the statement. *)
+Lemma structure_of_minimiser W H : Statement.feasible K d N label lambda_W lambda_H W H -> loss W H = value ->
+  structure K d N label lambda_W lambda_H W H.
+Proof.
+  intros nonneg optimal. rewrite value_is, loss_is in optimal. pose proof (classes_real K classes).
+  pose proof (sqrt_lt_R0 _ weight) as root_W. pose proof (sqrt_lt_R0 _ feature) as root_H.
+  assert (root_K : 0 < sqrt (INR K)) by (apply sqrt_lt_R0; lra). assert (root_rest : 0 < sqrt (INR K - 1)) by (apply sqrt_lt_R0; lra).
+  assert (square_K : sqrt (INR K) ^ 2 = INR K) by (apply root_squared; lra).
+  pose proof (root_squared _ (Rlt_le _ _ weight)) as square_W.
+  assert (counted : forall k, (k < K)%nat -> 0 < sqrt (n k) /\ sqrt (n k) ^ 2 = n k).
+  { intros k row. pose proof (count_above_0 K N label nonempty k row). split; [now apply sqrt_lt_R0 | apply root_squared; lra]. }
+  assert (share_is : forall k, (k < K)%nat -> row_share K N label lambda_W lambda_H k / INR K ^ 2
+    = sqrt lambda_H * (margin_of k * sqrt (n k)) / (sqrt (INR K) ^ 3 * sqrt lambda_W * sqrt (INR K - 1))).
+  { intros k row. destruct (counted k row) as [root_n square_n]. unfold row_share, root, decay.
+    set (m := margin_of k). set (c := sqrt (n k)) in *. set (a := sqrt (INR K)) in *. set (e := sqrt (INR K - 1)) in *.
+    set (u := sqrt lambda_W) in *. rewrite <- square_n, <- square_W, <- square_K. field. repeat split; lra. }
+  repeat split.
+  - intros k l row col. unfold classifier_gram, predicted_classifier_gram. rewrite !odds_are.
+    change (ln (class_odds K N label lambda_W lambda_H k)) with (margin_of k). change (ln (class_odds K N label lambda_W lambda_H l)) with (margin_of l).
+    set (scale := sqrt lambda_H / (sqrt (INR K) ^ 3 * sqrt lambda_W * sqrt (INR K - 1))).
+    set (total := sum K (fun c => margin_of c * sqrt (n c))).
+    match goal with |- context [sum K ?f] => replace (sum K f) with total by (apply sum_ext; intros; now rewrite odds_are) end.
+    set (share := row_share K N label lambda_W lambda_H) in *.
+    assert (shares : sum K share / INR K ^ 2 = scale * total).
+    { unfold Rdiv, total. rewrite Rmult_comm, <- !sum_scale. apply sum_ext. intros c below.
+      transitivity (share c / INR K ^ 2); [unfold Rdiv; ring |]. rewrite share_is by easy. unfold scale. field. lra. }
+    transitivity (INR K ^ 2 * (identity k l * (share l / INR K ^ 2)) - INR K * (share k / INR K ^ 2) - INR K * (share l / INR K ^ 2)
+      + sum K share / INR K ^ 2).
+    + rewrite (relu_optimal_classifier K N label lambda_W lambda_H) with (H := H) by easy. fold share. field. lra.
+    + rewrite shares, !share_is by easy. unfold scale, identity. rewrite (Nat.eqb_sym l k).
+      destruct (Nat.eqb_spec k l) as [-> | _]; field; repeat split; lra.
+  - intros k l row col. unfold Statement.mean_gram, predicted_mean_gram. rewrite !odds_are.
+    transitivity (NonnegativeFeaturesUnique.mean_gram N label d H k l);
+      [apply sum_ext; intros i _; now rewrite !measured_mean_of |].
+    rewrite (relu_optimal_means K N label lambda_W lambda_H) with (W := W) by easy.
+    destruct (counted l col) as [root_n square_n]. unfold root, decay, identity. rewrite (Nat.eqb_sym l k).
+    destruct (Nat.eqb_spec k l) as [-> | _]; [| unfold Rdiv; ring]. change (ln (class_odds K N label lambda_W lambda_H l)) with (margin_of l).
+    replace (n l) with (sqrt (n l) ^ 2) at 2 by easy. replace lambda_W with (sqrt lambda_W ^ 2) at 1 by easy. field. repeat split; lra.
+  - intros k l row col. unfold mean_logits, predicted_mean_logits. rewrite !odds_are.
+    change (ln (class_odds K N label lambda_W lambda_H k)) with (margin_of k). change (ln (class_odds K N label lambda_W lambda_H l)) with (margin_of l).
+    transitivity (margin_of l * centring K k l).
+    + now apply (relu_measured_logits K N label lambda_W lambda_H).
+    + unfold centring. rewrite (Nat.eqb_sym l k). destruct (Nat.eqb_spec k l) as [-> | _]; field; lra.
+  - now apply (relu_measured_scatter K N label lambda_W lambda_H) with (W := W).
+Qed.
 End Claim.
 
 Theorem lower_bound : Statement.lower_bound.
@@ -148,6 +194,9 @@ Proof. intros K d N label lambda_W lambda_H allowed. now apply value_attained. Q
 
 Theorem threshold : Statement.threshold.
 Proof. intros K d N label lambda_W lambda_H allowed. now apply zero_is_best. Qed.
+
+Theorem unique_structure : Statement.unique_structure.
+Proof. intros K d N label lambda_W lambda_H allowed W H. now apply structure_of_minimiser. Qed.
 
 (** Two classes of one sample each. *)
 Theorem domain_not_empty : Statement.domain_not_empty.

@@ -95,4 +95,18 @@ Proof.
     by (intros; rewrite logits by easy; destruct Nat.eqb; ring).
   rewrite sum_one_differs by easy. field. lra.
 Qed.
+
+(** Logits whose softmax are these probabilities are those of the margin ln odds, but for their shift. *)
+Lemma margin_of_softmax Z :
+  (forall k, (k < K)%nat -> exp (Z k) = probability K y odds k * sum K (fun k => exp (Z k))) ->
+  forall k, (k < K)%nat -> Z k - sum K Z / INR K = ln odds * ((if Nat.eqb y k then 1 else 0) - / INR K).
+Proof.
+  intros softmax. pose proof (classes_real K classes). pose proof wrong_positive.
+  pose proof (partition_positive K Z ltac:(lia)) as partition. set (S := sum K (fun k => exp (Z k))) in *.
+  assert (each : forall k, (k < K)%nat -> Z k = if Nat.eqb y k then ln odds + (ln (wrong K odds) + ln S) else ln (wrong K odds) + ln S).
+  { intros k row. rewrite <- (ln_exp (Z k)), (softmax k row). unfold probability. destruct Nat.eqb.
+    - assert (0 < odds * wrong K odds) by (apply Rmult_lt_0_compat; lra). rewrite !ln_mult by (easy || lra). ring.
+    - now rewrite ln_mult. }
+  intros k row. rewrite (sum_ext K Z _ each), sum_one_differs, (each k row) by easy. destruct Nat.eqb; field; lra.
+Qed.
 End Margin.
