@@ -19,7 +19,7 @@ from theory.symbols import BETWEEN, LEAST
 
 _WORDS = """R nat sum exp ln sqrt pow INR Rpower Rmax Rmin Rabs S O Nat is_derive PI sin cos True False
     Rle_dec Rlt_dec Req_EM_T fun forall exists if then else let in match with end return as at using where fix cofix for
-    Type Set Prop"""
+    Type Set Prop Ring plus mult minus opp one zero"""
 RESERVED = frozenset(_WORDS.split())
 """Names that mean something in a generated statement. A symbol of such a name gets an underscore."""
 
