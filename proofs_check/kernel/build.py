@@ -14,7 +14,7 @@ from theory.claim import find, registry
 from theory.errors import CheckFailed
 from theory.export.attempt import LOGICAL, attempted, version
 from theory.export.coq_statement import statement
-from theory.export.record import KernelRecord, StepRecord, TheoremRecord, recorded, write_record
+from theory.export.record import KernelRecord, StepRecord, TheoremRecord, write_record
 from theory.export.steps_file import file_name, lemma_name, rendered_steps, steps_file
 
 GENERATED = KERNEL / "generated"
@@ -130,15 +130,3 @@ def _rows(texts: Sequence[Generated], compiled: dict[str, Compiled]) -> list[Row
             raise CheckFailed(f"kernel: {text.claim_id} rests on {', '.join(sorted(beyond))}")
         rows.append(Row(text.claim_id, record, used, sum(compiled[name].seconds for name in mine if name in compiled)))
     return rows
-
-
-def newly_unproved(rows: Iterable[Row]) -> list[str]:
-    """Return the steps that Coq does not accept although the record before this run has them as checked, or has them not."""
-    found = []
-    for row in rows:
-        before = recorded(row.claim_id)
-        known = {step.digest for step in before.steps if not step.checked} if before else set()
-        found += [
-            f"{row.claim_id}: {s.name}: {s.reason}" for s in row.record.steps if not s.checked and s.digest not in known
-        ]
-    return found
