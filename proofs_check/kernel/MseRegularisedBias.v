@@ -223,4 +223,232 @@ Proof.
   unfold MseImbalanced.logit in fit. rewrite fit, weights. fold rows. fold means.
   unfold best_bias, common_multiple, MseImbalanced.multiple. rewrite (N_is _ _ _ _ _ _ free). field. repeat split; lra.
 Qed.
+
+Lemma predicted_centred :
+  Rmax 0 (- INR K * sqrt lambda_H * sqrt lambda_W * n + sqrt n) = singular_value.
+Proof.
+  unfold MseImbalanced.singular_value. f_equal. rewrite (N_is _ _ _ _ _ _ free). unfold MseImbalanced.decay. ring.
+Qed.
+
+Lemma predicted_common :
+  Rmax 0 (- INR K * sqrt lambda_H * sqrt lambda_W * n * (lambda_b + 1) / lambda_b + sqrt n) = common_value.
+Proof.
+  pose proof penalty_pos. unfold common_value, common_weight. f_equal. rewrite (N_is _ _ _ _ _ _ free).
+  unfold MseImbalanced.decay. field. lra.
+Qed.
+
+Lemma value_is : value = constant.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free) as classes. pose proof penalty_pos as penalty.
+  pose proof (first_class _ _ _ _ _ _ free) as first.
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 first) as positive.
+  pose proof (MseImbalanced.root_square _ _ _ _ _ _ unbiased 0 first) as square.
+  unfold Statement_mse_regularised_bias.value. rewrite predicted_centred, predicted_common.
+  change (sqrt lambda_H * sqrt lambda_W) with decay. unfold constant, best_bias.
+  destruct (MseImbalanced.regimes _ _ _ _ _ _ unbiased 0 first) as [(_ & -> & ->) | (_ & -> & ->)];
+    destruct common_regimes as [(_ & -> & ->) | (_ & -> & ->)];
+    rewrite (N_is _ _ _ _ _ _ free); set (root := sqrt n) in *; rewrite <- square; unfold common_weight; field; lra.
+Qed.
+
+Lemma sums_nonneg W H b :
+  0 <= misfit W H b / (2 * INR N) /\ 0 <= lambda_b / 2 * sum K (fun k => (b k - best_bias) ^ 2)
+  /\ 0 <= lambda_H / 2 * misalignment W H
+  /\ 0 <= slack / 2 * sum K (fun k => sum d (fun i => centred W k i ^ 2))
+  /\ 0 <= common_slack / 2 * (INR K * sum d (fun i => mean_row W i ^ 2)).
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free). pose proof (MseImbalanced.N_pos _ _ _ _ _ _ unbiased).
+  pose proof (MseImbalanced.lambda_H_pos _ _ _ _ _ _ unbiased). pose proof penalty_pos. pose proof common_slack_nonneg.
+  pose proof (MseImbalanced.slack_nonneg _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)).
+  repeat split.
+  - apply Rle_mult_inv_pos; [| lra]. apply sum_nonneg. intros. apply sum_of_squares_nonneg.
+  - apply Rmult_le_pos; [lra |]. apply sum_of_squares_nonneg.
+  - apply Rmult_le_pos; [lra |]. apply sum_nonneg. intros. apply sum_of_squares_nonneg.
+  - apply Rmult_le_pos; [lra |]. apply sum_nonneg. intros. apply sum_of_squares_nonneg.
+  - repeat apply Rmult_le_pos; try lra. apply sum_of_squares_nonneg.
+Qed.
+
+Lemma value_below W H b : value <= loss W H b.
+Proof. rewrite value_is, excess. pose proof (sums_nonneg W H b). lra. Qed.
+
+(** A point with the predicted minimum has the predicted outputs, bias and features. *)
+Lemma squares_vanish W H b :
+  loss W H b = value ->
+  (forall k j, (k < K)%nat -> (j < N)%nat -> logit W H k j + b k = predicted_output k j)
+  /\ (forall k, (k < K)%nat -> b k = best_bias)
+  /\ (forall i j, (i < d)%nat -> (j < N)%nat -> H i j = multiple * centred W (label j) i + common_multiple * mean_row W i).
+Proof.
+  rewrite value_is, excess. intros zero. pose proof (sums_nonneg W H b).
+  pose proof (MseImbalanced.N_pos _ _ _ _ _ _ unbiased). pose proof penalty_pos.
+  pose proof (MseImbalanced.lambda_H_pos _ _ _ _ _ _ unbiased).
+  assert (fits : misfit W H b * / (2 * INR N) = 0) by (unfold Rdiv in *; lra).
+  assert (offsets : lambda_b / 2 * sum K (fun k => (b k - best_bias) ^ 2) = 0) by lra.
+  assert (aligned : lambda_H / 2 * misalignment W H = 0) by lra.
+  assert (0 < / (2 * INR N)) by (apply Rinv_0_lt_compat; lra).
+  apply Rmult_integral in fits, offsets, aligned.
+  destruct fits as [fits | wrong]; [| lra]. destruct offsets as [wrong | offsets]; [lra |].
+  destruct aligned as [wrong | aligned]; [lra |]. repeat split.
+  - intros k j row sample.
+    pose proof (sum_nonneg_zero N _ (fun j _ => sum_of_squares_nonneg K _) fits j sample) as of_sample.
+    pose proof (sum_nonneg_zero K _ (fun k _ => pow2_ge_0 _) of_sample k row) as square. simpl in square. nra.
+  - intros k row. pose proof (sum_nonneg_zero K _ (fun k _ => pow2_ge_0 _) offsets k row) as square.
+    simpl in square. nra.
+  - intros i j inside sample.
+    pose proof (sum_nonneg_zero N _ (fun j _ => sum_of_squares_nonneg d _) aligned j sample) as of_sample.
+    pose proof (sum_nonneg_zero d _ (fun i _ => pow2_ge_0 _) of_sample i inside) as square. simpl in square. nra.
+Qed.
+
+(** What the weighted residual leaves of the common direction is shared by the rows and the bias. *)
+Lemma common_share : 1 - common_residual = common_value / sqrt n + INR K * best_bias.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free). pose proof penalty_pos.
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)).
+  unfold best_bias, common_residual, common_weight. field. lra.
+Qed.
+
+Lemma predicted_bias k : minimiser_b K d N label lambda_W lambda_H lambda_b k = best_bias.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free). pose proof penalty_pos.
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)).
+  unfold minimiser_b, r. rewrite predicted_common. unfold best_bias, common_residual, common_weight. field. lra.
+Qed.
+
+Local Notation root_W := (Rpower lambda_W (1 / 4)).
+Local Notation root_H := (Rpower lambda_H (1 / 4)).
+Local Notation row_size := (root_H * sqrt singular_value / root_W).
+Local Notation mean_size := (root_W * sqrt singular_value / (root_H * sqrt n)).
+Local Notation common_row := (root_H * sqrt common_value / root_W).
+Local Notation common_mean := (root_W * sqrt common_value / (root_H * sqrt n)).
+
+(** The common direction in the first K of d dimensions. *)
+Definition ones (i : nat) : R := if Nat.ltb i K then / INR K else 0.
+
+Lemma minimiser_rows k i :
+  minimiser_W K d N label lambda_W lambda_H lambda_b k i = row_size * vertex K k i + common_row * ones i.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free). destruct (MseImbalanced.quarter_root lambda_W) as [w _]; [apply allowed |].
+  unfold minimiser_W, p, r, vertex, centring, ones. rewrite predicted_centred, predicted_common, (Nat.eqb_sym k i).
+  destruct Nat.ltb; [field; lra | ring].
+Qed.
+
+Lemma minimiser_features i j :
+  minimiser_H K d N label lambda_W lambda_H lambda_b i j = mean_size * vertex K (label j) i + common_mean * ones i.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free). destruct (MseImbalanced.quarter_root lambda_H) as [h _]; [apply allowed |].
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)).
+  unfold minimiser_H, p, r, vertex, centring, ones. rewrite predicted_centred, predicted_common.
+  destruct Nat.ltb; [field; lra | ring].
+Qed.
+
+Lemma ones_square : sum d (fun i => ones i * ones i) = / INR K.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free). rewrite (sum_truncate K).
+  - rewrite (sum_ext K _ (fun _ => / INR K * / INR K)).
+    + rewrite sum_const. field. lra.
+    + intros i inside. unfold ones. destruct (Nat.ltb_spec i K); [easy | lia].
+  - destruct allowed. lia.
+  - intros i outside. unfold ones. destruct (Nat.ltb_spec i K); [lia | ring].
+Qed.
+
+Lemma ones_vertex k : (k < K)%nat -> sum d (fun i => ones i * vertex K k i) = 0.
+Proof.
+  intros row. pose proof (K_pos _ _ _ _ _ _ free). rewrite (sum_truncate K).
+  - rewrite (sum_ext K _ (fun i => / INR K * (if Nat.eqb k i then 1 else 0) - / INR K * / INR K)).
+    + rewrite sum_minus, sum_scale, sum_const, (sum_at K k (fun _ => 1) row). field. lra.
+    + intros i inside. unfold ones, vertex, centring. destruct (Nat.ltb_spec i K); [ring | lia].
+  - destruct allowed. lia.
+  - intros i outside. unfold ones. destruct (Nat.ltb_spec i K); [lia | ring].
+Qed.
+
+Lemma common_split :
+  common_value * sqrt lambda_W = common_value * (common_multiple * sqrt n * sqrt lambda_H).
+Proof.
+  pose proof (MseImbalanced.N_pos _ _ _ _ _ _ unbiased). pose proof (MseImbalanced.lambda_H_pos _ _ _ _ _ _ unbiased).
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)).
+  destruct common_regimes as [(_ & -> & _) | (_ & _ & lives)]; [ring |]. f_equal.
+  unfold common_multiple. rewrite lives. unfold MseImbalanced.decay.
+  pose proof (sqrt_sqrt lambda_H ltac:(lra)) as h. rewrite <- h at 2.
+  assert (0 < sqrt lambda_H) by now apply sqrt_lt_R0. field. lra.
+Qed.
+
+Lemma common_aligned : common_mean = common_multiple * common_row.
+Proof.
+  destruct (MseImbalanced.quarter_root lambda_W) as [w w2]; [apply allowed |].
+  destruct (MseImbalanced.quarter_root lambda_H) as [h h2]; [apply allowed |].
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)).
+  pose proof common_split as split. rewrite <- w2, <- h2 in split.
+  destruct (Rle_lt_or_eq_dec 0 common_value (Rmax_l _ _)) as [lives | <-]; [| rewrite sqrt_0; unfold Rdiv; ring].
+  apply Rmult_eq_reg_l in split; [| lra].
+  apply Rmult_eq_reg_r with (root_H * root_W * sqrt n); [| MseImbalanced.nonzero].
+  transitivity (root_W * root_W * sqrt common_value); [field; lra |]. rewrite split. field. lra.
+Qed.
+
+Lemma common_logit : common_row * common_mean = common_value / sqrt n.
+Proof.
+  destruct (MseImbalanced.quarter_root lambda_W) as [w _]; [apply allowed |].
+  destruct (MseImbalanced.quarter_root lambda_H) as [h _]; [apply allowed |].
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)).
+  pose proof (sqrt_sqrt common_value (Rmax_l _ _)) as square. rewrite <- square at 3. field. lra.
+Qed.
+
+Lemma value_attained :
+  loss (minimiser_W K d N label lambda_W lambda_H lambda_b) (minimiser_H K d N label lambda_W lambda_H lambda_b)
+    (minimiser_b K d N label lambda_W lambda_H lambda_b) = value.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free) as classes. pose proof (MseImbalanced.N_pos _ _ _ _ _ _ unbiased) as samples.
+  destruct (MseImbalanced.quarter_root lambda_W) as [w _]; [apply allowed |].
+  set (W := minimiser_W K d N label lambda_W lambda_H lambda_b).
+  set (H := minimiser_H K d N label lambda_W lambda_H lambda_b).
+  set (b := minimiser_b K d N label lambda_W lambda_H lambda_b).
+  assert (mean : forall i, mean_row W i = common_row * ones i).
+  { intros i. unfold MseDeepLinearBalancedBias.mean_row, W.
+    rewrite (sum_ext K _ (fun k => row_size * vertex K k i + common_row * ones i)) by (intros; apply minimiser_rows).
+    rewrite sum_plus, sum_scale, (vertices_sum_to_zero _ _ _ _ _ _ free), sum_const. field. lra. }
+  assert (rows : forall k i, centred W k i = row_size * vertex K k i).
+  { intros k i. unfold MseDeepLinearBalancedBias.centred. rewrite mean. unfold W. rewrite minimiser_rows. ring. }
+  assert (misfit W H b = 0) as fits.
+  { apply sum_zero. intros j sample. apply sum_zero. intros k inside. unfold MseImbalanced.logit.
+    pose proof (labels _ _ _ _ _ _ free j sample) as below.
+    rewrite (sum_ext d _ (fun i => row_size * mean_size * (vertex K k i * vertex K (label j) i)
+      + (row_size * common_mean * (ones i * vertex K k i)
+      + (common_row * mean_size * (ones i * vertex K (label j) i) + common_row * common_mean * (ones i * ones i)))))
+      by (intros; unfold W, H; rewrite minimiser_rows, minimiser_features; ring).
+    rewrite !sum_plus, !sum_scale, (vertices _ _ _ _ _ _ free), !ones_vertex, ones_square, common_logit by easy.
+    rewrite (sizes_make_logits _ _ _ _ _ _ free). unfold predicted_output, b. rewrite predicted_bias, common_share.
+    unfold centring, one_hot. rewrite (Nat.eqb_sym k).
+    pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)).
+    destruct (MseImbalanced.quarter_root lambda_H) as [h _]; [apply allowed |]. field. lra. }
+  assert (misalignment W H = 0) as aligned.
+  { apply sum_zero. intros j sample. apply sum_zero. intros i _. rewrite rows, mean. unfold H.
+    rewrite minimiser_features, (minimiser_aligned _ _ _ _ _ _ free), common_aligned. ring. }
+  assert (slack / 2 * sum K (fun k => sum d (fun i => centred W k i ^ 2)) = 0) as used.
+  { rewrite <- sum_scale. apply sum_zero. intros k _. rewrite <- sum_scale. apply sum_zero. intros i _. rewrite rows.
+    pose proof (MseImbalanced.slack_of_living _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)) as lives.
+    pose proof (sqrt_sqrt singular_value (MseImbalanced.singular_value_nonneg _ _ _ _ _)) as square.
+    rewrite <- square in lives.
+    transitivity (sqrt singular_value * sqrt singular_value * slack * ((root_H / root_W * vertex K k i) ^ 2 / 2));
+      [field; lra | rewrite lives; ring]. }
+  assert (common_slack / 2 * (INR K * sum d (fun i => mean_row W i ^ 2)) = 0) as common_used.
+  { rewrite <- !sum_scale. apply sum_zero. intros i _. rewrite mean.
+    pose proof common_slack_of_living as lives. pose proof (sqrt_sqrt common_value (Rmax_l _ _)) as square.
+    rewrite <- square in lives.
+    transitivity (sqrt common_value * sqrt common_value * common_slack * ((root_H / root_W * ones i) ^ 2 * INR K / 2));
+      [field; lra | rewrite lives; ring]. }
+  rewrite excess, value_is, fits, aligned, used, common_used, (sum_zero K (fun k => (b k - best_bias) ^ 2))
+    by (intros; unfold b; rewrite predicted_bias; ring).
+  field. lra.
+Qed.
 End Claim.
+
+Theorem lower_bound : Statement_mse_regularised_bias.lower_bound.
+Proof. exact value_below. Qed.
+
+Theorem attained : Statement_mse_regularised_bias.attained.
+Proof. exact value_attained. Qed.
+
+(** Two classes of one sample each. *)
+Theorem domain_not_empty : Statement_mse_regularised_bias.domain_not_empty.
+Proof.
+  exists 2%nat, 2%nat, 2%nat, (fun j => j), 1, 1, 1. constructor; try lra; try lia.
+  - intros k inside. now exists k.
+  - intros [| [| k]] inside; [easy | | lia]. unfold class_count, one_hot. simpl. lra.
+Qed.
