@@ -437,6 +437,247 @@ Proof.
     by (intros; unfold b; rewrite predicted_bias; ring).
   field. lra.
 Qed.
+
+(** The common direction has collapsed iff its ratio is at most 1. *)
+Lemma common_collapsed :
+  common_value = 0 <-> common_weight ^ 2 / (INR K ^ 2 * lambda_H * lambda_W * n) <= 1.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free) as classes. pose proof common_weight_pos as weight.
+  pose proof (first_class _ _ _ _ _ _ free) as first. pose proof (MseImbalanced.decay_pos _ _ _ _ _ _ unbiased) as pull.
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 first) as root.
+  set (level := INR K * sqrt n * decay). assert (0 < level) by (repeat (assumption || apply Rmult_lt_0_compat)).
+  pose proof (MseImbalanced.root_square _ _ _ _ _ _ unbiased 0 first) as square.
+  assert (scale : INR K ^ 2 * lambda_H * lambda_W * n = level * level).
+  { transitivity (INR K ^ 2 * (decay * decay) * (sqrt n * sqrt n)); [| unfold level; ring].
+    rewrite square, (MseImbalanced.decay_square _ _ _ _ _ _ unbiased). ring. }
+  assert (bound : INR N * decay = sqrt n * level).
+  { transitivity (INR K * (sqrt n * sqrt n) * decay); [| unfold level; ring].
+    now rewrite square, (N_is _ _ _ _ _ _ free). }
+  rewrite scale. replace (common_weight ^ 2 / (level * level))
+    with ((common_weight / level) * (common_weight / level)) by (field; lra).
+  assert (back : common_weight = common_weight / level * level) by (field; lra).
+  assert (0 < common_weight / level) by now apply Rdiv_lt_0_compat.
+  destruct common_regimes as [(small & -> & _) | (large & value_is_positive & _)]; rewrite bound in *;
+    set (share := common_weight / level) in *.
+  - split; [intros _ | easy]. apply Rmult_le_reg_l in small; [| easy]. rewrite back in small.
+    assert (share <= 1) by nra. nra.
+  - assert (above : level < common_weight) by (apply Rmult_lt_reg_l with (sqrt n); easy). rewrite back in above.
+    assert (1 < share) by nra. split; [intros zero | intros; nra].
+    exfalso. rewrite value_is_positive in zero.
+    assert (sqrt n * level / common_weight = sqrt n) by lra.
+    assert (sqrt n * level = sqrt n * common_weight)
+      by (transitivity (sqrt n * level / common_weight * common_weight); [field; lra | congruence]).
+    lra.
+Qed.
+
+(** Zero with the predicted bias makes the predicted outputs iff every direction has collapsed. *)
+Lemma zero_is_best :
+  value = loss (fun _ _ => 0) (fun _ _ => 0) (minimiser_b K d N label lambda_W lambda_H lambda_b)
+  <-> singular_value = 0 /\ common_value = 0.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free) as classes. pose proof (MseImbalanced.N_pos _ _ _ _ _ _ unbiased) as samples.
+  pose proof (first_class _ _ _ _ _ _ free) as first.
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 first) as root.
+  assert (several : / INR K < 1).
+  { rewrite <- Rinv_1. apply Rinv_lt_contravar; [lra |]. change 1 with (INR 1). apply lt_INR. destruct allowed. lia. }
+  assert (output : forall k j, logit (fun _ _ => 0) (fun _ _ => 0) k j
+    + minimiser_b K d N label lambda_W lambda_H lambda_b k - predicted_output k j
+    = - (singular_value / sqrt n * (one_hot label k j - / INR K) + common_value / sqrt n * / INR K)).
+  { intros k j. unfold MseImbalanced.logit. rewrite sum_zero by (intros; ring). rewrite predicted_bias.
+    unfold predicted_output. rewrite common_share. unfold MseImbalanced.residual. field. lra. }
+  split.
+  - intros same. destruct (squares_vanish _ _ _ (eq_sym same)) as (outputs & _ & _).
+    destruct (no_class_empty _ _ _ _ _ _ _ allowed 0%nat first) as (j & sample & here).
+    pose proof (output 0%nat j) as known. rewrite (outputs 0%nat j first sample) in known.
+    unfold one_hot in known. rewrite here in known. simpl Nat.eqb in known. cbv iota in known.
+    assert (0 < / INR K) by now apply Rinv_0_lt_compat.
+    pose proof (MseImbalanced.singular_value_nonneg N label lambda_W lambda_H 0) as p_nonneg.
+    pose proof (Rmax_l 0 (sqrt n - INR N * decay / common_weight)) as r_nonneg. fold common_value in r_nonneg.
+    pose proof (Rle_mult_inv_pos _ _ p_nonneg root) as p_share. pose proof (Rle_mult_inv_pos _ _ r_nonneg root) as r_share.
+    assert (p_zero : singular_value * / sqrt n = 0) by (unfold Rdiv in known; nra).
+    assert (r_zero : common_value * / sqrt n = 0) by (unfold Rdiv in known; nra).
+    assert (/ sqrt n <> 0) by (apply Rinv_neq_0_compat; lra).
+    apply Rmult_integral in p_zero, r_zero. tauto.
+  - intros [p_zero r_zero]. rewrite value_is, excess.
+    assert (misfit (fun _ _ => 0) (fun _ _ => 0) (minimiser_b K d N label lambda_W lambda_H lambda_b) = 0) as ->.
+    { apply sum_zero. intros j _. apply sum_zero. intros k _. rewrite output, p_zero, r_zero. unfold Rdiv. ring. }
+    assert (mean : forall i, mean_row (fun _ _ => 0) i = 0).
+    { intros i. unfold MseDeepLinearBalancedBias.mean_row. rewrite sum_zero by easy. unfold Rdiv. ring. }
+    assert (rows : forall k i, centred (fun _ _ => 0) k i = 0).
+    { intros k i. unfold MseDeepLinearBalancedBias.centred. rewrite mean. ring. }
+    assert (misalignment (fun _ _ => 0) (fun _ _ => 0) = 0) as ->.
+    { apply sum_zero. intros j _. apply sum_zero. intros i _. rewrite rows, mean. ring. }
+    rewrite (sum_zero K (fun k => (_ - best_bias) ^ 2)) by (intros; rewrite predicted_bias; ring).
+    rewrite (sum_zero K (fun k => sum d (fun i => centred (fun _ _ => 0) k i ^ 2)))
+      by (intros; apply sum_zero; intros; rewrite rows; ring).
+    rewrite (sum_zero d (fun i => mean_row (fun _ _ => 0) i ^ 2)) by (intros; rewrite mean; ring).
+    field. lra.
+Qed.
+
+Section Minimiser.
+Variables (W H : nat -> nat -> R) (b : nat -> R).
+Hypothesis least : loss W H b = value.
+Local Notation inner x y := (sum d (fun i => x i * y i)).
+
+Lemma common_multiple_pos : 0 < common_multiple.
+Proof.
+  apply Rdiv_lt_0_compat; [apply common_residual_pos |].
+  apply Rmult_lt_0_compat; [apply (MseImbalanced.N_pos _ _ _ _ _ _ unbiased) |
+    apply (MseImbalanced.lambda_H_pos _ _ _ _ _ _ unbiased)].
+Qed.
+
+(** The products of rows with the mean features of a class. *)
+Lemma row_products k l :
+  (k < K)%nat -> (l < K)%nat ->
+  multiple * inner (W k) (centred W l) + common_multiple * inner (W k) (mean_row W)
+  = (1 - residual) * centring K k l + common_value / sqrt n * / INR K.
+Proof.
+  intros row other. destruct (squares_vanish W H b least) as (outputs & biases & features).
+  destruct (no_class_empty _ _ _ _ _ _ _ allowed l other) as (j & sample & here).
+  pose proof (K_pos _ _ _ _ _ _ free) as classes.
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)) as root.
+  pose proof (outputs k j row sample) as known. rewrite (biases k row) in known.
+  unfold predicted_output, one_hot in known. rewrite here, common_share in known.
+  unfold centring. rewrite (Nat.eqb_sym k l).
+  transitivity (logit W H k j).
+  - unfold MseImbalanced.logit. rewrite <- !sum_scale, <- sum_plus. apply sum_ext. intros i inside.
+    rewrite (features i j inside sample), here. ring.
+  - replace (logit W H k j) with ((1 - residual) * ((if Nat.eqb l k then 1 else 0) - / INR K)
+      + (common_value / sqrt n + INR K * best_bias) * / INR K - best_bias) by lra. field. lra.
+Qed.
+
+Lemma centring_sums_to_zero l : (l < K)%nat -> sum K (fun k => centring K k l) = 0.
+Proof.
+  intros inside. pose proof (K_pos _ _ _ _ _ _ free). unfold centring. rewrite sum_minus, sum_const.
+  rewrite (sum_ext K _ (fun k => if Nat.eqb l k then 1 else 0)) by (intros; now rewrite Nat.eqb_sym).
+  rewrite (sum_at K l (fun _ => 1) inside). field. lra.
+Qed.
+
+(** The same for the mean of the rows. *)
+Lemma mean_products l :
+  (l < K)%nat ->
+  multiple * inner (mean_row W) (centred W l) + common_multiple * inner (mean_row W) (mean_row W)
+  = common_value / sqrt n * / INR K.
+Proof.
+  intros other. pose proof (K_pos _ _ _ _ _ _ free) as classes.
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)) as root.
+  assert (spread : forall x : nat -> R, sum K (fun k => inner (W k) x) = INR K * inner (mean_row W) x).
+  { intros x. rewrite sum_swap, <- sum_scale. apply sum_ext. intros i _. unfold MseDeepLinearBalancedBias.mean_row.
+    rewrite (sum_ext K _ (fun k => x i * W k i)) by (intros; ring). rewrite sum_scale. field. lra. }
+  assert (total : sum K (fun k => multiple * inner (W k) (centred W l) + common_multiple * inner (W k) (mean_row W))
+    = sum K (fun k => (1 - residual) * centring K k l + common_value / sqrt n * / INR K))
+    by (apply sum_ext; intros; now apply row_products).
+  rewrite !sum_plus, !sum_scale, sum_const, centring_sums_to_zero, !spread in total by easy.
+  apply Rmult_eq_reg_l with (INR K); lra.
+Qed.
+
+(** The mean of the rows is orthogonal to the centred rows, and this is its square. *)
+Lemma mean_square : common_multiple * inner (mean_row W) (mean_row W) = common_value / sqrt n * / INR K.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free) as classes.
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 (first_class _ _ _ _ _ _ free)) as root.
+  assert (total : sum K (fun l => multiple * inner (mean_row W) (centred W l)
+      + common_multiple * inner (mean_row W) (mean_row W)) = sum K (fun _ => common_value / sqrt n * / INR K))
+    by (apply sum_ext; intros; now apply mean_products).
+  rewrite sum_plus, sum_scale, !sum_const, sum_swap, (sum_zero d) in total.
+  - apply Rmult_eq_reg_l with (INR K); lra.
+  - intros i _. rewrite (sum_scale K (mean_row W i) (fun l => centred W l i)), centred_rows_sum_to_zero. ring.
+Qed.
+
+Lemma mean_orthogonal l : (l < K)%nat -> inner (mean_row W) (centred W l) = 0.
+Proof.
+  intros other. pose proof (mean_products l other) as known. rewrite mean_square in known.
+  pose proof (multiple_pos _ _ _ _ _ _ free) as positive.
+  assert (none : multiple * inner (mean_row W) (centred W l) = 0) by lra.
+  apply Rmult_integral in none. destruct none as [wrong | none]; [lra | easy].
+Qed.
+
+Lemma centred_products k l :
+  (k < K)%nat -> (l < K)%nat -> multiple * inner (centred W k) (centred W l) = (1 - residual) * centring K k l.
+Proof.
+  intros row other. pose proof (row_products k l row other) as known.
+  assert (split : forall x : nat -> R, inner (W k) x = inner (centred W k) x + inner (mean_row W) x).
+  { intros x. rewrite <- sum_plus. apply sum_ext. intros i _. unfold MseDeepLinearBalancedBias.centred. ring. }
+  rewrite !split, mean_orthogonal in known by easy. pose proof mean_square.
+  assert (cross : inner (centred W k) (mean_row W) = 0).
+  { rewrite (sum_ext d _ (fun i => mean_row W i * centred W k i)) by (intros; ring). now apply mean_orthogonal. }
+  rewrite cross in known. lra.
+Qed.
+
+Lemma class_mean k i :
+  (k < K)%nat -> (i < d)%nat ->
+  sum N (fun j => H i j * one_hot label k j) / class_count N label k
+  = multiple * centred W k i + common_multiple * mean_row W i.
+Proof.
+  intros below inside. destruct (squares_vanish W H b least) as (_ & _ & features).
+  pose proof (MseImbalanced.n_pos _ _ _ _ _ _ unbiased k below).
+  rewrite (sum_ext N _ (fun j => (multiple * centred W (label j) i + common_multiple * mean_row W i) * one_hot label k j)).
+  - rewrite (sum_of_class N label k (fun l => multiple * centred W l i + common_multiple * mean_row W i)). field. lra.
+  - intros j sample. now rewrite (features i j inside sample).
+Qed.
+
+Lemma structure_at_minimiser : structure K d N label lambda_W lambda_H lambda_b W H b.
+Proof.
+  pose proof (K_pos _ _ _ _ _ _ free) as classes. pose proof penalty_pos as penalty.
+  pose proof (first_class _ _ _ _ _ _ free) as first. pose proof (multiple_pos _ _ _ _ _ _ free) as positive.
+  pose proof common_multiple_pos as common_positive.
+  pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 first) as root.
+  pose proof (MseImbalanced.n_pos _ _ _ _ _ _ unbiased 0 first) as some.
+  pose proof (MseImbalanced.root_square _ _ _ _ _ _ unbiased 0 first) as square.
+  assert (weight : 0 < sqrt lambda_W) by (apply sqrt_lt_R0, allowed).
+  assert (feature : 0 < sqrt lambda_H) by (apply sqrt_lt_R0, allowed).
+  pose proof (MseImbalanced.split_of_factors _ _ _ _ _ _ unbiased 0 first) as split. pose proof common_split as share.
+  assert (cross : forall k, (k < K)%nat -> inner (centred W k) (mean_row W) = 0).
+  { intros k row. rewrite (sum_ext d _ (fun i => mean_row W i * centred W k i)) by (intros; ring).
+    now apply mean_orthogonal. }
+  destruct (squares_vanish W H b least) as (_ & biases & features).
+  split; [| split; [| split; [| split]]].
+  - intros k l row other. unfold classifier_gram, predicted_classifier_gram. rewrite predicted_centred, predicted_common.
+    pose proof (centred_products k l row other) as centred_known. pose proof mean_square as mean_known.
+    transitivity (inner (centred W k) (centred W l) + inner (mean_row W) (mean_row W)).
+    { transitivity (inner (centred W k) (centred W l) + inner (centred W k) (mean_row W)
+        + (inner (mean_row W) (centred W l) + inner (mean_row W) (mean_row W))).
+      - rewrite <- !sum_plus. apply sum_ext. intros i _. unfold MseDeepLinearBalancedBias.centred. ring.
+      - rewrite cross, mean_orthogonal by easy. ring. }
+    apply Rmult_eq_reg_r with (sqrt lambda_W); [| lra].
+    assert (one : inner (centred W k) (centred W l) * sqrt lambda_W = sqrt lambda_H * singular_value * centring K k l).
+    { apply Rmult_eq_reg_l with (multiple * sqrt n); [| MseImbalanced.nonzero].
+      transitivity (multiple * inner (centred W k) (centred W l) * sqrt n * sqrt lambda_W); [ring |].
+      rewrite centred_known. transitivity (singular_value * sqrt lambda_W * centring K k l);
+        [unfold MseImbalanced.residual; field; lra |]. rewrite split. ring. }
+    assert (other_one : inner (mean_row W) (mean_row W) * sqrt lambda_W = sqrt lambda_H * common_value * / INR K).
+    { apply Rmult_eq_reg_l with (common_multiple * sqrt n); [| MseImbalanced.nonzero].
+      transitivity (common_multiple * inner (mean_row W) (mean_row W) * sqrt n * sqrt lambda_W); [ring |].
+      rewrite mean_known. transitivity (common_value * sqrt lambda_W * / INR K); [field; lra |]. rewrite share. ring. }
+    rewrite Rmult_plus_distr_r, one, other_one. unfold centring. rewrite (Nat.eqb_sym k l). field. lra.
+  - intros k l row other. unfold mean_gram, predicted_mean_gram. rewrite predicted_centred, predicted_common.
+    pose proof (centred_products k l row other) as centred_known. pose proof mean_square as mean_known.
+    transitivity (multiple * (multiple * inner (centred W k) (centred W l))
+      + common_multiple * (common_multiple * inner (mean_row W) (mean_row W))).
+    { transitivity (multiple * multiple * inner (centred W k) (centred W l)
+        + (multiple * common_multiple * inner (centred W k) (mean_row W)
+        + (multiple * common_multiple * inner (mean_row W) (centred W l)
+        + common_multiple * common_multiple * inner (mean_row W) (mean_row W)))).
+      - rewrite <- !sum_scale, <- !sum_plus. apply sum_ext. intros i inside. rewrite !class_mean by easy. ring.
+      - rewrite cross, mean_orthogonal by easy. ring. }
+    rewrite centred_known, mean_known.
+    transitivity ((singular_value * (multiple * sqrt n * sqrt lambda_H) * centring K k l
+      + common_value * (common_multiple * sqrt n * sqrt lambda_H) * / INR K) / (sqrt lambda_H * (sqrt n * sqrt n)));
+      [unfold MseImbalanced.residual; field; lra |].
+    rewrite <- split, <- share, square. unfold centring. rewrite (Nat.eqb_sym k l). field. lra.
+  - unfold within_class_scatter, predicted_within_class_scatter.
+    apply sum_zero. intros j sample. apply sum_zero. intros i inside.
+    rewrite (sum_ext K _ (fun k => one_hot label k j * (multiple * centred W k i + common_multiple * mean_row W i))).
+    + rewrite sum_one_hot by now apply (labels _ _ _ _ _ _ free). rewrite (features i j inside sample). ring.
+    + intros k row. rewrite class_mean by easy. ring.
+  - unfold bias_mean, predicted_bias_mean. rewrite predicted_common.
+    rewrite (sum_ext K _ (fun _ => best_bias)) by (intros; now apply biases). rewrite sum_const.
+    unfold best_bias, common_residual, common_weight. field. lra.
+  - unfold bias_spread, predicted_bias_spread. apply sum_zero. intros k row.
+    rewrite (sum_ext K (fun m => b m) (fun _ => best_bias)) by (intros; now apply biases).
+    rewrite biases, sum_const by easy. field. lra.
+Qed.
+End Minimiser.
 End Claim.
 
 Theorem lower_bound : Statement_mse_regularised_bias.lower_bound.
@@ -444,6 +685,35 @@ Proof. exact value_below. Qed.
 
 Theorem attained : Statement_mse_regularised_bias.attained.
 Proof. exact value_attained. Qed.
+
+Theorem unique_structure : Statement_mse_regularised_bias.unique_structure.
+Proof. exact structure_at_minimiser. Qed.
+
+Theorem threshold : Statement_mse_regularised_bias.threshold.
+Proof.
+  intros K d N label lambda_W lambda_H lambda_b allowed.
+  pose proof (allowed_with_free_bias _ _ _ _ _ _ _ allowed) as free.
+  pose proof (allowed_without_bias _ _ _ _ _ _ free) as unbiased.
+  pose proof (first_class _ _ _ _ _ _ free) as first. pose proof (K_pos _ _ _ _ _ _ free) as classes.
+  pose proof (MseImbalanced.n_pos _ _ _ _ _ _ unbiased 0 first) as some.
+  pose proof (MseImbalanced.lambda_W_pos _ _ _ _ _ _ unbiased) as weight.
+  pose proof (MseImbalanced.lambda_H_pos _ _ _ _ _ _ unbiased) as feature.
+  pose proof (penalty_pos _ _ _ _ _ _ _ allowed) as penalty.
+  rewrite (zero_is_best _ _ _ _ _ _ _ allowed), (MseImbalanced.collapsed _ _ _ _ _ _ unbiased 0 first),
+    (common_collapsed _ _ _ _ _ _ _ allowed).
+  unfold Statement_mse_imbalanced.ratio. rewrite (N_is _ _ _ _ _ _ free).
+  replace (class_count N label 0 / ((INR K * class_count N label 0) ^ 2 * lambda_H * lambda_W))
+    with (1 / (INR K ^ 2 * lambda_H * lambda_W * class_count N label 0)) by (field; repeat split; lra).
+  unfold ratio, common_weight.
+  replace ((lambda_b / (1 + lambda_b)) ^ 2) with (lambda_b ^ 2 / (lambda_b + 1) ^ 2) by (field; lra).
+  split.
+  - intros [centred common] k inside. destruct Rlt_dec; easy.
+  - intros all. split.
+    + pose proof (all 0%nat first) as known. destruct Rlt_dec as [| no]; [easy |].
+      exfalso. apply no, lt_INR. destruct allowed. lia.
+    + pose proof (all (K - 1)%nat ltac:(lia)) as known. destruct Rlt_dec as [wrong |]; [| easy].
+      exfalso. apply INR_lt in wrong. lia.
+Qed.
 
 (** Two classes of one sample each. *)
 Theorem domain_not_empty : Statement_mse_regularised_bias.domain_not_empty.
