@@ -1,6 +1,7 @@
 (** The claim ce-deep-linear, refuted for two layers and every even number of classes from six on.
 
-    At any point with the published structure, a simplex ETF in every layer, of a margin above zero, the loss is larger than at
+    At any point with the published structure, a simplex ETF in every layer, of a margin above zero,
+      the loss is larger than at
     a point whose classes are opposite in pairs. So no such point is a minimiser, whatever the decays. *)
 From Coq Require Import Reals Lra Lia Arith.
 From Atlas Require Import Sums Labels CauchySchwarz Softmax Margin Duality SimplexEtf SimplexVertices.
@@ -83,7 +84,8 @@ Lemma pair_inside k : (k < K)%nat -> (Nat.div2 k < m)%nat.
 Proof. intros inside. rewrite Nat.div2_div. apply Nat.div_lt_upper_bound; lia. Qed.
 
 Lemma pair_product a c g k j : (k < K)%nat -> (j < N)%nat ->
-  sum d_2 (fun i => pair_W_2 a k i * sum d_1 (fun i1 => pair_W_1 c i i1 * pair_H g i1 j)) = a * c * g * pair_logit k (label j).
+  sum d_2 (fun i => pair_W_2 a k i * sum d_1 (fun i1 => pair_W_1 c i i1 * pair_H g i1 j))
+    = a * c * g * pair_logit k (label j).
 Proof.
   intros row sampled. pose proof (pair_inside k row) as inside. pose proof (pair_inside _ (labelled j sampled)).
   rewrite (sum_ext d_2 _ (fun i => end_of_pair k i * (a * sum d_1 (fun i1 => pair_W_1 c i i1 * pair_H g i1 j))))
@@ -103,7 +105,8 @@ Proof.
 Qed.
 Lemma pair_norm_1 c : sum d_2 (fun i => sum d_1 (fun i1 => pair_W_1 c i i1 ^ 2)) = INR m * c ^ 2.
 Proof.
-  rewrite (sum_truncate m) by (first [easy | intros i outside; apply sum_zero; intros; unfold pair_W_1; destruct (Nat.ltb_spec i m); [lia | ring]]).
+  rewrite (sum_truncate m) by (first [easy | intros i outside; apply sum_zero; intros; unfold pair_W_1;
+    destruct (Nat.ltb_spec i m); [lia | ring]]).
   rewrite <- sum_const. apply sum_ext. intros i inside. unfold pair_W_1. destruct (Nat.ltb_spec i m); [| lia].
   rewrite (sum_ext d_1 _ (fun i1 => identity i i1 * c ^ 2)) by (intros; unfold identity; destruct Nat.eqb; ring).
   rewrite identity_pick by lia. reflexivity.
@@ -111,8 +114,10 @@ Qed.
 Lemma pair_norm_H g : sum N (fun j => sum d_1 (fun i => pair_H g i j ^ 2)) = INR N * g ^ 2.
 Proof.
   rewrite <- sum_const. apply sum_ext. intros j sampled. pose proof (pair_inside _ (labelled j sampled)).
-  rewrite (sum_ext d_1 _ (fun i => end_of_pair (label j) i * (g ^ 2 * end_of_pair (label j) i))) by (intros; unfold pair_H; ring).
-  rewrite pick_pair by lia. unfold end_of_pair. rewrite Nat.eqb_refl. transitivity (g ^ 2 * side (label j) ^ 2); [ring |].
+  rewrite (sum_ext d_1 _ (fun i => end_of_pair (label j) i * (g ^ 2 * end_of_pair (label j) i)))
+    by (intros; unfold pair_H; ring).
+  rewrite pick_pair by lia. unfold end_of_pair. rewrite Nat.eqb_refl.
+  transitivity (g ^ 2 * side (label j) ^ 2); [ring |].
   rewrite side_square. ring.
 Qed.
 
@@ -122,33 +127,41 @@ Lemma pair_loss a c g t : a * c * g = t ->
     + lambda_1 / 2 * (INR m * c ^ 2) + lambda_2 / 2 * (INR K * a ^ 2) + lambda_H / 2 * (INR N * g ^ 2).
 Proof.
   intros size. unfold Statement.loss. rewrite pair_norm_1, pair_norm_2, pair_norm_H.
-  rewrite (sum_ext N _ (fun _ => ln (1 + (INR K - 2) * exp (- t) + exp (- t) ^ 2))); [rewrite sum_const; field; lra |].
-  intros j sampled. pose proof (labelled j sampled) as inside. rewrite <- (pair_cross_entropy m (label j) t inside). f_equal.
+  rewrite (sum_ext N _ (fun _ => ln (1 + (INR K - 2) * exp (- t) + exp (- t) ^ 2))); [rewrite sum_const; field;
+    lra |].
+  intros j sampled. pose proof (labelled j sampled) as inside. rewrite <- (pair_cross_entropy m (label j) t inside).
+  f_equal.
   - f_equal. apply sum_ext. intros k row. now rewrite pair_product, size.
   - f_equal. rewrite <- (sum_one_hot K label j (fun k => t * pair_logit k (label j))) by easy.
     apply sum_ext. intros k row. rewrite pair_product, size by easy. ring.
 Qed.
 
-(** The published structure of margin t: the rows of W_2 and of W_2 W_1, and the features, form simplex ETFs of sizes a, v and g,
+(** The published structure of margin t: the rows of W_2 and of W_2 W_1, and the features, form simplex ETFs of sizes
+    a, v and g,
     and so do the logits. *)
 Definition published (W_1 W_2 H : nat -> nat -> R) (a v g t : R) : Prop :=
   (forall k l, (k < K)%nat -> (l < K)%nat -> sum d_2 (fun i => W_2 k i * W_2 l i) = a ^ 2 * centring K k l)
   /\ (forall k l, (k < K)%nat -> (l < K)%nat ->
-    sum d_1 (fun i => sum d_2 (fun e => W_2 k e * W_1 e i) * sum d_2 (fun e => W_2 l e * W_1 e i)) = v ^ 2 * centring K k l)
-  /\ (forall j j1, (j < N)%nat -> (j1 < N)%nat -> sum d_1 (fun i => H i j * H i j1) = g ^ 2 * centring K (label j) (label j1))
+    sum d_1 (fun i => sum d_2 (fun e => W_2 k e * W_1 e i) * sum d_2 (fun e => W_2 l e * W_1 e i))
+      = v ^ 2 * centring K k l)
+  /\ (forall j j1, (j < N)%nat -> (j1 < N)%nat ->
+    sum d_1 (fun i => H i j * H i j1) = g ^ 2 * centring K (label j) (label j1))
   /\ (forall k j, (k < K)%nat -> (j < N)%nat ->
     sum d_2 (fun i => W_2 k i * sum d_1 (fun i1 => W_1 i i1 * H i1 j)) = t * centring K k (label j)).
 
 Section Published.
 Variables (W_1 W_2 H : nat -> nat -> R) (a v g t : R).
-Hypotheses (structure : published W_1 W_2 H a v g t) (a_nonneg : 0 <= a) (v_nonneg : 0 <= v) (g_nonneg : 0 <= g) (alive : 0 < t).
+Hypotheses (structure : published W_1 W_2 H a v g t) (a_nonneg : 0 <= a) (v_nonneg : 0 <= v) (g_nonneg : 0
+  <= g) (alive : 0 < t).
 
 Let some_share : 0 < 1 - / INR K.
-Proof. pose proof classes_real_6. apply (Rmult_lt_reg_l (INR K)); [lra |]. rewrite Rmult_minus_distr_l, Rinv_r; lra. Qed.
+Proof. pose proof classes_real_6. apply (Rmult_lt_reg_l (INR K)); [lra |]. rewrite Rmult_minus_distr_l, Rinv_r; lra.
+Qed.
 
 (** The mean cross-entropy of the published structure. *)
 Lemma published_loss : loss W_1 W_2 H = ln (1 + (INR K - 1) * exp (- t))
-    + lambda_1 / 2 * squared_norm d_2 d_1 W_1 + lambda_2 / 2 * ((INR K - 1) * a ^ 2) + lambda_H / 2 * (INR N * (1 - / INR K) * g ^ 2).
+    + lambda_1 / 2 * squared_norm d_2 d_1 W_1 + lambda_2 / 2 * ((INR K - 1) * a ^ 2) + lambda_H / 2 * (INR N * (1
+        - / INR K) * g ^ 2).
 Proof.
   destruct structure as (of_W_2 & _ & of_H & logits). pose proof classes_real_6. unfold Statement.loss.
   rewrite (sum_ext K (fun k => sum d_2 (fun i => W_2 k i ^ 2)) (fun _ => a ^ 2 * (1 - / INR K))).
@@ -165,7 +178,8 @@ Proof.
     rewrite <- (margin_cross_entropy K (label j) (exp t) ltac:(lia) inside ltac:(lra)
       (fun k => sum d_2 (fun i => W_2 k i * sum d_1 (fun i1 => W_1 i i1 * H i1 j))) 0).
     + unfold log_sum_exp. f_equal.
-      rewrite <- (sum_one_hot K label j (fun k => sum d_2 (fun i => W_2 k i * sum d_1 (fun i1 => W_1 i i1 * H i1 j)))) by easy.
+      rewrite <- (sum_one_hot K label j (fun k => sum d_2 (fun i => W_2 k i * sum d_1 (fun i1 => W_1 i i1 * H i1
+        j)))) by easy.
       apply sum_ext. intros; ring.
     + intros k row. rewrite logits, ln_exp by easy. unfold centring. rewrite (Nat.eqb_sym k). ring.
 Qed.
@@ -178,12 +192,14 @@ Proof.
   set (back := fun i => sum K (fun k => y k * W_2 k i)).
   assert (forth : sum K (fun k => y k ^ 2) = sum d_2 (fun i => x i * back i)).
   { transitivity (sum K (fun k => sum d_2 (fun i => x i * (y k * W_2 k i)))).
-    - apply sum_ext. intros k _. transitivity (y k * y k); [ring |]. unfold y at 2. rewrite <- sum_scale. apply sum_ext. intros; ring.
+    - apply sum_ext. intros k _. transitivity (y k * y k); [ring |]. unfold y at 2. rewrite <- sum_scale.
+      apply sum_ext. intros; ring.
     - rewrite sum_swap. apply sum_ext. intros i _. unfold back. now rewrite sum_scale. }
   assert (length : sum d_2 (fun i => back i ^ 2) <= a ^ 2 * sum K (fun k => y k ^ 2)).
   { apply Rle_trans with (sum K (fun k => sum K (fun l => y k * y l * (a ^ 2 * centring K k l)))).
     - right. transitivity (sum d_2 (fun i => sum K (fun k => sum K (fun l => y k * y l * (W_2 k i * W_2 l i))))).
-      + apply sum_ext. intros i _. transitivity (back i * back i); [ring |]. unfold back at 1. rewrite Rmult_comm, <- sum_scale.
+      + apply sum_ext. intros i _. transitivity (back i * back i); [ring |]. unfold back at 1.
+        rewrite Rmult_comm, <- sum_scale.
         apply sum_ext. intros k _. unfold back. rewrite Rmult_comm, <- sum_scale. apply sum_ext. intros; ring.
       + rewrite sum_swap. apply sum_ext. intros k row. rewrite sum_swap. apply sum_ext. intros l col.
         rewrite sum_scale, of_W_2 by easy. reflexivity.
@@ -198,18 +214,21 @@ Proof.
   set (Y := sum K (fun k => y k ^ 2)) in *. set (X := sum d_2 (fun i => x i ^ 2)) in *.
   assert (0 <= X) by apply sum_of_squares_nonneg. assert (0 <= Y) by apply sum_of_squares_nonneg.
   destruct (Rle_lt_or_eq_dec 0 Y) as [positive | <-]; [easy | | pose proof (pow2_ge_0 a); nra].
-  apply Rmult_le_reg_r with Y; [easy |]. assert (X * sum d_2 (fun i => back i ^ 2) <= X * (a ^ 2 * Y)) by now apply Rmult_le_compat_l.
+  apply Rmult_le_reg_r with Y; [easy |].
+  assert (X * sum d_2 (fun i => back i ^ 2) <= X * (a ^ 2 * Y)) by now apply Rmult_le_compat_l.
   nra.
 Qed.
 
 (** The squared norm of W_1 is at least that of an ETF of size v / a. *)
 Lemma W_1_norm : (INR K - 1) * v ^ 2 <= a ^ 2 * squared_norm d_2 d_1 W_1.
 Proof.
-  destruct structure as (_ & of_layers & _). pose proof classes_real_6. unfold squared_norm. rewrite sum_swap, <- sum_scale.
+  destruct structure as (_ & of_layers & _). pose proof classes_real_6. unfold squared_norm.
+  rewrite sum_swap, <- sum_scale.
   apply Rle_trans with (sum d_1 (fun i => sum K (fun k => sum d_2 (fun e => W_2 k e * W_1 e i) ^ 2))).
   - right. rewrite sum_swap, (sum_ext K _ (fun _ => v ^ 2 * (1 - / INR K))).
     + rewrite sum_const. field. lra.
-    + intros k row. rewrite (sum_ext d_1 _ (fun i => sum d_2 (fun e => W_2 k e * W_1 e i) * sum d_2 (fun e => W_2 k e * W_1 e i))) by (intros; ring).
+    + intros k row. rewrite (sum_ext d_1 _ (fun i => sum d_2 (fun e => W_2 k e * W_1 e i) * sum d_2 (fun e => W_2 k e
+        * W_1 e i))) by (intros; ring).
       rewrite of_layers by easy. unfold centring. now rewrite Nat.eqb_refl.
   - apply sum_le. intros i _. apply (W_2_stretches (fun e => W_1 e i)).
 Qed.
@@ -217,7 +236,8 @@ Qed.
 (** The margin is at most the product of the sizes. *)
 Lemma margin_from_sizes : t <= v * g.
 Proof.
-  destruct structure as (_ & of_layers & of_H & logits). set (y := label 0). pose proof (labelled 0 some_sample) as inside. fold y in inside.
+  destruct structure as (_ & of_layers & of_H & logits). set (y := label 0).
+  pose proof (labelled 0 some_sample) as inside. fold y in inside.
   set (row := fun i => sum d_2 (fun e => W_2 y e * W_1 e i)).
   assert (inner : sum d_1 (fun i => row i * H i 0) = t * (1 - / INR K)).
   { transitivity (sum d_2 (fun i => W_2 y i * sum d_1 (fun i1 => W_1 i i1 * H i1 0))).
@@ -228,7 +248,8 @@ Proof.
   pose proof (cauchy_schwarz d_1 row (fun i => H i 0%nat)) as schwarz. cbv beta in schwarz. rewrite inner in schwarz.
   rewrite (sum_ext d_1 (fun i => row i ^ 2) (fun i => row i * row i)) in schwarz by (intros; ring).
   rewrite (sum_ext d_1 (fun i => H i 0%nat ^ 2) (fun i => H i 0%nat * H i 0%nat)) in schwarz by (intros; ring).
-  unfold row in schwarz. rewrite of_layers, of_H in schwarz by easy. fold y in schwarz. unfold centring in schwarz. rewrite Nat.eqb_refl in schwarz.
+  unfold row in schwarz. rewrite of_layers, of_H in schwarz by easy. fold y in schwarz. unfold centring in schwarz.
+  rewrite Nat.eqb_refl in schwarz.
   apply Rsqr_incr_0_var; [| now apply Rmult_le_pos]. rewrite !Rsqr_pow2.
   apply Rmult_le_reg_r with ((1 - / INR K) ^ 2); [now apply pow_lt |]. nra.
 Qed.
@@ -236,12 +257,14 @@ Qed.
 (** Pairs of the same margin have a smaller loss. *)
 Theorem pairs_are_better : exists W_1' W_2' H', loss W_1' W_2' H' < loss W_1 W_2 H.
 Proof.
-  pose proof classes_real_6 as six_real. pose proof margin_from_sizes as enough_size. pose proof W_1_norm as first_norm.
+  pose proof classes_real_6 as six_real. pose proof margin_from_sizes as enough_size.
+  pose proof W_1_norm as first_norm.
   destruct allowed as [_ _ _ _ _ _ first second features].
   assert (v_positive : 0 < v) by nra. assert (g_positive : 0 < g) by nra.
   assert (norm_nonneg : 0 <= squared_norm d_2 d_1 W_1) by (apply sum_nonneg; intros; apply sum_of_squares_nonneg).
   assert (a_positive : 0 < a).
-  { destruct (Rle_lt_or_eq_dec 0 a a_nonneg) as [? | zero]; [easy |]. rewrite <- zero in first_norm. pose proof (pow_lt v 2 v_positive). nra. }
+  { destruct (Rle_lt_or_eq_dec 0 a a_nonneg) as [? | zero]; [easy |]. rewrite <- zero in first_norm.
+    pose proof (pow_lt v 2 v_positive). nra. }
   set (c := v / a). assert (c_positive : 0 < c) by now apply Rdiv_lt_0_compat.
   assert (first_size : (INR K - 1) * c ^ 2 <= squared_norm d_2 d_1 W_1).
   { unfold c. apply Rmult_le_reg_l with (a ^ 2); [now apply pow_lt |].
@@ -272,7 +295,8 @@ Proof.
     + transitivity (INR K * (r * a) ^ 2 / sqrt 2 ^ 2); [rewrite root; field | field; lra].
   - apply Rmult_le_compat_l; [lra |]. pose proof (pow2_ge_0 h). assert (h ^ 2 <= g ^ 2) by (apply pow_incr; lra).
     replace (INR N * (r * h / sqrt 2) ^ 2) with (INR N * (r ^ 2 / 2) * h ^ 2).
-    + apply Rle_trans with (INR N * (1 - / INR K) * h ^ 2); [| apply Rmult_le_compat_l; [apply Rmult_le_pos; lra | easy]].
+    + apply Rle_trans with (INR N * (1 - / INR K) * h ^ 2); [| apply Rmult_le_compat_l; [apply Rmult_le_pos;
+        lra | easy]].
       apply Rmult_le_compat_r; [easy |]. apply Rmult_le_compat_l; [lra |].
       assert (/ INR K <= / 6) by (apply Rinv_le_contravar; lra). lra.
     + transitivity (INR N * (r * h) ^ 2 / sqrt 2 ^ 2); [rewrite root; field | field; lra].
@@ -281,12 +305,14 @@ End Published.
 End Claim.
 
 (** A point has the published structure of margin t, at some sizes of its simplex ETFs. *)
-Definition has_published_structure (m d_1 d_2 N : nat) (label : nat -> nat) (W_1 W_2 H : nat -> nat -> R) (t : R) : Prop :=
+Definition has_published_structure (m d_1 d_2 N : nat) (label : nat -> nat) (W_1 W_2 H : nat -> nat ->
+  R) (t : R) : Prop :=
   exists a v g, 0 <= a /\ 0 <= v /\ 0 <= g /\ published m d_1 d_2 N label W_1 W_2 H a v g t.
 
 (** No point with the published structure and a margin above zero is a minimiser, whatever the decays. *)
 Theorem published_is_never_optimal m d_1 d_2 N label lambda_1 lambda_2 lambda_H W_1 W_2 H t :
-  Statement.domain (2 * m) d_1 d_2 N label lambda_1 lambda_2 lambda_H -> (6 <= 2 * m)%nat -> (m <= d_1)%nat -> (m <= d_2)%nat ->
+  Statement.domain (2 * m) d_1 d_2 N label lambda_1 lambda_2 lambda_H -> (6 <= 2 * m)%nat -> (m <= d_1)%nat ->
+    (m <= d_2)%nat ->
   has_published_structure m d_1 d_2 N label W_1 W_2 H t -> 0 < t ->
   ~ (forall W_1' W_2' H', Statement.loss (2 * m) d_1 d_2 N label lambda_1 lambda_2 lambda_H W_1 W_2 H
       <= Statement.loss (2 * m) d_1 d_2 N label lambda_1 lambda_2 lambda_H W_1' W_2' H').
@@ -298,32 +324,41 @@ Proof.
 Qed.
 
 (** Points with the published structure exist, for every margin. *)
-Theorem published_structure_exists m d_1 d_2 N label t : (1 <= m)%nat -> (2 * m - 1 <= d_1)%nat -> (2 * m - 1 <= d_2)%nat ->
+Theorem published_structure_exists m d_1 d_2 N label t : (1 <= m)%nat -> (2 * m - 1 <= d_1)%nat ->
+  (2 * m - 1 <= d_2)%nat ->
   (forall j, (j < N)%nat -> (label j < 2 * m)%nat) -> 0 <= t ->
   has_published_structure m d_1 d_2 N label identity (vertex (2 * m)) (fun i j => t * vertex (2 * m) (label j) i) t.
 Proof.
   intros some first second labelled nonneg. exists 1, 1, t. do 3 (split; [lra |]).
-  pose proof (vertices_are_etf (2 * m) d_1 ltac:(lia) first) as etf_1. pose proof (vertices_are_etf (2 * m) d_2 ltac:(lia) second) as etf_2.
+  pose proof (vertices_are_etf (2 * m) d_1 ltac:(lia) first) as etf_1.
+  pose proof (vertices_are_etf (2 * m) d_2 ltac:(lia) second) as etf_2.
   assert (beyond : forall k i, (2 * m - 1 <= i)%nat -> vertex (2 * m) k i = 0).
   { intros k i outside. unfold vertex. destruct (Nat.ltb_spec i (2 * m - 1)); [lia | reflexivity]. }
   assert (through : forall k i, sum d_2 (fun e => vertex (2 * m) k e * identity e i) = vertex (2 * m) k i).
   { intros k i. rewrite (sum_ext d_2 _ (fun e => identity i e * vertex (2 * m) k e))
       by (intros; unfold identity; rewrite Nat.eqb_sym; ring).
     destruct (Nat.lt_ge_cases i d_2) as [inside | outside]; [now apply identity_pick |].
-    rewrite beyond by lia. apply sum_zero. intros e below. unfold identity. destruct (Nat.eqb_spec i e); [lia | ring]. }
+    rewrite beyond by lia. apply sum_zero. intros e below. unfold identity.
+    destruct (Nat.eqb_spec i e); [lia | ring]. }
   repeat split.
   - intros k l row col. rewrite etf_2 by easy. ring.
-  - intros k l row col. rewrite (sum_ext d_1 _ (fun i => vertex (2 * m) k i * vertex (2 * m) l i)) by (intros; now rewrite !through).
+  - intros k l row col. rewrite (sum_ext d_1 _ (fun i => vertex (2 * m) k i * vertex (2 * m) l i))
+      by (intros; now rewrite !through).
     rewrite etf_1 by easy. ring.
-  - intros j j1 sampled sampled1. rewrite (sum_ext d_1 _ (fun i => t ^ 2 * (vertex (2 * m) (label j) i * vertex (2 * m) (label j1) i))) by (intros; ring).
+  - intros j j1 sampled sampled1.
+    rewrite (sum_ext d_1 _ (fun i => t ^ 2 * (vertex (2 * m) (label j) i * vertex (2 * m) (label j1) i)))
+      by (intros; ring).
     rewrite sum_scale, etf_1 by auto. reflexivity.
   - intros k j row sampled.
     transitivity (sum d_1 (fun i => t * (vertex (2 * m) k i * vertex (2 * m) (label j) i))).
-    + transitivity (sum d_1 (fun i => sum d_2 (fun e => vertex (2 * m) k e * identity e i) * (t * vertex (2 * m) (label j) i))).
-      * rewrite (sum_ext d_2 _ (fun e => sum d_1 (fun i => vertex (2 * m) k e * (identity e i * (t * vertex (2 * m) (label j) i)))))
+    + transitivity (sum d_1 (fun i => sum d_2 (fun e => vertex (2 * m) k e * identity e i) * (t * vertex (2 * m)
+        (label j) i))).
+      * rewrite (sum_ext d_2 _ (fun e => sum d_1 (fun i => vertex (2 * m) k e * (identity e i * (t * vertex (2 * m)
+          (label j) i)))))
           by (intros; now rewrite sum_scale).
         rewrite sum_swap. apply sum_ext. intros i _.
-        transitivity (t * vertex (2 * m) (label j) i * sum d_2 (fun e => vertex (2 * m) k e * identity e i)); [| ring].
+        transitivity (t * vertex (2 * m) (label j) i * sum d_2 (fun e => vertex (2 * m) k e * identity e i));
+          [| ring].
         rewrite <- sum_scale. apply sum_ext. intros; ring.
       * apply sum_ext. intros i _. rewrite through. ring.
     + rewrite sum_scale, etf_1 by auto. reflexivity.
