@@ -124,15 +124,23 @@ Proof.
   exfalso. apply outside, le_INR. lia.
 Qed.
 
-(** The value, in the residuals. *)
-Lemma value_in_residuals : value = sum K (fun k => n k * (2 * residual k - residual k ^ 2)) / (2 * INR N).
+(** The value, in the singular values of the classes. *)
+Lemma value_of_classes :
+  value = sum K (fun k => decay * singular_value k + (singular_value k - sqrt (n k)) ^ 2 / (2 * INR N)).
 Proof.
-  pose proof N_pos. unfold Rdiv. rewrite Rmult_comm, <- sum_scale. apply sum_ext. intros k inside.
-  rewrite within_width by easy. pose proof (root_pos k inside) as root.
+  apply sum_ext. intros k inside. rewrite within_width by easy.
   replace (- INR N * sqrt lambda_H * sqrt lambda_W + sqrt (n k)) with (sqrt (n k) - INR N * decay)
     by (unfold decay; ring).
   change (Rmax 0 (sqrt (n k) - INR N * decay)) with (singular_value k).
-  change (sqrt lambda_H * sqrt lambda_W) with decay.
+  change (sqrt lambda_H * sqrt lambda_W) with decay. f_equal. f_equal. f_equal. ring.
+Qed.
+
+(** The value, in the residuals. *)
+Lemma value_in_residuals : value = sum K (fun k => n k * (2 * residual k - residual k ^ 2)) / (2 * INR N).
+Proof.
+  pose proof N_pos. rewrite value_of_classes.
+  transitivity (/ (2 * INR N) * sum K (fun k => n k * (2 * residual k - residual k ^ 2))); [| unfold Rdiv; ring].
+  rewrite <- sum_scale. apply sum_ext. intros k inside. pose proof (root_pos k inside) as root.
   replace (n k * (2 * residual k - residual k ^ 2)) with (sqrt (n k) * sqrt (n k) * (2 * residual k - residual k ^ 2))
     by (now rewrite root_square).
   destruct (regimes k inside) as [(_ & -> & ->) | (_ & -> & ->)]; field; lra.

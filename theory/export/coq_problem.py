@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 from theory.export.coq_arrays import CoqArrays, CoqMatrix
-from theory.export.coq_domain import Hypothesis, hypotheses
 from theory.export.coq_parameters import CoqParameters
 from theory.export.coq_text import Term
 from theory.point import Point
@@ -47,9 +46,7 @@ class CoqProblem:
 
     def _domain(self) -> str:
         """Return the hypotheses on the parameters as a record, so that each of them has a name."""
-        found: list[Hypothesis] = []
-        for parameter in self.problem.parameters:
-            found += hypotheses(parameter.domain, self.parameters.named(parameter.name))
+        found = self.parameters.hypotheses()
         if self.wide:
             found += [(f"{width}_wide", f"(K <= {width})%nat") for width in self.parameters.widths]
         fields = "\n".join(f"  {name} : {text};" for name, text in found).rstrip(";")

@@ -17,7 +17,6 @@ import sympy as sp
 from theory import symbols as sym
 from theory.algebra import SymbolicLayers, SymbolicMatrix, substitute_indexed
 from theory.claim import Claim
-from theory.domains import Flag, WholeNumber
 from theory.export.coq_arrays import CoqMatrix
 from theory.export.coq_parameters import CoqParameters
 from theory.export.coq_problem import CoqProblem
@@ -63,14 +62,16 @@ def statements(claim: Claim) -> dict[str, CoqStatement]:
 
 def _choices(parameter: Parameter) -> list[tuple[str, str, Any]]:
     """Return the values of a parameter that have modules of their own: the name of each, of the parameter, and the value."""
-    match parameter.domain:
-        case Flag():
-            names = {False: f"Without_{parameter.name}", True: f"With_{parameter.name}"}
-            return [(name, parameter.name, value) for value, name in names.items()]
-        case WholeNumber(least=least, most=most):
-            depths = range(least, min(most, DEEPEST) + 1)
-            return [(f"{parameter.name.capitalize()}_{depth}", parameter.name, depth) for depth in depths]
-    return []
+    name = parameter.name
+    return [
+        (
+            f"{'With' if value else 'Without'}_{name}" if isinstance(value, bool) else f"{name.capitalize()}_{value}",
+            name,
+            value,
+        )
+        for value in parameter.domain.cases()
+        if value <= DEEPEST
+    ]
 
 
 @dataclass(frozen=True)
@@ -148,9 +149,10 @@ class CoqStatement:
         alive = sp.Piecewise((1, self.prediction.threshold.alive), (0, True))
         formula = substitute_indexed(formula, ALIVE, alive.subs(self.prediction.threshold.index, sym.k))
         known = {**self.point.p, **self.parameters.known}
-        if not formula.free_symbols & set(known):
-            return formula
-        return formula.subs(known).doit().subs(known)
+        if formula.free_symbols & set(known):
+            formula = formula.subs(known).doit().subs(known)
+        named = {sym.n_k, *self.point.unknowns}
+        return formula.subs({e: self.parameters.entry(e) for e in formula.atoms(sp.Indexed) if e.base not in named})
 
     def _real(self, formula: sp.Expr) -> str:
         return self._terms().real(self._at_known(formula))
@@ -161,7 +163,8 @@ class CoqStatement:
             indexed = isinstance(unknown, sp.IndexedBase)
             says = "The unknown of the structured point" + (" for each class." if indexed else ".")
             more = f"({ROW} : nat)" if indexed else ""
-            yield self.problem.define(str(unknown), says, "R", self._real(formula), more)
+            first = formula if indexed else formula.subs(sym.k, 1)  # an unknown that all classes share
+            yield self.problem.define(str(unknown), says, "R", self._real(first), more)
         for v in self.problem.variables:
             says = f"The variable {v.name} at the predicted minimiser."
             indices = "(i : nat)" if v.shape[1] == 1 else "(i j : nat)"
@@ -252,7 +255,8 @@ class CoqStatement:
     @property
     def _narrower_than_classes(self) -> bool:
         """Whether the domain has widths d < K, at which the structured point of K hidden units does not fit."""
-        return not self.wide and self.parameters.least_width != sym.K
+        stated = {text for _, text in self.parameters.hypotheses()}
+        return not self.wide and any(f"(K <= {width})%nat" not in stated for width in self.parameters.widths)
 
     def _zero_is_best(self) -> str:
         here = self.parameters.arguments
