@@ -479,10 +479,10 @@ Qed.
 End Minimiser.
 End Claim.
 
-Theorem lower_bound : Depth_1.lower_bound.
+Theorem lower_bound : Statement_mse_deep_linear_balanced_bias.Depth_1.lower_bound.
 Proof. exact value_below. Qed.
 
-Theorem threshold : Depth_1.threshold.
+Theorem threshold : Statement_mse_deep_linear_balanced_bias.Depth_1.threshold.
 Proof.
   intros K d N label lambda_1 lambda_H allowed. pose proof (allowed_without_bias _ _ _ _ _ _ allowed) as unbiased.
   pose proof (first_class _ _ _ _ _ _ allowed) as first.
@@ -496,14 +496,14 @@ Proof.
   rewrite <- (same 0%nat first). now apply small.
 Qed.
 
-Theorem attained : Depth_1.attained.
+Theorem attained : Statement_mse_deep_linear_balanced_bias.Depth_1.attained.
 Proof. exact value_attained. Qed.
 
-Theorem unique_structure : Depth_1.unique_structure.
+Theorem unique_structure : Statement_mse_deep_linear_balanced_bias.Depth_1.unique_structure.
 Proof. exact structure_at_minimiser. Qed.
 
 (** Two classes of one sample each. *)
-Theorem domain_not_empty : Depth_1.domain_not_empty.
+Theorem domain_not_empty : Statement_mse_deep_linear_balanced_bias.Depth_1.domain_not_empty.
 Proof.
   exists 2%nat, 2%nat, 2%nat, (fun j => j), 1, 1. constructor; try lra; try lia.
   - intros k inside. now exists k.
