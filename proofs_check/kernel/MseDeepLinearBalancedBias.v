@@ -27,10 +27,13 @@ Local Notation residual := (MseImbalanced.residual N label lambda_1 lambda_H 0).
 Local Notation multiple := (MseImbalanced.multiple N label lambda_1 lambda_H 0).
 Local Notation slack := (MseImbalanced.slack N label lambda_1 lambda_H 0).
 
+(** There is a first class. *)
 Lemma first_class : (0 < K)%nat. Proof. destruct allowed. lia. Qed.
 
+(** There are classes. *)
 Lemma K_pos : 0 < INR K. Proof. apply lt_0_INR, first_class. Qed.
 
+(** Every label is that of a class. *)
 Lemma labels j : (j < N)%nat -> (label j < K)%nat. Proof. apply allowed. Qed.
 
 (** Equal class counts add up to the number of samples. *)
@@ -39,16 +42,19 @@ Proof.
   rewrite <- (sum_class_count K N label labels), <- sum_const. apply sum_ext. intros k inside. now apply allowed.
 Qed.
 
-(** The mean of the classifier rows, and the rows less their mean. *)
+(** The mean of the classifier rows. *)
 Definition mean_row (W : nat -> nat -> R) (i : nat) : R := sum K (fun k => W k i) / INR K.
+(** A classifier row less the mean of the rows. *)
 Definition centred (W : nat -> nat -> R) (k i : nat) : R := W k i - mean_row W i.
 
 (** The predicted logit. *)
 Definition predicted_logit (k j : nat) : R := (1 - residual) * (one_hot label k j - / INR K) + / INR K.
 
+(** How far the outputs are from those predicted. *)
 Definition misfit (W H : nat -> nat -> R) (b : nat -> R) : R :=
   sum N (fun j => sum K (fun k => (logit W H k j + b k - predicted_logit k j) ^ 2)).
 
+(** How far the features are from those that the rows predict. *)
 Definition misalignment (W H : nat -> nat -> R) : R :=
   sum N (fun j => sum d (fun i => (H i j - multiple * centred W (label j) i) ^ 2)).
 
@@ -140,11 +146,11 @@ Proof.
   destruct Rlt_dec; destruct cases as [(same & -> & _) | (same & ->)]; try discriminate; ring.
 Qed.
 
+(** The value, in the residual. *)
 Lemma value_is :
   value K d N label lambda_1 lambda_H = (INR K - 1) * (n * (2 * residual - residual ^ 2)) / (2 * INR N).
 Proof.
   pose proof (MseImbalanced.N_pos _ _ _ _ _ _ unbiased). unfold value. rewrite predicted_singular_value.
-  change (sqrt lambda_1 * sqrt lambda_H) with (sqrt lambda_1 * sqrt lambda_H).
   replace (sqrt lambda_1 * sqrt lambda_H) with decay by (unfold MseImbalanced.decay; ring).
   pose proof (MseImbalanced.root_pos _ _ _ _ _ _ unbiased 0 first_class).
   pose proof (MseImbalanced.root_square _ _ _ _ _ _ unbiased 0 first_class) as square.
@@ -153,6 +159,7 @@ Proof.
   destruct (MseImbalanced.regimes _ _ _ _ _ _ unbiased 0 first_class) as [(_ & -> & ->) | (_ & -> & ->)]; field; lra.
 Qed.
 
+(** None of the sums of squares is negative. *)
 Lemma sums_nonneg W H b :
   0 <= misfit W H b / (2 * INR N) /\ 0 <= lambda_H / 2 * misalignment W H
   /\ 0 <= slack / 2 * sum K (fun k => sum d (fun i => centred W k i ^ 2))
@@ -169,6 +176,7 @@ Proof.
   - repeat apply Rmult_le_pos; try lra. apply sum_of_squares_nonneg.
 Qed.
 
+(** No point has a loss below the value. *)
 Lemma value_below W H b : value K d N label lambda_1 lambda_H <= loss K d N label lambda_1 lambda_H W H b.
 Proof. rewrite value_is, excess. pose proof (sums_nonneg W H b). lra. Qed.
 
@@ -211,9 +219,11 @@ Qed.
 (** The vertices of a simplex ETF in the first K of d dimensions. *)
 Definition vertex (k i : nat) : R := if Nat.ltb i K then centring K k i else 0.
 
+(** The vertices form a simplex ETF. *)
 Lemma vertices k l : (k < K)%nat -> (l < K)%nat -> sum d (fun i => vertex k i * vertex l i) = centring K k l.
 Proof. apply centring_is_etf; destruct allowed; lia. Qed.
 
+(** The vertices sum to zero. *)
 Lemma vertices_sum_to_zero i : sum K (fun k => vertex k i) = 0.
 Proof.
   pose proof K_pos. unfold vertex. destruct (Nat.ltb_spec i K) as [inside |]; [| now apply sum_zero].
@@ -227,6 +237,7 @@ Local Notation root_H := (Rpower lambda_H (1 / 4)).
 Local Notation row_size := (root_H * sqrt singular_value / root_1).
 Local Notation mean_size := (root_1 * sqrt singular_value / (root_H * sqrt n)).
 
+(** The rows of the predicted point. *)
 Lemma minimiser_rows k i : minimiser_W_1 K d N label lambda_1 lambda_H k i = row_size * vertex k i.
 Proof.
   pose proof K_pos. destruct (MseImbalanced.quarter_root lambda_1) as [w _]; [apply allowed |].
@@ -234,6 +245,7 @@ Proof.
   destruct Nat.ltb; [field; lra | ring].
 Qed.
 
+(** The features of the predicted point. *)
 Lemma minimiser_features i j : minimiser_H K d N label lambda_1 lambda_H i j = mean_size * vertex (label j) i.
 Proof.
   pose proof K_pos. destruct (MseImbalanced.quarter_root lambda_H) as [h _]; [apply allowed |].
@@ -242,6 +254,7 @@ Proof.
   destruct Nat.ltb; [field; lra | ring].
 Qed.
 
+(** The features of the predicted point are multiples of its rows. *)
 Lemma minimiser_aligned : mean_size = multiple * row_size.
 Proof.
   destruct (MseImbalanced.quarter_root lambda_1) as [w w2]; [apply allowed |].
@@ -256,6 +269,7 @@ Proof.
   transitivity (root_1 * root_1 * sqrt singular_value); [field; lra |]. rewrite split. field. lra.
 Qed.
 
+(** The sizes of rows and features make the logits. *)
 Lemma sizes_make_logits : row_size * mean_size = 1 - residual.
 Proof.
   destruct (MseImbalanced.quarter_root lambda_1) as [w _]; [apply allowed |].
@@ -265,6 +279,7 @@ Proof.
   unfold MseImbalanced.residual. rewrite <- square at 3. field. lra.
 Qed.
 
+(** The predicted point has the predicted minimum. *)
 Lemma value_attained :
   loss K d N label lambda_1 lambda_H (minimiser_W_1 K d N label lambda_1 lambda_H)
     (minimiser_H K d N label lambda_1 lambda_H) (minimiser_b K d N label lambda_1 lambda_H)
@@ -340,6 +355,7 @@ Proof.
   - assert (0 < / (2 * INR N)) by (apply Rinv_0_lt_compat; lra). lra.
 Qed.
 
+(** The features of a class are a positive multiple of its row. *)
 Lemma multiple_pos : 0 < multiple. Proof. apply (MseImbalanced.multiple_pos _ _ _ _ _ _ unbiased), first_class. Qed.
 
 (** The Gram matrix of the rows and the bias make the logits of each class. *)
@@ -369,6 +385,7 @@ Proof.
   replace (INR K * / INR K) with 1 in * by (field; lra). lra.
 Qed.
 
+(** The Gram matrix of the rows. *)
 Lemma rows_gram k l :
   (k < K)%nat -> (l < K)%nat -> sum d (fun i => W k i * W l i) = (1 - residual) / multiple * centring K k l.
 Proof.
@@ -377,6 +394,7 @@ Proof.
   transitivity ((1 - residual) * centring K k l); [lra | field; lra].
 Qed.
 
+(** The mean features of a class. *)
 Lemma class_mean k i :
   (k < K)%nat -> (i < d)%nat -> sum N (fun j => H i j * one_hot label k j) / class_count N label k = multiple * W k i.
 Proof.
@@ -386,6 +404,7 @@ Proof.
   - intros j sample. now rewrite (features_along_rows i j inside sample).
 Qed.
 
+(** The logits of the mean features of a class. *)
 Lemma logits_of_mean m k :
   (m < K)%nat -> (k < K)%nat ->
   sum d (fun i => W m i * (sum N (fun j => H i j * one_hot label k j) / class_count N label k))
@@ -407,6 +426,7 @@ Proof.
   destruct Rle_dec as [_ | no]; [easy | exfalso; apply no, le_INR; lia].
 Qed.
 
+(** The singular value as the statement writes it with an absolute value. *)
 Lemma predicted_absolute :
   (if Rlt_dec 1 (n / (INR N ^ 2 * lambda_1 * lambda_H))
    then sqrt n * Rabs (INR N * sqrt lambda_1 * sqrt lambda_H / sqrt n - 1) else 0) = singular_value.
@@ -419,6 +439,7 @@ Proof.
   rewrite Rabs_Ropp, Rabs_pos_eq; nra.
 Qed.
 
+(** The square of the singular value as the statement writes it. *)
 Lemma predicted_square :
   (if Rlt_dec 1 (n / (INR N ^ 2 * lambda_1 * lambda_H))
    then n * (- INR N * sqrt lambda_1 * sqrt lambda_H / sqrt n + 1) ^ 2 else 0) = singular_value ^ 2.
@@ -427,6 +448,7 @@ Proof.
   rewrite <- (MseImbalanced.root_square _ _ _ _ _ _ unbiased 0 first_class) at 1. ring.
 Qed.
 
+(** A point with the predicted minimum has the predicted invariants. *)
 Lemma structure_at_minimiser : structure K d N label lambda_1 lambda_H W H b.
 Proof.
   pose proof K_pos. pose proof multiple_pos. pose proof (MseImbalanced.n_pos _ _ _ _ _ _ unbiased 0 first_class).

@@ -39,6 +39,7 @@ Proof.
   - apply collapsed. lra.
 Qed.
 
+(** The values of the two statements agree. *)
 Lemma value_is : value K d N label lambda_1 lambda_H = Statement_mse_imbalanced.value K d N label lambda_1 lambda_H.
 Proof.
   rewrite (MseImbalanced.value_of_classes _ _ _ _ _ _ allowed). apply sum_ext. intros k inside.
@@ -56,6 +57,7 @@ Proof.
   pose proof (MseImbalanced.labels _ _ _ _ _ _ allowed j sample). destruct (Nat.eqb_spec (label j) k); [lia | easy].
 Qed.
 
+(** The unknowns of the two statements agree. *)
 Lemma unknown_is k : q K d N label lambda_1 lambda_H k = Statement_mse_imbalanced.q K d N label lambda_1 lambda_H k.
 Proof.
   unfold q. fold (alive K N label lambda_1 lambda_H k). destruct (le_lt_dec K k) as [outside | inside].
@@ -68,6 +70,7 @@ Proof.
     now destruct (singular_value_of_class k inside) as [(-> & -> & _) | (-> & ->)].
 Qed.
 
+(** The predicted points of the two statements agree. *)
 Lemma minimiser_is :
   minimiser_W_1 K d N label lambda_1 lambda_H = Statement_mse_imbalanced.minimiser_W K d N label lambda_1 lambda_H /\
   minimiser_H K d N label lambda_1 lambda_H = Statement_mse_imbalanced.minimiser_H K d N label lambda_1 lambda_H.
@@ -108,6 +111,7 @@ Proof.
   - intros i inside. rewrite (MseImbalanced.class_mean _ _ _ _ _ _ allowed W H least k i below inside). ring.
 Qed.
 
+(** A point with the predicted minimum has the predicted invariants. *)
 Lemma structure_at_minimiser : structure K d N label lambda_1 lambda_H W H.
 Proof.
   destruct (MseImbalanced.structure_at_minimiser _ _ _ _ _ _ allowed W H least) as (grams & means & logits & scatter).

@@ -33,20 +33,25 @@ Local Notation centred := (centred K).
 Local Notation loss := (loss K d N label lambda_W lambda_H lambda_b).
 Local Notation value := (value K d N label lambda_W lambda_H lambda_b).
 
+(** The bias decay is positive. *)
 Lemma penalty_pos : 0 < lambda_b. Proof. apply allowed. Qed.
 
 (** The weight of the common direction, which the bias leaves. *)
 Definition common_weight : R := lambda_b / (1 + lambda_b).
 
-(** The predicted singular value of the common direction, and its weighted residual. *)
+(** The predicted singular value of the common direction. *)
 Definition common_value : R := Rmax 0 (sqrt n - INR N * decay / common_weight).
+(** Its residual, weighted. *)
 Definition common_residual : R := common_weight * (1 - common_value / sqrt n).
+(** The features are this multiple of the mean row, beside that of the centred row. *)
 Definition common_multiple : R := common_residual / (INR N * lambda_H).
+(** The part of the weight decay of the mean row that the bound does not use. *)
 Definition common_slack : R := lambda_W - n * (lambda_H * common_multiple ^ 2).
 
 (** The predicted entry of the bias. *)
 Definition best_bias : R := common_residual / (INR K * lambda_b).
 
+(** The weight of the common direction is positive. *)
 Lemma common_weight_pos : 0 < common_weight.
 Proof. pose proof penalty_pos. apply Rdiv_lt_0_compat; lra. Qed.
 
@@ -71,6 +76,7 @@ Proof.
     apply (Rmult_lt_compat_r (/ common_weight)) in large; [lra | now apply Rinv_0_lt_compat].
 Qed.
 
+(** The weighted residual is positive. *)
 Lemma common_residual_pos : 0 < common_residual.
 Proof.
   pose proof common_weight_pos.
@@ -80,6 +86,7 @@ Proof.
   apply Rdiv_lt_0_compat; [now apply Rmult_lt_0_compat | easy].
 Qed.
 
+(** The slack of the common direction in its residual. *)
 Lemma common_slack_is :
   common_slack * (INR N ^ 2 * lambda_H) = INR N ^ 2 * (decay * decay) - sqrt n * sqrt n * common_residual ^ 2.
 Proof.
@@ -89,12 +96,14 @@ Proof.
   unfold common_slack, common_multiple. field. lra.
 Qed.
 
+(** The scale of the slack is positive. *)
 Lemma scale_pos : 0 < INR N ^ 2 * lambda_H.
 Proof.
   pose proof (MseImbalanced.N_pos _ _ _ _ _ _ unbiased). pose proof (MseImbalanced.lambda_H_pos _ _ _ _ _ _ unbiased).
   apply Rmult_lt_0_compat; [now apply pow_lt | easy].
 Qed.
 
+(** The bound uses no more than the weight decay of the mean row. *)
 Lemma common_slack_nonneg : 0 <= common_slack.
 Proof.
   pose proof scale_pos. pose proof common_weight_pos.
@@ -107,6 +116,7 @@ Proof.
   - right. field. lra.
 Qed.
 
+(** A common direction that lives leaves no slack. *)
 Lemma common_slack_of_living : common_value * common_slack = 0.
 Proof.
   pose proof scale_pos as scale.
@@ -121,9 +131,11 @@ Qed.
 Definition predicted_output (k j : nat) : R :=
   (1 - residual) * (one_hot label k j - / INR K) + (1 - common_residual) * / INR K.
 
+(** How far the outputs are from those predicted. *)
 Definition misfit (W H : nat -> nat -> R) (b : nat -> R) : R :=
   sum N (fun j => sum K (fun k => (logit W H k j + b k - predicted_output k j) ^ 2)).
 
+(** How far the features are from those that the rows predict. *)
 Definition misalignment (W H : nat -> nat -> R) : R :=
   sum N (fun j => sum d (fun i => (H i j - (multiple * centred W (label j) i + common_multiple * mean_row W i)) ^ 2)).
 
@@ -224,12 +236,14 @@ Proof.
   unfold best_bias, common_multiple, MseImbalanced.multiple. rewrite (N_is _ _ _ _ _ _ free). field. repeat split; lra.
 Qed.
 
+(** The centred singular value as the statement writes it. *)
 Lemma predicted_centred :
   Rmax 0 (- INR K * sqrt lambda_H * sqrt lambda_W * n + sqrt n) = singular_value.
 Proof.
   unfold MseImbalanced.singular_value. f_equal. rewrite (N_is _ _ _ _ _ _ free). unfold MseImbalanced.decay. ring.
 Qed.
 
+(** The common singular value as the statement writes it. *)
 Lemma predicted_common :
   Rmax 0 (- INR K * sqrt lambda_H * sqrt lambda_W * n * (lambda_b + 1) / lambda_b + sqrt n) = common_value.
 Proof.
@@ -237,6 +251,7 @@ Proof.
   unfold MseImbalanced.decay. field. lra.
 Qed.
 
+(** The value is the constant of the excess. *)
 Lemma value_is : value = constant.
 Proof.
   pose proof (K_pos _ _ _ _ _ _ free) as classes. pose proof penalty_pos as penalty.
@@ -250,6 +265,7 @@ Proof.
     rewrite (N_is _ _ _ _ _ _ free); set (root := sqrt n) in *; rewrite <- square; unfold common_weight; field; lra.
 Qed.
 
+(** None of the sums of squares is negative. *)
 Lemma sums_nonneg W H b :
   0 <= misfit W H b / (2 * INR N) /\ 0 <= lambda_b / 2 * sum K (fun k => (b k - best_bias) ^ 2)
   /\ 0 <= lambda_H / 2 * misalignment W H
@@ -267,6 +283,7 @@ Proof.
   - repeat apply Rmult_le_pos; try lra. apply sum_of_squares_nonneg.
 Qed.
 
+(** No point has a loss below the value. *)
 Lemma value_below W H b : value <= loss W H b.
 Proof. rewrite value_is, excess. pose proof (sums_nonneg W H b). lra. Qed.
 
@@ -305,6 +322,7 @@ Proof.
   unfold best_bias, common_residual, common_weight. field. lra.
 Qed.
 
+(** The bias as the statement writes it. *)
 Lemma predicted_bias k : minimiser_b K d N label lambda_W lambda_H lambda_b k = best_bias.
 Proof.
   pose proof (K_pos _ _ _ _ _ _ free). pose proof penalty_pos.
@@ -322,6 +340,7 @@ Local Notation common_mean := (root_W * sqrt common_value / (root_H * sqrt n)).
 (** The common direction in the first K of d dimensions. *)
 Definition ones (i : nat) : R := if Nat.ltb i K then / INR K else 0.
 
+(** The rows of the predicted point. *)
 Lemma minimiser_rows k i :
   minimiser_W K d N label lambda_W lambda_H lambda_b k i = row_size * vertex K k i + common_row * ones i.
 Proof.
@@ -330,6 +349,7 @@ Proof.
   destruct Nat.ltb; [field; lra | ring].
 Qed.
 
+(** The features of the predicted point. *)
 Lemma minimiser_features i j :
   minimiser_H K d N label lambda_W lambda_H lambda_b i j = mean_size * vertex K (label j) i + common_mean * ones i.
 Proof.
@@ -339,6 +359,7 @@ Proof.
   destruct Nat.ltb; [field; lra | ring].
 Qed.
 
+(** The squared length of the common direction. *)
 Lemma ones_square : sum d (fun i => ones i * ones i) = / INR K.
 Proof.
   pose proof (K_pos _ _ _ _ _ _ free). rewrite (sum_truncate K).
@@ -349,6 +370,7 @@ Proof.
   - intros i outside. unfold ones. destruct (Nat.ltb_spec i K); [lia | ring].
 Qed.
 
+(** The common direction is orthogonal to the vertices. *)
 Lemma ones_vertex k : (k < K)%nat -> sum d (fun i => ones i * vertex K k i) = 0.
 Proof.
   intros row. pose proof (K_pos _ _ _ _ _ _ free). rewrite (sum_truncate K).
@@ -359,6 +381,7 @@ Proof.
   - intros i outside. unfold ones. destruct (Nat.ltb_spec i K); [lia | ring].
 Qed.
 
+(** The common singular value splits into the two factors. *)
 Lemma common_split :
   common_value * sqrt lambda_W = common_value * (common_multiple * sqrt n * sqrt lambda_H).
 Proof.
@@ -370,6 +393,7 @@ Proof.
   assert (0 < sqrt lambda_H) by now apply sqrt_lt_R0. field. lra.
 Qed.
 
+(** The mean features of the predicted point are a multiple of its mean row. *)
 Lemma common_aligned : common_mean = common_multiple * common_row.
 Proof.
   destruct (MseImbalanced.quarter_root lambda_W) as [w w2]; [apply allowed |].
@@ -382,6 +406,7 @@ Proof.
   transitivity (root_W * root_W * sqrt common_value); [field; lra |]. rewrite split. field. lra.
 Qed.
 
+(** The common part of the logits of the predicted point. *)
 Lemma common_logit : common_row * common_mean = common_value / sqrt n.
 Proof.
   destruct (MseImbalanced.quarter_root lambda_W) as [w _]; [apply allowed |].
@@ -390,6 +415,7 @@ Proof.
   pose proof (sqrt_sqrt common_value (Rmax_l _ _)) as square. rewrite <- square at 3. field. lra.
 Qed.
 
+(** The predicted point has the predicted minimum. *)
 Lemma value_attained :
   loss (minimiser_W K d N label lambda_W lambda_H lambda_b) (minimiser_H K d N label lambda_W lambda_H lambda_b)
     (minimiser_b K d N label lambda_W lambda_H lambda_b) = value.
@@ -519,6 +545,7 @@ Variables (W H : nat -> nat -> R) (b : nat -> R).
 Hypothesis least : loss W H b = value.
 Local Notation inner x y := (sum d (fun i => x i * y i)).
 
+(** The features are a positive multiple of the mean row. *)
 Lemma common_multiple_pos : 0 < common_multiple.
 Proof.
   apply Rdiv_lt_0_compat; [apply common_residual_pos |].
@@ -546,6 +573,7 @@ Proof.
       + (common_value / sqrt n + INR K * best_bias) * / INR K - best_bias) by lra. field. lra.
 Qed.
 
+(** The columns of the centring matrix sum to zero. *)
 Lemma centring_sums_to_zero l : (l < K)%nat -> sum K (fun k => centring K k l) = 0.
 Proof.
   intros inside. pose proof (K_pos _ _ _ _ _ _ free). unfold centring. rewrite sum_minus, sum_const.
@@ -584,6 +612,7 @@ Proof.
   - intros i _. rewrite (sum_scale K (mean_row W i) (fun l => centred W l i)), centred_rows_sum_to_zero. ring.
 Qed.
 
+(** The mean of the rows is orthogonal to the centred rows. *)
 Lemma mean_orthogonal l : (l < K)%nat -> inner (mean_row W) (centred W l) = 0.
 Proof.
   intros other. pose proof (mean_products l other) as known. rewrite mean_square in known.
@@ -592,6 +621,7 @@ Proof.
   apply Rmult_integral in none. destruct none as [wrong | none]; [lra | easy].
 Qed.
 
+(** The Gram matrix of the centred rows. *)
 Lemma centred_products k l :
   (k < K)%nat -> (l < K)%nat -> multiple * inner (centred W k) (centred W l) = (1 - residual) * centring K k l.
 Proof.
@@ -604,6 +634,7 @@ Proof.
   rewrite cross in known. lra.
 Qed.
 
+(** The mean features of a class. *)
 Lemma class_mean k i :
   (k < K)%nat -> (i < d)%nat ->
   sum N (fun j => H i j * one_hot label k j) / class_count N label k
@@ -616,6 +647,7 @@ Proof.
   - intros j sample. now rewrite (features i j inside sample).
 Qed.
 
+(** A point with the predicted minimum has the predicted invariants. *)
 Lemma structure_at_minimiser : structure K d N label lambda_W lambda_H lambda_b W H b.
 Proof.
   pose proof (K_pos _ _ _ _ _ _ free) as classes. pose proof penalty_pos as penalty.
