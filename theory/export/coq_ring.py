@@ -24,7 +24,7 @@ def ring_identity(left: sp.Expr, right: sp.Expr) -> tuple[str, str]:
 
 
 def _element(e: sp.Expr, terms: CoqTerms) -> str:
-    if e.is_Symbol:
+    if isinstance(e, sp.Symbol):
         return terms.name(e)
     if e.is_Integer and abs(e) <= 1:
         return {0: "zero", 1: "one", -1: "(opp one)"}[int(e)]
