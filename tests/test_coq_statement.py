@@ -25,6 +25,7 @@ PREDICTED = (
     "ce-imbalanced-relu",
     "ce-label-smoothing",
     "mse-deep-linear-balanced",
+    "mse-deep-linear-balanced-bias",
     "mse-deep-linear-imbalanced",
     "mse-imbalanced",
     "mse-imbalanced-relu",
@@ -34,7 +35,6 @@ PREDICTED = (
 UNPREDICTED = ("ce-deep-linear", "ce-imbalanced")
 """Claims without a closed form of the minimum, of which only the problem is stated."""
 UNSTATED = {
-    "mse-deep-linear-balanced-bias": "only structured points that are matrices of size K are stated",
     "mse-deep-linear-imbalanced-bias": "is an entry of a list that has no name in Coq",
 }
 """Claims of labelled samples that have no statement, with what is said of them."""

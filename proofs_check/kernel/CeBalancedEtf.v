@@ -1,4 +1,5 @@
-(** The claim ce-balanced-etf, proved for all sizes: the cross-entropy with balanced classes, without and with a bias. *)
+(** The claim ce-balanced-etf, proved for all sizes: the cross-entropy with balanced classes, without and with a
+    bias. *)
 From Coq Require Import Reals Lra Lia Arith.
 From Atlas Require Import Sums Labels Softmax Margin Roots Duality SimplexEtf SimplexVertices SimplexEtfUnique.
 From Atlas.generated Require Import Statement_ce_balanced_etf.
@@ -26,7 +27,8 @@ Lemma loss_is W H b : loss W H b = etf_loss W H b.
 Proof.
   pose proof (lt_0_INR N some_sample). unfold SimplexEtf.loss.
   rewrite (smoothed_cross_entropy K N label 0 classes some_sample labelled).
-  unfold With_bias.loss, squared_norm, product, log_sum_exp. rewrite (sum_swap d N), Rmult_0_l, Rplus_0_r. reflexivity.
+  unfold With_bias.loss, squared_norm, product, log_sum_exp. rewrite (sum_swap d N), Rmult_0_l, Rplus_0_r.
+  reflexivity.
 Qed.
 
 (** The odds and the margin of the statement. *)
@@ -55,15 +57,18 @@ Lemma value_attained V : simplex_etf K d V ->
 Proof. intros etf. rewrite value_is, loss_is. apply attained_at_etf; try easy. now apply (sizes K N label). Qed.
 
 Lemma minimiser_is : (K <= d)%nat ->
-  loss (With_bias.minimiser_W K d N label lambda_W lambda_H) (With_bias.minimiser_H K d N label lambda_W lambda_H) (fun _ => 0)
+  loss (With_bias.minimiser_W K d N label lambda_W lambda_H) (With_bias.minimiser_H K d N label lambda_W lambda_H)
+    (fun _ => 0)
   = loss (fun k i => w * (if Nat.ltb i K then centring K k i else 0))
       (fun i j => h * (if Nat.ltb i K then centring K (label j) i else 0)) (fun _ => 0).
 Proof.
   intros wide. pose proof (classes_real K classes).
-  pose proof (fourth_root_positive lambda_W). pose proof (fourth_root_positive lambda_H). pose proof (fourth_root_positive n).
+  pose proof (fourth_root_positive lambda_W). pose proof (fourth_root_positive lambda_H).
+  pose proof (fourth_root_positive n).
   assert (same_W : forall k i, With_bias.minimiser_W K d N label lambda_W lambda_H k i
     = w * (if Nat.ltb i K then centring K k i else 0)).
-  { intros k i. unfold With_bias.minimiser_W, With_bias.t, classifier_size, margin, centring. rewrite odds_are. rewrite (Nat.eqb_sym i k).
+  { intros k i. unfold With_bias.minimiser_W, With_bias.t, classifier_size, margin, centring. rewrite odds_are.
+    rewrite (Nat.eqb_sym i k).
     destruct (Nat.ltb i K), (Nat.eqb k i); field; lra. }
   assert (same_H : forall i j, With_bias.minimiser_H K d N label lambda_W lambda_H i j
     = h * (if Nat.ltb i K then centring K (label j) i else 0)).
@@ -87,21 +92,26 @@ Lemma structure_of_minimiser W H b : loss W H b = With_bias.value K d N label la
 Proof.
   intros optimal. rewrite value_is, loss_is in optimal. pose proof (classes_real K classes).
   assert (nonempty : forall k, (k < K)%nat -> exists j, (j < N)%nat /\ label j = k) by apply allowed.
-  pose proof (sqrt_lt_R0 _ weight) as root_W. pose proof (sqrt_lt_R0 _ feature) as root_H. pose proof (sqrt_lt_R0 _ count) as root_n.
-  pose proof (root_squared _ (Rlt_le _ _ feature)) as square_H. pose proof (root_squared _ (Rlt_le _ _ count)) as square_n.
+  pose proof (sqrt_lt_R0 _ weight) as root_W. pose proof (sqrt_lt_R0 _ feature) as root_H.
+  pose proof (sqrt_lt_R0 _ count) as root_n.
+  pose proof (root_squared _ (Rlt_le _ _ feature)) as square_H.
+  pose proof (root_squared _ (Rlt_le _ _ count)) as square_n.
   assert (above_0 : 0 <= 0) by lra. assert (below_1 : 0 < 1) by lra.
   repeat split.
-  - intros k l row col. unfold With_bias.predicted_classifier_gram. rewrite odds_are. fold (margin K lambda_W lambda_H n 0).
+  - intros k l row col. unfold With_bias.predicted_classifier_gram. rewrite odds_are.
+    fold (margin K lambda_W lambda_H n 0).
     transitivity (lambda_H * n / pull lambda_W lambda_H n * margin K lambda_W lambda_H n 0 * centring K k l).
     + now apply (optimal_classifier K N label lambda_W lambda_H n 0) with (b := b) (H := H).
-    + unfold pull, centring. rewrite (Nat.eqb_sym l k). rewrite <- square_H, <- square_n at 1. destruct Nat.eqb; field; repeat split; lra.
+    + unfold pull, centring. rewrite (Nat.eqb_sym l k). rewrite <- square_H, <- square_n at 1.
+      destruct Nat.eqb; field; repeat split; lra.
   - intros k l row col. unfold With_bias.predicted_mean_gram. rewrite odds_are. fold (margin K lambda_W lambda_H n 0).
     transitivity (pull lambda_W lambda_H n / (lambda_H * n) * margin K lambda_W lambda_H n 0 * centring K k l).
     + now apply (measured_gram K N label lambda_W lambda_H n 0) with (b := b) (W := W).
     + unfold pull, centring. rewrite (Nat.eqb_sym l k).
       replace (lambda_H * n) with (sqrt lambda_H ^ 2 * sqrt n ^ 2) by (now rewrite square_H, square_n).
       destruct Nat.eqb; field; repeat split; lra.
-  - intros k l row col. unfold With_bias.predicted_mean_logits. rewrite odds_are. fold (margin K lambda_W lambda_H n 0).
+  - intros k l row col. unfold With_bias.predicted_mean_logits. rewrite odds_are.
+    fold (margin K lambda_W lambda_H n 0).
     transitivity (margin K lambda_W lambda_H n 0 * centring K k l).
     + now apply (measured_logits K N label lambda_W lambda_H n 0).
     + unfold centring. rewrite (Nat.eqb_sym l k). field. lra.
@@ -121,7 +131,8 @@ Qed.
 
 Theorem attained : Statement_ce_balanced_etf.With_bias.attained.
 Proof.
-  intros K d N label lambda_W lambda_H allowed wide. change (With_bias.minimiser_b K d N label lambda_W lambda_H) with (fun _ : nat => 0).
+  intros K d N label lambda_W lambda_H allowed wide.
+  change (With_bias.minimiser_b K d N label lambda_W lambda_H) with (fun _ : nat => 0).
   rewrite minimiser_is by easy. apply value_attained; [easy |]. apply centring_is_etf; [destruct allowed; lia | easy].
 Qed.
 
@@ -190,11 +201,14 @@ Qed.
 Theorem unique_structure : Statement_ce_balanced_etf.Without_bias.unique_structure.
 Proof.
   intros K d N label lambda_W lambda_H allowed W H optimal. rewrite loss_without_bias in optimal.
-  destruct (structure_of_minimiser _ _ _ _ _ _ (allowed_with_bias _ _ _ _ _ _ allowed) W H _ optimal) as (classifier & means & logits & scatter).
+  destruct (structure_of_minimiser _ _ _ _ _ _ (allowed_with_bias _ _ _ _ _ _ allowed) W H _ optimal) as (classifier
+    & means & logits & scatter).
   repeat split; try easy. intros k l row col.
-  transitivity (Statement_ce_balanced_etf.With_bias.mean_logits K d N label lambda_W lambda_H W H (fun _ => 0) k l); [| now apply logits].
+  transitivity (Statement_ce_balanced_etf.With_bias.mean_logits K d N label lambda_W lambda_H W H (fun _ => 0) k l);
+    [| now apply logits].
   unfold Statement_ce_balanced_etf.Without_bias.mean_logits, Statement_ce_balanced_etf.With_bias.mean_logits.
-  f_equal; [| f_equal; apply sum_ext; intros k1 _]; unfold Rdiv; f_equal; apply sum_ext; intros j _; now rewrite Rplus_0_r.
+  f_equal; [| f_equal; apply sum_ext; intros k1 _]; unfold Rdiv; f_equal; apply sum_ext; intros j _;
+    now rewrite Rplus_0_r.
 Qed.
 
 (** Two classes of one sample each. *)

@@ -19,7 +19,8 @@ Definition describes (c : certificate) (N : nat) (label : nat -> nat) (lambda_W 
   (forall k, (k < classes c)%nat -> class_count N label k = IZR (count_of c k))
   /\ IZR (decays_denominator c) * (lambda_W * lambda_H) = IZR (decays_numerator c).
 
-(** Every certificate that Coq accepts bounds the loss from below, at every feature dimension and order of the samples. *)
+(** Every certificate that Coq accepts bounds the loss from below, at every feature dimension and order of the
+    samples. *)
 Theorem certificate_is_lower_bound c d N label lambda_W lambda_H : is_certificate c = true ->
   domain (classes c) d N label lambda_W lambda_H -> describes c N label lambda_W lambda_H ->
   forall W H, real_of (fixed_bound c) <= Statement.loss (classes c) d N label lambda_W lambda_H W H.
@@ -27,7 +28,8 @@ Proof.
   intros accepted [_ labelled _ _ weight feature] [counted decays] W H. rewrite loss_is. now apply certified.
 Qed.
 
-(** What Coq decides of an instance: that the certificate is one, and that its bound is at least the one that is claimed. *)
+(** What Coq decides of an instance: that the certificate is one, and that its bound is at least the one that is
+    claimed. *)
 Definition certifies (c : certificate) (bound : Z) : bool := is_certificate c && (bound <=? fixed_bound c)%Z.
 
 (** A claimed bound that Coq confirms is a lower bound of the loss. *)
@@ -43,7 +45,8 @@ Qed.
 
 (** NC1: at every minimiser the features of a sample are the mean of its class, for all class counts. *)
 Theorem features_equal_class_means K d N label lambda_W lambda_H W H : domain K d N label lambda_W lambda_H ->
-  (forall W' H', Statement.loss K d N label lambda_W lambda_H W H <= Statement.loss K d N label lambda_W lambda_H W' H') ->
+  (forall W' H', Statement.loss K d N label lambda_W lambda_H W H
+    <= Statement.loss K d N label lambda_W lambda_H W' H') ->
   forall i j, (i < d)%nat -> (j < N)%nat -> H i j = feature_mean N label H i (label j).
 Proof.
   intros allowed optimal i j row sampled. destruct allowed as [classes labelled nonempty _ _ feature].

@@ -1,4 +1,5 @@
-(** The claim ce-label-smoothing, proved for all sizes: the cross-entropy with balanced classes and smoothed labels. *)
+(** The claim ce-label-smoothing, proved for all sizes: the cross-entropy with balanced classes and smoothed labels.
+    *)
 From Coq Require Import Reals Lra Lia Arith.
 From Atlas Require Import Sums Labels Softmax Margin Roots Duality SimplexEtf SimplexVertices SimplexEtfUnique.
 From Atlas.generated Require Import Statement_ce_label_smoothing.
@@ -29,7 +30,8 @@ Proof. destruct (no_class_empty _ _ _ _ _ _ _ allowed 0) as (j & inside & _); li
 Lemma loss_is W H : loss W H = etf_loss W H (fun _ => 0).
 Proof.
   unfold SimplexEtf.loss.
-  rewrite (mean_cross_entropy_ext K N _ (smoothed_label K label alpha) _ (product d W H)) by (intros; split; [reflexivity | ring]).
+  rewrite (mean_cross_entropy_ext K N _ (smoothed_label K label alpha) _ (product d W H))
+    by (intros; split; [reflexivity | ring]).
   rewrite (smoothed_cross_entropy K N label alpha classes some_sample labelled).
   unfold Statement.loss, squared_norm, product, log_sum_exp. now rewrite (sum_swap d N).
 Qed.
@@ -41,7 +43,8 @@ Proof.
   pose proof (classes_real K classes).
   pose proof (pull_positive K N label _ _ _ classes some_sample weight feature labelled balanced) as positive.
   assert (0 < INR K * pull lambda_W lambda_H n) by (apply Rmult_lt_0_compat; lra).
-  unfold odds, whole_pull. replace (INR K * sqrt lambda_H * sqrt lambda_W * sqrt n) with (INR K * pull lambda_W lambda_H n)
+  unfold odds, whole_pull.
+  replace (INR K * sqrt lambda_H * sqrt lambda_W * sqrt n) with (INR K * pull lambda_W lambda_H n)
     by (unfold pull; ring).
   f_equal. field. lra.
 Qed.
@@ -65,7 +68,8 @@ Lemma minimiser_is :
       (fun i j => h * (if Nat.ltb i K then centring K (label j) i else 0)).
 Proof.
   pose proof (classes_real K classes).
-  pose proof (fourth_root_positive lambda_W). pose proof (fourth_root_positive lambda_H). pose proof (fourth_root_positive n).
+  pose proof (fourth_root_positive lambda_W). pose proof (fourth_root_positive lambda_H).
+  pose proof (fourth_root_positive n).
   rewrite !loss_is. apply loss_ext; [intros k i | intros i j].
   - unfold minimiser_W, t, classifier_size, margin, centring. rewrite odds_are, (Nat.eqb_sym i k).
     destruct (Nat.ltb i K), (Nat.eqb k i); field; lra.
@@ -85,13 +89,16 @@ Proof.
   intros optimal. rewrite value_is, loss_is in optimal. pose proof (classes_real K classes).
   assert (nonempty : forall k, (k < K)%nat -> exists j, (j < N)%nat /\ label j = k) by apply allowed.
   assert (count : 0 < n) by now apply (count_positive K N label).
-  pose proof (sqrt_lt_R0 _ weight) as root_W. pose proof (sqrt_lt_R0 _ feature) as root_H. pose proof (sqrt_lt_R0 _ count) as root_n.
-  pose proof (root_squared _ (Rlt_le _ _ feature)) as square_H. pose proof (root_squared _ (Rlt_le _ _ count)) as square_n.
+  pose proof (sqrt_lt_R0 _ weight) as root_W. pose proof (sqrt_lt_R0 _ feature) as root_H.
+  pose proof (sqrt_lt_R0 _ count) as root_n.
+  pose proof (root_squared _ (Rlt_le _ _ feature)) as square_H.
+  pose proof (root_squared _ (Rlt_le _ _ count)) as square_n.
   repeat split.
   - intros k l row col. unfold predicted_classifier_gram. rewrite odds_are. fold (margin K lambda_W lambda_H n alpha).
     transitivity (lambda_H * n / pull lambda_W lambda_H n * margin K lambda_W lambda_H n alpha * centring K k l).
     + now apply (optimal_classifier K N label lambda_W lambda_H n alpha) with (b := fun _ => 0) (H := H).
-    + unfold pull, centring. rewrite (Nat.eqb_sym l k). rewrite <- square_H, <- square_n at 1. destruct Nat.eqb; field; repeat split; lra.
+    + unfold pull, centring. rewrite (Nat.eqb_sym l k). rewrite <- square_H, <- square_n at 1.
+      destruct Nat.eqb; field; repeat split; lra.
   - intros k l row col. unfold predicted_mean_gram. rewrite odds_are. fold (margin K lambda_W lambda_H n alpha).
     transitivity (pull lambda_W lambda_H n / (lambda_H * n) * margin K lambda_W lambda_H n alpha * centring K k l).
     + now apply (measured_gram K N label lambda_W lambda_H n alpha) with (b := fun _ => 0) (W := W).
@@ -100,9 +107,11 @@ Proof.
       destruct Nat.eqb; field; repeat split; lra.
   - intros k l row col. unfold predicted_mean_logits. rewrite odds_are. fold (margin K lambda_W lambda_H n alpha).
     transitivity (margin K lambda_W lambda_H n alpha * centring K k l).
-    + rewrite <- (measured_logits K N label lambda_W lambda_H n alpha classes some_sample weight feature labelled balanced
+    + rewrite <- (measured_logits K N label lambda_W lambda_H n alpha classes some_sample weight feature labelled
+        balanced
         above_0 below_1 d W H (fun _ => 0) optimal k l row col). unfold mean_logits, product.
-      f_equal; [| f_equal; apply sum_ext; intros k1 _]; unfold Rdiv; f_equal; apply sum_ext; intros j _; now rewrite Rplus_0_r.
+      f_equal; [| f_equal; apply sum_ext; intros k1 _]; unfold Rdiv; f_equal; apply sum_ext; intros j _;
+        now rewrite Rplus_0_r.
     + unfold centring. rewrite (Nat.eqb_sym l k). field. lra.
   - now apply (measured_scatter K N label lambda_W lambda_H n alpha) with (b := fun _ => 0) (W := W).
 Qed.
@@ -113,13 +122,15 @@ Proof. intros K d N label lambda_W lambda_H alpha allowed. now apply value_below
 
 Theorem attained_at_every_width : Statement.attained_at_every_width.
 Proof.
-  intros K d N label lambda_W lambda_H alpha allowed. do 2 eexists. apply (value_attained _ _ _ _ _ _ _ allowed (vertex K)).
+  intros K d N label lambda_W lambda_H alpha allowed. do 2 eexists.
+  apply (value_attained _ _ _ _ _ _ _ allowed (vertex K)).
   apply vertices_are_etf; apply allowed.
 Qed.
 
 Theorem attained : Statement.attained.
 Proof.
-  intros K d N label lambda_W lambda_H alpha allowed wide. rewrite minimiser_is by easy. apply value_attained; [easy |].
+  intros K d N label lambda_W lambda_H alpha allowed wide. rewrite minimiser_is by easy.
+  apply value_attained; [easy |].
   apply centring_is_etf; [destruct allowed; lia | easy].
 Qed.
 

@@ -1,13 +1,16 @@
-(** Certificates of the cross-entropy with any class counts: Coq decides that probabilities are dual feasible, and computes
+(** Certificates of the cross-entropy with any class counts: Coq decides that probabilities are dual feasible, and
+    computes
     the lower bound of the loss that follows. *)
 From Coq Require Import Reals Lra Lia Arith ZArith List Bool.
 From Atlas Require Import Sums Labels Softmax Duality Logarithm Semidefinite.
 Import ListNotations.
 Open Scope R_scope.
 
-(** A certificate: the class counts, the product of the decays, and the dual point, with one column of probabilities a class.
+(** A certificate: the class counts, the product of the decays, and the dual point, with one column of probabilities
+    a class.
 
-    All numbers are integers: the product of the decays is a fraction, and the probabilities share a denominator. The factor
+    All numbers are integers: the product of the decays is a fraction, and the probabilities share a denominator.
+    The factor
     is that of a Cholesky decomposition; it only helps to decide, and nothing is assumed of it. *)
 Record certificate := {
   counts : list Z;
@@ -70,9 +73,11 @@ Lemma checked : (0 < classes)%nat /\ (0 < decays_denominator c)%Z /\ (0 < denomi
   /\ (forall k, (k < classes)%nat -> (0 < count_of k)%Z /\ is_probability k = true)
   /\ is_nonnegative classes scale (class_squares ++ factor_squares) = true.
 Proof.
-  unfold is_certificate in decided. rewrite !andb_true_iff in decided. destruct decided as ((((some & product) & fraction) & each) & form).
+  unfold is_certificate in decided. rewrite !andb_true_iff in decided.
+  destruct decided as ((((some & product) & fraction) & each) & form).
   apply Nat.ltb_lt in some. apply Z.ltb_lt in product, fraction. repeat split; try easy;
-    rewrite forallb_forall in each; specialize (each k ltac:(apply in_seq; lia)); apply andb_prop in each as [positive ?]; [now apply Z.ltb_lt | easy].
+    rewrite forallb_forall in each; specialize (each k ltac:(apply in_seq; lia));
+      apply andb_prop in each as [positive ?]; [now apply Z.ltb_lt | easy].
 Qed.
 
 Lemma numerators k l : (k < classes)%nat -> (l < classes)%nat -> (0 < numerator k l <= denominator c)%Z.
@@ -97,7 +102,8 @@ Lemma probability_of_total l : (l < classes)%nat -> sum classes (fun k => probab
 Proof.
   intros col. destruct checked as (_ & _ & _ & each & _). destruct (each l col) as [_ probability].
   apply andb_prop in probability as [_ total]. apply Z.eqb_eq in total. pose proof denominator_positive.
-  unfold probability_of, Rdiv. rewrite (sum_ext classes _ (fun k => / IZR (denominator c) * IZR (numerator k l))) by (intros; ring).
+  unfold probability_of, Rdiv.
+  rewrite (sum_ext classes _ (fun k => / IZR (denominator c) * IZR (numerator k l))) by (intros; ring).
   rewrite sum_scale, <- integer_sum_real, total. field. lra.
 Qed.
 
@@ -107,7 +113,8 @@ Lemma entropy_of_class l : (l < classes)%nat ->
   <= entropy classes (fun k => probability_of k l).
 Proof.
   intros col. unfold entropy.
-  apply Rle_trans with (sum classes (fun k => -1 * (probability_of k l * ln (probability_of k l)))); [| rewrite sum_scale; lra].
+  apply Rle_trans with (sum classes (fun k => -1 * (probability_of k l * ln (probability_of k l))));
+    [| rewrite sum_scale; lra].
   apply sum_le. intros k row. pose proof (probability_of_positive k l row col).
   pose proof (surprise_below_is_below _ _ (numerators k l row col)) as below. fold (probability_of k l) in below. nra.
 Qed.
@@ -139,19 +146,25 @@ Definition class_form (w : nat -> R) (l : nat) : R :=
 Lemma residual_dot w l : dot (residual l) (listed classes w) = IZR (denominator c) * class_form w l.
 Proof.
   pose proof denominator_positive. unfold residual.
-  rewrite dot_listed by (now rewrite map_length, seq_length). unfold class_form. rewrite <- sum_scale. apply sum_ext. intros k inside.
-  rewrite (nth_indep _ 0%Z ((fun k => ((if Nat.eqb l k then denominator c else 0) - numerator k l)%Z) 0%nat)) by (now rewrite map_length, seq_length).
+  rewrite dot_listed by (now rewrite map_length, seq_length). unfold class_form. rewrite <- sum_scale.
+  apply sum_ext. intros k inside.
+  rewrite (nth_indep _ 0%Z ((fun k => ((if Nat.eqb l k then denominator c else 0) - numerator k l)%Z) 0%nat))
+    by (now rewrite map_length, seq_length).
   rewrite (map_nth (fun k => ((if Nat.eqb l k then denominator c else 0) - numerator k l)%Z)), seq_nth by easy.
   rewrite Nat.add_0_l, minus_IZR. unfold probability_of. destruct Nat.eqb; field; lra.
 Qed.
 
 Lemma class_squares_are w : squares_of class_squares (listed classes w)
-  = - (IZR (decays_denominator c) * IZR (denominator c) ^ 2 * sum classes (fun l => IZR (count_of l) * class_form w l ^ 2)).
+  = - (IZR (decays_denominator c) * IZR (denominator c) ^ 2 * sum classes (fun l => IZR (count_of l) * class_form w l
+    ^ 2)).
 Proof.
-  assert (listed_sum : forall n start f, squares_of (map (fun l => (f l, residual l)) (seq start n)) (listed classes w)
+  assert (listed_sum : forall n start f, squares_of (map (fun l => (f l,
+    residual l)) (seq start n)) (listed classes w)
     = sum n (fun l => IZR (f (start + l)%nat) * dot (residual (start + l)) (listed classes w) ^ 2)).
-  { induction n as [| n IH]; intros start f; [reflexivity |]. rewrite sum_head. cbn [seq map squares_of fold_right fst snd].
-    change (fold_right _ 0 _) with (squares_of (map (fun l => (f l, residual l)) (seq (S start) n)) (listed classes w)).
+  { induction n as [| n IH]; intros start f; [reflexivity |]. rewrite sum_head.
+    cbn [seq map squares_of fold_right fst snd].
+    change (fold_right _ 0 _) with (squares_of (map (fun l => (f l,
+      residual l)) (seq (S start) n)) (listed classes w)).
     rewrite IH, Nat.add_0_r. f_equal. apply sum_ext. intros l _. now rewrite Nat.add_succ_comm. }
   unfold class_squares. rewrite listed_sum, Ropp_mult_distr_l, <- sum_scale. apply sum_ext. intros l _.
   rewrite residual_dot, Nat.add_0_l, opp_IZR, mult_IZR. ring.
@@ -159,7 +172,8 @@ Qed.
 
 Lemma factor_squares_are x : squares_of factor_squares x <= 0.
 Proof.
-  unfold factor_squares. induction (factor c) as [| row rows IH]; simpl; [lra |]. pose proof (pow2_ge_0 (dot row x)). simpl in *. lra.
+  unfold factor_squares. induction (factor c) as [| row rows IH]; simpl; [lra |].
+  pose proof (pow2_ge_0 (dot row x)). simpl in *. lra.
 Qed.
 
 Lemma squares_of_app first second x : squares_of (first ++ second) x = squares_of first x + squares_of second x.
@@ -168,12 +182,14 @@ Proof. induction first as [| [a r] first IH]; simpl; [ring | rewrite IH; ring]. 
 (** The dual point is feasible. *)
 Lemma certificate_feasible cone : feasible classes N lw lh (one_hot label) dual_point cone.
 Proof.
-  destruct checked as (some & product & _ & each & form). pose proof samples_positive. pose proof denominator_positive.
+  destruct checked as (some & product & _ & each & form). pose proof samples_positive.
+  pose proof denominator_positive.
   apply IZR_lt in product. apply feasible_by_operator_norm; try easy.
   - apply INR_lt. easy.
   - intros w.
     pose proof (nonnegative classes scale _ (listed classes w) form (listed_length classes w)) as above.
-    rewrite squares_of_app, squares_listed, class_squares_are in above. pose proof (factor_squares_are (listed classes w)).
+    rewrite squares_of_app, squares_listed, class_squares_are in above.
+    pose proof (factor_squares_are (listed classes w)).
     rewrite (sum_ext N _ (fun j => class_form w (label j) ^ 2)).
     + rewrite (sum_by_class classes N label (fun l => class_form w l ^ 2)) by easy.
       rewrite (sum_ext classes _ (fun l => IZR (count_of l) * class_form w l ^ 2)) by (intros; rewrite counted; easy).
@@ -181,16 +197,19 @@ Proof.
       assert (positive : 0 < IZR (decays_denominator c) * IZR (denominator c) ^ 2)
         by (apply Rmult_lt_0_compat; [easy | now apply pow_lt]).
       apply (Rmult_le_reg_l _ _ _ positive).
-      replace (IZR (decays_denominator c) * IZR (denominator c) ^ 2 * (INR N ^ 2 * (lw * lh) * sum classes (fun k => w k ^ 2)))
+      replace (IZR (decays_denominator c) * IZR (denominator c) ^ 2 * (INR N ^ 2 * (lw * lh) * sum classes (fun k =>
+        w k ^ 2)))
         with (IZR scale * sum classes (fun k => w k ^ 2)); [lra |].
       unfold scale. rewrite !Z.pow_2_r, !mult_IZR, <- decays, <- samples_are. ring.
     + reflexivity.
 Qed.
 
 (** The bound that Coq computes is at most the mean entropy of the dual point. *)
-Lemma bound_below_entropy : real_of (fixed_bound) <= / INR N * sum N (fun j => entropy classes (fun k => dual_point k j)).
+Lemma bound_below_entropy : real_of (fixed_bound)
+  <= / INR N * sum N (fun j => entropy classes (fun k => dual_point k j)).
 Proof.
-  pose proof samples_positive as positive. pose proof denominator_positive. pose proof unit_positive. unfold dual_point.
+  pose proof samples_positive as positive. pose proof denominator_positive. pose proof unit_positive.
+  unfold dual_point.
   rewrite (sum_by_class classes N label (fun l => entropy classes (fun k => probability_of k l))) by easy.
   apply Rle_trans with (/ INR N * sum classes (fun l => class_count N label l
     * sum classes (fun k => probability_of k l * real_of (surprise_below (numerator k l) (denominator c))))).
@@ -201,23 +220,29 @@ Proof.
     apply Rle_trans with (IZR total / (INR N * IZR (denominator c)) * / IZR unit).
     + apply Rmult_le_compat_r; [left; now apply Rinv_0_lt_compat | easy].
     + right. unfold total. rewrite integer_sum_real.
-      transitivity (/ (INR N * IZR (denominator c) * IZR unit) * sum classes (fun l => IZR (count_of l * integer_sum classes
+      transitivity (/ (INR N * IZR (denominator c) * IZR unit) * sum classes (fun l => IZR (count_of l * integer_sum
+        classes
         (fun k => (numerator k l * surprise_below (numerator k l) (denominator c))%Z)))); [field; lra |].
-      replace (/ INR N) with (/ (INR N * IZR (denominator c) * IZR unit) * (IZR (denominator c) * IZR unit)) by (field; lra).
-      rewrite (Rmult_assoc _ (IZR (denominator c) * IZR unit)). f_equal. rewrite <- sum_scale. apply sum_ext. intros l col.
+      replace (/ INR N) with (/ (INR N * IZR (denominator c) * IZR unit) * (IZR (denominator c) * IZR unit))
+        by (field; lra).
+      rewrite (Rmult_assoc _ (IZR (denominator c) * IZR unit)). f_equal. rewrite <- sum_scale. apply sum_ext.
+      intros l col.
       rewrite counted, mult_IZR, integer_sum_real by easy.
       rewrite (sum_ext classes (fun k => probability_of k l * _)
-        (fun k => / (IZR (denominator c) * IZR unit) * IZR ((numerator k l * surprise_below (numerator k l) (denominator c))%Z))).
+        (fun k => / (IZR (denominator c) * IZR unit) * IZR ((numerator k l * surprise_below (numerator k l)
+          (denominator c))%Z))).
       * rewrite sum_scale. field. lra.
       * intros k _. rewrite mult_IZR. unfold probability_of, real_of. field. lra.
   - apply Rmult_le_compat_l; [left; now apply Rinv_0_lt_compat |]. apply sum_le. intros l col.
-    apply Rmult_le_compat_l; [rewrite counted by easy; apply IZR_le; destruct (checked) as (_ & _ & _ & each & _); now apply Z.lt_le_incl, each |].
+    apply Rmult_le_compat_l; [rewrite counted by easy; apply IZR_le; destruct (checked) as (_ & _ & _ & each & _);
+      now apply Z.lt_le_incl, each |].
     now apply entropy_of_class.
 Qed.
 
 (** No point has a loss below the bound: at any feature dimension, and whatever the order of the samples. *)
 Theorem certified d W H : real_of fixed_bound <=
-  mean_cross_entropy classes N (one_hot label) (product d W H) + lw / 2 * squared_norm classes d W + lh / 2 * squared_norm d N H.
+  mean_cross_entropy classes N (one_hot label) (product d W H) + lw / 2 * squared_norm classes d W
+    + lh / 2 * squared_norm d N H.
 Proof.
   pose proof bound_below_entropy as below. destruct checked as (some & _).
   assert (some_sample : (0 < N)%nat) by (apply INR_lt, samples_positive).

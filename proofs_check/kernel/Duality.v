@@ -1,4 +1,5 @@
-(** Weak duality of the cross-entropy with decay: every feasible matrix of probabilities bounds the loss from below. *)
+(** Weak duality of the cross-entropy with decay: every feasible matrix of probabilities bounds the loss from below.
+    *)
 From Coq Require Import Reals Lra Lia Arith.
 From Atlas Require Import Sums Softmax.
 Open Scope R_scope.
@@ -47,7 +48,8 @@ Section Duality.
 Variables (K N : nat) (lw lh : R) (Y P : nat -> nat -> R) (cone : (nat -> R) -> Prop).
 Hypotheses (some_class : (0 < K)%nat) (some_sample : (0 < N)%nat) (weight : 0 < lw) (feature : 0 < lh).
 
-(** P is dual feasible: on every coordinate of the features that lies in the cone, the decay terms pay for the slope. *)
+(** P is dual feasible: on every coordinate of the features that lies in the cone, the decay terms pay for the slope.
+    *)
 Definition feasible : Prop := forall w x, cone x ->
   / INR N * sum N (fun j => sum K (fun k => (Y k j - P k j) * (w k * x j)))
   <= lw / 2 * sum K (fun k => w k ^ 2) + lh / 2 * sum N (fun j => x j ^ 2).
@@ -57,7 +59,8 @@ Proof. now apply lt_0_INR. Qed.
 
 (** P is feasible, whatever the cone, where the operator norm of Y - P is at most N sqrt(lw lh). *)
 Lemma feasible_by_operator_norm :
-  (forall w, sum N (fun j => sum K (fun k => (Y k j - P k j) * w k) ^ 2) <= INR N ^ 2 * (lw * lh) * sum K (fun k => w k ^ 2)) ->
+  (forall w, sum N (fun j => sum K (fun k => (Y k j - P k j) * w k) ^ 2)
+    <= INR N ^ 2 * (lw * lh) * sum K (fun k => w k ^ 2)) ->
   feasible.
 Proof.
   intros bounded w x _. specialize (bounded w).
@@ -76,10 +79,12 @@ Proof.
     apply Rmult_lt_0_compat; [lra | now apply pow_lt].
 Qed.
 
-(** The same on the cone alone: P is feasible where Y - P maps no x of the cone to more than N sqrt(lw lh) times its length. *)
+(** The same on the cone alone: P is feasible where Y - P maps no x of the cone to more than N sqrt(lw lh) times its
+    length. *)
 Lemma feasible_on_cone :
   (forall x, cone x ->
-    sum K (fun k => sum N (fun j => (Y k j - P k j) * x j) ^ 2) <= INR N ^ 2 * (lw * lh) * sum N (fun j => x j ^ 2)) ->
+    sum K (fun k => sum N (fun j => (Y k j - P k j) * x j) ^ 2)
+      <= INR N ^ 2 * (lw * lh) * sum N (fun j => x j ^ 2)) ->
   feasible.
 Proof.
   intros bounded w x inside. specialize (bounded x inside). rewrite sum_swap.
@@ -103,7 +108,8 @@ Hypothesis total : forall j, (j < N)%nat -> sum K (fun k => P k j) = 1.
 
 (** The cross-entropy lies above its tangent at P: the mean entropy less the slope. *)
 Lemma above_tangent Z :
-  / INR N * sum N (fun j => entropy K (fun k => P k j)) - / INR N * sum N (fun j => sum K (fun k => (Y k j - P k j) * Z k j))
+  / INR N * sum N (fun j => entropy K (fun k => P k j)) - / INR N * sum N (fun j => sum K (fun k => (Y k j
+    - P k j) * Z k j))
   <= mean_cross_entropy K N Y Z.
 Proof.
   unfold mean_cross_entropy. rewrite <- Rmult_minus_distr_l, <- sum_minus.
@@ -114,13 +120,15 @@ Proof.
   rewrite sum_minus. lra.
 Qed.
 
-(** The slope along the logits W H + b is that of one coordinate of the features after the other: the bias drops out. *)
+(** The slope along the logits W H + b is that of one coordinate of the features after the other: the bias drops out.
+    *)
 Lemma slope_by_coordinates d W H b : (forall k, (k < K)%nat -> b k * sum N (fun j => Y k j - P k j) = 0) ->
   sum N (fun j => sum K (fun k => (Y k j - P k j) * (product d W H k j + b k)))
   = sum d (fun i => sum N (fun j => sum K (fun k => (Y k j - P k j) * (W k i * H i j)))).
 Proof.
   intros unseen.
-  rewrite (sum_ext N _ (fun j => sum K (fun k => (Y k j - P k j) * product d W H k j) + sum K (fun k => b k * (Y k j - P k j))))
+  rewrite (sum_ext N _ (fun j => sum K (fun k => (Y k j - P k j) * product d W H k j)
+    + sum K (fun k => b k * (Y k j - P k j))))
     by (intros; rewrite <- sum_plus; apply sum_ext; intros; ring).
   rewrite sum_plus, (sum_swap N K (fun j k => b k * (Y k j - P k j))).
   rewrite (sum_zero K) by (intros; rewrite sum_scale; now apply unseen). rewrite Rplus_0_r.
@@ -128,7 +136,8 @@ Proof.
   unfold product. now rewrite sum_scale.
 Qed.
 
-(** Weak duality: the mean entropy of feasible P is a lower bound of the loss. A bias wants rows of Y - P that sum to zero. *)
+(** Weak duality: the mean entropy of feasible P is a lower bound of the loss. A bias wants rows of Y - P that sum to
+    zero. *)
 Theorem weak_duality d W H b : feasible -> (forall i, (i < d)%nat -> cone (H i)) ->
   (forall k, (k < K)%nat -> b k * sum N (fun j => Y k j - P k j) = 0) ->
   / INR N * sum N (fun j => entropy K (fun k => P k j))

@@ -9,9 +9,11 @@ Definition one_hot (label : nat -> nat) (k j : nat) : R := if Nat.eqb (label j) 
 (** The number of samples of class k. *)
 Definition class_count (N : nat) (label : nat -> nat) (k : nat) : R := sum N (one_hot label k).
 
+(** The entries of a label are zero or one. *)
 Lemma one_hot_cases label k j : one_hot label k j = 0 \/ one_hot label k j = 1.
 Proof. unfold one_hot. destruct Nat.eqb; auto. Qed.
 
+(** The entries of a label are their own squares. *)
 Lemma one_hot_square label k j : one_hot label k j * one_hot label k j = one_hot label k j.
 Proof. destruct (one_hot_cases label k j) as [-> | ->]; ring. Qed.
 

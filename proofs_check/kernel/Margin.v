@@ -1,4 +1,5 @@
-(** Logits of a margin: the correct logit exceeds all others, which are equal, by t; the odds of the correct class are exp t. *)
+(** Logits of a margin: the correct logit exceeds all others, which are equal, by t; the odds of the correct class
+    are exp t. *)
 From Coq Require Import Reals Lra Lia Arith.
 From Atlas Require Import Sums Softmax.
 Open Scope R_scope.
@@ -20,7 +21,8 @@ Proof. intros. change 2 with (INR 2). now apply le_INR. Qed.
 Definition wrong (K : nat) (odds : R) : R := / (odds + INR K - 1).
 
 (** The probability of class k where y is the correct one. *)
-Definition probability (K y : nat) (odds : R) (k : nat) : R := if Nat.eqb y k then odds * wrong K odds else wrong K odds.
+Definition probability (K y : nat) (odds : R) (k : nat) : R :=
+  if Nat.eqb y k then odds * wrong K odds else wrong K odds.
 
 Section Margin.
 Variables (K y : nat) (odds : R).
@@ -41,7 +43,8 @@ Proof. unfold probability. rewrite sum_one_differs, <- right_probability by easy
 (** The cross-entropy at these probabilities, as a difference of logarithms. *)
 Lemma log_right_probability : ln (1 + (INR K - 1) / odds) = ln (INR K + odds - 1) - ln odds.
 Proof.
-  pose proof (classes_real K classes). replace (1 + (INR K - 1) / odds) with ((INR K + odds - 1) * / odds) by (field; lra).
+  pose proof (classes_real K classes).
+  replace (1 + (INR K - 1) / odds) with ((INR K + odds - 1) * / odds) by (field; lra).
   rewrite ln_mult, ln_Rinv by (try apply Rinv_0_lt_compat; lra). ring.
 Qed.
 
@@ -53,7 +56,8 @@ Proof.
   assert (log_wrong : ln (wrong K odds) = - ln (INR K + odds - 1))
     by (unfold wrong; replace (odds + INR K - 1) with (INR K + odds - 1) by ring; apply ln_Rinv; lra).
   unfold entropy, probability.
-  rewrite (sum_ext K _ (fun k => if Nat.eqb y k then odds * wrong K odds * ln (odds * wrong K odds) else wrong K odds * ln (wrong K odds)))
+  rewrite (sum_ext K _ (fun k => if Nat.eqb y k then odds * wrong K odds * ln (odds * wrong K odds) else wrong K odds
+    * ln (wrong K odds)))
     by (intros; destruct Nat.eqb; reflexivity).
   rewrite sum_one_differs, ln_mult, <- right_probability by (try easy; lra).
   rewrite log_right_probability, log_wrong. ring.
@@ -81,7 +85,8 @@ Proof.
        rewrite <- (exp_ln odds), <- exp_Ropp, <- exp_plus by lra. f_equal. rewrite top, logits by easy.
        destruct (Nat.eqb_spec y k); [easy | ring]. }
   rewrite sum_one_differs by easy. pose proof (exp_pos (Z y)).
-  replace (exp (Z y) + (INR K - 1) * (exp (Z y) * / odds)) with (exp (Z y) * (1 + (INR K - 1) / odds)) by (field; lra).
+  replace (exp (Z y) + (INR K - 1) * (exp (Z y) * / odds)) with (exp (Z y) * (1 + (INR K - 1) / odds))
+    by (field; lra).
   assert (0 < (INR K - 1) / odds) by (apply Rdiv_lt_0_compat; lra).
   rewrite ln_mult, ln_exp by lra. ring.
 Qed.
@@ -103,7 +108,8 @@ Lemma margin_of_softmax Z :
 Proof.
   intros softmax. pose proof (classes_real K classes). pose proof wrong_positive.
   pose proof (partition_positive K Z ltac:(lia)) as partition. set (S := sum K (fun k => exp (Z k))) in *.
-  assert (each : forall k, (k < K)%nat -> Z k = if Nat.eqb y k then ln odds + (ln (wrong K odds) + ln S) else ln (wrong K odds) + ln S).
+  assert (each : forall k, (k < K)%nat -> Z k
+    = if Nat.eqb y k then ln odds + (ln (wrong K odds) + ln S) else ln (wrong K odds) + ln S).
   { intros k row. rewrite <- (ln_exp (Z k)), (softmax k row). unfold probability. destruct Nat.eqb.
     - assert (0 < odds * wrong K odds) by (apply Rmult_lt_0_compat; lra). rewrite !ln_mult by (easy || lra). ring.
     - now rewrite ln_mult. }

@@ -13,32 +13,32 @@ Lemma allowed_with_any_counts K d N label lambda_1 lambda_H :
   Statement_mse_deep_linear_imbalanced.Depth_1.domain K d N label lambda_1 lambda_H.
 Proof. intros []. now constructor. Qed.
 
-Theorem lower_bound : Depth_1.lower_bound.
+Theorem lower_bound : Statement_mse_deep_linear_balanced.Depth_1.lower_bound.
 Proof.
   intros K d N label lambda_1 lambda_H allowed. apply allowed_with_any_counts in allowed.
   exact (MseDeepLinearImbalanced.lower_bound _ _ _ _ _ _ allowed).
 Qed.
 
-Theorem attained : Depth_1.attained.
+Theorem attained : Statement_mse_deep_linear_balanced.Depth_1.attained.
 Proof.
   intros K d N label lambda_1 lambda_H allowed. apply allowed_with_any_counts in allowed.
   exact (MseDeepLinearImbalanced.attained _ _ _ _ _ _ allowed).
 Qed.
 
-Theorem threshold : Depth_1.threshold.
+Theorem threshold : Statement_mse_deep_linear_balanced.Depth_1.threshold.
 Proof.
   intros K d N label lambda_1 lambda_H allowed. apply allowed_with_any_counts in allowed.
   exact (MseDeepLinearImbalanced.threshold _ _ _ _ _ _ allowed).
 Qed.
 
-Theorem unique_structure : Depth_1.unique_structure.
+Theorem unique_structure : Statement_mse_deep_linear_balanced.Depth_1.unique_structure.
 Proof.
   intros K d N label lambda_1 lambda_H allowed. apply allowed_with_any_counts in allowed.
   exact (MseDeepLinearImbalanced.unique_structure _ _ _ _ _ _ allowed).
 Qed.
 
 (** Two classes of one sample each. *)
-Theorem domain_not_empty : Depth_1.domain_not_empty.
+Theorem domain_not_empty : Statement_mse_deep_linear_balanced.Depth_1.domain_not_empty.
 Proof.
   exists 2%nat, 2%nat, 2%nat, (fun j => j), 1, 1. constructor; try lra; try lia.
   - intros k inside. now exists k.

@@ -39,6 +39,7 @@ Proof.
   - apply collapsed. lra.
 Qed.
 
+(** The values of the two statements agree. *)
 Lemma value_is : value K d N label lambda_1 lambda_H = Statement_mse_imbalanced.value K d N label lambda_1 lambda_H.
 Proof.
   rewrite (MseImbalanced.value_of_classes _ _ _ _ _ _ allowed). apply sum_ext. intros k inside.
@@ -56,6 +57,7 @@ Proof.
   pose proof (MseImbalanced.labels _ _ _ _ _ _ allowed j sample). destruct (Nat.eqb_spec (label j) k); [lia | easy].
 Qed.
 
+(** The unknowns of the two statements agree. *)
 Lemma unknown_is k : q K d N label lambda_1 lambda_H k = Statement_mse_imbalanced.q K d N label lambda_1 lambda_H k.
 Proof.
   unfold q. fold (alive K N label lambda_1 lambda_H k). destruct (le_lt_dec K k) as [outside | inside].
@@ -68,6 +70,7 @@ Proof.
     now destruct (singular_value_of_class k inside) as [(-> & -> & _) | (-> & ->)].
 Qed.
 
+(** The predicted points of the two statements agree. *)
 Lemma minimiser_is :
   minimiser_W_1 K d N label lambda_1 lambda_H = Statement_mse_imbalanced.minimiser_W K d N label lambda_1 lambda_H /\
   minimiser_H K d N label lambda_1 lambda_H = Statement_mse_imbalanced.minimiser_H K d N label lambda_1 lambda_H.
@@ -108,6 +111,7 @@ Proof.
   - intros i inside. rewrite (MseImbalanced.class_mean _ _ _ _ _ _ allowed W H least k i below inside). ring.
 Qed.
 
+(** A point with the predicted minimum has the predicted invariants. *)
 Lemma structure_at_minimiser : structure K d N label lambda_1 lambda_H W H.
 Proof.
   destruct (MseImbalanced.structure_at_minimiser _ _ _ _ _ _ allowed W H least) as (grams & means & logits & scatter).
@@ -153,20 +157,20 @@ Lemma allowed_with_one_layer K d N label lambda_1 lambda_H :
   domain K d N label lambda_1 lambda_H -> Statement_mse_imbalanced.domain K d N label lambda_1 lambda_H.
 Proof. intros []. now constructor. Qed.
 
-Theorem lower_bound : Depth_1.lower_bound.
+Theorem lower_bound : Statement_mse_deep_linear_imbalanced.Depth_1.lower_bound.
 Proof.
   intros K d N label lambda_1 lambda_H allowed W H. apply allowed_with_one_layer in allowed.
   rewrite value_is by easy. exact (MseImbalanced.lower_bound _ _ _ _ _ _ allowed W H).
 Qed.
 
-Theorem attained : Depth_1.attained.
+Theorem attained : Statement_mse_deep_linear_imbalanced.Depth_1.attained.
 Proof.
   intros K d N label lambda_1 lambda_H allowed. apply allowed_with_one_layer in allowed.
   rewrite value_is by easy. destruct (minimiser_is _ _ _ _ _ _ allowed) as [-> ->].
   exact (MseImbalanced.attained _ _ _ _ _ _ allowed).
 Qed.
 
-Theorem threshold : Depth_1.threshold.
+Theorem threshold : Statement_mse_deep_linear_imbalanced.Depth_1.threshold.
 Proof.
   intros K d N label lambda_1 lambda_H allowed. apply allowed_with_one_layer in allowed.
   rewrite value_is by easy.
@@ -178,14 +182,14 @@ Proof.
   intros k. rewrite <- same. now revert k.
 Qed.
 
-Theorem unique_structure : Depth_1.unique_structure.
+Theorem unique_structure : Statement_mse_deep_linear_imbalanced.Depth_1.unique_structure.
 Proof.
   intros K d N label lambda_1 lambda_H allowed W H. apply allowed_with_one_layer in allowed.
   rewrite value_is by easy. now apply structure_at_minimiser.
 Qed.
 
 (** Two classes of one sample each. *)
-Theorem domain_not_empty : Depth_1.domain_not_empty.
+Theorem domain_not_empty : Statement_mse_deep_linear_imbalanced.Depth_1.domain_not_empty.
 Proof.
   exists 2%nat, 2%nat, 2%nat, (fun j => j), 1, 1. constructor; try lra; try lia.
   intros k inside. now exists k.

@@ -32,33 +32,43 @@ Definition multiple (k : nat) : R := residual k / (INR N * lambda_H).
 (** The part of the weight decay of row k that the bound does not use. *)
 Definition slack (k : nat) : R := lambda_W - n k * (lambda_H * multiple k ^ 2).
 
+(** The logit of class k at sample j, without a bias. *)
 Definition logit (W H : nat -> nat -> R) (k j : nat) : R := sum d (fun i => W k i * H i j).
 
+(** The weight decay is positive. *)
 Lemma lambda_W_pos : 0 < lambda_W. Proof. apply allowed. Qed.
+(** The feature decay is positive. *)
 Lemma lambda_H_pos : 0 < lambda_H. Proof. apply allowed. Qed.
 
+(** Every label is that of a class. *)
 Lemma labels j : (j < N)%nat -> (label j < K)%nat. Proof. apply allowed. Qed.
 
+(** There are samples. *)
 Lemma N_pos : 0 < INR N.
 Proof.
   apply lt_0_INR. destruct allowed as [two _ no_empty _ _ _ _].
   destruct (no_empty 0%nat) as (j & inside & _); lia.
 Qed.
 
+(** Every class has samples. *)
 Lemma n_pos k : (k < K)%nat -> 0 < n k.
 Proof.
   intros inside. enough (1 <= n k) by lra. apply class_count_at_least_one. now apply allowed.
 Qed.
 
+(** The root of a class count is positive. *)
 Lemma root_pos k : (k < K)%nat -> 0 < sqrt (n k).
 Proof. intros inside. apply sqrt_lt_R0. now apply n_pos. Qed.
 
+(** The square of the root of a class count is the class count. *)
 Lemma root_square k : (k < K)%nat -> sqrt (n k) * sqrt (n k) = n k.
 Proof. intros inside. apply sqrt_sqrt. left. now apply n_pos. Qed.
 
+(** The weight of the nuclear norm is positive. *)
 Lemma decay_pos : 0 < decay.
 Proof. apply Rmult_lt_0_compat; apply sqrt_lt_R0; [apply lambda_H_pos | apply lambda_W_pos]. Qed.
 
+(** The square of the weight of the nuclear norm is the product of the decays. *)
 Lemma decay_square : decay * decay = lambda_H * lambda_W.
 Proof.
   unfold decay. pose proof (sqrt_sqrt lambda_H (Rlt_le _ _ lambda_H_pos)) as h.
@@ -80,8 +90,10 @@ Proof.
   - rewrite Rmax_right by lra. field. lra.
 Qed.
 
+(** Singular values are not negative. *)
 Lemma singular_value_nonneg k : 0 <= singular_value k. Proof. apply Rmax_l. Qed.
 
+(** Every residual is positive. *)
 Lemma residual_pos k : (k < K)%nat -> 0 < residual k.
 Proof.
   intros inside. pose proof N_pos. pose proof decay_pos. pose proof (root_pos k inside).
@@ -89,10 +101,12 @@ Proof.
   apply Rdiv_lt_0_compat; [now apply Rmult_lt_0_compat | easy].
 Qed.
 
+(** The slack in the residual. *)
 Lemma slack_is k :
   slack k = lambda_W - n k * residual k ^ 2 / (INR N ^ 2 * lambda_H).
 Proof. pose proof N_pos. pose proof lambda_H_pos. unfold slack, multiple. field. lra. Qed.
 
+(** The bound uses no more than the weight decay. *)
 Lemma slack_nonneg k : (k < K)%nat -> 0 <= slack k.
 Proof.
   intros inside. pose proof N_pos. pose proof lambda_H_pos. pose proof decay_pos.
@@ -209,17 +223,21 @@ Proof.
   rewrite sum_scale, fit. field. lra.
 Qed.
 
+(** The misfit is a sum of squares. *)
 Lemma misfit_nonneg W H : 0 <= misfit W H.
 Proof. apply sum_nonneg. intros. apply sum_of_squares_nonneg. Qed.
 
+(** The misalignment is a sum of squares. *)
 Lemma misalignment_nonneg W H : 0 <= misalignment W H.
 Proof. apply sum_nonneg. intros. apply sum_of_squares_nonneg. Qed.
 
+(** The decay that the bound does not use is not negative. *)
 Lemma unused_nonneg W : 0 <= unused W.
 Proof.
   apply sum_nonneg. intros k inside. apply Rmult_le_pos; [now apply slack_nonneg | apply sum_of_squares_nonneg].
 Qed.
 
+(** No point has a loss below the value. *)
 Lemma value_below W H : value <= loss W H.
 Proof.
   rewrite excess. pose proof N_pos. pose proof lambda_H_pos. pose proof (unused_nonneg W).
@@ -262,6 +280,7 @@ Proof.
   replace (n k) with (sqrt (n k) * sqrt (n k)) at 1 4 by now apply root_square. field. lra.
 Qed.
 
+(** At zero all of the fit is left. *)
 Lemma loss_at_zero : loss (fun _ _ => 0) (fun _ _ => 0) = INR N / (2 * INR N).
 Proof.
   pose proof N_pos. unfold Statement_mse_imbalanced.loss.
@@ -293,12 +312,14 @@ Qed.
 Local Notation minimiser_W := (minimiser_W K d N label lambda_W lambda_H).
 Local Notation minimiser_H := (minimiser_H K d N label lambda_W lambda_H).
 
+(** A fourth root is positive, and its square is the square root. *)
 Lemma quarter_root x : 0 < x -> 0 < Rpower x (1 / 4) /\ Rpower x (1 / 4) * Rpower x (1 / 4) = sqrt x.
 Proof.
   intros positive. split; [apply exp_pos |].
   rewrite <- Rpower_plus, <- Rpower_sqrt by easy. f_equal. lra.
 Qed.
 
+(** The unknown of the statement is the singular value. *)
 Lemma predicted_singular_value k : (k < K)%nat -> q K d N label lambda_W lambda_H k = singular_value k.
 Proof.
   intros inside. unfold q. rewrite within_width by easy. unfold singular_value, decay. f_equal. ring.
@@ -315,6 +336,7 @@ Proof.
   assert (0 < sqrt lambda_H) by now apply sqrt_lt_R0. field. lra.
 Qed.
 
+(** The logits of the predicted point. *)
 Lemma minimiser_logit k j :
   (k < K)%nat -> logit minimiser_W minimiser_H k j = (1 - residual k) * one_hot label k j.
 Proof.
@@ -331,6 +353,7 @@ Proof.
     unfold residual. rewrite <- square at 3. field. lra.
 Qed.
 
+(** The features of the predicted point are multiples of its rows. *)
 Lemma minimiser_along_rows i j :
   (j < N)%nat -> minimiser_H i j = multiple (label j) * minimiser_W (label j) i.
 Proof.
@@ -382,6 +405,7 @@ Proof.
   - intros j sample. now rewrite (features_along_rows W H i j least inside sample).
 Qed.
 
+(** The features of a class are a positive multiple of its row. *)
 Lemma multiple_pos k : (k < K)%nat -> 0 < multiple k.
 Proof.
   intros inside. apply Rdiv_lt_0_compat; [now apply residual_pos |].
@@ -402,6 +426,7 @@ Proof.
   - intros i inside. rewrite (features_along_rows W H i j least inside sample), here. ring.
 Qed.
 
+(** The squared length of a row, in the singular value. *)
 Lemma gram_value k :
   (k < K)%nat -> (1 - residual k) / multiple k = sqrt lambda_H * singular_value k / sqrt lambda_W.
 Proof.
@@ -412,11 +437,13 @@ Proof.
   transitivity (singular_value k * sqrt lambda_W); [unfold residual; field; lra |]. rewrite split. field. lra.
 Qed.
 
+(** The singular value as the statement writes it. *)
 Lemma predicted_entry k : (k < K)%nat ->
   (if Rle_dec (INR (S k)) (INR d) then Rmax 0 (- INR N * sqrt lambda_H * sqrt lambda_W + sqrt (n k)) else 0)
   = singular_value k.
 Proof. intros inside. now rewrite <- predicted_singular_value. Qed.
 
+(** A point with the predicted minimum has the predicted invariants. *)
 Lemma structure_at_minimiser : structure K d N label lambda_W lambda_H W H.
 Proof.
   assert (0 < sqrt lambda_W) by (apply sqrt_lt_R0, lambda_W_pos).

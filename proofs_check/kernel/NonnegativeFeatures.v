@@ -1,4 +1,5 @@
-(** The cross-entropy with nonnegative features and any class counts: its minimum, by copositivity, attained at orthogonal means. *)
+(** The cross-entropy with nonnegative features and any class counts: its minimum, by copositivity, attained at
+    orthogonal means. *)
 From Coq Require Import Reals Lra Lia Arith.
 From Atlas Require Import Sums Labels CauchySchwarz Softmax Margin Duality SimplexEtf SimplexVertices.
 Open Scope R_scope.
@@ -8,7 +9,8 @@ Lemma squares_below_square n f : (forall i, (i < n)%nat -> 0 <= f i) -> sum n (f
 Proof.
   induction n as [| n IH]; intros nonneg; cbn [sum]; [lra |].
   assert (0 <= sum n f) by (apply sum_nonneg; intros; apply nonneg; lia).
-  assert (0 <= f n) by (apply nonneg; lia). specialize (IH (fun i below => nonneg i (Nat.lt_lt_succ_r _ _ below))). nra.
+  assert (0 <= f n) by (apply nonneg; lia). specialize (IH (fun i below => nonneg i (Nat.lt_lt_succ_r _ _ below))).
+  nra.
 Qed.
 
 Section NonnegativeFeatures.
@@ -26,7 +28,8 @@ Definition root k : R := sqrt (INR K - 1) * sqrt (count k) / sqrt (INR K).
 (** The odds and the margin of class k, and the least loss. *)
 Definition class_odds k : R := Rmax 1 (1 - INR K + INR K * (root k / (INR N * decay))).
 Definition class_margin k : R := ln (class_odds k).
-Definition class_value k : R := count k / INR N * ln (1 + (INR K - 1) / class_odds k) + decay * root k * class_margin k.
+Definition class_value k : R := count k / INR N * ln (1 + (INR K - 1) / class_odds k)
+  + decay * root k * class_margin k.
 Definition least : R := sum K class_value.
 
 (** The loss. *)
@@ -77,7 +80,8 @@ Qed.
 Lemma class_odds_at_least_1 k : 1 <= class_odds k. Proof. apply Rmax_l. Qed.
 Lemma class_margin_nonneg k : 0 <= class_margin k.
 Proof.
-  unfold class_margin. rewrite <- ln_1. destruct (Rle_lt_or_eq_dec _ _ (class_odds_at_least_1 k)) as [above | <-]; [| lra].
+  unfold class_margin. rewrite <- ln_1.
+  destruct (Rle_lt_or_eq_dec _ _ (class_odds_at_least_1 k)) as [above | <-]; [| lra].
   left. apply ln_increasing; lra.
 Qed.
 
@@ -90,11 +94,14 @@ Proof.
   assert (unit : 0 < INR N * decay) by now apply Rmult_lt_0_compat.
   destruct (Rle_lt_dec (root k) (INR N * decay)) as [dead | alive].
   - left. split; [| easy]. apply Rmax_left.
-    assert (root k / (INR N * decay) <= 1) by (apply Rmult_le_reg_r with (INR N * decay); [easy | field_simplify; nra]). nra.
-  - right. assert (1 < root k / (INR N * decay)) by (apply Rmult_lt_reg_r with (INR N * decay); [easy | field_simplify; nra]).
+    assert (root k / (INR N * decay) <= 1) by (apply Rmult_le_reg_r with (INR N * decay); [easy | field_simplify;
+      nra]). nra.
+  - right. assert (1 < root k / (INR N * decay))
+      by (apply Rmult_lt_reg_r with (INR N * decay); [easy | field_simplify; nra]).
     assert (class_odds k = 1 - INR K + INR K * (root k / (INR N * decay))) as stationary by (apply Rmax_right; nra).
     split; [rewrite stationary; nra |]. split; [| easy]. unfold wrong. rewrite stationary.
-    replace (1 - INR K + INR K * (root k / (INR N * decay)) + INR K - 1) with (INR K * root k / (INR N * decay)) by (field; lra).
+    replace (1 - INR K + INR K * (root k / (INR N * decay)) + INR K - 1) with (INR K * root k / (INR N * decay))
+      by (field; lra).
     field. repeat split; lra.
 Qed.
 
@@ -103,7 +110,8 @@ Lemma diagonal k : (k < K)%nat ->
   INR K * (INR K - 1) * wrong K (class_odds k) ^ 2 * count k <= INR N ^ 2 * (lw * lh).
 Proof.
   intros inside. pose proof decay_positive. pose proof (root_positive k inside).
-  replace (INR K * (INR K - 1) * wrong K (class_odds k) ^ 2 * count k) with ((INR K * wrong K (class_odds k) * root k) ^ 2)
+  replace (INR K * (INR K - 1) * wrong K (class_odds k) ^ 2 * count k)
+    with ((INR K * wrong K (class_odds k) * root k) ^ 2)
     by (rewrite Rpow_mult_distr, root_square by easy; field; lra).
   rewrite <- decay_square, <- Rpow_mult_distr. apply pow_incr.
   pose proof (wrong_positive K (class_odds k) classes (class_odds_at_least_1 k)).
@@ -129,7 +137,8 @@ Qed.
 Lemma relu_residual x k : (k < K)%nat ->
   sum N (fun j => (one_hot label k j - relu_dual k j) * x j) = INR K * class_sum x k - sum K (class_sum x).
 Proof.
-  intros inside. unfold class_sum at 2. rewrite (sum_ext K _ (fun c => sum N (fun j => one_hot label c j * (wrong K (class_odds c) * x j))))
+  intros inside. unfold class_sum at 2.
+  rewrite (sum_ext K _ (fun c => sum N (fun j => one_hot label c j * (wrong K (class_odds c) * x j))))
     by (intros; rewrite <- sum_scale; apply sum_ext; intros; ring).
   rewrite (sum_ext K _ (fun c => sum N (fun j => one_hot label c j * (wrong K (class_odds (label j)) * x j)))).
   2: { intros c _. apply sum_ext. intros j _. unfold one_hot. destruct (Nat.eqb_spec (label j) c) as [-> | _]; ring. }
@@ -148,16 +157,21 @@ Proof.
   { intros k inside. unfold class_sum. pose proof (wrong_positive K (class_odds k) classes (class_odds_at_least_1 k)).
     apply Rmult_le_pos; [lra |]. apply sum_nonneg. intros j sampled. specialize (nonneg j sampled).
     destruct (one_hot_cases label k j) as [-> | ->]; lra. }
-  rewrite (sum_ext K _ (fun k => INR K ^ 2 * class_sum x k ^ 2 + (-2 * INR K * sum K (class_sum x)) * class_sum x k + sum K (class_sum x) ^ 2))
+  rewrite (sum_ext K _ (fun k => INR K ^ 2 * class_sum x k ^ 2 + (-2 * INR K * sum K (class_sum x)) * class_sum x k
+    + sum K (class_sum x) ^ 2))
     by (intros; rewrite relu_residual by easy; ring).
-  rewrite !sum_plus, !sum_scale, sum_const. set (S := sum K (fun k => class_sum x k)). change (sum K (class_sum x)) with S.
-  pose proof (squares_below_square K (class_sum x) sums_nonneg) as together. change (sum K (class_sum x)) with S in together.
+  rewrite !sum_plus, !sum_scale, sum_const. set (S := sum K (fun k => class_sum x k)).
+  change (sum K (class_sum x)) with S.
+  pose proof (squares_below_square K (class_sum x) sums_nonneg) as together.
+  change (sum K (class_sum x)) with S in together.
   apply Rle_trans with (INR K * (INR K - 1) * sum K (fun k => class_sum x k ^ 2)); [nra |].
   rewrite (sum_over_classes (fun j => x j ^ 2)), <- !sum_scale. apply sum_le. intros k inside. unfold class_sum.
-  assert (schwarz : sum N (fun j => one_hot label k j * x j) ^ 2 <= count k * sum N (fun j => one_hot label k j * x j ^ 2)).
+  assert (schwarz : sum N (fun j => one_hot label k j * x j) ^ 2
+    <= count k * sum N (fun j => one_hot label k j * x j ^ 2)).
   { unfold class_count. pose proof (cauchy_schwarz N (one_hot label k) (fun j => one_hot label k j * x j)) as schwarz.
     cbv beta in schwarz.
-    rewrite (sum_ext N (fun j => one_hot label k j * (one_hot label k j * x j)) (fun j => one_hot label k j * x j)) in schwarz
+    rewrite (sum_ext N (fun j => one_hot label k j * (one_hot label k j * x j)) (fun j => one_hot label k j * x j))
+      in schwarz
       by (intros; destruct (one_hot_cases label k i) as [-> | ->]; ring).
     rewrite (sum_ext N (fun j => one_hot label k j ^ 2) (one_hot label k)) in schwarz
       by (intros; destruct (one_hot_cases label k i) as [-> | ->]; ring).
@@ -165,8 +179,10 @@ Proof.
       by (intros; destruct (one_hot_cases label k i) as [-> | ->]; ring). exact schwarz. }
   pose proof (diagonal k inside) as bounded. set (Q := sum N (fun j => one_hot label k j * x j ^ 2)) in *.
   assert (0 <= Q).
-  { apply sum_nonneg. intros j _. pose proof (pow2_ge_0 (x j)). destruct (one_hot_cases label k j) as [-> | ->]; lra. }
-  apply Rle_trans with (INR K * (INR K - 1) * wrong K (class_odds k) ^ 2 * count k * Q); [| now apply Rmult_le_compat_r].
+  { apply sum_nonneg. intros j _. pose proof (pow2_ge_0 (x j)).
+    destruct (one_hot_cases label k j) as [-> | ->]; lra. }
+  apply Rle_trans with (INR K * (INR K - 1) * wrong K (class_odds k) ^ 2 * count k * Q);
+    [| now apply Rmult_le_compat_r].
   rewrite Rpow_mult_distr, !Rmult_assoc. do 2 (apply Rmult_le_compat_l; [lra |]).
   apply Rmult_le_compat_l; [apply pow2_ge_0 | easy].
 Qed.
@@ -178,13 +194,16 @@ Proof.
   intros sampled. pose proof (labelled j sampled) as inside. set (k := label j) in *. unfold relu_dual. fold k.
   change (/ INR N * entropy K (probability K k (class_odds k)) = / count k * class_value k).
   rewrite margin_entropy by (try apply class_odds_at_least_1; easy). fold (class_margin k). unfold class_value.
-  pose proof (count_above_0 k inside). pose proof (root_positive k inside) as positive. pose proof (root_square k inside) as square.
-  enough (/ INR N * ((INR K - 1) * wrong K (class_odds k) * class_margin k) = / count k * (decay * root k * class_margin k)) as slope.
+  pose proof (count_above_0 k inside). pose proof (root_positive k inside) as positive.
+  pose proof (root_square k inside) as square.
+  enough (/ INR N * ((INR K - 1) * wrong K (class_odds k) * class_margin k)
+    = / count k * (decay * root k * class_margin k)) as slope.
   { rewrite !Rmult_plus_distr_l, slope. field. lra. }
   destruct (class_cases k inside) as [[zero _] | (_ & stationary & _)].
   - unfold class_margin. rewrite zero, ln_1. ring.
   - apply Rmult_eq_reg_l with (INR N * count k * (/ INR K * root k)).
-    + transitivity (INR K * wrong K (class_odds k) * root k * ((1 - / INR K) * count k) * class_margin k * / INR K); [field; lra |].
+    + transitivity (INR K * wrong K (class_odds k) * root k * ((1 - / INR K) * count k) * class_margin k * / INR K);
+        [field; lra |].
       rewrite stationary, <- square. field. lra.
     + apply Rgt_not_eq. pose proof (Rinv_0_lt_compat (INR K)). apply Rmult_lt_0_compat; apply Rmult_lt_0_compat; lra.
 Qed.
@@ -192,7 +211,8 @@ Qed.
 (** The mean entropy of the dual point is the least loss. *)
 Lemma relu_dual_value : / INR N * sum N (fun j => entropy K (fun k => relu_dual k j)) = least.
 Proof.
-  rewrite <- sum_scale, (sum_ext N _ (fun j => / count (label j) * class_value (label j))) by (apply relu_dual_entropy).
+  rewrite <- sum_scale, (sum_ext N _ (fun j => / count (label j) * class_value (label j)))
+    by (apply relu_dual_entropy).
   rewrite (sum_by_class K N label (fun k => / count k * class_value k)) by easy.
   apply sum_ext. intros k inside. pose proof (count_above_0 k inside). field. lra.
 Qed.
@@ -213,7 +233,8 @@ Proof.
   - intros. ring.
 Qed.
 
-(** The length h of a class mean and the slope w of the classifier along it: their product is the margin, their decay terms equal. *)
+(** The length h of a class mean and the slope w of the classifier along it: their product is the margin, their decay
+    terms equal. *)
 Definition class_sized (w h : nat -> R) : Prop := forall k, (k < K)%nat ->
   w k * h k = class_margin k
   /\ lw * (1 - / INR K) * w k ^ 2 = decay * root k * class_margin k
@@ -228,7 +249,8 @@ Definition relu_classifier k i : R := if Nat.ltb i K then centring K k i * w i e
 Definition relu_features i j : R := one_hot label i j * h i.
 
 Lemma relu_features_nonneg i j : (forall k, 0 <= h k) -> 0 <= relu_features i j.
-Proof. intros nonneg. unfold relu_features. apply Rmult_le_pos; [destruct (one_hot_cases label i j) as [-> | ->]; lra | auto]. Qed.
+Proof. intros nonneg. unfold relu_features.
+apply Rmult_le_pos; [destruct (one_hot_cases label i j) as [-> | ->]; lra | auto]. Qed.
 
 (** The logits of the minimiser. *)
 Lemma relu_logits d k j : (K <= d)%nat -> (j < N)%nat ->
@@ -247,7 +269,8 @@ Lemma relu_classifier_norm d : (K <= d)%nat ->
 Proof.
   intros wide. unfold squared_norm. rewrite sum_swap, (sum_truncate K d).
   2: easy.
-  2: { intros i outside. apply sum_zero. intros k _. unfold relu_classifier. destruct (Nat.ltb_spec i K); [lia | ring]. }
+  2: { intros i outside. apply sum_zero. intros k _. unfold relu_classifier.
+       destruct (Nat.ltb_spec i K); [lia | ring]. }
   rewrite <- sum_scale. apply sum_ext. intros i inside. unfold relu_classifier. destruct (Nat.ltb_spec i K); [| lia].
   destruct (sizes i inside) as (_ & <- & _).
   rewrite (sum_ext K _ (fun k => w i ^ 2 * (identity i k * (1 - 2 * / INR K) + / INR K * / INR K))).
@@ -304,7 +327,8 @@ Proof.
     /\ (root (label j) <= INR N * decay -> entropy K (fun k => relu_dual k j) = ln (INR K))).
   { intros j sampled. pose proof (labelled j sampled) as inside.
     change (entropy K (fun k => relu_dual k j)) with (entropy K (probability K (label j) (class_odds (label j)))).
-    pose proof (margin_entropy_strict K (label j) (class_odds (label j)) classes inside (class_odds_at_least_1 _)) as strictly.
+    pose proof (margin_entropy_strict K (label j) (class_odds (label j)) classes inside (class_odds_at_least_1 _)) as
+      strictly.
     destruct (class_cases (label j) inside) as [[zero dead] | (alive & _ & above)].
     - rewrite margin_entropy, zero, ln_1 by (try apply class_odds_at_least_1; easy).
       replace (1 + (INR K - 1) / 1) with (INR K) by field. repeat split; lra.
@@ -315,6 +339,7 @@ Proof.
     subst k. enough (sum N (fun j => entropy K (fun k => relu_dual k j)) < sum N (fun _ => ln (INR K))) as strictly.
     { apply (Rmult_lt_compat_l (/ INR N)) in strictly; [lra | now apply Rinv_0_lt_compat]. }
     apply (sum_lt N _ _ j sampled); [intros; now apply term | now apply term].
-  - intros dead. rewrite <- equal. f_equal. apply sum_ext. intros j sampled. apply term; [easy |]. apply dead. now apply labelled.
+  - intros dead. rewrite <- equal. f_equal. apply sum_ext. intros j sampled. apply term; [easy |]. apply dead.
+    now apply labelled.
 Qed.
 End NonnegativeFeatures.

@@ -1,4 +1,5 @@
-(** Integer quadratic forms that Coq decides to be nonnegative: less a sum of given squares they are diagonally dominant. *)
+(** Integer quadratic forms that Coq decides to be nonnegative: less a sum of given squares they are diagonally
+    dominant. *)
 From Coq Require Import Reals Lra Lia Arith ZArith List Bool.
 From Atlas Require Import Sums.
 Import ListNotations.
@@ -59,7 +60,8 @@ Proof.
   rewrite IH by congruence. rewrite plus_IZR, mult_IZR. ring.
 Qed.
 
-Lemma squares_add_scaled c r t x : length r = length t -> squares (add_scaled c r t) x = squares t x + IZR c * squares r x.
+Lemma squares_add_scaled c r t x : length r = length t ->
+  squares (add_scaled c r t) x = squares t x + IZR c * squares r x.
 Proof.
   revert t x. induction r as [| a r IH]; intros [| b t] [| y x]; simpl; intros same; try discriminate; try ring.
   rewrite IH by congruence. rewrite plus_IZR, mult_IZR. ring.
@@ -75,7 +77,8 @@ Qed.
 Lemma form_add_square n c r T x : shaped n T -> length r = n -> length x = n ->
   form (add_square c r T) x = form T x + IZR c * dot r x ^ 2.
 Proof.
-  revert n r x. induction T as [| row T IH]; intros [| n] [| a r] [| y x]; simpl; try tauto; try discriminate; intros shape size_r size_x.
+  revert n r x. induction T as [| row T IH]; intros [| n] [| a r] [| y x]; simpl; try tauto; try discriminate;
+    intros shape size_r size_x.
   - ring.
   - destruct shape as [size shape]. destruct row as [| b t]; [discriminate |]. simpl in *.
     rewrite (IH n r x) by (try tauto; lia). rewrite dot_add_scaled by lia. rewrite plus_IZR, !mult_IZR. ring.
@@ -103,7 +106,8 @@ Qed.
 (** The sum of the absolute values of a row. *)
 Definition total_abs (r : list Z) : Z := fold_right (fun a rest => (Z.abs a + rest)%Z) 0%Z r.
 
-(** Every diagonal entry is at least the sum of the absolute values beside it; the debts are those of the rows above. *)
+(** Every diagonal entry is at least the sum of the absolute values beside it; the debts are those of the rows above.
+    *)
 Fixpoint dominant (T : triangle) (debts : list Z) : bool :=
   match T, debts with
   | (a :: r) :: T', debt :: rest => (total_abs r + debt <=? a)%Z && dominant T' (add_scaled 1 (map Z.abs r) rest)
@@ -132,13 +136,16 @@ Qed.
 Lemma dominant_form n T debts x : shaped n T -> length debts = n -> length x = n -> dominant T debts = true ->
   squares debts x <= form T x.
 Proof.
-  revert n debts x. induction T as [| row T IH]; intros [| n] [| debt debts] [| y x]; simpl; try tauto; try discriminate;
+  revert n debts x. induction T as [| row T IH]; intros [| n] [| debt debts] [| y x]; simpl; try tauto;
+    try discriminate;
     intros shape size_debts size_x decided; try lra.
   destruct shape as [size shape]. destruct row as [| a r]; [discriminate |]. simpl in *.
   apply andb_prop in decided as [covered rest]. apply Z.leb_le, IZR_le in covered. rewrite plus_IZR in covered.
   assert (same : length (map Z.abs r) = length debts) by (rewrite map_length; lia).
-  pose proof (IH n (add_scaled 1 (map Z.abs r) debts) x shape ltac:(rewrite add_scaled_length; lia) ltac:(lia) rest) as below.
-  rewrite squares_add_scaled in below by easy. pose proof (cross_terms r y x). pose proof (pow2_ge_0 y). simpl in *. nra.
+  pose proof (IH n (add_scaled 1 (map Z.abs r) debts) x shape ltac:(rewrite add_scaled_length;
+    lia) ltac:(lia) rest) as below.
+  rewrite squares_add_scaled in below by easy. pose proof (cross_terms r y x). pose proof (pow2_ge_0 y). simpl in *.
+  nra.
 Qed.
 
 (** The form s |x|^2 plus squares of linear forms, each with its factor. *)
@@ -149,7 +156,8 @@ Definition with_squares (n : nat) (s : Z) (terms : list (Z * list Z)) : triangle
 Definition squares_of (terms : list (Z * list Z)) (x : list R) : R :=
   fold_right (fun term rest => IZR (fst term) * dot (snd term) x ^ 2 + rest) 0 terms.
 
-Definition sizes_are (n : nat) (terms : list (Z * list Z)) : bool := forallb (fun term => Nat.eqb (length (snd term)) n) terms.
+Definition sizes_are (n : nat) (terms : list (Z * list Z)) : bool :=
+  forallb (fun term => Nat.eqb (length (snd term)) n) terms.
 
 Lemma with_squares_form n s terms x : sizes_are n terms = true -> length x = n ->
   shaped n (with_squares n s terms) /\ form (with_squares n s terms) x = squares (repeat s n) x + squares_of terms x.
@@ -182,15 +190,18 @@ Proof. unfold listed. now rewrite map_length, seq_length. Qed.
 Lemma dot_listed n w r : length r = n -> dot r (listed n w) = sum n (fun k => IZR (nth k r 0%Z) * w k).
 Proof.
   unfold listed. enough (forall start, length r = n ->
-    dot r (map w (seq start n)) = sum n (fun k => IZR (nth k r 0%Z) * w (start + k)%nat)) as shifted by (intros; now apply shifted).
-  revert r. induction n as [| n IH]; intros [| a r] start; simpl length; intros size; try discriminate; [reflexivity |].
+    dot r (map w (seq start n)) = sum n (fun k => IZR (nth k r 0%Z) * w (start + k)%nat)) as shifted
+      by (intros; now apply shifted).
+  revert r. induction n as [| n IH]; intros [| a r] start; simpl length; intros size; try discriminate;
+    [reflexivity |].
   rewrite sum_head. cbn [seq map dot nth]. rewrite Nat.add_0_r, IH by lia. f_equal.
   apply sum_ext. intros k _. now rewrite Nat.add_succ_comm.
 Qed.
 
 Lemma squares_listed n w s : squares (repeat s n) (listed n w) = IZR s * sum n (fun k => w k ^ 2).
 Proof.
-  unfold listed. enough (forall start, squares (repeat s n) (map w (seq start n)) = IZR s * sum n (fun k => w (start + k)%nat ^ 2))
+  unfold listed. enough (forall start, squares (repeat s n) (map w (seq start n))
+    = IZR s * sum n (fun k => w (start + k)%nat ^ 2))
     as shifted by (intros; apply shifted).
   induction n as [| n IH]; intros start; [simpl; ring |]. rewrite sum_head. cbn [repeat seq map squares].
   rewrite IH, Nat.add_0_r. rewrite (sum_ext n (fun k => w (S start + k)%nat ^ 2) (fun i => w (start + S i)%nat ^ 2)).

@@ -1,4 +1,5 @@
-(** The cross-entropy with balanced classes and labels smoothed by alpha: its minimum, attained at every simplex ETF. *)
+(** The cross-entropy with balanced classes and labels smoothed by alpha: its minimum, attained at every simplex ETF.
+    *)
 From Coq Require Import Reals Lra Lia Arith.
 From Atlas Require Import Sums Labels Softmax Margin Roots Duality.
 Open Scope R_scope.
@@ -35,7 +36,8 @@ Definition loss d W H b : R :=
   + lw / 2 * squared_norm K d W + lh / 2 * squared_norm d N H.
 
 (** The loss depends on the entries of the variables alone. *)
-Lemma loss_ext d W W' H H' b : (forall k i, W k i = W' k i) -> (forall i j, H i j = H' i j) -> loss d W H b = loss d W' H' b.
+Lemma loss_ext d W W' H H' b : (forall k i, W k i = W' k i) -> (forall i j, H i j = H' i j) ->
+  loss d W H b = loss d W' H' b.
 Proof.
   intros same_W same_H. unfold loss. rewrite (squared_norm_ext K d W W'), (squared_norm_ext d N H H') by easy.
   rewrite (mean_cross_entropy_ext K N _ smoothed_label _ (fun k j => product d W' H' k j + b k)).
@@ -66,7 +68,8 @@ Proof.
 Qed.
 
 (** Either the margin is zero, or the probability of a wrong class equals the whole pull. *)
-Lemma margin_cases : (odds = 1 /\ / INR K <= whole_pull) \/ (1 < odds /\ wrong K odds = whole_pull /\ whole_pull < / INR K).
+Lemma margin_cases : (odds = 1 /\ / INR K <= whole_pull) \/ (1 < odds /\ wrong K odds
+  = whole_pull /\ whole_pull < / INR K).
 Proof.
   pose proof (classes_real K classes). pose proof pull_positive. pose proof share_nonneg.
   assert (positive : 0 < whole_pull) by (unfold whole_pull; lra).
@@ -85,9 +88,11 @@ Qed.
 Definition dual_point k j : R := probability K (label j) odds k.
 
 (** The labels less the probabilities are a multiple of I - J/K, one column a class. *)
-Lemma residual k j : smoothed_label k j - dual_point k j = (INR K * wrong K odds - alpha) * (one_hot label k j - / INR K).
+Lemma residual k j : smoothed_label k j - dual_point k j
+  = (INR K * wrong K odds - alpha) * (one_hot label k j - / INR K).
 Proof.
-  pose proof (classes_real K classes). unfold smoothed_label, dual_point, probability, one_hot. rewrite <- right_probability by apply odds_at_least_1 || easy.
+  pose proof (classes_real K classes). unfold smoothed_label, dual_point, probability, one_hot.
+  rewrite <- right_probability by apply odds_at_least_1 || easy.
   destruct Nat.eqb; field; lra.
 Qed.
 (** The multiple is neither negative nor larger than the pull of the decays allows. *)
@@ -97,8 +102,10 @@ Proof.
   destruct margin_cases as [[zero dead] | (alive & equal & _)].
   - unfold wrong. rewrite zero. replace (1 + INR K - 1) with (INR K) by ring. rewrite Rinv_r by lra.
     split; [lra |]. apply (Rmult_le_compat_l (INR K)) in dead; [| lra]. rewrite Rinv_r in dead by lra.
-    unfold whole_pull in dead. rewrite Rmult_plus_distr_l in dead. replace (INR K * (alpha / INR K)) with alpha in dead by (field; lra). lra.
-  - rewrite equal. unfold whole_pull. rewrite Rmult_plus_distr_l. replace (INR K * (alpha / INR K)) with alpha by (field; lra). nra.
+    unfold whole_pull in dead. rewrite Rmult_plus_distr_l in dead.
+    replace (INR K * (alpha / INR K)) with alpha in dead by (field; lra). lra.
+  - rewrite equal. unfold whole_pull. rewrite Rmult_plus_distr_l.
+    replace (INR K * (alpha / INR K)) with alpha by (field; lra). nra.
 Qed.
 
 (** Centring the rows of a classifier shortens them. *)
@@ -121,8 +128,10 @@ Proof.
        - rewrite sum_plus, !sum_scale, sum_one_hot by now apply labelled. field. lra.
        - intros k _. rewrite residual. fold f. field. lra. }
   rewrite sum_scale, sum_swap, (sum_ext K _ (fun k => n * (w k - sum K w / INR K) ^ 2)).
-  2: { intros k inside. rewrite <- (balanced k inside). unfold class_count. rewrite Rmult_comm, <- sum_scale. apply sum_ext. intros; ring. }
-  rewrite sum_scale. pose proof (centring_shortens w) as shorter. pose proof residual_factor as [low high]. fold f in low, high.
+  2: { intros k inside. rewrite <- (balanced k inside). unfold class_count. rewrite Rmult_comm, <- sum_scale.
+       apply sum_ext. intros; ring. }
+  rewrite sum_scale. pose proof (centring_shortens w) as shorter. pose proof residual_factor as [low high].
+  fold f in low, high.
   assert (0 <= sum K (fun k => w k ^ 2)) by (apply sum_nonneg; intros; apply pow2_ge_0).
   apply Rle_trans with (f ^ 2 * (n * sum K (fun k => w k ^ 2))).
   - apply Rmult_le_compat_l; [apply pow2_ge_0 |]. apply Rmult_le_compat_l; [lra | easy].
@@ -136,7 +145,8 @@ Qed.
 Lemma dual_entropy j : (j < N)%nat -> entropy K (fun k => dual_point k j) = value.
 Proof.
   intros inside. unfold dual_point, value, margin.
-  change (entropy K (probability K (label j) odds) = ln (1 + (INR K - 1) / odds) + (INR K - 1) * whole_pull * ln odds).
+  change (entropy K (probability K (label j) odds)
+    = ln (1 + (INR K - 1) / odds) + (INR K - 1) * whole_pull * ln odds).
   rewrite margin_entropy by (try apply odds_at_least_1; try apply labelled; easy).
   destruct margin_cases as [[-> _] | (_ & -> & _)]; [rewrite ln_1; ring | reflexivity].
 Qed.
@@ -153,13 +163,15 @@ Proof.
   - intros. apply probability_total; [easy | now apply labelled | apply odds_at_least_1].
   - apply dual_point_feasible.
   - intros k inside. pose proof samples_per_class. pose proof (classes_real K classes).
-    rewrite (sum_ext N _ (fun j => (INR K * wrong K odds - alpha) * (one_hot label k j - / INR K))) by (intros; apply residual).
+    rewrite (sum_ext N _ (fun j => (INR K * wrong K odds - alpha) * (one_hot label k j - / INR K)))
+      by (intros; apply residual).
     pose proof (balanced k inside : sum N (one_hot label k) = n) as of_class.
     rewrite sum_scale, sum_minus, sum_const, of_class.
     replace (n - INR N * / INR K) with 0; [ring |]. rewrite samples_per_class. field. lra.
 Qed.
 
-(** The sizes w and h of the classifier and of the features that the margin wants: their product, and their equal decay terms. *)
+(** The sizes w and h of the classifier and of the features that the margin wants: their product, and their equal
+    decay terms. *)
 Definition sized (w h : R) : Prop := w * h = margin /\ lw * w ^ 2 = pull * margin /\ lh * n * h ^ 2 = pull * margin.
 
 (** Such sizes, as fourth roots. *)
@@ -171,10 +183,12 @@ Proof.
   pose proof count_positive as count. pose proof (root_squared _ margin_nonneg) as of_margin.
   pose proof (fourth_root_square _ weight) as of_w. pose proof (fourth_root_square _ feature) as of_h.
   pose proof (fourth_root_square _ count) as of_n. pose proof (root_squared _ (Rlt_le _ _ weight)) as roots_w.
-  pose proof (root_squared _ (Rlt_le _ _ feature)) as roots_h. pose proof (root_squared _ (Rlt_le _ _ count)) as roots_n.
+  pose proof (root_squared _ (Rlt_le _ _ feature)) as roots_h.
+  pose proof (root_squared _ (Rlt_le _ _ count)) as roots_n.
   pose proof (fourth_root_positive lw). pose proof (fourth_root_positive lh). pose proof (fourth_root_positive n).
   unfold sized, classifier_size, feature_size, pull.
-  set (a := fourth_root lw) in *. set (b := fourth_root lh) in *. set (c := fourth_root n) in *. set (r := sqrt margin) in *.
+  set (a := fourth_root lw) in *. set (b := fourth_root lh) in *. set (c := fourth_root n) in *.
+  set (r := sqrt margin) in *.
   rewrite <- of_w in *. rewrite <- of_h in *. rewrite <- of_n in *. repeat split; rewrite <- of_margin.
   - field. repeat split; lra.
   - rewrite <- roots_w. field. lra.
@@ -230,7 +244,8 @@ Qed.
 Theorem attained_at_etf d V w h c : simplex_etf K d V -> sized w h ->
   loss d (fun k i => w * V k i) (fun i j => h * V (label j) i) (fun _ => c) = value.
 Proof.
-  intros etf (size & of_classifier & of_features). pose proof (classes_real K classes). pose proof samples_real. unfold loss, mean_cross_entropy.
+  intros etf (size & of_classifier & of_features). pose proof (classes_real K classes). pose proof samples_real.
+  unfold loss, mean_cross_entropy.
   rewrite etf_classifier_norm, etf_feature_norm by easy.
   rewrite (sum_ext N _ (fun _ => ln (1 + (INR K - 1) / odds) + alpha * (INR K - 1) / INR K * margin)).
   2: { intros j sampled. apply (etf_cross_entropy j _ c sampled). intros k inside. now rewrite (etf_logits d V w h). }
@@ -268,10 +283,12 @@ Qed.
 (** The cross-entropy of smoothed labels is that of one-hot labels, and alpha times the centred correct logits. *)
 Lemma smoothed_cross_entropy Z : mean_cross_entropy K N smoothed_label Z =
   (sum N (fun j => log_sum_exp K (fun k => Z k j) - sum K (fun k => Z k j * one_hot label k j))
-   + alpha * sum N (fun j => sum K (fun k => (Z k j - sum K (fun k1 => Z k1 j) / INR K) * one_hot label k j))) / INR N.
+   + alpha * sum N (fun j => sum K (fun k => (Z k j
+       - sum K (fun k1 => Z k1 j) / INR K) * one_hot label k j))) / INR N.
 Proof.
   pose proof (classes_real K classes). pose proof samples_real. unfold mean_cross_entropy.
-  rewrite <- (sum_scale N alpha), <- sum_plus. unfold Rdiv at 1. rewrite Rmult_comm. f_equal. apply sum_ext. intros j sampled.
+  rewrite <- (sum_scale N alpha), <- sum_plus. unfold Rdiv at 1. rewrite Rmult_comm. f_equal. apply sum_ext.
+  intros j sampled.
   enough (sum K (fun k => smoothed_label k j * Z k j) = sum K (fun k => Z k j * one_hot label k j)
     - alpha * sum K (fun k => (Z k j - sum K (fun k1 => Z k1 j) / INR K) * one_hot label k j)) by lra.
   set (mean := sum K (fun k1 => Z k1 j) / INR K).
@@ -288,7 +305,8 @@ Proof.
   split; intros given.
   - destruct margin_cases as [[_ dead] | (alive & _ & _)]; [easy |].
     rewrite <- (dual_entropy 0 some_sample) in given.
-    pose proof (margin_entropy_strict K (label 0) odds classes (labelled 0 some_sample) odds_at_least_1 alive) as strictly.
+    pose proof (margin_entropy_strict K (label 0) odds classes (labelled 0 some_sample) odds_at_least_1 alive) as
+      strictly.
     change (entropy K (probability K (label 0) odds) = ln (INR K)) in given. lra.
   - unfold value, margin. destruct margin_cases as [[-> _] | (_ & _ & alive)]; [| lra].
     rewrite ln_1. replace (1 + (INR K - 1) / 1) with (INR K) by field. ring.

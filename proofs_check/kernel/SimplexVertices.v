@@ -27,10 +27,12 @@ Proof.
   rewrite (sum_ext K _ (fun i => identity k i * centring K l i + - / INR K * (identity l i * 1) + / INR K * / INR K)).
   2: { intros i inside. destruct (Nat.ltb_spec i K); [| lia]. unfold centring, identity.
        destruct (Nat.eqb k i), (Nat.eqb l i); ring. }
-  rewrite !sum_plus, sum_scale, !identity_pick, sum_const by easy. unfold centring. rewrite (Nat.eqb_sym l k). field. lra.
+  rewrite !sum_plus, sum_scale, !identity_pick, sum_const by easy. unfold centring. rewrite (Nat.eqb_sym l k).
+  field. lra.
 Qed.
 
-(** The vertices of a regular simplex in K - 1 dimensions: coordinate vectors shifted along the diagonal, and one on it. *)
+(** The vertices of a regular simplex in K - 1 dimensions: coordinate vectors shifted along the diagonal, and one on
+    it. *)
 Definition vertex (K k i : nat) : R :=
   if Nat.ltb i (K - 1)
   then if Nat.ltb k (K - 1) then identity k i - (1 - / sqrt (INR K)) / (INR K - 1) else - / sqrt (INR K)
@@ -40,7 +42,8 @@ Lemma vertices_are_etf K d : (2 <= K)%nat -> (K - 1 <= d)%nat -> simplex_etf K d
 Proof.
   intros some wide k l first second. assert (two : 2 <= INR K) by (change 2 with (INR 2); now apply le_INR).
   assert (rest : INR (K - 1) = INR K - 1) by (rewrite minus_INR by lia; reflexivity).
-  rewrite (sum_truncate (K - 1)) by (first [easy | intros i outside; unfold vertex; destruct (Nat.ltb_spec i (K - 1)); [lia | ring]]).
+  rewrite (sum_truncate (K - 1)) by (first [easy | intros i outside; unfold vertex;
+    destruct (Nat.ltb_spec i (K - 1)); [lia | ring]]).
   set (r := / sqrt (INR K)). assert (square : r * r = / INR K).
   { unfold r. rewrite <- Rinv_mult, sqrt_sqrt by lra. reflexivity. }
   set (x := (1 - r) / (INR K - 1)).
@@ -50,10 +53,12 @@ Proof.
   assert (shift : (INR K - 1) * x = 1 - r) by (unfold x; field; lra).
   unfold centring. rewrite <- square. assert (squares : r * r * INR K = 1) by (rewrite square; field; lra).
   destruct (Nat.ltb_spec k (K - 1)) as [k_in | k_out], (Nat.ltb_spec l (K - 1)) as [l_in | l_out].
-  - rewrite (sum_ext (K - 1) _ (fun i => identity k i * (identity l i - x) + - x * (identity l i * 1) + x * x)) by (intros; ring).
+  - rewrite (sum_ext (K - 1) _ (fun i => identity k i * (identity l i - x) + - x * (identity l i * 1) + x * x))
+      by (intros; ring).
     rewrite !sum_plus, sum_scale, !identity_pick, sum_const, rest by easy. unfold identity. rewrite (Nat.eqb_sym l k).
     replace ((INR K - 1) * (x * x)) with ((1 - r) * x) by (rewrite <- shift; ring).
-    enough (x * (1 + r) = r * r) by lra. unfold x. apply Rmult_eq_reg_r with (INR K - 1); [| lra]. field_simplify; lra.
+    enough (x * (1 + r) = r * r) by lra. unfold x. apply Rmult_eq_reg_r with (INR K - 1); [| lra].
+    field_simplify; lra.
   - rewrite (sum_ext (K - 1) _ (fun i => - r * (identity k i * 1) + r * x)) by (intros; ring).
     rewrite sum_plus, sum_scale, identity_pick, sum_const, rest by easy. destruct (Nat.eqb_spec k l); [lia |].
     replace ((INR K - 1) * (r * x)) with ((1 - r) * r) by (rewrite <- shift; ring). ring.

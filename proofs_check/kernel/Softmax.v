@@ -79,13 +79,16 @@ Proof.
   intros some positive total equal k inside. unfold entropy, log_sum_exp in equal.
   pose proof (partition_positive K z some) as partition. set (S := sum K (fun k => exp (z k))) in *.
   assert (gaps : sum K (fun k => (/ S * exp (z k) - p k) - (p k * z k - p k * ln (p k) - p k * ln S)) = 0).
-  { rewrite (sum_ext K _ (fun k => (/ S * exp (z k) - p k) - ((p k * z k - p k * ln (p k)) - ln S * p k))) by (intros; ring).
+  { rewrite (sum_ext K _ (fun k => (/ S * exp (z k) - p k) - ((p k * z k - p k * ln (p k)) - ln S * p k)))
+      by (intros; ring).
     rewrite !sum_minus, !sum_scale, total. fold S. rewrite Rinv_l by lra. lra. }
   assert (nonneg : forall k, (k < K)%nat -> 0 <= (/ S * exp (z k) - p k) - (p k * z k - p k * ln (p k) - p k * ln S)).
-  { intros i below. specialize (positive i below). pose proof (gibbs_term (p i) (z i) S (Rlt_le _ _ positive) partition). lra. }
+  { intros i below. specialize (positive i below).
+    pose proof (gibbs_term (p i) (z i) S (Rlt_le _ _ positive) partition). lra. }
   pose proof (sum_nonneg_zero K _ nonneg gaps k inside) as gap.
   cbv beta in gap. specialize (positive k inside).
-  assert (ratio : 0 < exp (z k) / (p k * S)) by (apply Rdiv_lt_0_compat; [apply exp_pos | now apply Rmult_lt_0_compat]).
+  assert (ratio : 0 < exp (z k) / (p k * S)) by (apply Rdiv_lt_0_compat;
+    [apply exp_pos | now apply Rmult_lt_0_compat]).
   destruct (Req_dec (exp (z k) / (p k * S)) 1) as [one | other].
   - assert (back : exp (z k) = exp (z k) / (p k * S) * (p k * S)) by (field; split; lra). rewrite back, one. ring.
   - exfalso. pose proof (ln_tangent_strict _ ratio other) as below. unfold Rdiv in below at 1.
@@ -104,7 +107,8 @@ Proof.
   assert (inverse : forall k, (k < K)%nat -> 0 < / (p k * INR K)).
   { intros k below. apply Rinv_0_lt_compat, Rmult_lt_0_compat; auto. }
   assert (logarithm : forall k, (k < K)%nat -> ln (/ (p k * INR K)) = - ln (p k) - ln (INR K)).
-  { intros k below. specialize (positive k below). rewrite ln_Rinv, ln_mult by (try apply Rmult_lt_0_compat; easy). ring. }
+  { intros k below. specialize (positive k below). rewrite ln_Rinv, ln_mult by (try apply Rmult_lt_0_compat; easy).
+    ring. }
   assert (bound : forall k, (k < K)%nat -> p k * (/ (p k * INR K) - 1) = / INR K - p k).
   { intros k below. specialize (positive k below). field. split; lra. }
   assert (gap : sum K (fun k => - (p k * ln (p k)) - ln (INR K) * p k) < sum K (fun k => / INR K - p k)).
@@ -118,6 +122,7 @@ Proof.
       specialize (positive k0 inside). nra. }
   rewrite !sum_minus, sum_scale, sum_const, total in gap. rewrite Rinv_r in gap by lra.
   replace (sum K (fun k => - (p k * ln (p k)))) with (- sum K (fun k => p k * ln (p k))) in gap
-    by (rewrite <- (Rmult_1_l (- sum _ _)), <- Ropp_mult_distr_r, Ropp_mult_distr_l, <- sum_scale; apply sum_ext; intros; ring).
+    by (rewrite <- (Rmult_1_l (- sum _ _)), <- Ropp_mult_distr_r, Ropp_mult_distr_l, <- sum_scale; apply sum_ext;
+      intros; ring).
   lra.
 Qed.

@@ -223,8 +223,8 @@ class CoqArrays:
     def label_axes(self, y: CoqMatrix) -> tuple[CoqMatrix, CoqMatrix]:
         _rejected("a singular vector of the labels", y)
 
-    def centred_axes(self, rows: sp.Symbol, columns: sp.Symbol) -> CoqMatrix:
-        _rejected("a choice of orthonormal rows", rows, columns)
+    def standard_rows(self, rows: sp.Symbol, columns: sp.Symbol) -> CoqMatrix:
+        _rejected("a choice of uncorrelated rows", rows, columns)
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> CoqMatrix:
         _rejected("a diagonal matrix", entries)

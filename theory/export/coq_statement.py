@@ -190,16 +190,29 @@ class CoqStatement:
     def _ratio_of_class(self) -> bool:
         return self.prediction.threshold.ratio.has(self.prediction.threshold.index)
 
+    @cached_property
+    def _measured(self) -> dict[str, Any]:
+        """The text of each invariant, or None where it is no finite sum of entries, as eigenvalues are not."""
+        measured: dict[str, Any] = {}
+        for invariant in self.claim.problem.invariants:
+            try:
+                measured[invariant.name] = invariant.measure(*self.problem.measured)
+            except ValueError:
+                measured[invariant.name] = None
+        return measured
+
+    @property
+    def _but_for(self) -> str:
+        """The invariants that the statement leaves out, in words."""
+        left_out = [name for name, measured in self._measured.items() if measured is None]
+        return f" (but for {', '.join(left_out)}, no finite sum of entries)" if left_out else ""
+
     def _structure(self) -> Iterator[str]:
         """Yield each invariant, measured and predicted, and that the two are equal."""
         here, point = self.parameters.arguments, self.problem.point
-        conjuncts, left_out = [], []
-        for invariant in self.claim.problem.invariants:
-            name = invariant.name
-            try:
-                measured = invariant.measure(*self.problem.measured)
-            except ValueError:
-                left_out.append(name)  # an eigenvalue, which is no finite sum of entries
+        conjuncts = []
+        for name, measured in self._measured.items():
+            if measured is None:
                 continue
             indices, text, predicted = self._printed(measured, self.prediction.invariants[name])
             more = f"({indices} : nat)" if indices else ""
@@ -209,8 +222,7 @@ class CoqStatement:
             below = "".join(f"({index} < K)%nat -> " for index in indices.split())
             equal = f"{name} {here} {point} {indices}".strip() + f" = predicted_{name} {here} {indices}".rstrip()
             conjuncts.append(f"(forall {indices}, {below}{equal})" if indices else equal)
-        says = "The point has every invariant that the claim predicts"
-        says += f", but for {', '.join(left_out)}, which is no finite sum of entries." if left_out else "."
+        says = f"The point has the predicted invariants{self._but_for}."
         yield self.problem.define("structure", says, "Prop", " /\\\n  ".join(conjuncts), self.problem.binders)
 
     def _printed(self, measured: Any, formula: Formula) -> tuple[str, str, str]:
@@ -250,7 +262,8 @@ class CoqStatement:
         says = "Zero has the predicted minimum iff no class exceeds the threshold."
         yield self._for_all("threshold", says, self._zero_is_best())
         unique = f"{any_point}loss {here} {variables} = value {here} ->\n  structure {here} {variables}"
-        yield self._for_all("unique_structure", "Every global minimiser has the predicted invariants.", unique)
+        says = f"Every global minimiser has the predicted invariants{self._but_for}."
+        yield self._for_all("unique_structure", says, unique)
 
     @property
     def _narrower_than_classes(self) -> bool:
