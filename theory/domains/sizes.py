@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,17 @@ class ClassCounts(Domain):
     def as_given(self, value: tuple[int, ...], order: tuple[int, ...]) -> list[int]:
         return in_given_order(value, order)
 
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """Return that every sample has one of the classes, and every class a sample; class counts follow from the labels."""
+        enough = "two_classes" if self.least == 2 else f"at_least_{self.least}_classes"
+        equal = ("balanced", "forall k, (k < K)%nat -> class_count N label k = class_count N label 0")
+        return (
+            (enough, f"({self.least} <= K)%nat"),
+            ("labels_below", "forall j, (j < N)%nat -> (label j < K)%nat"),
+            ("no_class_empty", "forall k, (k < K)%nat -> exists j, (j < N)%nat /\\ label j = k"),
+            *([equal] if self.balanced else []),
+        )
+
 
 def _usual_widths(draws: Draws) -> tuple[int, int]:
     """Return the least and the largest width of a regime."""
@@ -122,8 +134,13 @@ class Width(Domain):
         return value
 
     def example(self, values: Values) -> int:
-        least, most = (_at(end, EXAMPLE_DIRECTIONS) for end in (self.least, self.most))
+        count = max([EXAMPLE_DIRECTIONS, *(len(value) for value in values.values() if isinstance(value, tuple))])
+        least, most = (_at(end, count) for end in (self.least, self.most))
         return int(sp.Min(most, sp.Max(least, EXAMPLE_DIRECTIONS)))
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        most = "" if self.most == sp.oo else f" <= {self.most}"
+        return tuple((f"{name}_width", f"({self.least} <= {name}{most})%nat") for name in names)
 
     def drawn(self, name: str, draws: Draws, values: Values) -> int:
         """Return a width of the regime, as far as ``least`` and ``most`` allow."""
@@ -203,6 +220,12 @@ class WholeNumber(Domain):
     def example(self, values: Values) -> int:
         return min(max(2, self.least), self.most)
 
+    def cases(self) -> tuple[int, ...]:
+        return tuple(range(self.least, self.most + 1))
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return ()
+
     def drawn(self, name: str, draws: Draws, values: Values) -> int:
         """Return a number of layers that stays small where there are many directions."""
         most = min(self.most, max(self.least, LARGEST_DEEP // directions(draws)))
@@ -251,3 +274,6 @@ class Widths(Domain):
 
     def depends(self) -> tuple[str, ...]:
         return (self.depth,)
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return tuple((f"{name}_width", f"(1 <= {name})%nat") for name in names)
