@@ -18,26 +18,18 @@ from typing import Any
 import plotly
 import yaml
 
-from book.render.claims import family
+from book.contents import OVERVIEWS, contents
 from book.render.pages import page
 from book.render.practice import families
+from book.render.summary import Summary, summarised
 from theory.claim import add_files, find, registry
 from theory.cli.arguments import claims_option
 from theory.cli.entry import run
 from theory.errors import ParameterError, quoted
 
 BOOK = Path(__file__).resolve().parent
-STATIC_PAGES = (
-    "how_the_checks_work",
-    "what_the_verdicts_mean",
-    "sweeps",
-    "benchmarks",
-    "discrepancies",
-    "tutorial",
-    "second_example",
-    "add_a_claim",
-    "api",
-)
+STATIC = (".css", ".js", ".svg")
+"""Endings of the files beside the templates that the pages load."""
 
 
 def write_source(source: Path, toc: dict) -> None:
@@ -47,27 +39,48 @@ def write_source(source: Path, toc: dict) -> None:
     (source / "experiments").mkdir()
     (source / "static").mkdir()
     shutil.copy(BOOK / "_config.yml", source)
-    for name in ("atlas.css", "favicon.svg"):
-        shutil.copy(BOOK / "pages" / name, source / "static")
+    for path in sorted((BOOK / "pages").iterdir()):
+        if path.suffix in STATIC:
+            shutil.copy(path, source / "static")
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", source / "static")
     shutil.copytree(BOOK / "tutorial", source / "tutorial")
     # The processes are forked, so that all of them know the claims from --claims.
+    names = files_in(toc)
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
-        list(pool.map(write_page, itertools.repeat(source), files_in(toc)))
+        others = [name for name in names if name not in OVERVIEWS]
+        found = [summary for summary in pool.map(write_page, itertools.repeat(source), others) if summary is not None]
+        if len(others) < len(names):
+            known = {summary.claim_id for summary in found}
+            found += pool.map(summary_of, [claim_id for claim_id in registry() if claim_id not in known])
+    for name in names:
+        if name in OVERVIEWS:
+            text = page(name, summaries=sorted(found, key=lambda summary: summary.claim_id))
+            (source / f"{name}.md").write_text(text, encoding="utf-8")
     (source / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
 
 
-def write_page(source: Path, name: str) -> None:
-    """Write a page by its name in the table of contents, such as ``index`` or ``claims/mse-imbalanced``."""
+def write_page(source: Path, name: str) -> Summary | None:
+    """Write a page by its name in the table of contents, such as ``index`` or ``claims/mse-imbalanced``.
+
+    Returns the summary of the claim where the page is that of a claim.
+    """
     folder, _, word = name.rpartition("/")
+    summary = None
     if folder == "claims":
-        print(f"deriving {word}", flush=True)
+        summary = summary_of(word)
         text = page("claim", claim=find(word))
     elif folder == "experiments":
         text = page("experiment_family", word=word, experiments=families()[word])
     else:
         text = page(name)
     (source / f"{name}.md").write_text(text, encoding="utf-8")
+    return summary
+
+
+def summary_of(claim_id: str) -> Summary:
+    """Derive a claim and return its summary."""
+    print(f"deriving {claim_id}", flush=True)
+    return summarised(find(claim_id))
 
 
 def files_in(toc: Any) -> list[str]:
@@ -76,21 +89,6 @@ def files_in(toc: Any) -> list[str]:
         return [name for part in toc for name in files_in(part)]
     named = [toc[key] for key in ("root", "file") if key in toc]
     return named + [name for key in ("parts", "chapters", "sections") if key in toc for name in files_in(toc[key])]
-
-
-def contents() -> dict:
-    """Return the table of contents: the claims by family, then the trained networks, then the pages on the suite itself."""
-    parts: dict[str, list[dict[str, str]]] = {}
-    for claim in registry().values():
-        parts.setdefault(family(claim), []).append({"file": f"claims/{claim.id}"})
-    of_families = [{"file": f"experiments/{word}"} for word in families()]
-    parts["Trained networks"] = [{"file": "experiments"}, *of_families, {"file": "your_network"}]
-    parts["The suite"] = [{"file": name} for name in STATIC_PAGES]
-    return {
-        "format": "jb-book",
-        "root": "index",
-        "parts": [{"caption": caption, "chapters": chapters} for caption, chapters in parts.items()],
-    }
 
 
 def only(names: Sequence[str]) -> dict:

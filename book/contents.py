@@ -35,14 +35,8 @@ PAGES = {
     },
 }
 """The pages below the chapters: their captions, and the short title of each page."""
-ALL_PAGES = (
-    "index",
-    *AT_A_GLANCE,
-    "experiments",
-    "your_network",
-    *(name for pages in PAGES.values() for name in pages),
-)
-"""The templates that give one page each."""
+OVERVIEWS = ("map", "thresholds")
+"""The pages that are written from all derived claims."""
 
 
 def chapter(claim: Claim) -> str:

@@ -1,0 +1,97 @@
+"""The rows of the table of all thresholds, in one notation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from book.contents import chapter, chapters
+from book.render.lines import tidy
+from book.render.summary import Summary
+from theory import symbols as sym
+from theory.claim import Claim
+from theory.latex import latex
+from theory.proof import Threshold
+
+
+@dataclass(frozen=True)
+class Row:
+    """One threshold of a claim, with its formulas as LaTeX and the rest as Markdown."""
+
+    claim_id: str
+    name: str
+    what: str
+    ratio: str
+    rank: str
+    tuned: str
+    crossing: str
+
+
+def threshold_rows(summaries: Sequence[Summary]) -> dict[str, list[Row]]:
+    """Return the rows of each chapter that has a threshold, in the order of the book."""
+    by_id = {summary.claim_id: summary for summary in summaries}
+    found = {}
+    for caption, claims in chapters().items():
+        rows = [row(claim, threshold) for claim in claims for threshold in by_id[claim.id].thresholds]
+        if rows:
+            found[caption] = rows
+    return found
+
+
+def row(claim: Claim, threshold: Threshold) -> Row:
+    """Return the row of a threshold."""
+    index = latex(threshold.index)
+    what = f"class ${index}$" if threshold.of == "classes" else f"direction ${index}$ of ${threshold.of}$"
+    if claim.problem.spectral:
+        what = f"singular direction ${index}$ of the labels"
+    rank = "" if threshold.within_rank == sp.true else f"${latex(threshold.within_rank)}$"
+    return Row(claim.id, claim.name, what, in_fractions(in_class_counts(threshold)), rank or "–", threshold.tuned, crossing(threshold))
+
+
+def crossing(threshold: Threshold) -> str:
+    """Return how the minimiser behaves at the threshold."""
+    if threshold.jump in (sp.true, sp.false):
+        return "jumps" if threshold.jump == sp.true else "shrinks to zero"
+    return f"jumps where ${latex(threshold.jump)}$, otherwise shrinks to zero"
+
+
+def in_class_counts(threshold: Threshold) -> sp.Expr:
+    """Return the ratio with the number of samples per class of equal classes written as n_k, and K as N/n_k."""
+    ratio = threshold.ratio
+    if not ratio.has(sym.n):
+        return ratio
+    return ratio.subs(sym.K, sym.N / sym.n).subs(sym.n, sym.n_k[threshold.index])
+
+
+def in_fractions(ratio: sp.Expr) -> str:
+    """Return a ratio as LaTeX, every factor with a negative power below the line."""
+    if isinstance(ratio, sp.Max):
+        return rf"\max\left({', '.join(in_fractions(part) for part in ratio.args)}\right)"
+    if isinstance(ratio, sp.Piecewise):
+        cases = [(in_fractions(value), condition) for value, condition in ratio.args]
+        rows = [value + (r" & \text{otherwise}" if c == sp.true else rf" & {latex(c)}") for value, c in cases]
+        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+    above, below = [], []
+    for factor in sp.Mul.make_args(ratio):
+        base, exponent = factor.as_base_exp()
+        (below if exponent.could_extract_minus_sign() else above).append((base, exponent))
+    over = sp.Mul(*(base**exponent for base, exponent in above))
+    under = sp.Mul(*(base**-exponent for base, exponent in below))
+    written = latex(over, fold_frac_powers=True)
+    return tidy(written if under == 1 else rf"\frac{{{written}}}{{{latex(under, fold_frac_powers=True)}}}")
+
+
+def equal_ratios(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
+    """Return the ratios that several claims share, each with the names of these claims."""
+    users: dict[sp.Expr, list[str]] = {}
+    for summary in sorted(summaries, key=lambda summary: list(chapters()).index(chapter(summary.claim))):
+        for threshold in summary.thresholds:
+            users.setdefault(sp.simplify(in_class_counts(threshold)), []).append(summary.claim.name)
+    return [(in_fractions(ratio), names) for ratio, names in users.items() if len(set(names)) > 1]
+
+
+def without_threshold(summaries: Sequence[Summary]) -> list[Claim]:
+    """Return the claims without a threshold."""
+    return [summary.claim for summary in summaries if not summary.thresholds]
