@@ -35,8 +35,6 @@ PAGES = {
     },
 }
 """The pages below the chapters: their captions, and the short title of each page."""
-OVERVIEWS = ("map", "thresholds")
-"""The pages that are written from all derived claims."""
 
 
 def chapter(claim: Claim) -> str:
@@ -62,6 +60,11 @@ def chapters() -> dict[str, list[Claim]]:
     others = [caption for caption in found if caption not in (*CHAPTERS.values(), *last)]
     first = [caption for caption in CHAPTERS.values() if caption in found]
     return {caption: found[caption] for caption in (*first, *others, *last)}
+
+
+def all_claims() -> list[Claim]:
+    """Return all claims in the order of the book."""
+    return [claim for claims in chapters().values() for claim in claims]
 
 
 def simplicity(claim: Claim) -> tuple[int, int, str]:

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from book.contents import OWN, chapter
 from book.examples import train_example
 from book.figures.tables import conjecture
 from book.render.pages import page

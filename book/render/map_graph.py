@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from book.contents import chapters
 from book.render.markdown import slug
-from book.render.summary import Part, Summary, shared_steps, unique
+from book.render.shared_parts import lemma_users, shared_steps
 from book.render.verdicts import verdict_tables
 from theory.claim import Claim, Verdict
+from theory.export.record import recorded
 
 
 class Level(Enum):
@@ -51,7 +51,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """The nodes of the map from above to below in each column, and its edges as pairs of keys."""
+    """The nodes of the map from above to below in each column, and its edges as pairs of keys; the second is a claim's id."""
 
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str], ...]
@@ -63,41 +63,24 @@ class Graph:
 
 Checked = Callable[[str, str], bool]
 """Tells, for the id of a claim and the name of a step, whether the kernel of Coq has checked the step."""
-
-
-def anchor(claim_id: str, part: Part) -> str:
-    """Return the address of a lemma or step on the page of a claim."""
-    return f"claims/{claim_id}.html#{claim_id}-{slug(part.name)}"
-
-
-def level_of(claim: Claim, in_kernel: bool) -> Level:
-    """Return the level of a claim: its verdict, and for a claim that holds the strongest check behind it."""
-    if claim.verdict is not Verdict.HOLDS:
-        return Level.REFUTED if claim.verdict is Verdict.REFUTED else Level.OPEN
-    if in_kernel:
-        return Level.KERNEL
-    rows = [row for table in verdict_tables() for row in table.rows if row["claim"] == claim.id]
-    certified = any(row["passed"] and row["certificate_gap"] is not None for row in rows)
-    return Level.CERTIFIED if certified else Level.SYMBOLIC
-
-
-def map_graph(summaries: Sequence[Summary], checked: Checked) -> Graph:
-    """Return the map of all claims; parts that only one claim uses belong to the claim and are no nodes."""
-    by_id = {summary.claim_id: summary for summary in summaries}
-    claims = [claim for listed in chapters().values() for claim in listed]
-    ordered = [by_id[claim.id] for claim in claims]
-    nodes, edges = claim_nodes(ordered, checked), []
-    place = {node.key: number for number, node in enumerate(nodes)}
-    beside = [objectives(claims), lemmas(ordered), step_groups(ordered, checked)]
-    for found in beside:
-        edges += [(node.key, claim_id) for node, users in found for claim_id in users]
-    left = by_height(beside[0], place)
-    right = by_height([*beside[1], *beside[2]], place)
-    return Graph((*left, *nodes, *right), tuple(edges))
-
-
 Used = list[tuple[Node, list[str]]]
 """Nodes, each with the ids of the claims that use it."""
+
+
+def in_record(claim_id: str, step: str) -> bool:
+    """Tell whether the record of what Coq has checked holds a step of a claim."""
+    record = recorded(claim_id)
+    found = None if record is None else record.step(step)
+    return found is not None and found.checked
+
+
+def map_graph(claims: Sequence[Claim], checked: Checked = in_record) -> Graph:
+    """Return the map of these claims, in their order. What only one claim uses belongs to the claim and is no node."""
+    nodes = [Node(c.id, 1, c.name, c.title, f"claims/{c.id}.html", level_of(c, checked)) for c in claims]
+    place = {node.key: number for number, node in enumerate(nodes)}
+    left, right = objectives(claims), [*lemmas(claims), *step_groups(claims, checked)]
+    edges = tuple((node.key, claim_id) for node, users in (*left, *right) for claim_id in users)
+    return Graph((*by_height(left, place), *nodes, *by_height(right, place)), edges)
 
 
 def by_height(used: Used, place: dict[str, int]) -> list[Node]:
@@ -111,19 +94,19 @@ def mean(numbers: Iterable[int]) -> float:
     return sum(listed) / len(listed)
 
 
-def claim_nodes(summaries: Sequence[Summary], checked: Checked) -> list[Node]:
-    """Return the node of each claim. A claim is in the kernel if all its steps are."""
-    found = []
-    for summary in summaries:
-        claim = summary.claim
-        in_kernel = bool(summary.steps) and all(checked(claim.id, step.name) for step in summary.steps)
-        link = f"claims/{claim.id}.html"
-        found.append(Node(claim.id, 1, claim.name, claim.title, link, level_of(claim, in_kernel)))
-    return found
+def level_of(claim: Claim, checked: Checked = in_record) -> Level:
+    """Return the level of a claim: its verdict, and for a claim that holds the strongest check behind it."""
+    if claim.verdict is not Verdict.HOLDS:
+        return Level.REFUTED if claim.verdict is Verdict.REFUTED else Level.OPEN
+    if all(checked(claim.id, step.name) for step in claim.proof.steps):
+        return Level.KERNEL
+    rows = [row for table in verdict_tables() for row in table.rows if row["claim"] == claim.id]
+    certified = any(row["passed"] and row["certificate_gap"] is not None for row in rows)
+    return Level.CERTIFIED if certified else Level.SYMBOLIC
 
 
 def objectives(claims: Sequence[Claim]) -> Used:
-    """Return the node of each objective that claims share by name; it links to the first of them."""
+    """Return the node of each objective that a claim names; it links to the first claim with this objective."""
     users: dict[str, list[str]] = {}
     for claim in claims:
         if claim.problem.objective:
@@ -134,73 +117,41 @@ def objectives(claims: Sequence[Claim]) -> Used:
     ]
 
 
-def lemmas(summaries: Sequence[Summary]) -> Used:
-    """Return the node of each lemma."""
-    users: dict[str, list[str]] = {}
-    parts: dict[str, Part] = {}
-    for summary in summaries:
-        for lemma in unique(summary.lemmas):
-            users.setdefault(lemma.key, []).append(summary.claim_id)
-            parts[lemma.key] = lemma
+def lemmas(claims: Sequence[Claim]) -> Used:
+    """Return the node of each lemma; it links to the lemma on the page of the first claim that rests on it."""
     return [
-        (Node(key, 2, parts[key].name, parts[key].name, anchor(ids[0], parts[key]), Level.QUOTED), ids)
-        for key, ids in users.items()
+        (Node(f"lemma {x.name}", 2, x.name, f"lemma: {x.name}", page_of(ids[0], x.name), Level.QUOTED), ids)
+        for x, ids in lemma_users(claims)
     ]
 
 
-def step_groups(summaries: Sequence[Summary], checked: Checked) -> Used:
-    """Return a node for all steps that the same claims share; it links to the first step."""
+def step_groups(claims: Sequence[Claim], checked: Checked) -> Used:
+    """Return a node for all steps that the same claims share; it links to the first of these steps."""
     found: Used = []
-    for ids, steps in shared_steps(summaries).items():
-        more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
-        in_kernel = all(checked(ids[0], step.name) for step in steps)
-        says = f"{len(steps)} shared steps: {', '.join(step.name for step in steps)}" if more else steps[0].name
-        level = Level.KERNEL if in_kernel else Level.SYMBOLIC
-        label = f"{steps[0].name}{more}"
-        found.append((Node(f"steps {' '.join(ids)}", 2, label, says, anchor(ids[0], steps[0]), level), list(ids)))
+    for ids, steps in shared_steps(claims).items():
+        names = [step.name for step in steps]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        level = Level.KERNEL if all(checked(ids[0], name) for name in names) else Level.SYMBOLIC
+        says = f"shared by {len(ids)} claims: {', '.join(names)}"
+        found.append((Node(f"steps {' '.join(ids)}", 2, f"{names[0]}{more}", says, page_of(ids[0], names[0]), level), list(ids)))
     return found
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A claim in the list form of the map.
-
-    Arguments:
-        claim: the claim.
-        level: how sure one can be of it.
-        parts: for each kind of part its level, name and anchor; a bound has no anchor.
-    """
-
-    claim: Claim
-    level: Level
-    parts: dict[str, list[tuple[Level, str, str]]]
+def anchor(claim_id: str, name: str) -> str:
+    """Return the anchor of a lemma or step on the page of a claim."""
+    return f"{claim_id}-{slug(name)}"
 
 
-def map_list(summaries: Sequence[Summary], checked: Checked) -> dict[str, list[Entry]]:
-    """Return what every claim rests on, by chapter: all its lemmas, steps and bounds."""
-    by_id = {summary.claim_id: summary for summary in summaries}
+def page_of(claim_id: str, name: str) -> str:
+    """Return the address of a lemma or step on the page of a claim."""
+    return f"claims/{claim_id}.html#{anchor(claim_id, name)}"
+
+
+def rests_on(claim: Claim, checked: Checked = in_record) -> dict[str, list[tuple[Level, str, str]]]:
+    """Return all that a proof consists of: for each kind of part the level, name and anchor of the parts. A bound has no anchor."""
+    steps = [(Level.KERNEL if checked(claim.id, s.name) else Level.SYMBOLIC, s.name) for s in claim.proof.steps]
     return {
-        caption: [entry(by_id[claim.id], checked) for claim in claims] for caption, claims in chapters().items()
+        "Lemmas": [(Level.QUOTED, lemma.name, anchor(claim.id, lemma.name)) for lemma in claim.proof.lemmas],
+        "Steps": [(level, name, anchor(claim.id, name)) for level, name in steps],
+        "Bounds of the chain": [(Level.SYMBOLIC, bound.name, "") for bound in claim.proof.bounds],
     }
-
-
-def entry(summary: Summary, checked: Checked) -> Entry:
-    """Return the entry of a claim."""
-    claim_id = summary.claim_id
-
-    def target(part: Part) -> str:
-        return f"{claim_id}-{slug(part.name)}"
-
-    steps = [
-        (Level.KERNEL if checked(claim_id, step.name) else Level.SYMBOLIC, step.name, target(step))
-        for step in unique(summary.steps)
-    ]
-    return Entry(
-        summary.claim,
-        claim_nodes([summary], checked)[0].level,
-        {
-            "Lemmas": [(Level.QUOTED, lemma.name, target(lemma)) for lemma in summary.lemmas],
-            "Steps": steps,
-            "Bounds of the chain": [(Level.SYMBOLIC, bound.name, "") for bound in summary.bounds],
-        },
-    )

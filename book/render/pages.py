@@ -11,6 +11,7 @@ import sympy as sp
 
 import numerics.tolerances
 import theory.symbols
+from book.contents import all_claims, chapters
 from book.examples import noun, sliding
 from book.figures.practice import figures_of, figures_of_page
 from book.render.api import (
@@ -35,7 +36,10 @@ from book.render.claims import (
     stated,
     within_rank,
 )
+from book.render.landing import landing_figure
 from book.render.lines import displayed
+from book.render.map_drawing import drawing, legend
+from book.render.map_graph import level_of, map_graph, rests_on
 from book.render.markdown import badge, prose, sentence, slug
 from book.render.practice import (
     FAMILIES,
@@ -52,7 +56,8 @@ from book.render.practice import (
     provenance,
     recorded,
 )
-from book.render.verdicts import cells, verdict_tables
+from book.render.thresholds import equal_ratios, threshold_rows, without_threshold
+from book.render.verdicts import cells, counted_verdicts, in_few_cells, verdict_tables
 from theory.claim import registry
 from theory.reference_code import REFERENCE_CODE
 
@@ -111,6 +116,22 @@ def page(template: str, **values: Any) -> str:
     environment.globals |= {f.__name__: f for f in (*practice, benchmark, where_and_when)} | {
         "families_of_book": FAMILIES
     }
+    overview = (
+        all_claims,
+        chapters,
+        counted_verdicts,
+        drawing,
+        equal_ratios,
+        in_few_cells,
+        landing_figure,
+        legend,
+        level_of,
+        map_graph,
+        rests_on,
+        threshold_rows,
+        without_threshold,
+    )
+    environment.globals |= {f.__name__: f for f in overview}
     environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances, "symbols": theory.symbols}
     environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
     return environment.get_template(f"{template}.md").render(**values)

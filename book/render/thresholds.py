@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 
 import sympy as sp
 
-from book.contents import chapter, chapters
+from book.contents import chapters
 from book.render.lines import tidy
-from book.render.summary import Summary
 from theory import symbols as sym
 from theory.claim import Claim
 from theory.latex import latex
@@ -29,15 +28,13 @@ class Row:
     crossing: str
 
 
-def threshold_rows(summaries: Sequence[Summary]) -> dict[str, list[Row]]:
+def threshold_rows() -> dict[str, list[Row]]:
     """Return the rows of each chapter that has a threshold, in the order of the book."""
-    by_id = {summary.claim_id: summary for summary in summaries}
-    found = {}
-    for caption, claims in chapters().items():
-        rows = [row(claim, threshold) for claim in claims for threshold in by_id[claim.id].thresholds]
-        if rows:
-            found[caption] = rows
-    return found
+    found = {
+        caption: [row(claim, threshold) for claim in claims for threshold in claim.prediction.thresholds]
+        for caption, claims in chapters().items()
+    }
+    return {caption: rows for caption, rows in found.items() if rows}
 
 
 def row(claim: Claim, threshold: Threshold) -> Row:
@@ -70,8 +67,8 @@ def in_fractions(ratio: sp.Expr) -> str:
     if isinstance(ratio, sp.Max):
         return rf"\max\left({', '.join(in_fractions(part) for part in ratio.args)}\right)"
     if isinstance(ratio, sp.Piecewise):
-        cases = [(in_fractions(value), condition) for value, condition in ratio.args]
-        rows = [value + (r" & \text{otherwise}" if c == sp.true else rf" & {latex(c)}") for value, c in cases]
+        cases = [(in_fractions(value), c) for value, c in ratio.args]
+        rows = [value + (r" & \text{otherwise}" if c == sp.true else rf" & {condition(c)}") for value, c in cases]
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
     above, below = [], []
     for factor in sp.Mul.make_args(ratio):
@@ -79,19 +76,31 @@ def in_fractions(ratio: sp.Expr) -> str:
         (below if exponent.could_extract_minus_sign() else above).append((base, exponent))
     over = sp.Mul(*(base**exponent for base, exponent in above))
     under = sp.Mul(*(base**-exponent for base, exponent in below))
-    written = latex(over, fold_frac_powers=True)
-    return tidy(written if under == 1 else rf"\frac{{{written}}}{{{latex(under, fold_frac_powers=True)}}}")
+    written, divided = (with_slashes(latex(part, fold_frac_powers=True)) for part in (over, under))
+    return tidy(written if under == 1 else rf"\frac{{{written}}}{{{divided}}}")
 
 
-def equal_ratios(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
-    """Return the ratios that several claims share, each with the names of these claims."""
-    users: dict[sp.Expr, list[str]] = {}
-    for summary in sorted(summaries, key=lambda summary: list(chapters()).index(chapter(summary.claim))):
-        for threshold in summary.thresholds:
-            users.setdefault(sp.simplify(in_class_counts(threshold)), []).append(summary.claim.name)
-    return [(in_fractions(ratio), names) for ratio, names in users.items() if len(set(names)) > 1]
+def with_slashes(formula: str) -> str:
+    """Return LaTeX with fractions in exponents written with a slash."""
+    return re.sub(r"\^\{\\frac\{([^{}]*)\}\{(\w)\}\}", r"^{(\1)/\2}", formula)
 
 
-def without_threshold(summaries: Sequence[Summary]) -> list[Claim]:
+def condition(relation: sp.Basic) -> str:
+    """Return a condition as LaTeX, with the smaller side first."""
+    return latex(relation.reversed if isinstance(relation, sp.Ge) else relation)
+
+
+def equal_ratios() -> list[tuple[str, list[str]]]:
+    """Return the ratios that several claims share, each with links to these claims."""
+    users: dict[sp.Expr, dict[str, sp.Expr]] = {}
+    for claims in chapters().values():
+        for claim in claims:
+            for threshold in claim.prediction.thresholds:
+                ratio = in_class_counts(threshold)
+                users.setdefault(sp.simplify(ratio), {})[f"[{claim.name}](claims/{claim.id}.md)"] = ratio
+    return [(in_fractions(next(iter(links.values()))), list(links)) for links in users.values() if len(links) > 1]
+
+
+def without_threshold() -> list[Claim]:
     """Return the claims without a threshold."""
-    return [summary.claim for summary in summaries if not summary.thresholds]
+    return [claim for claims in chapters().values() for claim in claims if not claim.prediction.thresholds]
