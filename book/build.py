@@ -51,7 +51,8 @@ def write_source(source: Path, toc: dict) -> None:
             shutil.copy(path, source / "static")
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", source / "static")
     shutil.copytree(BOOK / "tutorial", source / "tutorial", dirs_exist_ok=True)
-    shutil.copy(BOOK / "_config.yml", source)
+    for name in ("_config.yml", "references.bib"):
+        shutil.copy(BOOK / name, source)
     write_if_changed(source / "_toc.yml", yaml.safe_dump(toc, sort_keys=False))
 
 

@@ -25,6 +25,7 @@ from book.render.api import (
     source_from,
     summary,
 )
+from book.render.citations import cite, key_of, keys_in
 from book.render.claims import (
     collapsed_where,
     crossed,
@@ -36,6 +37,7 @@ from book.render.claims import (
     stated,
     within_rank,
 )
+from book.render.glossary import notation_table
 from book.render.landing import landing_figure
 from book.render.lines import displayed
 from book.render.map_drawing import drawing, legend
@@ -119,14 +121,18 @@ def page(template: str, **values: Any) -> str:
     overview = (
         all_claims,
         chapters,
+        cite,
         counted_verdicts,
         drawing,
         equal_ratios,
         in_few_cells,
+        key_of,
+        keys_in,
         landing_figure,
         legend,
         level_of,
         map_graph,
+        notation_table,
         rests_on,
         threshold_rows,
         without_threshold,
