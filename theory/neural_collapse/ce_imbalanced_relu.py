@@ -89,7 +89,12 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record)
     minimum = minimise(record, reduction)
     prediction = predict(record, problem, reduction, minimum)
-    return Derivation(chain(record, reduction, minimum, prediction.minimum), prediction)
+    wrong = Letter(
+        indexed("varepsilon", positive=True)[k],
+        wrong_probability(minimum.margin_k),
+        says="the predicted probability of each wrong class, for a sample of class $k$",
+    )
+    return Derivation(chain(record, reduction, minimum, prediction.minimum), prediction, (wrong,))
 
 
 def reduce(record: StepRecorder) -> Reduction:
@@ -146,7 +151,7 @@ def named_results(reduction: Reduction, minimum: Minimum, ratio: sp.Expr) -> dic
             lambda reading: reading.diagonal("mean_gram"),
             ((k, K),),
             unit=sp.sqrt(weight_decay / feature_decay),
-            letters=(Letter(t_k[k], minimum.margin_k),),
+            letters=(Letter(t_k[k], minimum.margin_k, says="the margin of class $k$"),),
         ),
         "critical_count": Decides(minimum.critical, lambda critical: n_k[k] / critical),
         "classifier_row": Measured(
@@ -257,7 +262,7 @@ def record_values(record: StepRecorder, reduction: Reduction) -> None:
 
 
 gram = indexed("G", real=True)
-correct, every = indexed("a", real=True), indexed("s", real=True)
+correct, every = indexed("a", real=True), indexed("c", real=True)
 w_norm, h_norm = sp.symbols("omega chi", nonnegative=True)
 STATISTICS = (
     Statistic(w_norm, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),

@@ -21,7 +21,8 @@ from theory.neural_collapse.features import DLN, MSE
 from theory.neural_collapse.schatten_chain import centred_chain, record_best_bias
 from theory.problem import ClassCounts, Problem
 from theory.proof import ALIVE, Identity, Prediction, StepRecorder, StructuredPoint
-from theory.symbols import K, N, R, j, k, n
+from theory.results import Letter
+from theory.symbols import K, N, R, j, k, n, positive
 
 kept = sp.Symbol("S", integer=True, positive=True)
 """How many classes the rank limit keeps: R + 1."""
@@ -42,7 +43,12 @@ def derive(problem: Problem) -> Derivation:
     record = StepRecorder(directions.steps)
     reduction = reduce(record, problem, directions)
     prediction = predict(problem, reduction, directions)
-    return Derivation(centred_chain(record, directions, prediction.minimum), prediction)
+    ratio = directions.best.ratio.subs(count, n)
+    letters = (
+        directions.singular_value(ratio > 1, n, sp.Symbol("q", nonnegative=True)),
+        Letter(positive("r"), ratio, says="the ratio of the threshold, the same for all classes"),
+    )
+    return Derivation(centred_chain(record, directions, prediction.minimum), prediction, letters)
 
 
 def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Reduction:

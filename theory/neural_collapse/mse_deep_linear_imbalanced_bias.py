@@ -48,7 +48,8 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record, problem, directions)
     record_small_case(record, problem, directions, bias)
     prediction = predict(reduction, directions, bias)
-    return Derivation(centred_chain(record, directions, prediction.minimum, (TURNING,)), prediction)
+    letter = directions.singular_value(prediction.threshold.alive, nu_k[k], indexed("q", nonnegative=True)[k])
+    return Derivation(centred_chain(record, directions, prediction.minimum, (TURNING,)), prediction, (letter,))
 
 
 def best_bias(record: StepRecorder) -> sp.Expr:

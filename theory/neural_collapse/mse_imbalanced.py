@@ -123,7 +123,7 @@ def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimu
                 ((k, K),),
                 where=k <= d,
                 unit=sp.sqrt(feature_decay / weight_decay),
-                letters=(Letter(q_k[k], minimum.singular_value),),
+                letters=(Letter(q_k[k], minimum.singular_value, says="the singular value of class $k$"),),
             ),
         },
     )

@@ -83,7 +83,7 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record, problem, DIRECTION)
     regimes = minimise(record, DIRECTION)
     prediction = predict(problem, reduction, regimes)
-    return Derivation(chain(record, DIRECTION, regimes, prediction.minimum), prediction)
+    return Derivation(chain(record, DIRECTION, regimes, prediction.minimum), prediction, DIRECTION.letters)
 
 
 CLAIM = Claim(

@@ -137,7 +137,7 @@ def derive(problem: Problem) -> Derivation:
     minimum = minimise(record)
     follow_curve(record, problem, reduction, minimum)
     prediction = predict(problem, reduction, minimum)
-    return Derivation(chain(record, prediction.minimum), prediction)
+    return Derivation(chain(record, prediction.minimum), prediction, DIRECTION.letters[:1])
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.results import Decides
+from theory.results import Decides, Letter
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, indexed, j, k, positive, sigma, theta
 
@@ -106,7 +106,16 @@ def derive(problem: Problem) -> Derivation:
     reduce(record, problem)
     minimum = minimise(record)
     prediction = predict(problem, minimum)
-    return Derivation(chain(record, prediction.minimum), prediction)
+    letters = (
+        Letter(positive("kappa"), sp.sqrt(KAPPA_SQUARED), part=KAPPA_SQUARED, written=positive("kappa") ** 2),
+        Letter(
+            indexed("x", nonnegative=True)[k],
+            prediction.named["decoder"].expression,
+            says="the squared decoder singular value of direction $k$",
+        ),
+        Letter(positive("c"), FIXED_KL, says="what the given variances cost by themselves"),
+    )
+    return Derivation(chain(record, prediction.minimum), prediction, letters)
 
 
 def reduce(record: StepRecorder, problem: Problem) -> None:
