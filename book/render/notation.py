@@ -11,13 +11,12 @@ import sympy as sp
 
 from book.render.abbreviations import abbreviated
 from theory.claim import Claim
-from theory.proof import Step
+from theory.proof import Step, Threshold
 from theory.results import Letter
-from theory.symbols import feature_decay, indexed, j, k, positive, weight_decay
+from theory.symbols import feature_decay, indexed, k, n, n_k, positive, weight_decay
 
 DECAY = positive("s")
 """The letter for √(λ_W λ_H), the weight of the nuclear norm to which both decays add up."""
-INDICES = (k, j)
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,19 @@ class Notation:
             says = (
                 f"the ratio of the threshold of {'the classes' if threshold.of == 'classes' else f'${threshold.of}$'}"
             )
-            known = next(
-                (q.symbol for q in self._quantities if self.folded(q.meaning) == self.folded(threshold.ratio)), None
-            )
-            if known is None:
+            if self._ratio(threshold) is None:
                 self._give(Quantity(symbol, threshold.ratio, says), {threshold.ratio: symbol})
+
+    def _ratio(self, threshold: Threshold) -> sp.Basic | None:
+        """Return the letter of the ratio of a threshold; classes of equal sizes share one."""
+        ratios = {self.folded(threshold.ratio), self.folded(threshold.ratio.subs(n_k[k], n))}
+        return next((q.symbol for q in self._quantities if self.folded(q.meaning) in ratios), None)
+
+    def ratio(self, threshold: Threshold) -> sp.Basic:
+        """Return the letter of the ratio of a threshold."""
+        symbol = self._ratio(threshold)
+        assert symbol is not None  # every threshold is given one
+        return symbol
 
     def _give(self, quantity: Quantity, rule: dict[sp.Basic, sp.Basic]) -> None:
         """Add a quantity, whose meaning is written in the letters given before it."""
