@@ -47,7 +47,7 @@ def write_source(source: Path, toc: dict) -> None:
     (source / "experiments").mkdir()
     (source / "static").mkdir()
     shutil.copy(BOOK / "_config.yml", source)
-    for name in ("atlas.css", "favicon.svg"):
+    for name in ("atlas.css", "claim.css", "formulas.js", "favicon.svg"):
         shutil.copy(BOOK / "pages" / name, source / "static")
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", source / "static")
     shutil.copytree(BOOK / "tutorial", source / "tutorial")

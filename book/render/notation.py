@@ -144,6 +144,22 @@ class Notation:
             parts = {name: self._shortened[0].get(part, part) for name, part in parts.items()}
         return dataclasses.replace(step, **parts)
 
+    @property
+    def own(self) -> list[Quantity]:
+        """The letters that the claim gives, and those of its thresholds, with their meanings as the claim writes them."""
+        return list(self._quantities)
+
+    def uses(self, symbol: sp.Basic) -> bool:
+        """Tell whether a formula of the page, other than its own meaning, is written in a letter."""
+        meanings = [q.meaning for q in self.quantities if q.symbol != symbol]
+        formulas = [self._shortened[0][self.gathered(formula)] for formula in self._raw_formulas()]
+        return any(formula.has(symbol) for formula in (*formulas, *meanings))
+
+    def symbols_used(self) -> set[sp.Basic]:
+        """Return the symbols of the formulas of the page, and the labels of those with an index."""
+        formulas = [*self._shortened[0].values(), *(q.meaning for q in self.quantities)]
+        return {symbol for formula in formulas for symbol in formula.free_symbols}
+
     @cached_property
     def quantities(self) -> list[Quantity]:
         """All letters of the page with their meanings, which are written in the letters, in the order of the page."""

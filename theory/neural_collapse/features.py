@@ -212,7 +212,7 @@ def _invariants(fit: str) -> tuple[Invariant, ...]:
     return (
         Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=BALANCE**2),
         Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2, shows_collapse=True),
-        Invariant("mean_logits", "class means of the logits" + centring, of_logits),
+        Invariant("mean_logits", "class means of the logits" + centring, of_logits, symbol=r"\bar Z"),
         Invariant(
             "within_class_scatter",
             r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",

@@ -155,6 +155,7 @@ TOP_DECODER_SPECTRUM = Invariant(
     "eigenvalues of $U_2 U_2^T$",
     lambda xp, v, data, p: xp.singular_values(v.U_2, xp.rows(data.root)) ** 2,
     kind="spectrum",
+    symbol=r"\mu_k(U_2 U_2^T)",
     unit=KAPPA**2,
 )
 top_squares = indexed("y", nonnegative=True)
