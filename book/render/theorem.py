@@ -9,7 +9,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from book.render.api import constants
-from book.render.brackets import is_tall
+from book.render.brackets import fractions, is_tall
 from book.render.claims import own_functions
 from book.render.kernel import kernel_statement, kernel_theorems
 from book.render.lines import displayed, tidy
@@ -22,6 +22,8 @@ from theory.latex import latex
 
 INLINE = 15.0
 """A formula is written in the text up to this width, in em, which fits the column of a phone. A wider one is displayed."""
+SHORT_PART = 3.0
+"""Fractions whose parts are wider than this, in em, are too small to read in a line of text."""
 FORMULA = re.compile(r"(?<!\$)\$([^$]+)\$([.,;:)]*)")
 
 
@@ -95,8 +97,9 @@ def closing(signs: str) -> str:
 
 
 def fits(formula: str) -> bool:
-    """Tell whether a formula can stand in a line of text."""
-    return width(formula, TEXT) <= INLINE and not is_tall(formula)
+    """Tell whether a formula can stand in a line of text: it is narrow, and its fractions have short parts."""
+    parts = (argument for pair in fractions(formula) for argument in pair)
+    return width(formula, TEXT) <= INLINE and not is_tall(formula) and all(width(p) <= SHORT_PART for p in parts)
 
 
 def notation_list(claim: Claim, notation: Notation) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ import sympy as sp
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
 from theory.namespace import Row
+from theory.neural_collapse import features
 from theory.neural_collapse.features import (
     BALANCE,
     CEI,
@@ -342,6 +343,13 @@ CLAIM = Claim(
         "the logits of class $k$ are $W h_k = t_k (e_k - 1/K)$, of margin $t_k$ (NC3). Class $k$ collapses to zero (minority "
         "collapse) iff $r_k \\le 1$, that is iff $n_k \\le {critical_count}$. With equal class counts the means form an orthogonal "
         "frame and the classifier a simplex ETF."
+    ),
+    setting=features.SETTING,
+    idea=(
+        "The cross-entropy lies above its tangent at the predicted probabilities, and the tangent sees the features "
+        "only through their class means. Eliminating the classifier leaves a quadratic form in the class means with "
+        "no negative coefficient. Nonnegative features have nonnegative inner products, so the form is never "
+        "negative, and it vanishes where the means of living classes are orthogonal."
     ),
     problem=features_problem(CROSS_ENTROPY, ClassCounts(), Width(K), nonnegative_features=True),
     derive=derive,

@@ -31,6 +31,13 @@ from theory.problem import (
 )
 from theory.results import Reading
 
+SETTING = (
+    "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples, $n_k$ of them from class $k$ of $K$. The "
+    "features $H$, one column $h_i$ for each sample, are variables themselves: a network that can produce any "
+    "features stands behind them."
+)
+"""What the problem models, in words."""
+
 DLN = Source(
     "Dang, Tran, Osher, Tran-The, Ho, Nguyen",
     "Neural Collapse in Deep Linear Networks: From Balanced to Imbalanced Data",

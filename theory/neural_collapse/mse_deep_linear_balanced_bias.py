@@ -15,6 +15,7 @@ import sympy as sp
 from theory.algebra import SymbolicArrays, SymbolicMatrix, substitute_indexed
 from theory.claim import Claim, Derivation, Verdict
 from theory.expressions import Formula
+from theory.neural_collapse import deep_linear
 from theory.neural_collapse.deep_directions import Directions, balanced_layers, count, minimised_directions, q
 from theory.neural_collapse.deep_linear import deep_linear_problem
 from theory.neural_collapse.features import DLN, MSE
@@ -110,6 +111,13 @@ CLAIM = Claim(
         "\\cdots W_1 H$ minimises ${objective}$ over $q \\ge 0$, and $\\lambda_j \\sigma^2 = {share}$ for the singular values "
         "$\\sigma$ of every layer. Everything collapses to zero iff $n < {critical_count}$ (for $M = 1$ read $0^0 = 1$); for "
         "$M \\ge 2$ it jumps there, from $q = {jump}\\sqrt{{n}}$, and each direction may be on either side of the jump."
+    ),
+    setting=deep_linear.SETTING + " The bias $b$ is not regularised.",
+    idea=(
+        "The best bias centres the residual, which removes the direction in which all classes agree. On the other "
+        "directions the decays add up to a Schatten quasi-norm of the product, and the loss is at least a sum of "
+        "equal scalar problems. Each of them is a parabola plus a concave power, whose minimiser is zero or lies "
+        "beyond the fold of the curve; the directions together form a simplex."
     ),
     problem=deep_linear_problem(MSE, ClassCounts(balanced=True), with_bias=True),
     derive=derive,

@@ -318,6 +318,13 @@ CLAIM = Claim(
         "\\beta_2$ every $U_2$ attains the minimum, with $z_2$ used or not; and for $\\beta_1 > \\beta_2$ there is none: the loss "
         "is unbounded below."
     ),
+    setting=two.SETTING + " Both covariances $\\Sigma_1 = S_1 S_1^T$ and $\\Sigma_2 = S_2 S_2^T$ are learned.",
+    idea=(
+        "For a given decoder of the upper level everything else has a known best value, and the code is at its best "
+        "where it has one variance in every direction that the upper level does not describe. Using the upper level "
+        "then costs a multiple of the difference of the two weights for every direction that is used. If the upper "
+        "level is the more expensive one it is not used at all, and what is left is a linear VAE on the data."
+    ),
     problem=PROBLEM,
     derive=derive,
 )
