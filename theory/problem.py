@@ -91,7 +91,8 @@ class Invariant:
     ``measure(xp, v, data, p)`` computes the quantity with the array namespace. ``kind`` says how the quantity is
     compared: a "matrix" has classes or directions on both axes (axes before them run over layers), a "list" has one
     entry for each class, a "spectrum" is in descending order, and a "scalar" is one number.
-    ``unit`` is the natural size of the quantity, used where the prediction is zero. Exactly one matrix of a problem
+    ``unit`` is the natural size of the quantity, used where the prediction is zero. ``symbol`` is its LaTeX where ``says``
+    does not begin with it. Exactly one matrix of a problem
     ``shows_collapse``: its k-th diagonal entry is zero iff class or direction k has collapsed.
     """
 
@@ -101,6 +102,7 @@ class Invariant:
     kind: str = "matrix"
     unit: sp.Expr = sp.Integer(1)
     shows_collapse: bool = False
+    symbol: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,15 @@ def is_tall(latex: str) -> bool:
     return r"\begin" in latex or any(r"\frac" in argument for argument in inside)
 
 
+def fractions(latex: str) -> list[tuple[str, str]]:
+    """Return numerator and denominator of all fractions of a formula."""
+    found = []
+    for match in re.finditer(r"\\d?frac\{", latex):
+        middle = closing(latex, match.end(), *BRACES)
+        found.append((latex[match.end() : middle], latex[middle + 2 : closing(latex, middle + 2, *BRACES)]))
+    return found
+
+
 def first_cases(latex: str) -> tuple[str, list[str], str] | None:
     """Return the LaTeX before the first cases, the rows of the cases, and the LaTeX after them, or None without cases."""
     before, begin, rest = latex.partition(r"\begin{cases}")

@@ -41,7 +41,7 @@ def landing_figure() -> str:
         width=WIDTH, height=HEIGHT, bars=BARS, top=TOP, pixel=PIXEL, markers=MARKERS,
         classes=classes, first_classes=len(classifier["learning"]), directions=directions,
         first_directions=first_partly_dead(directions), originals=autoencoder["images"],
-        labels=classifier["learning"][0]["labels"], decay=classifier["decay"],
+        labels=classifier["learning"][0]["labels"],
         claims={"classes": classifier["claim"], "directions": autoencoder["claim"]},
         certified=f"{largest_gap(classifier):.0e}", provenance=provenance(found["environment"]),
         # A script element ends at the first closing tag, whatever stands around it.

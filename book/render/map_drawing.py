@@ -11,8 +11,8 @@ WIDTH, ROW, NODE, TOP = 1000, 46, 38, 34
 """Width of the drawing, distance of two rows, height of a node, and room for the headings, in units of the drawing."""
 COLUMNS = ((0, 215), (340, 250), (720, 280))
 """Left end and width of each column."""
-HEADINGS = ("What is minimised", "Claims", "What proofs rest on: lemmas and shared steps")
-SIGN_ROOM, LETTER, LINE = 26, 6.3, 14
+HEADINGS = ("What is minimised", "Claims", "Lemmas and shared steps")
+SIGN_ROOM, LETTER, LINE = 26, 6.9, 14
 """Room for the sign of a node, mean width of a letter, and distance of two lines of text."""
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from book.render.kernel import kernel_statement, kernel_theorems
 from book.render.markdown import slug
 from book.render.shared_parts import lemma_users, shared_steps
 from book.render.verdicts import verdict_tables
 from theory.claim import Claim, Verdict
-from theory.export.record import recorded
+from theory.proof import Step
 
 
 class Level(Enum):
     """How sure one can be of a part. The sign tells the levels apart where colours do not."""
 
-    KERNEL = ("kernel", "◆", "proved in Coq, whose kernel checks the proof")
+    KERNEL = ("kernel", "◆", "proved in Coq, whose kernel checks the proof; the page of a claim says for which sizes")
     CERTIFIED = ("certified", "●", "proved in SymPy, and the minimum is certified at instances in ball arithmetic")
     SYMBOLIC = ("symbolic", "■", "proved in SymPy, and tested in ball arithmetic")
     QUOTED = ("quoted", "○", "taken from the literature, and tested on random matrices")
@@ -61,24 +62,15 @@ class Graph:
         return [node for node in self.nodes if node.column == number]
 
 
-Checked = Callable[[str, str], bool]
-"""Tells, for the id of a claim and the name of a step, whether the kernel of Coq has checked the step."""
 Used = list[tuple[Node, list[str]]]
 """Nodes, each with the ids of the claims that use it."""
 
 
-def in_record(claim_id: str, step: str) -> bool:
-    """Tell whether the record of what Coq has checked holds a step of a claim."""
-    record = recorded(claim_id)
-    found = None if record is None else record.step(step)
-    return found is not None and found.checked
-
-
-def map_graph(claims: Sequence[Claim], checked: Checked = in_record) -> Graph:
+def map_graph(claims: Sequence[Claim]) -> Graph:
     """Return the map of these claims, in their order. What only one claim uses belongs to the claim and is no node."""
-    nodes = [Node(c.id, 1, c.name, c.title, f"claims/{c.id}.html", level_of(c, checked)) for c in claims]
+    nodes = [Node(c.id, 1, c.name, c.title, f"claims/{c.id}.html", level_of(c)) for c in claims]
     place = {node.key: number for number, node in enumerate(nodes)}
-    left, right = objectives(claims), [*lemmas(claims), *step_groups(claims, checked)]
+    left, right = objectives(claims), [*lemmas(claims), *step_groups(claims)]
     edges = tuple((node.key, claim_id) for node, users in (*left, *right) for claim_id in users)
     return Graph((*by_height(left, place), *nodes, *by_height(right, place)), edges)
 
@@ -94,15 +86,20 @@ def mean(numbers: Iterable[int]) -> float:
     return sum(listed) / len(listed)
 
 
-def level_of(claim: Claim, checked: Checked = in_record) -> Level:
+def level_of(claim: Claim) -> Level:
     """Return the level of a claim: its verdict, and for a claim that holds the strongest check behind it."""
     if claim.verdict is not Verdict.HOLDS:
         return Level.REFUTED if claim.verdict is Verdict.REFUTED else Level.OPEN
-    if all(checked(claim.id, step.name) for step in claim.proof.steps):
+    if kernel_theorems(claim):
         return Level.KERNEL
     rows = [row for table in verdict_tables() for row in table.rows if row["claim"] == claim.id]
     certified = any(row["passed"] and row["certificate_gap"] is not None for row in rows)
     return Level.CERTIFIED if certified else Level.SYMBOLIC
+
+
+def level_of_step(claim: Claim, step: Step) -> Level:
+    """Return the level of a step of a claim."""
+    return Level.SYMBOLIC if kernel_statement(claim, step) is None else Level.KERNEL
 
 
 def objectives(claims: Sequence[Claim]) -> Used:
@@ -125,15 +122,18 @@ def lemmas(claims: Sequence[Claim]) -> Used:
     ]
 
 
-def step_groups(claims: Sequence[Claim], checked: Checked) -> Used:
+def step_groups(claims: Sequence[Claim]) -> Used:
     """Return a node for all steps that the same claims share; it links to the first of these steps."""
-    found: Used = []
+    by_id, found = {claim.id: claim for claim in claims}, []
     for ids, steps in shared_steps(claims).items():
         names = [step.name for step in steps]
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        level = Level.KERNEL if all(checked(ids[0], name) for name in names) else Level.SYMBOLIC
+        levels = {level_of_step(by_id[ids[0]], step) for step in steps}
+        level = Level.SYMBOLIC if Level.SYMBOLIC in levels else Level.KERNEL
         says = f"shared by {len(ids)} claims: {', '.join(names)}"
-        found.append((Node(f"steps {' '.join(ids)}", 2, f"{names[0]}{more}", says, page_of(ids[0], names[0]), level), list(ids)))
+        found.append(
+            (Node(f"steps {' '.join(ids)}", 2, f"{names[0]}{more}", says, page_of(ids[0], names[0]), level), list(ids))
+        )
     return found
 
 
@@ -147,11 +147,10 @@ def page_of(claim_id: str, name: str) -> str:
     return f"claims/{claim_id}.html#{anchor(claim_id, name)}"
 
 
-def rests_on(claim: Claim, checked: Checked = in_record) -> dict[str, list[tuple[Level, str, str]]]:
+def rests_on(claim: Claim) -> dict[str, list[tuple[Level, str, str]]]:
     """Return all that a proof consists of: for each kind of part the level, name and anchor of the parts. A bound has no anchor."""
-    steps = [(Level.KERNEL if checked(claim.id, s.name) else Level.SYMBOLIC, s.name) for s in claim.proof.steps]
     return {
         "Lemmas": [(Level.QUOTED, lemma.name, anchor(claim.id, lemma.name)) for lemma in claim.proof.lemmas],
-        "Steps": [(level, name, anchor(claim.id, name)) for level, name in steps],
+        "Steps": [(level_of_step(claim, step), step.name, anchor(claim.id, step.name)) for step in claim.proof.steps],
         "Bounds of the chain": [(Level.SYMBOLIC, bound.name, "") for bound in claim.proof.bounds],
     }

@@ -44,7 +44,15 @@ def row(claim: Claim, threshold: Threshold) -> Row:
     if claim.problem.spectral:
         what = f"singular direction ${index}$ of the labels"
     rank = "" if threshold.within_rank == sp.true else f"${latex(threshold.within_rank)}$"
-    return Row(claim.id, claim.name, what, in_fractions(in_class_counts(threshold)), rank or "–", threshold.tuned, crossing(threshold))
+    return Row(
+        claim.id,
+        claim.name,
+        what,
+        in_fractions(in_class_counts(threshold)),
+        rank or "–",
+        threshold.tuned,
+        crossing(threshold),
+    )
 
 
 def crossing(threshold: Threshold) -> str:
@@ -82,7 +90,7 @@ def in_fractions(ratio: sp.Expr) -> str:
 
 def with_slashes(formula: str) -> str:
     """Return LaTeX with fractions in exponents written with a slash."""
-    return re.sub(r"\^\{\\frac\{([^{}]*)\}\{(\w)\}\}", r"^{(\1)/\2}", formula)
+    return re.sub(r"\^\{\\frac\{(\w+ [^{}]*)\}\{(\w)\}\}", r"^{(\1)/\2}", formula)
 
 
 def condition(relation: sp.Basic) -> str:

@@ -34,7 +34,9 @@ def verdict_tables(folder: Path = TABLES) -> list[VerdictTable]:
 
 def shown_size(number: float | None) -> str:
     """Return a gap or deviation with its order of magnitude, or a dash for None."""
-    return "–" if number is None else f"{number:.0e}"
+    if number is None:
+        return "–"
+    return f"{number:.0e}" if number else "0"
 
 
 def cells(row: dict[str, Any]) -> list[str]:
@@ -56,6 +58,12 @@ def in_few_cells(row: dict[str, Any]) -> list[str]:
     """Return the cells of a row on the first page: the share of starts that reached the minimum, and the certificate gap."""
     _, share, _, _, certificate_gap, *_ = cells(row)
     return [share, certificate_gap]
+
+
+def name_of(claim_id: str) -> str:
+    """Return the name of a claim in lists, or its id if the claim is no longer known."""
+    claim = registry().get(claim_id)
+    return claim_id if claim is None else claim.name
 
 
 def counted_verdicts() -> str:

@@ -43,6 +43,12 @@ from theory.symbols import (
     nu_k,
 )
 
+SETTING = (
+    "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples, $n_k$ of them from class $k$ of $K$. The "
+    "features $H$ are variables themselves, and $M$ linear layers lie on top of them."
+)
+"""What the problem models, in words."""
+
 
 def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) -> Problem:
     """Return the problem with these settings, for depths from 1 to DEEPEST.

@@ -76,6 +76,14 @@ CLAIM = Claim(
         "$\\theta_k^2 \\le {critical}$, or $k > d$. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
         "within the group."
     ),
+    setting=vae.SETTING + " The covariance $\\Sigma = S S^T$ is learned through its root $S$.",
+    idea=(
+        "For a given decoder the best encoder is the exact posterior, and with it the loss is the marginal likelihood "
+        "of the data under a Gaussian. The likelihood sees the decoder through its eigenvalues alone once these are "
+        "paired with the principal axes in the best order, and it falls apart into one scalar problem for each "
+        "direction. A direction collapses where the data vary less than the noise of the decoder, times the weight of "
+        "the divergence."
+    ),
     problem=PROBLEM,
     derive=derive,
 )
