@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from book.render.kernel import kernel_statement, kernel_theorems
-from book.render.markdown import slug
+from book.render.markdown import sentence, slug
 from book.render.shared_parts import lemma_users, shared_steps
 from book.render.verdicts import verdict_tables
 from theory.claim import Claim, Verdict
@@ -109,7 +109,10 @@ def objectives(claims: Sequence[Claim]) -> Used:
         if claim.problem.objective:
             users.setdefault(claim.problem.objective, []).append(claim.id)
     return [
-        (Node(f"objective {name}", 0, name, name, f"claims/{ids[0]}.html", Level.DEFINED), ids)
+        (
+            Node(f"objective {name}", 0, sentence(name), f"objective: {name}", f"claims/{ids[0]}.html", Level.DEFINED),
+            ids,
+        )
         for name, ids in users.items()
     ]
 

@@ -13,6 +13,7 @@ import theory.symbols
 from book.contents import all_claims, chapters
 from book.examples import noun, sliding
 from book.figures.practice import figures_of, figures_of_page
+from book.figures.words import words_in_html
 from book.render.api import (
     BACKENDS,
     array_operations,
@@ -86,6 +87,7 @@ OVERVIEW = (
     rests_on,
     threshold_rows,
     without_threshold,
+    words_in_html,
 )
 """What the pages on all claims call."""
 

@@ -142,9 +142,5 @@ def shown_step(claim: Claim, notation: Notation, number: int, step: Step) -> Sho
 
 def shown_lemma(claim: Claim, lemma: Lemma) -> ShownLemma:
     """Return a lemma as its page shows it."""
-    return ShownLemma(
-        anchor(claim, lemma.name),
-        sentence(lemma.name),
-        set_apart(lemma.says),
-        f"{prose(lemma.source)} {cite(*keys_in(lemma.source))}".rstrip(),
-    )
+    source = f"{prose(lemma.source)} {cite(*keys_in(lemma.source))}".rstrip()
+    return ShownLemma(anchor(claim, lemma.name), sentence(lemma.name), set_apart(lemma.says), source)

@@ -17,7 +17,7 @@ from theory.proof import Threshold
 
 @dataclass(frozen=True)
 class Row:
-    """One threshold of a claim, with its formulas as LaTeX and the rest as Markdown."""
+    """One threshold of a claim, in words with formulas between dollar signs; ``rank`` is empty where no width limits it."""
 
     claim_id: str
     name: str
@@ -45,14 +45,13 @@ def row(claim: Claim, threshold: Threshold) -> Row:
         what = f"singular direction ${index}$ of the labels"
     rank = "" if threshold.within_rank == sp.true else f"${latex(threshold.within_rank)}$"
     return Row(
-        claim.id,
-        claim.name,
-        what,
-        in_fractions(in_class_counts(threshold)),
-        rank or "–",
-        threshold.tuned,
-        crossing(threshold),
+        claim.id, claim.name, what, shown(in_class_counts(threshold)), rank, threshold.tuned, crossing(threshold)
     )
+
+
+def shown(ratio: sp.Expr) -> str:
+    """Return a ratio as a formula of the size of a displayed one."""
+    return rf"$\displaystyle {in_fractions(ratio)}$"
 
 
 def crossing(threshold: Threshold) -> str:
@@ -106,7 +105,7 @@ def equal_ratios() -> list[tuple[str, list[str]]]:
             for threshold in claim.prediction.thresholds:
                 ratio = in_class_counts(threshold)
                 users.setdefault(sp.simplify(ratio), {})[f"[{claim.name}](claims/{claim.id}.md)"] = ratio
-    return [(in_fractions(next(iter(links.values()))), list(links)) for links in users.values() if len(links) > 1]
+    return [(shown(next(iter(links.values()))), list(links)) for links in users.values() if len(links) > 1]
 
 
 def without_threshold() -> list[Claim]:
