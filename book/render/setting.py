@@ -14,6 +14,8 @@ from theory.problem import Problem, Variable
 
 GIVEN = {"root": "C^{1/2}"}
 """Names of given arrays as the papers write them. Other given arrays are written by their own names."""
+MOST_NAMED = 3
+"""Up to so many variables are named below the sign of the minimum."""
 BLOCKS = ("X", "V")
 """Letters for block matrices of a loss, which occur several times."""
 
@@ -25,13 +27,13 @@ def objective(problem: Problem) -> str:
     loss = str(problem.loss(xp, variables(problem), given.map(_named, _names(given)), Symbols()))
     meanings = [f"${name} = {block}$" for block, name in xp.blocks.items()]
     meanings += [f"${_given_name(name)} = {a.text}$" for name, a in given.items() if _given_name(name) != a.text]
-    said = [displayed(rf"\min_{{{', '.join(minimised(problem))}}}\; {loss}")]
+    names = minimised(problem)
+    least = rf"\min_{{{', '.join(names)}}}" if len(names) <= MOST_NAMED else r"\min"
     if ENTROPY in loss:
         meanings.append(rf"${ENTROPY}(z, y) = \log \sum_j e^{{z_j}} - \langle z, y \rangle$")
-    if meanings:
-        said.append(f"with {listed(meanings)}.")
-    said.append(f"The variables are {listed(shapes(problem))}.")
-    return "\n\n".join(said)
+    over = f"over {listed(shapes(problem))}"
+    shown = displayed(rf"{least}\; {loss}")
+    return f"{shown}\n\n{over}{f', with {listed(meanings)}' if meanings else ''}."
 
 
 def _names(given: Point) -> Point:
