@@ -12,7 +12,7 @@ from theory.latex import latex
 from theory.point import Point
 from theory.problem import Problem, Variable
 
-GIVEN = {"root": "C^{1/2}"}
+GIVEN = {"root": "C^{1/2}", "axes": "V^T"}
 """Names of given arrays as the papers write them. Other given arrays are written by their own names."""
 MOST_NAMED = 3
 """Up to so many variables are named below the sign of the minimum."""
@@ -46,7 +46,7 @@ def _given_name(name: str) -> str:
 
 def _named(matrix: TexMatrix, name: str) -> TexMatrix:
     """Return a given matrix under its name, unless its columns have a name already."""
-    return matrix if matrix.text == name else atom(name, matrix.rows)
+    return matrix if matrix.text == name else atom(name, matrix.rows, name.lower() if len(name) == 1 else None)
 
 
 def layers(problem: Problem) -> list[Variable]:
