@@ -1,15 +1,13 @@
 // Formulas that fit their column, folded blocks that open for a link into them, and folded blocks that are printed open.
 (() => {
   const ROOM = 35.5; // width, in em of a formula, of the lines in which a formula is broken for a page
-  const EM = 1.12 * 16; // pixels of one em of a formula
+  const SCALE = 1.12; // size of formulas, as the configuration of MathJax says
+  const EM = SCALE * 16; // pixels of one em of a formula
   const LEAST = 0.7; // a formula is never set smaller than this share of its size
 
   const article = () => document.querySelector("article.bd-article") || document.body;
 
-  function isNarrow() {
-    const style = getComputedStyle(article());
-    return article().clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) < ROOM * EM;
-  }
+  const isNarrow = () => room(article()) < ROOM * EM;
 
   /** Write each formula that has two forms in the form that fits, and return those that changed. */
   function choose() {
@@ -25,15 +23,21 @@
     });
   }
 
+  /** Return the width inside the padding of a box. */
+  function room(box) {
+    const style = getComputedStyle(box);
+    return box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  }
+
   /** Set a formula smaller where it is still wider than its box. */
   function fit(within) {
     for (const set of within.querySelectorAll(".math mjx-container")) {
       const inside = set.querySelector("mjx-math");
       const box = set.hasAttribute("display") ? set.closest(".math") : set.closest("p, li, td, dd, .sd-summary-content, article");
       if (!inside || !box || !box.clientWidth) continue;
-      set.style.fontSize = "";
-      const share = box.clientWidth / inside.getBoundingClientRect().width;
-      if (share < 1) set.style.fontSize = `${Math.max(LEAST, share * 0.99) * 1.12 * 100}%`;
+      set.style.fontSize = `${SCALE * 100}%`;
+      const share = room(box) / inside.getBoundingClientRect().width;
+      if (share < 1) set.style.fontSize = `${Math.max(LEAST, share * 0.99) * SCALE * 100}%`;
     }
   }
 

@@ -39,8 +39,9 @@ def first_cases(latex: str) -> tuple[str, list[str], str] | None:
 
 
 def split_before(latex: str, signs: tuple[str, ...]) -> list[str]:
-    """Split LaTeX before each of the signs that stands outside all brackets and braces. A comma ends the piece before it."""
+    """Split LaTeX before each of the signs that stands outside all brackets, braces and norms. A comma ends the piece before it."""
     pieces, start, depth, position = [], 0, 0, 0
+    in_norm = False
     while position < len(latex):
         sign = next((s for s in signs if depth == 0 and latex.startswith(s, position)), None)
         if sign is not None:
@@ -57,6 +58,8 @@ def split_before(latex: str, signs: tuple[str, ...]) -> list[str]:
         text = token.group()
         opens = token.group(1) == "left" or token.group(3) == "begin" or text in "{(["
         closes = token.group(1) == "right" or token.group(3) == "end" or text in "})]"
+        if text == r"\|":
+            opens, closes, in_norm = not in_norm, in_norm, not in_norm
         depth += opens - closes
         position = token.end()
     return [*pieces, latex[start:]]

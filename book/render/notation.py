@@ -91,6 +91,9 @@ class Notation:
             if quantity.symbol == without or quantity.meaning.free_symbols & fixed:
                 continue
             expression = expression.xreplace(_at_all_indices(rule, expression))
+            for part, by in rule.items():
+                if part.is_Add:  # a part of a longer sum
+                    expression = expression.subs(part, by)
             expression = _within_cases(expression, quantity)
         return expression
 

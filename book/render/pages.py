@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ from book.render.practice import (
 from book.render.predicted import rows
 from book.render.proof import proof_text
 from book.render.setting import objective
-from book.render.theorem import cited, notation_list, statement, verdict_in_words
+from book.render.theorem import cited, notation_list, set_apart, statement, verdict_in_words
 from book.render.thresholds import equal_ratios, threshold_rows, without_threshold
 from book.render.verdicts import cells, counted_verdicts, in_few_cells, name_of, verdict_tables
 from theory.claim import registry
@@ -103,7 +104,7 @@ def page(template: str, **values: Any) -> str:
     )
     environment.filters |= {
         "latex": latex,
-        **{f.__name__: f for f in (displayed, indented, prose, recorded, sentence, slug)},
+        **{f.__name__: f for f in (displayed, indented, prose, recorded, sentence, slug, set_apart)},
     }
     named = (
         array_operations,
@@ -157,7 +158,8 @@ def page(template: str, **values: Any) -> str:
         "symbols": theory.symbols,
     }
     environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
-    return environment.get_template(f"{template}.md").render(**values)
+    text = environment.get_template(f"{template}.md").render(**values)
+    return re.sub(r"_\{(dec|enc)\}", r"_{\\mathrm{\1}}", text)  # a word is no product of letters
 
 
 def benchmark(name: str) -> dict[str, Any]:

@@ -17,19 +17,18 @@ from theory.problem import Invariant
 from theory.proof import Threshold
 from theory.symbols import j, k
 
-ROOM = 21.0
+ROOM = 24.0
 """Width of the column of formulas, in em."""
-LEADING = re.compile(r"\$([^$]+)\$")
+LEADING = re.compile(r"^\$([^$]+)\$")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: name, meaning and symbol as Markdown, and a formula in the text or displayed."""
+    """A row of the table: name and meaning as Markdown, and the equation of symbol and formula, in the text or displayed."""
 
     name: str
     meaning: str
-    symbol: str
-    formula: str
+    equation: str
 
 
 def rows(claim: Claim, notation: Notation) -> list[Row]:
@@ -39,30 +38,36 @@ def rows(claim: Claim, notation: Notation) -> list[Row]:
         Row(
             "Threshold ratio",
             f"{crossed(claim, threshold)} is positive iff the ratio exceeds 1{within_rank(threshold)}",
-            f"${tidy(latex(notation.ratio(threshold)))}$",
             _ratio(notation, threshold),
         )
         for threshold in prediction.thresholds
     ]
     if prediction.value is not None:
-        found.append(Row("Minimum", "the least value of the loss", r"$\min$", written(notation, prediction.value)))
+        found.append(Row("Minimum", "the least value of the loss", written(notation, r"\min", prediction.value)))
     for invariant in claim.problem.invariants:
         predicted = prediction.invariants.get(invariant.name)
         if predicted is not None:
             name = sentence(invariant.name.replace("_", " "))
-            found.append(Row(name, invariant.says, f"${symbol(invariant, predicted)}$", written(notation, predicted)))
+            found.append(Row(name, meaning(invariant), written(notation, symbol(invariant, predicted), predicted)))
     return found
 
 
 def _ratio(notation: Notation, threshold: Threshold) -> str:
-    """Return what the ratio of a threshold is, or where the page has said it already."""
+    """Return what the ratio of a threshold is, or its letter where the page has defined it already."""
     (ratio,) = [q for q in notation.quantities if q.symbol == notation.ratio(threshold)]
-    return in_cell(latex(ratio.meaning)) if ratio in ratios_apart(notation) else "as in the notation above"
+    letter = tidy(latex(ratio.symbol))
+    return in_cell(f"{letter} = {latex(ratio.meaning)}") if ratio in ratios_apart(notation) else f"${letter}$, as above"
 
 
-def written(notation: Notation, formula: Formula) -> str:
-    """Return the formula of an entry in the letters of the page, for a cell of the table."""
-    return in_cell(latex(notation.short(formula.expression)))
+def meaning(invariant: Invariant) -> str:
+    """Return what an invariant is, without the formula that the table shows as its symbol."""
+    rest = invariant.says if invariant.symbol else LEADING.sub("", invariant.says, count=1)
+    return rest.lstrip(",: ")
+
+
+def written(notation: Notation, left: str, formula: Formula) -> str:
+    """Return the equation of a symbol and its formula in the letters of the page, for a cell of the table."""
+    return in_cell(f"{left} = {latex(notation.short(formula.expression))}")
 
 
 def in_cell(formula: str) -> str:

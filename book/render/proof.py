@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -73,10 +74,11 @@ class Link:
 
 @dataclass(frozen=True)
 class ProofText:
-    """The links of a chain, and the steps on which no link rests: those that show that the bound is attained."""
+    """The links of a chain, and the steps and lemmas on which no link rests: those that show that the bound is attained."""
 
     links: tuple[Link, ...]
-    others: tuple[ShownStep, ...]
+    steps: tuple[ShownStep, ...]
+    lemmas: tuple[ShownLemma, ...]
 
 
 def anchor(claim: Claim, name: str) -> str:
@@ -87,9 +89,10 @@ def anchor(claim: Claim, name: str) -> str:
 def proof_text(claim: Claim, notation: Notation) -> ProofText:
     """Return the proof of a claim, in which each step and each lemma stands once: where it is used first."""
     proof = claim.proof
-    steps = {step.name: shown_step(claim, notation, number, step) for number, step in enumerate(proof.steps, start=1)}
+    steps = {step.name: step for step in proof.steps}
     lemmas = {lemma.name: shown_lemma(claim, lemma) for lemma in proof.lemmas}
     shown: set[str] = set()
+    numbers = itertools.count(1)
     links, above = [], "The loss"
     for number, bound in enumerate(proof.bounds):
         new = [name for name in _with_convexity(bound.rests_on, steps) if name not in shown]
@@ -99,19 +102,21 @@ def proof_text(claim: Claim, notation: Notation) -> ProofText:
                 bound.name,
                 set_apart(bound.because),
                 displayed(_expressed(number, bound, notation)),
-                tuple(steps[name] for name in new if name in steps),
+                tuple(shown_step(claim, notation, next(numbers), steps[name]) for name in new if name in steps),
                 tuple(lemmas[name] for name in new if name in lemmas),
                 tuple(f"[{name}](#{anchor(claim, name)})" for name in bound.rests_on if name in shown),
             )
         )
         shown.update(new)
         above = bound.name
-    unused = [lemma for name, lemma in lemmas.items() if name not in shown]
-    assert not unused, f"{claim.id}: no bound rests on {unused}"
-    return ProofText(tuple(links), tuple(step for name, step in steps.items() if name not in shown))
+    return ProofText(
+        tuple(links),
+        tuple(shown_step(claim, notation, next(numbers), step) for name, step in steps.items() if name not in shown),
+        tuple(lemma for name, lemma in lemmas.items() if name not in shown),
+    )
 
 
-def _with_convexity(names: tuple[str, ...], steps: Mapping[str, ShownStep]) -> list[str]:
+def _with_convexity(names: tuple[str, ...], steps: Mapping[str, Step]) -> list[str]:
     """Return the names that a bound rests on, each "… is stationary" behind "… is convex", which makes the point a minimum."""
     found: dict[str, None] = {}
     for name in names:

@@ -12,8 +12,10 @@ from theory.latex import latex
 from theory.point import Point
 from theory.problem import Problem, Variable
 
-GIVEN = {"root": "C^{1/2}"}
+GIVEN = {"root": "C^{1/2}", "axes": "V^T"}
 """Names of given arrays as the papers write them. Other given arrays are written by their own names."""
+MOST_NAMED = 3
+"""Up to so many variables are named below the sign of the minimum."""
 BLOCKS = ("X", "V")
 """Letters for block matrices of a loss, which occur several times."""
 
@@ -25,13 +27,13 @@ def objective(problem: Problem) -> str:
     loss = str(problem.loss(xp, variables(problem), given.map(_named, _names(given)), Symbols()))
     meanings = [f"${name} = {block}$" for block, name in xp.blocks.items()]
     meanings += [f"${_given_name(name)} = {a.text}$" for name, a in given.items() if _given_name(name) != a.text]
-    said = [displayed(rf"\min_{{{', '.join(minimised(problem))}}}\; {loss}")]
+    names = minimised(problem)
+    least = rf"\min_{{{', '.join(names)}}}" if len(names) <= MOST_NAMED else r"\min"
     if ENTROPY in loss:
         meanings.append(rf"${ENTROPY}(z, y) = \log \sum_j e^{{z_j}} - \langle z, y \rangle$")
-    if meanings:
-        said.append(f"with {listed(meanings)}.")
-    said.append(f"The variables are {listed(shapes(problem))}.")
-    return "\n\n".join(said)
+    over = f"over {listed(shapes(problem))}"
+    shown = displayed(rf"{least}\; {loss}")
+    return f"{shown}\n\n{over}{f', with {listed(meanings)}' if meanings else ''}."
 
 
 def _names(given: Point) -> Point:
@@ -44,7 +46,7 @@ def _given_name(name: str) -> str:
 
 def _named(matrix: TexMatrix, name: str) -> TexMatrix:
     """Return a given matrix under its name, unless its columns have a name already."""
-    return matrix if matrix.text == name else atom(name, matrix.rows)
+    return matrix if matrix.text == name else atom(name, matrix.rows, name.lower() if len(name) == 1 else None)
 
 
 def layers(problem: Problem) -> list[Variable]:

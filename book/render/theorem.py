@@ -137,7 +137,7 @@ def axes(claim: Claim, symbol: sp.Basic) -> int:
 def entry(quantity: Quantity) -> Iterator[tuple[str, str]]:
     """Yield a letter with its meaning, in the text or, if it is wide, displayed."""
     formula = definition(quantity)
-    says = quantity.says[:1].upper() + quantity.says[1:]
+    says = quantity.says
     if fits(formula):
         yield f"${formula}$", says
     else:
@@ -155,7 +155,8 @@ def symbols_of_theory(claim: Claim, notation: Notation) -> Iterator[tuple[str, s
         if label in used and not re.search(
             rf"\$[^$]*{re.escape(latex(sp.Symbol(str(label))).replace('{', '').replace('}', ''))}", means
         ):
-            yield prose(says.partition(". ")[0].rstrip(".")), symbol
+            words = prose(says.partition(". ")[0].rstrip("."))
+            yield words[:1].lower() + words[1:], symbol
 
 
 def verdict_in_words(claim: Claim, notation: Notation) -> str:

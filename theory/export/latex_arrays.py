@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 
 from theory.latex import latex
-from theory.symbols import D
+from theory.symbols import D, K, n_k, nu_k
 
 Text = Callable[[str], str]
 """The LaTeX of a column of a matrix, given the index of the column."""
@@ -189,11 +189,15 @@ class LatexArrays:
         return atom("Y", self.classes, "y")
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> TexMatrix:
-        last = D if count is None else count
+        last = _length(entries) if count is None else count
         return _diagonal(entries[1], entries[last], last)
 
     def diagonal_root(self, entries: sp.IndexedBase) -> TexMatrix:
-        return _diagonal(sp.sqrt(entries[1]), sp.sqrt(entries[D]), D)
+        last = _length(entries)
+        return _diagonal(sp.sqrt(entries[1]), sp.sqrt(entries[last]), last)
+
+    def centred_axes(self, rows: sp.Symbol, columns: sp.Symbol) -> TexMatrix:
+        return atom("V^T", rows)
 
     def given(self, matrix: sp.MatrixSymbol) -> TexMatrix:
         return atom(latex(matrix), matrix.rows)
@@ -267,6 +271,11 @@ class LatexArrays:
     def layer_decays(self, layers: TexLayers, decay: sp.IndexedBase) -> TexNumber:
         entry = rf"\frac{{{latex(sp.Symbol(str(decay.label)))}_{{l}}}}{{2}} \|W_{{l}}\|^2"
         return TexNumber(((sp.Integer(1), rf"\sum_{{l=1}}^{{{latex(layers.depth)}}} {entry}"),))
+
+
+def _length(entries: sp.IndexedBase) -> sp.Symbol:
+    """Return the length of a list: there are K classes and targets, and D directions of data."""
+    return K if entries in (n_k, nu_k) else D
 
 
 def _diagonal(first: sp.Expr, last: sp.Expr, count: sp.Symbol) -> TexMatrix:

@@ -95,7 +95,12 @@ def derive(problem: Problem) -> Derivation:
         wrong_probability(minimum.margin_k),
         says="the predicted probability of each wrong class, for a sample of class $k$",
     )
-    return Derivation(chain(record, reduction, minimum, prediction.minimum), prediction, (wrong,))
+    uncertainty = Letter(
+        indexed("S", positive=True)[k],
+        entropy(wrong.meaning),
+        says="the entropy of the predicted probabilities, for a sample of class $k$",
+    )
+    return Derivation(chain(record, reduction, minimum, prediction.minimum), prediction, (wrong, uncertainty))
 
 
 def reduce(record: StepRecorder) -> Reduction:

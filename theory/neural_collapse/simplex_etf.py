@@ -78,7 +78,8 @@ def derive_etf(problem: Problem, record: StepRecorder, alpha: sp.Expr = sp.Integ
     wrong = Letter(
         positive("varepsilon"), wrong_probability(minimum.margin), says="the predicted probability of each wrong class"
     )
-    return Derivation(chain(record, problem, reduction, minimum, prediction.minimum), prediction, (wrong,))
+    uncertainty = Letter(positive("S"), entropy(wrong.meaning), says="the entropy of the predicted probabilities")
+    return Derivation(chain(record, problem, reduction, minimum, prediction.minimum), prediction, (wrong, uncertainty))
 
 
 def at_etf(problem: Problem, square: sp.Expr, unknowns: Mapping[sp.Symbol, sp.Expr]) -> StructuredPoint:
