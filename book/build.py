@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -14,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import plotly
 import yaml
 
+import book.figures
 from book.contents import contents
 from book.execute import fill_cache, run_page
 from book.fingerprint import digest, of_derivation, of_run, of_text
@@ -36,7 +38,7 @@ STATIC = (".css", ".js", ".svg")
 
 
 def write_source(source: Path, toc: dict) -> None:
-    """Write all of a book's source but its pages: table of contents, configuration, styles and plotly.js.
+    """Write all of a book's source but its pages: table of contents, configuration, styles and scripts.
 
     Files of earlier builds that have not changed stay as they are, so that Sphinx reads only what is new.
     """
@@ -49,7 +51,6 @@ def write_source(source: Path, toc: dict) -> None:
     for path in sorted((BOOK / "pages").iterdir()):
         if path.suffix in STATIC:
             shutil.copy(path, source / "static")
-    shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", source / "static")
     shutil.copytree(BOOK / "tutorial", source / "tutorial", dirs_exist_ok=True)
     for name in ("_config.yml", "references.bib"):
         shutil.copy(BOOK / name, source)
@@ -64,6 +65,7 @@ def write_if_changed(path: Path, text: str) -> None:
 def jobs(source: Path, names: Sequence[str]) -> Iterator[Callable[[], None]]:
     """Yield what makes each page: first the pages of claims, then all others, which know the derivations by then."""
     claims = [name for name in names if name.startswith("claims/")]
+    prepare()
     for name in claims:
         yield partial(make_page, source, name)
     restore_derivations(registry().values())
@@ -72,12 +74,20 @@ def jobs(source: Path, names: Sequence[str]) -> Iterator[Callable[[], None]]:
             yield partial(make_page, source, name)
 
 
+def prepare() -> None:
+    """Import what pages import, and read what fingerprints are made from: each page starts as a fork that knows them."""
+    for module in pkgutil.iter_modules(book.figures.__path__, "book.figures."):
+        importlib.import_module(module.name)
+    for claim in registry().values():
+        of_text(claim)
+
+
 def make_page(source: Path, name: str) -> None:
     """Write a page by its name in the table of contents, such as ``index`` or ``claims/mse-imbalanced``, and run its code.
 
     What an earlier build made from the same files is taken from there.
     """
-    path, began = source / f"{name}.md", time.perf_counter()
+    path, began = source / f"{name}.md", time.process_time()
     text = text_of(name)
     if CODE in text:
         # Sphinx reads a page again where its source has changed, so the source names the outputs.
@@ -85,7 +95,7 @@ def make_page(source: Path, name: str) -> None:
     write_if_changed(path, text)
     if CODE in text and not outputs_of(text).exists():
         keep(outputs_of(text), nbformat.writes(run_page(path)).encode())
-    print(f"made {name} in {time.perf_counter() - began:.1f} s", flush=True)
+    print(f"made {name} in {time.process_time() - began:.1f} s of processor time", flush=True)
 
 
 def text_of(name: str) -> str:
