@@ -12,10 +12,12 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import plotly
 import yaml
 
+from book.live.parts import copy_parts, described, start_preparing, values_of_page
 from book.render.claims import family
 from book.render.pages import page
 from book.render.practice import families
@@ -43,6 +45,7 @@ STATIC_PAGES = (
 
 def write_source() -> None:
     """Write the complete source of the book: pages from their templates, styles, plotly.js and table of contents."""
+    preparing = start_preparing()
     shutil.rmtree(SOURCE, ignore_errors=True)
     (SOURCE / "claims").mkdir(parents=True)
     (SOURCE / "static").mkdir()
@@ -59,15 +62,23 @@ def write_source() -> None:
         (SOURCE / "experiments" / f"{word}.md").write_text(text, encoding="utf-8")
     # The processes are forked, so that all of them know the claims from --claims.
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
-        list(pool.map(write_claim, registry()))
+        claims = list(pool.map(write_claim, registry()))
+    live = copy_parts(preparing, SOURCE / "static" / "live")
+    print(
+        f"the live page is built without its live parts: {live.missing}"
+        if live.missing
+        else "the live page has all its parts"
+    )
+    (SOURCE / "live.md").write_text(page("live", **values_of_page(live, claims)), encoding="utf-8")
     (SOURCE / "_toc.yml").write_text(yaml.safe_dump(contents(), sort_keys=False), encoding="utf-8")
 
 
-def write_claim(claim_id: str) -> None:
-    """Derive a claim and write its page."""
+def write_claim(claim_id: str) -> dict[str, Any]:
+    """Derive a claim and write its page. Return what the live page says of the claim."""
     print(f"deriving {claim_id}", flush=True)
     text = page("claim", claim=find(claim_id))
     (SOURCE / "claims" / f"{claim_id}.md").write_text(text, encoding="utf-8")
+    return described(claim_id)
 
 
 def contents() -> dict:
@@ -76,6 +87,7 @@ def contents() -> dict:
     for claim in registry().values():
         parts.setdefault(family(claim), []).append({"file": f"claims/{claim.id}"})
     of_families = [{"file": f"experiments/{word}"} for word in families()]
+    parts["Play"] = [{"file": "live"}]
     parts["Trained networks"] = [{"file": "experiments"}, *of_families, {"file": "your_network"}]
     parts["The suite"] = [{"file": name} for name in STATIC_PAGES]
     return {

@@ -13,6 +13,7 @@ import numerics.tolerances
 import theory.symbols
 from book.examples import noun, sliding
 from book.figures.practice import figures_of, figures_of_page
+from book.live.parts import live_link
 from book.render.api import (
     BACKENDS,
     array_operations,
@@ -82,6 +83,7 @@ def page(template: str, **values: Any) -> str:
         entry_name,
         expressed,
         known_lemmas,
+        live_link,
         noun,
         own_functions,
         parts_of_a_claim,
