@@ -30,6 +30,20 @@
     return element("div", { class: "live-wide", tabindex: "0", role: "group", "aria-label": caption || heads.join(", ") }, made);
   }
 
+  // Text of the suite, in which $…$ is a formula and ``…`` is code.
+  function prose(text) {
+    return text.split(/(\$[^$]+\$|``[^`]+``)/).map(part => {
+      if (part.startsWith("$")) return element("span", { class: "math notranslate nohighlight" }, `\\(${part.slice(1, -1)}\\)`);
+      return part.startsWith("``") ? element("code", {}, part.slice(2, -2)) : part;
+    });
+  }
+
+  function append(place, ...parts) {
+    place.append(...parts);
+    const formulas = parts.filter(part => part instanceof Element && part.querySelector(".math") !== null);
+    if (formulas.length) window.MathJax?.typesetPromise?.(formulas);
+  }
+
   const cell = text => element("td", {}, text);
   const words = name => name.replaceAll("_", " ");
   const capital = text => text.charAt(0).toUpperCase() + text.slice(1);
@@ -165,7 +179,7 @@
     },
     step: message => {
       shown.steps.push(message);
-      shown.list.append(stepItem(message));
+      append(shown.list, stepItem(message));
       count("Each step is now checked again.");
     },
     checked: message => count(`All hold, checked in ${seconds(message.seconds)}`
@@ -199,7 +213,7 @@
       element("p", {}, "Predicted value: ", element("strong", { id: "live-value" }, value)));
     const levels = Object.entries(prediction.collapses);
     for (const [of, collapsed] of levels) output.append(collapseTable(prediction, claim, of, collapsed, levels.length > 1));
-    for (const [name, found] of Object.entries(prediction.invariants)) output.append(invariant(name, found, claim));
+    for (const [name, found] of Object.entries(prediction.invariants)) append(output, invariant(name, found, claim));
     const named = Object.entries(prediction.named);
     if (named.length) {
       output.append(table(["Named result", "Value"], named.map(([name, found]) => [words(name), cell([found].flat().map(short).join(", "))])));
@@ -219,7 +233,7 @@
 
   function invariant(name, found, claim) {
     const says = shown.claim.invariants[name] ?? "";
-    const about = element("p", { class: "live-name" }, element("strong", {}, capital(words(name))), says ? `: ${says}` : "");
+    const about = element("p", { class: "live-name" }, element("strong", {}, capital(words(name))), ...(says ? [": ", ...prose(says)] : []));
     return element("div", {}, about, ...grids(found).map(grid => numbers(grid, capital(words(name)))));
   }
 
@@ -246,7 +260,7 @@
     const place = element("div", { class: "live-statement" }, "…");
     const details = element("details", { "data-number": step.number },
       element("summary", {}, `${capital(step.name)}: holds `, element("span", { class: "live-seconds" }, seconds(step.seconds))),
-      element("p", {}, `${step.says} (${step.type})`), place);
+      element("p", {}, ...prose(step.says)), place);
     const claim = shown.claim.id;
     details.addEventListener("toggle", () => {
       if (!details.open || details.dataset.asked) return;

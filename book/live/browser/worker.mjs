@@ -20,17 +20,16 @@ async function download(address, what) {
 }
 
 async function start({ pyodide, sympy, theory }) {
-  post({ kind: "progress", says: "Loading Python (step 1 of 3)" });
-  const archives = Promise.all([download(sympy, "SymPy (step 1 of 3)"), download(theory, "the theory (step 1 of 3)")]);
+  const archives = [await download(sympy, "SymPy (step 1 of 4)"), await download(theory, "the theory (step 1 of 4)")];
+  post({ kind: "progress", says: "Starting Python (step 2 of 4)" });
   const { loadPyodide } = await import(pyodide + "pyodide.mjs");
   python = await loadPyodide({ indexURL: pyodide });
-  const [sympyArchive, theoryArchive] = await archives;
-  python.FS.writeFile("/sympy.zip", sympyArchive);
-  python.FS.writeFile("/theory.zip", theoryArchive);
+  python.FS.writeFile("/sympy.zip", archives[0]);
+  python.FS.writeFile("/theory.zip", archives[1]);
   python.runPython("import sys; sys.path[:0] = ['/theory.zip', '/sympy.zip']");
-  post({ kind: "progress", says: "Starting SymPy (step 2 of 3)" });
+  post({ kind: "progress", says: "Starting SymPy (step 3 of 4)" });
   python.runPython("import sympy");
-  post({ kind: "progress", says: "Reading the claims (step 3 of 3)" });
+  post({ kind: "progress", says: "Reading the claims (step 4 of 4)" });
   session = python.pyimport("book.live.session");
   for (const line of session.add_claims_of("/theory.zip")) post({ kind: "note", line });
 }
