@@ -7,7 +7,7 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,24 +38,37 @@ def write_parts(cache: Path, paths: Mapping[str, str], missing: str = "") -> Non
     (cache / WRITTEN).write_text(json.dumps({"paths": paths, "missing": missing}), encoding="utf-8")
 
 
-def start_preparing(cache: Path = CACHE) -> subprocess.Popen:
-    """Start to prepare the live parts in a process of its own, so that pages are written meanwhile."""
-    (cache / WRITTEN).unlink(missing_ok=True)
-    return subprocess.Popen([sys.executable, "-m", "book.live", str(cache)], cwd=BROWSER.parents[2])
+class LivePage:
+    """The live page of one build. Its parts are prepared in a process of their own while the other pages are written."""
 
+    def __init__(self, cache: Path = CACHE) -> None:
+        self.cache = cache
+        (cache / WRITTEN).unlink(missing_ok=True)
+        command = [sys.executable, "-m", "book.live", str(cache)]
+        self.preparing = subprocess.Popen(command, cwd=BROWSER.parents[2])
 
-def copy_parts(preparing: subprocess.Popen, target: Path, cache: Path = CACHE) -> Parts:
-    """Wait for the live parts, copy them to their folder in the source of the book, and return them.
+    def values(self, claims: Mapping[str, Mapping[str, Any]], target: Path) -> dict[str, Any]:
+        """Wait for the parts, copy them to the folder ``target``, and return the values of the page's template.
 
-    Raises SystemExit with status 1 when they could not be prepared for another reason than that this machine lacks them.
-    """
-    if preparing.wait() != 0:
-        raise SystemExit(1)
-    parts = Parts(**json.loads((cache / WRITTEN).read_text(encoding="utf-8")))
-    shutil.copytree(BROWSER, target)
-    for path in parts.paths.values():
-        (shutil.copytree if path.endswith("/") else shutil.copy)(cache / path, target / path)
-    return parts
+        ``claims`` are those of ``described``, by id. Raises SystemExit with status 1 where the process failed.
+        """
+        if self.preparing.wait() != 0:
+            raise SystemExit(1)
+        parts = Parts(**json.loads((self.cache / WRITTEN).read_text(encoding="utf-8")))
+        print(f"the live page: {parts.missing or 'all its parts are there'}")
+        shutil.copytree(BROWSER, target)
+        for path in parts.paths.values():
+            (shutil.copytree if path.endswith("/") else shutil.copy)(self.cache / path, target / path)
+        size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+        listed = [claims[claim_id] for claim_id in sorted(claims)]
+        data = in_script({"parts": parts.paths, "claims": listed})
+        return {
+            "live": parts,
+            "claims": listed,
+            "data": data,
+            "version": PYODIDE,
+            "megabytes": math.ceil(size / 1e6),
+        }
 
 
 def described(claim_id: str) -> dict[str, Any]:
@@ -73,24 +86,6 @@ def described(claim_id: str) -> dict[str, Any]:
             for p in claim.problem.parameters
         ],
     }
-
-
-def values_of_page(parts: Parts, claims: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the values of the template of the live page; ``claims`` are those of ``described``."""
-    sizes = [file.stat().st_size for path in parts.paths.values() for file in files_of(CACHE / path)]
-    data = {"parts": parts.paths, "claims": claims}
-    return {
-        "live": parts,
-        "claims": claims,
-        "data": in_script(data),
-        "version": PYODIDE,
-        "megabytes": math.ceil(sum(sizes) / 1e6),
-    }
-
-
-def files_of(path: Path) -> list[Path]:
-    """Return the files of a folder, or the file itself."""
-    return sorted(path.iterdir()) if path.is_dir() else [path]
 
 
 def live_link(claim: Claim) -> str:
