@@ -48,6 +48,7 @@ PAGES = (
     "how_the_checks_work.html",
     *PHASES,
     "benchmarks.html",
+    "live.html",
     "discrepancies.html",
     "tutorial.html",
     "second_example.html",
