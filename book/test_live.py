@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from book.live.packages import Unavailable, pyodide
-from book.test_book import HTML, address, browser  # noqa: F401
+from book.test_book import HTML, browser  # noqa: F401
 from theory.claim import find, registry
 from theory.cli.commands import main as theory_command
 from theory.errors import ParameterError
@@ -48,9 +51,33 @@ REFUSED = {
 STATE = "return document.getElementById('live-output').dataset.state"
 
 
+class Served(SimpleHTTPRequestHandler):
+    """Serves the book, and notes the answer to every request. The browser does not report the requests of a worker."""
+
+    answers: ClassVar[list[tuple[str, int]]] = []
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        self.answers.append((self.path, int(code)))
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """Serve the built book on this machine and return its address."""
+    if not (HTML / PAGE).exists():
+        pytest.fail("the book is not built: run make book first")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Served, directory=str(HTML)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
 @dataclass
 class LivePage:
-    """The live page, open in a browser, with the requests and the complaints of the browser so far."""
+    """The live page, open in a browser, with the requests of the page and the complaints of the browser so far."""
 
     browser: WebDriver
     address: str
@@ -117,6 +144,11 @@ def live(browser: WebDriver, address: str) -> Iterator[LivePage]:  # noqa: F811
     browser.get("about:blank")
 
 
+def parts_loaded() -> list[str]:
+    """Return the paths of the live parts that the browser has loaded."""
+    return [path for path, _ in Served.answers if "pyodide" in path or path.endswith((".zip", "worker.mjs"))]
+
+
 def predicted(capsys: pytest.CaptureFixture[str], claim: str, parameters: str) -> dict[str, Any]:
     """Return what the command line predicts."""
     theory_command(["predict", claim, *parameters.split(), "--json"])
@@ -128,8 +160,8 @@ def test_nothing_is_loaded_before_the_button(live: LivePage) -> None:
     live.open("?" + urlencode({"claim": claim, "parameters": parameters}))
     time.sleep(1)
     live.listen()
-    assert live.requested != []
-    assert [url for url in live.requested if "pyodide" in url or url.endswith((".zip", "worker.mjs"))] == []
+    assert [path for path, _ in Served.answers if path.endswith("page.js")] != []
+    assert parts_loaded() == []
     assert live.element("claim").get_attribute("value") == claim
     assert live.element("parameters").get_attribute("value") == parameters
     assert live.element("output").text == ""
@@ -253,7 +285,8 @@ def test_nothing_failed_and_nothing_was_loaded_from_elsewhere(live: LivePage) ->
     live.listen()
     assert live.complaints == []
     assert [url for url in live.requested if not url.startswith((live.address, "data:", "blob:"))] == []
-    assert [url for url in live.requested if url.endswith("pyodide.asm.wasm")] != []
+    assert [answer for answer in Served.answers if answer[1] >= 400] == []
+    assert [path for path in parts_loaded() if path.endswith("pyodide.asm.wasm")] != []
 
 
 def test_page_opened_as_a_file_says_how_to_serve_it(live: LivePage) -> None:
