@@ -19,6 +19,7 @@ import plotly
 import yaml
 
 from book.live.parts import LivePage, described
+from book.notebooks import FOLDER, build_wheel, is_executed, with_download, write_notebook
 from book.render.claims import family
 from book.render.pages import page
 from book.render.practice import families
@@ -57,6 +58,7 @@ def write_source(source: Path, toc: dict) -> None:
     shutil.copytree(BOOK / "tutorial", source / "tutorial")
     # The processes are forked, so that all of them know the claims from --claims.
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
+        wheel = pool.submit(build_wheel, source / "static" / FOLDER)
         written = pool.map(write_page, itertools.repeat(source), [name for name in names if name != LIVE])
         known = {about["id"]: about for about in written if about is not None}
         if live is not None:
@@ -64,6 +66,7 @@ def write_source(source: Path, toc: dict) -> None:
             (source / f"{LIVE}.md").write_text(
                 page(LIVE, **live.values(known, source / "static" / LIVE)), encoding="utf-8"
             )
+        wheel.result()
     (source / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
 
 
@@ -80,6 +83,9 @@ def write_page(source: Path, name: str) -> dict[str, Any] | None:
         text = page("experiment_family", word=word, experiments=families()[word])
     else:
         text = page(name)
+    if is_executed(text):
+        write_notebook(text, name, source / "static")
+        text = with_download(text, name)
     (source / f"{name}.md").write_text(text, encoding="utf-8")
     return described(word) if folder == "claims" else None
 
