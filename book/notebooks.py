@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -16,8 +17,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGED = ("theory", "numerics", "proofs_check", "book", "pyproject.toml", "README.md", "LICENSE")
-"""What a wheel is built from."""
+ROOMS = ("theory", "numerics", "proofs_check", "book")
+ABOUT = ("pyproject.toml", "README.md", "LICENSE")
+"""What a wheel is built from, beside the rooms."""
 WHEEL = f"collapse_atlas-{version('collapse-atlas')}-py3-none-any.whl"
 FOLDER = "notebooks"
 """The folder of the notebooks and of the wheel, below the static files of the book."""
@@ -39,11 +41,6 @@ ROLE = re.compile(r"\{[\w:-]+\}`([^`<]+?)(?:\s*<[^`>]*>)?`")
 INNER_LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:)[^)]*\)")
 UNREADABLE = ("raw", "toctree", "contents", "image", "figure")
 """Directives whose content says nothing in a notebook."""
-
-
-def is_executed(text: str) -> bool:
-    """Tell whether a page in MyST Markdown has code that is run."""
-    return "{code-cell}" in text
 
 
 def notebook_of(text: str) -> NotebookNode:
@@ -106,16 +103,22 @@ def write_notebook(text: str, name: str, static: Path) -> None:
     nbformat.write(notebook_of(text), path)
 
 
-def build_wheel(folder: Path) -> None:
-    """Build the wheel of the suite into a folder. Raises CalledProcessError, after pip's complaint, when pip cannot."""
-    with tempfile.TemporaryDirectory() as made:
+def build_wheel(static: Path) -> None:
+    """Build the wheel of the suite beside the notebooks, unless it is there and nothing in it has changed.
+
+    Raises CalledProcessError, after pip's complaint, when pip cannot build it.
+    """
+    folder = static / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    made, made_from = fingerprint(), folder / ".made_from"  # Sphinx copies no file whose name starts with a point
+    if (folder / WHEEL).exists() and made_from.exists() and made_from.read_text() == made:
+        return
+    with tempfile.TemporaryDirectory() as copied:
         # The wheel is built from a copy, since setuptools leaves files where it builds.
-        for name in PACKAGED:
-            if (ROOT / name).is_dir():
-                unwanted = shutil.ignore_patterns("__pycache__", "_build")
-                shutil.copytree(ROOT / name, Path(made) / name, ignore=unwanted)
-            else:
-                shutil.copy(ROOT / name, made)
+        for path in packaged():
+            target = Path(copied) / path.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
         pip = [
             sys.executable,
             "-m",
@@ -126,4 +129,20 @@ def build_wheel(folder: Path) -> None:
             "--no-deps",
             "--no-index",
         ]
-        subprocess.run([*pip, "--no-build-isolation", "--wheel-dir", str(folder), made], check=True)
+        subprocess.run([*pip, "--no-build-isolation", "--wheel-dir", str(folder), copied], check=True)
+    made_from.write_text(made)
+
+
+def packaged() -> list[Path]:
+    """Return the files that a wheel is built from."""
+    inside = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*")) if path.is_file()]
+    unwanted = {"__pycache__", "_build"}
+    return [ROOT / name for name in ABOUT] + [path for path in inside if unwanted.isdisjoint(path.parts)]
+
+
+def fingerprint() -> str:
+    """Return a hash of the files that a wheel is built from."""
+    found = hashlib.sha256()
+    for path in packaged():
+        found.update(f"{path.relative_to(ROOT)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()

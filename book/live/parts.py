@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from book.examples import make_example, noun
-from book.live.packages import PYODIDE
+from book.live.archives import compiled, dependencies, suite
+from book.live.packages import PYODIDE, Unavailable, pyodide
 from book.render.claims import family
-from theory.claim import Claim, find
+from theory.claim import Claim, registry
 from theory.cli.arguments import written_parameters
 from theory.problem import REQUIRED
 
@@ -27,53 +26,67 @@ WRITTEN = "parts.json"
 
 @dataclass(frozen=True)
 class Parts:
-    """What the live page loads, by name, as paths below its folder; or the reason why this build has none of it."""
+    """What the live page loads, as addresses below its folder by name; or the reason why this build has none of it."""
 
-    paths: Mapping[str, str]
+    addresses: Mapping[str, str]
     missing: str = ""
 
 
-def write_parts(cache: Path, paths: Mapping[str, str], missing: str = "") -> None:
-    """Write into the cache which parts there are."""
-    (cache / WRITTEN).write_text(json.dumps({"paths": paths, "missing": missing}), encoding="utf-8")
+def prepare(cache: Path = CACHE) -> Parts:
+    """Download and compile what the live page loads, unless the cache has it, and return what there is.
+
+    Raises Altered for a download that is not the pinned file.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        python = pyodide(cache)
+        archives = {"sympy": dependencies(), "theory": suite()}
+        made = {name: compiled(name, files, python, cache) for name, files in archives.items()}
+    except Unavailable as error:
+        parts = Parts({}, str(error))
+    else:
+        # The version in an address keeps a browser from mixing files of two builds.
+        parts = Parts({"pyodide": f"{python.name}/", **{name: f"{name}.zip?v={made[name].stem}" for name in made}})
+    (cache / WRITTEN).write_text(json.dumps(asdict(parts)), encoding="utf-8")
+    print(f"the live page: {parts.missing or 'all its parts are there'}", flush=True)
+    return parts
 
 
-class LivePage:
-    """The live page of one build. Its parts are prepared in a process of their own while the other pages are written."""
-
-    def __init__(self, cache: Path = CACHE) -> None:
-        self.cache = cache
-        (cache / WRITTEN).unlink(missing_ok=True)
-        command = [sys.executable, "-m", "book.live", str(cache)]
-        self.preparing = subprocess.Popen(command, cwd=BROWSER.parents[2])
-
-    def values(self, claims: Mapping[str, Mapping[str, Any]], target: Path) -> dict[str, Any]:
-        """Wait for the parts, copy them to the folder ``target``, and return the values of the page's template.
-
-        ``claims`` are those of ``described``, by id. Raises SystemExit with status 1 where the process failed.
-        """
-        if self.preparing.wait() != 0:
-            raise SystemExit(1)
-        parts = Parts(**json.loads((self.cache / WRITTEN).read_text(encoding="utf-8")))
-        print(f"the live page: {parts.missing or 'all its parts are there'}")
-        shutil.copytree(BROWSER, target)
-        for path in parts.paths.values():
-            (shutil.copytree if path.endswith("/") else shutil.copy)(self.cache / path, target / path)
-        size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
-        listed = [claims[claim_id] for claim_id in sorted(claims)]
-        data = in_script({"parts": parts.paths, "claims": listed})
-        return {
-            "live": parts,
-            "claims": listed,
-            "data": data,
-            "version": PYODIDE,
-            "megabytes": math.ceil(size / 1e6),
-        }
+def copy_parts(target: Path, cache: Path = CACHE) -> None:
+    """Copy what ``prepare`` has prepared, and the scripts and the style of the page, to a folder."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(BROWSER, target)
+    parts = Parts(**json.loads((cache / WRITTEN).read_text(encoding="utf-8")))
+    for address in parts.addresses.values():
+        path, _, version = address.partition("?v=")
+        if version:
+            shutil.copy(cache / f"{version}.zip", target / path)
+        else:
+            shutil.copytree(cache / path, target / path)
 
 
-def described(claim_id: str) -> dict[str, Any]:
+def values_of_page() -> dict[str, Any]:
+    """Prepare the live parts, and return the values of the template of the live page."""
+    parts = prepare()
+    claims = [described(claim) for claim in registry().values()]
+    return {
+        "live": parts,
+        "claims": claims,
+        "data": in_script({"parts": parts.addresses, "claims": claims}),
+        "version": PYODIDE,
+        "megabytes": math.ceil(sum(map(size, parts.addresses.values())) / 1e6),
+    }
+
+
+def size(address: str, cache: Path = CACHE) -> int:
+    """Return the number of bytes that a browser loads from an address."""
+    path, _, version = address.partition("?v=")
+    files = [cache / f"{version}.zip"] if version else [file for file in (cache / path).iterdir() if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def described(claim: Claim) -> dict[str, Any]:
     """Return what the page says of a claim before any Python is loaded. The claim is derived for its example."""
-    claim = find(claim_id)
     return {
         "id": claim.id,
         "title": claim.title,
