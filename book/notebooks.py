@@ -33,8 +33,13 @@ import shutil
 from importlib.resources import files
 
 shutil.copytree(files("book") / "tutorial", "tutorial", dirs_exist_ok=True)  # the files that this page reads"""
+DRAWING = """\
+from plotly.offline import init_notebook_mode
 
-FENCE = re.compile(r"^\s*(:{3,}|`{3,})(?:\{([\w:-]+)\}\s*(.*))?$")
+init_notebook_mode()  # the book's pages load plotly.js by themselves"""
+
+FENCE = re.compile(r"^\s*(:{3,}|`{3,})(?:\{([\w:-]+)\}\s*(.*)|\w[\w+-]*\s*)?$")
+CLOSING = re.compile(r"^\s*(:{3,}|`{3,})\s*$")
 OPTION = re.compile(r"^\s*:[\w-]+:.*$")
 TARGET = re.compile(r"^\([\w.-]+\)=$", re.MULTILINE)
 ROLE = re.compile(r"\{[\w:-]+\}`([^`<]+?)(?:\s*<[^`>]*>)?`")
@@ -50,8 +55,11 @@ def notebook_of(text: str) -> NotebookNode:
         if cell.cell_type == "markdown":
             cell.source = without_directives(cell.source)
     first = [new_markdown_cell(INSTALL)]
-    if any('"tutorial/' in cell.source for cell in notebook.cells if cell.cell_type == "code"):
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    if '"tutorial/' in code:
         first.append(new_code_cell(TUTORIAL))
+    if "book.figures" in code:
+        first.append(new_code_cell(DRAWING))
     notebook.cells[:0] = first
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # the same page gives the same notebook
@@ -69,7 +77,7 @@ def without_directives(markdown: str) -> str:
     for line in markdown.splitlines():
         fence = FENCE.match(line)
         inside_code = bool(open_fences) and open_fences[-1][1] == "code"
-        if fence and open_fences and fence[2] is None and fence[1] == open_fences[-1][0]:
+        if fence and open_fences and CLOSING.match(line) and fence[1] == open_fences[-1][0]:
             _, kind = open_fences.pop()
             lines += {"math": ["$$"], "code": [line]}.get(kind, [])
         elif fence and fence[2] is not None and not inside_code:

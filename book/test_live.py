@@ -146,7 +146,7 @@ def live(browser: WebDriver, address: str) -> Iterator[LivePage]:  # noqa: F811
 
 def parts_loaded() -> list[str]:
     """Return the paths of the live parts that the browser has loaded."""
-    return [path for path, _ in Served.answers if "pyodide" in path or path.endswith((".zip", "worker.mjs"))]
+    return [path for path, _ in Served.answers if "pyodide" in path or ".zip" in path or "worker.mjs" in path]
 
 
 def predicted(capsys: pytest.CaptureFixture[str], claim: str, parameters: str) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def test_nothing_is_loaded_before_the_button(live: LivePage) -> None:
     live.open("?" + urlencode({"claim": claim, "parameters": parameters}))
     time.sleep(1)
     live.listen()
-    assert [path for path, _ in Served.answers if path.endswith("page.js")] != []
+    assert [path for path, _ in Served.answers if "page.js" in path] != []
     assert parts_loaded() == []
     assert live.element("claim").get_attribute("value") == claim
     assert live.element("parameters").get_attribute("value") == parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
@@ -72,10 +73,17 @@ def values_of_page() -> dict[str, Any]:
     return {
         "live": parts,
         "claims": claims,
-        "data": in_script({"parts": parts.addresses, "claims": claims}),
-        "version": PYODIDE,
+        "data": in_script({"parts": parts.addresses, "worker": versioned("worker.mjs"), "claims": claims}),
+        "script": versioned("page.js"),
+        "style": versioned("live.css"),
+        "pyodide": PYODIDE,
         "megabytes": math.ceil(sum(map(size, parts.addresses.values())) / 1e6),
     }
+
+
+def versioned(name: str) -> str:
+    """Return the address of a script or style, with a version that changes when the file does."""
+    return f"{name}?v={hashlib.sha256((BROWSER / name).read_bytes()).hexdigest()[:8]}"
 
 
 def size(address: str, cache: Path = CACHE) -> int:

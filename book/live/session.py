@@ -96,12 +96,15 @@ def run(claim_id: str, text: str, post: Callable[[str], object]) -> None:
         post(json.dumps(event, allow_nan=False))
 
 
-def add_claims_of(archive: str) -> list[str]:
-    """Add the claims of the single files in an archive, and load all claims. Return a line for each file that does not run here."""
+def add_claims_of(archive: str, folder: str) -> list[str]:
+    """Unpack the single files with claims in an archive to a folder, add their claims, and load all claims.
+
+    Returns a line for each file that does not run here.
+    """
     refused = []
     with zipfile.ZipFile(archive) as packed:
         own = [name for name in packed.namelist() if name.startswith("claims/") and name.endswith(".py")]
-        for path in (packed.extract(name, "/") for name in own):
+        for path in (packed.extract(name, folder) for name in own):
             try:
                 load(Path(path))
             except ParameterError as error:

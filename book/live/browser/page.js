@@ -117,7 +117,7 @@
   }
 
   function startWorker() {
-    worker = new Worker(new URL("worker.mjs", here), { type: "module" });
+    worker = new Worker(new URL(data.worker, here), { type: "module" });
     worker.onmessage = ({ data: message }) => receive[message.kind](message);
     worker.onerror = event => receive.failed({ line: event.message || "the worker of this page could not be started" });
     const parts = Object.entries(data.parts).map(([name, path]) => [name, new URL(path, here).href]);

@@ -31,7 +31,7 @@ async function start({ pyodide, sympy, theory }) {
   python.runPython("import sympy");
   post({ kind: "progress", says: "Reading the claims (step 4 of 4)" });
   session = python.pyimport("book.live.session");
-  for (const line of session.add_claims_of("/theory.zip")) post({ kind: "note", line });
+  for (const line of session.add_claims_of("/theory.zip", "/")) post({ kind: "note", line });
 }
 
 async function answer(message) {
