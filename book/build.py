@@ -23,6 +23,8 @@ from book.contents import contents
 from book.execute import fill_cache, run_page
 from book.fingerprint import digest, of_derivation, of_run, of_text
 from book.kept import file_of, forget_all_but, keep, keep_derivation, restore_derivations
+from book.live.parts import copy_parts, values_of_page
+from book.notebooks import build_wheel, with_download, write_notebook
 from book.processes import run_each
 from book.render.pages import page
 from book.render.practice import families
@@ -33,6 +35,7 @@ from theory.errors import ParameterError, quoted
 
 BOOK = Path(__file__).resolve().parent
 CODE = "{code-cell}"
+LIVE = "live"
 STATIC = (".css", ".js", ".svg")
 """Endings of the files beside the templates that the pages load."""
 
@@ -63,7 +66,8 @@ def write_if_changed(path: Path, text: str) -> None:
 
 
 def jobs(source: Path, names: Sequence[str]) -> Iterator[Callable[[], None]]:
-    """Yield what makes each page: first the pages of claims, then all others, which know the derivations by then."""
+    """Yield what makes the wheel and each page: first the pages of claims, then all others, which know the derivations by then."""
+    yield partial(build_wheel, source / "static")
     claims = [name for name in names if name.startswith("claims/")]
     prepare()
     for name in claims:
@@ -90,8 +94,9 @@ def make_page(source: Path, name: str) -> None:
     path, began = source / f"{name}.md", time.process_time()
     text = text_of(name)
     if CODE in text:
+        write_notebook(text, name, source / "static")
         # Sphinx reads a page again where its source has changed, so the source names the outputs.
-        text += f"\n% outputs {of_run(text)}\n"
+        text = f"{with_download(text, name)}\n% outputs {of_run(text)}\n"
     write_if_changed(path, text)
     if CODE in text and not outputs_of(text).exists():
         keep(outputs_of(text), nbformat.writes(run_page(path)).encode())
@@ -103,6 +108,8 @@ def text_of(name: str) -> str:
     folder, _, word = name.rpartition("/")
     if folder == "experiments":
         return page("experiment_family", word=word, experiments=families()[word])
+    if name == LIVE:
+        return page(name, **values_of_page())
     if folder != "claims":
         return page(name)
     claim = find(word)
@@ -190,6 +197,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if run_each(jobs(source, names)):
         print("the book was not built; the errors above say which pages could not be made", file=sys.stderr)
         return 1
+    if LIVE in names:
+        copy_parts(source / "static" / LIVE)
     outputs = cache_outputs(source, names)
     status = build_html(folder, strictly=not given.only)
     first = folder / "_build" / "html" / f"{toc['root']}.html"

@@ -20,6 +20,7 @@ AT_A_GLANCE = {"map": "Map of what is known", "thresholds": "All thresholds", "v
 PAGES = {
     "What is argued about": {"discrepancies": "Released code"},
     "Run and extend": {
+        "live": "Live, in your browser",
         "add_a_claim": "Add a claim",
         "tutorial": "Tutorial",
         "second_example": "A second example",

@@ -15,6 +15,7 @@ from book.contents import all_claims, chapters
 from book.examples import noun, sliding
 from book.figures.practice import figures_of, figures_of_page
 from book.figures.words import words_in_html
+from book.live.parts import live_link
 from book.render.api import (
     BACKENDS,
     array_operations,
@@ -119,6 +120,7 @@ def page(template: str, **values: Any) -> str:
         item,
         known_lemmas,
         notation_list,
+        live_link,
         noun,
         objective,
         parts_of_a_claim,
