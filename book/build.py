@@ -19,11 +19,13 @@ import nbformat
 import yaml
 
 import book.figures
+from book.contents import contents
 from book.execute import fill_cache, run_page
 from book.fingerprint import digest, of_derivation, of_run, of_text
 from book.kept import file_of, forget_all_but, keep, keep_derivation, restore_derivations
+from book.live.parts import copy_parts, values_of_page
+from book.notebooks import build_wheel, with_download, write_notebook
 from book.processes import run_each
-from book.render.claims import family
 from book.render.pages import page
 from book.render.practice import families
 from theory.claim import add_files, find, registry
@@ -33,17 +35,9 @@ from theory.errors import ParameterError, quoted
 
 BOOK = Path(__file__).resolve().parent
 CODE = "{code-cell}"
-STATIC_PAGES = (
-    "how_the_checks_work",
-    "what_the_verdicts_mean",
-    "sweeps",
-    "benchmarks",
-    "discrepancies",
-    "tutorial",
-    "second_example",
-    "add_a_claim",
-    "api",
-)
+LIVE = "live"
+STATIC = (".css", ".js", ".svg")
+"""Endings of the files beside the templates that the pages load."""
 
 
 def write_source(source: Path, toc: dict) -> None:
@@ -57,10 +51,12 @@ def write_source(source: Path, toc: dict) -> None:
     for path in pages:
         path.parent.mkdir(parents=True, exist_ok=True)
     (source / "static").mkdir(exist_ok=True)
-    for name in ("atlas.css", "favicon.svg", "figures.js"):
-        shutil.copy(BOOK / "pages" / name, source / "static")
+    for path in sorted((BOOK / "pages").iterdir()):
+        if path.suffix in STATIC:
+            shutil.copy(path, source / "static")
     shutil.copytree(BOOK / "tutorial", source / "tutorial", dirs_exist_ok=True)
-    shutil.copy(BOOK / "_config.yml", source)
+    for name in ("_config.yml", "references.bib"):
+        shutil.copy(BOOK / name, source)
     write_if_changed(source / "_toc.yml", yaml.safe_dump(toc, sort_keys=False))
 
 
@@ -70,7 +66,8 @@ def write_if_changed(path: Path, text: str) -> None:
 
 
 def jobs(source: Path, names: Sequence[str]) -> Iterator[Callable[[], None]]:
-    """Yield what makes each page: first the pages of claims, then all others, which know the derivations by then."""
+    """Yield what makes the wheel and each page: first the pages of claims, then all others, which know the derivations by then."""
+    yield partial(build_wheel, source / "static")
     claims = [name for name in names if name.startswith("claims/")]
     prepare()
     for name in claims:
@@ -97,8 +94,9 @@ def make_page(source: Path, name: str) -> None:
     path, began = source / f"{name}.md", time.process_time()
     text = text_of(name)
     if CODE in text:
+        write_notebook(text, name, source / "static")
         # Sphinx reads a page again where its source has changed, so the source names the outputs.
-        text += f"\n% outputs {of_run(text)}\n"
+        text = f"{with_download(text, name)}\n% outputs {of_run(text)}\n"
     write_if_changed(path, text)
     if CODE in text and not outputs_of(text).exists():
         keep(outputs_of(text), nbformat.writes(run_page(path)).encode())
@@ -110,6 +108,8 @@ def text_of(name: str) -> str:
     folder, _, word = name.rpartition("/")
     if folder == "experiments":
         return page("experiment_family", word=word, experiments=families()[word])
+    if name == LIVE:
+        return page(name, **values_of_page())
     if folder != "claims":
         return page(name)
     claim = find(word)
@@ -139,21 +139,6 @@ def files_in(toc: Any) -> list[str]:
         return [name for part in toc for name in files_in(part)]
     named = [toc[key] for key in ("root", "file") if key in toc]
     return named + [name for key in ("parts", "chapters", "sections") if key in toc for name in files_in(toc[key])]
-
-
-def contents() -> dict:
-    """Return the table of contents: the claims by family, then the trained networks, then the pages on the suite itself."""
-    parts: dict[str, list[dict[str, str]]] = {}
-    for claim in registry().values():
-        parts.setdefault(family(claim), []).append({"file": f"claims/{claim.id}"})
-    of_families = [{"file": f"experiments/{word}"} for word in families()]
-    parts["Trained networks"] = [{"file": "experiments"}, *of_families, {"file": "your_network"}]
-    parts["The suite"] = [{"file": name} for name in STATIC_PAGES]
-    return {
-        "format": "jb-book",
-        "root": "index",
-        "parts": [{"caption": caption, "chapters": chapters} for caption, chapters in parts.items()],
-    }
 
 
 def only(names: Sequence[str]) -> dict:
@@ -212,6 +197,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if run_each(jobs(source, names)):
         print("the book was not built; the errors above say which pages could not be made", file=sys.stderr)
         return 1
+    if LIVE in names:
+        copy_parts(source / "static" / LIVE)
     outputs = cache_outputs(source, names)
     status = build_html(folder, strictly=not given.only)
     first = folder / "_build" / "html" / f"{toc['root']}.html"

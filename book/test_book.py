@@ -16,6 +16,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
+from book.build import files_in
+from book.contents import all_claims, contents
 from book.examples import sliding
 from book.figures.practice import figures_of, figures_of_page, page_records
 from book.render.practice import families
@@ -44,21 +46,7 @@ CLAIM_PAGES = {f"claims/{claim.id}.html": claim for claim in registry().values()
 PHASES = ("what_the_verdicts_mean.html", "sweeps.html")
 OWN_NETWORK = "your_network.html"
 FAMILY_PAGES = {f"experiments/{word}.html": word for word in families()}
-PAGES = (
-    "index.html",
-    "how_the_checks_work.html",
-    *PHASES,
-    "benchmarks.html",
-    "discrepancies.html",
-    "tutorial.html",
-    "second_example.html",
-    "add_a_claim.html",
-    "api.html",
-    "experiments.html",
-    OWN_NETWORK,
-    *FAMILY_PAGES,
-    *CLAIM_PAGES,
-)
+PAGES = tuple(f"{name}.html" for name in files_in(contents()))
 PATIENCE = 60
 """Largest number of seconds for setting the formulas of a page."""
 FIGURES = 2
@@ -300,14 +288,24 @@ def test_list_of_experiments_has_a_row_for_each(page: OpenPage) -> None:
     assert linked == [each.name for experiments in families().values() for each in experiments]
 
 
-def test_landing_page_has_a_row_for_every_claim(page: OpenPage) -> None:
-    if page.name != "index.html":
+def test_tables_of_verdicts_have_a_row_for_every_claim(page: OpenPage) -> None:
+    if page.name not in ("index.html", "verdict_table.html"):
         return
-    tables = page.browser.find_elements(By.CSS_SELECTOR, "article table")
+    tables = page.browser.find_elements(By.CSS_SELECTOR, "article .atlas-verdicts table")
     assert tables != []
     for table in tables:
         linked = [a.get_attribute("href") for a in table.find_elements(By.CSS_SELECTOR, "tbody td:first-child a")]
         assert sorted(link.rpartition("/")[2] for link in linked) == sorted(f"{name}.html" for name in registry())
+
+
+def test_sidebar_lists_the_claims_in_the_order_of_the_story(page: OpenPage) -> None:
+    if page.name != "index.html":
+        return
+    links = (
+        "return [...document.querySelectorAll('.bd-sidebar-primary nav a')].map(a => [a.href, a.textContent.trim()])"
+    )
+    listed = [[link.rpartition("/")[2], text] for link, text in page.ask(links) if "/claims/" in link]
+    assert listed == [[f"{claim.id}.html", claim.name] for claim in all_claims()]
 
 
 def written_pages() -> list[Path]:
