@@ -99,4 +99,4 @@ def chain(run: TrainedExample) -> HTML:
         f"at {FLOOR:.0e} equals the {reference} or lies below it{'' if silent else ' by rounding'}. "
         f"At the trained optimum itself they differ by {relative(apart)} (relative)."
     )
-    return show(panels, words)
+    return show("chain", panels, words)

@@ -113,7 +113,7 @@ def crossing(run: TrainedExample, number: int = 0) -> HTML:
         f"Of the {len(swept.positions)} trained points {certified} are certified to be global minima up to "
         f"{NEAR_CERTIFICATE_GAP:.0e} (relative)."
     )
-    return show([curves, bars], words, slider)
+    return show("crossing", [curves, bars], words, slider)
 
 
 def drawn_bars(swept: Swept) -> list[list[Mark]]:

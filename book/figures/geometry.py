@@ -60,7 +60,7 @@ def geometry(run: TrainedExample) -> HTML:
         "symmetric square root are drawn. The axes are leading eigenvectors of the first matrix if these show all of a "
         "matrix, and otherwise eigenvectors of the matrix itself."
     )
-    return show(scenes, words)
+    return show("geometry", scenes, words)
 
 
 def scene(tips: Tensor, rings: Tensor, name: str, thing: str) -> Scene:

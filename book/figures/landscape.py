@@ -114,7 +114,7 @@ def landscape(claim_id: str, number: int = 0) -> HTML:
         "are the minimisers at all positions of the slider."
     )
     slider = Slider(f"{label} =", [f"{one.tuned:.3g}{beside(one.tuned / critical)}" for one in curves])
-    return show([panel], words, slider)
+    return show("landscape", [panel], words, slider)
 
 
 def size_in_words(separable: Separable, thing: str) -> str:

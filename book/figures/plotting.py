@@ -33,7 +33,6 @@ class Slider:
     Arguments:
         title: what the slider changes; ``<sub>`` is allowed.
         says: the words for each frame.
-        start: the frame that is shown first; the others need a script.
     """
 
     title: str
@@ -50,10 +49,13 @@ class Slider:
         )
 
 
-def show(panels: Sequence[Panel | Scene], words: str, slider: Slider | None = None, together: bool = False) -> HTML:
+def show(
+    name: str, panels: Sequence[Panel | Scene], words: str, slider: Slider | None = None, together: bool = False
+) -> HTML:
     """Return a figure.
 
     Arguments:
+        name: what kind of figure it is, for style sheets and tests.
         panels: the drawings.
         words: sentences below the figure, as HTML.
         slider: moves the frames of all panels.
@@ -69,7 +71,7 @@ def show(panels: Sequence[Panel | Scene], words: str, slider: Slider | None = No
         for mark in each
     ]
     return HTML(
-        f'<style>{STYLE}</style><figure class="atlas-figure">{legend(marks)}{row}{slider.drawn() if slider else ""}'
+        f'<style>{STYLE}</style><figure class="atlas-figure" data-name="{name}">{legend(marks)}{row}{slider.drawn() if slider else ""}'
         f'<figcaption class="atlas-words">{words}</figcaption></figure>'
     )
 

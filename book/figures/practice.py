@@ -91,7 +91,7 @@ def side_by_side(named: Mapping[str, np.ndarray], said: str) -> HTML:
         )
         for name, matrix in named.items()
     ]  # fmt: skip
-    return show(panels, said, together=True)
+    return show("matrices", panels, said, together=True)
 
 
 def mean_gram(name: str) -> HTML:
@@ -136,7 +136,7 @@ def overview(word: str) -> HTML:
         f"One row for each of {len(records)} experiments: the largest deviation of each run as a share of what agrees."
     )
     said = "Filled points agree with the prediction, open ones depart from it. The broken line is the limit."
-    return show([Panel(x, rows, marks, alt, width=460, height=60 + ROW * len(records))], said)
+    return show("overview", [Panel(x, rows, marks, alt, width=460, height=60 + ROW * len(records))], said)
 
 
 def branches(name: str) -> HTML:
@@ -176,7 +176,7 @@ def vanishing(word: str) -> HTML:
         "of the largest predicted one of its run."
     )
     alt = "Squared norms of class means against class counts: zero left of the predicted critical count, and growing right of it."
-    return show([Panel(x, y, marks, alt, width=460, height=320)], said)
+    return show("vanishing", [Panel(x, y, marks, alt, width=460, height=320)], said)
 
 
 def margins(name: str) -> HTML:
@@ -197,7 +197,7 @@ def margins(name: str) -> HTML:
     )
     alt = f"Margins of {len(columns)} classes over the training, which end at the predicted margins or beside them."
     x, y = spanning(record.stages, "stage of the training", room=0.02), spanning(heights, "margin")
-    return show([Panel(x, y, marks, alt, width=460, height=300)], said)
+    return show("margins", [Panel(x, y, marks, alt, width=460, height=300)], said)
 
 
 def levels_of(record: Record) -> list[str]:
@@ -214,7 +214,7 @@ def divergences(name: str) -> HTML:
         "KL divergence of each latent direction from its prior: bars are predicted before the training, rings are trained, one "
         "for each seed. Move the slider to another setting; where the bars are gone, the direction has collapsed."
     )
-    return show(panels, said, Slider("Setting:", [plain(in_symbols(setting)) for setting in settings]))
+    return show("divergences", panels, said, Slider("Setting:", [plain(in_symbols(setting)) for setting in settings]))
 
 
 def divergence_panel(record: Record, key: str) -> Panel:
@@ -253,4 +253,6 @@ def active_units(name: str) -> HTML:
     said = "Active units at each setting: bars are what the linear theory predicts for this data, rings are trained, one for each seed."
     x = numbered([in_symbols(setting).replace(", ", "<br>") for setting in settings])
     alt = f"Number of active units at {len(settings)} settings, predicted and trained."
-    return show([Panel(x, Axis(0, 1.08 * top or 1, "active units"), marks, alt, width=460, height=300)], said)
+    return show(
+        "active_units", [Panel(x, Axis(0, 1.08 * top or 1, "active units"), marks, alt, width=460, height=300)], said
+    )

@@ -61,6 +61,7 @@ def deep_cross_entropy() -> HTML:
 
     panel, slider = phase_diagram(named, lambda cell: str(_at(columns["rank"], cell)), words)
     return show(
+        "phases",
         [panel],
         "Verdict on the published simplex ETF for one sample a class and equal decays. The number in a cell is the rank of the "
         "best point found. Hold the pointer over a number for the geometry of that point and an upper bound on its distance: a negative one "
@@ -96,7 +97,7 @@ def low_rank() -> HTML:
         "less decay, since every layer pays for every direction. With two layers and more the best point found splits the classes into few "
         f"directions. {provenance(table)}"
     )
-    return show([panel], said, Slider("every decay λ =", found.labels[2]))
+    return show("ranks", [panel], said, Slider("every decay λ =", found.labels[2]))
 
 
 def two_levels() -> HTML:
@@ -114,7 +115,7 @@ def two_levels() -> HTML:
         f"Which levels of the hierarchy live in a direction with standard deviation θ, measured at trained points: {_counted(named)}. At every "
         f"cell the certificate closes, to {worst:.0e}, and the trained regime is the predicted one. {provenance(table)}"
     )
-    return show([panel], said, slider)
+    return show("phases", [panel], said, slider)
 
 
 def _counted(found: Phases) -> str:
