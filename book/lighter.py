@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sphinx.application import Sphinx
@@ -49,6 +50,11 @@ def choose_mathjax(app: Sphinx, config: Config) -> None:
     config.mathjax_path = "mathjax/startup.js"
     given = config.mathjax3_config or {}
     config.mathjax3_config = {**given, "loader": {"load": LOADED}, "tex": {"packages": PACKAGES}}
+
+
+def load_mathjax_where_needed(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave MathJax out of a page without formulas; Jupyter Book would load it on every page."""
+    app.set_html_assets_policy("always" if 'class="math' in context.get("body", "") else "per_page")
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
@@ -166,5 +172,6 @@ def drawn_icons(script: str, words: set[str]) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", choose_mathjax)
+    app.connect("html-page-context", load_mathjax_where_needed, priority=400)  # before MathJax looks at the policy
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -107,7 +107,9 @@ def test_the_first_page_is_light(browser, address):  # noqa: F811
 def test_nothing_runs_out_of_the_page(sized, address, name, width):  # noqa: F811
     at_width(sized, width)
     sized.get(f"{address}{name}.html")
-    sized.execute_async_script("const done = arguments[0]; (window.MathJax?.startup?.promise ?? Promise.resolve()).then(() => done())")
+    sized.execute_async_script(
+        "const done = arguments[0]; (window.MathJax?.startup?.promise ?? Promise.resolve()).then(() => done())"
+    )
     assert sized.execute_script("return document.documentElement.scrollWidth") <= width
     clipped = sized.execute_script(
         "return [...document.querySelectorAll('article .atlas-verdicts, article .atlas-thresholds td, article svg text')]"
