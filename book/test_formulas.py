@@ -18,8 +18,8 @@ CASES = sp.Piecewise((SHARED + LARGER, X[k] < A), (-SHARED + LARGER**2, X[k] < B
 LONG = sp.Add(*[sp.sqrt(sp.Symbol(f"s_{i}")) / sp.Symbol(f"t_{i}") for i in range(20)])
 
 
-def put_back(short) -> sp.Basic:
-    expression = short.expression
+def put_back(short, number: int = 0) -> sp.Basic:
+    expression = short.expressions[number]
     for _ in short.meanings:
         expression = expression.xreplace(dict(short.meanings))
     return expression
@@ -30,7 +30,31 @@ def test_letters_stand_for_what_they_replace(expression):
     short = abbreviated(expression)
     assert put_back(short) == expression
     assert len(short.meanings) >= 2
-    assert len(sp.latex(short.expression)) < len(sp.latex(expression))
+    assert len(sp.latex(short.expressions[0])) < len(sp.latex(expression))
+
+
+def test_a_part_has_the_same_letter_in_all_expressions():
+    short = abbreviated(CASES, sp.sin(CASES) + LARGER)
+    assert [put_back(short, number) for number in range(2)] == [CASES, sp.sin(CASES) + LARGER]
+    symbols = [symbol for symbol, _ in short.meanings]
+    assert len(symbols) == len(set(symbols)) >= 2
+    assert any(all(text.has(symbol) for text in short.expressions) for symbol in symbols)
+
+
+def test_a_narrow_form_is_given_where_a_phone_needs_one():
+    shown = displayed(f"x = {sp.latex(LONG)}")
+    assert shown.startswith('```{raw} html\n<div class="math notranslate nohighlight" data-narrow="\\[')
+    wide, narrow = (
+        re.sub(r"\\(begin|end)\{aligned\}", "", part) for part in (shown.partition(">")[2], shown.partition(">")[0])
+    )
+    assert narrow.count(r"\\") > wide.count(r"\\")
+
+
+def test_cases_are_stacked_where_values_and_conditions_have_no_room_side_by_side():
+    wide = sp.Piecewise((A + B + C, A + B > C + A * B), (B + C, True))
+    latex = in_lines(f"left = {sp.latex(wide)}", 12)
+    assert "&" not in re.sub(r"\\begin\{aligned\}.*?\\end\{aligned\}", "", latex, flags=re.DOTALL)
+    assert latex.count(r"\text{for}") == 1
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,21 @@ def with_narrow_cases(latex: str, room: float) -> str:
     before, rows, after = found
     cells = [split_before(row, ("&",)) for row in rows]
     widest = max(width(value, TEXT) for value, *_ in cells)
-    left = max(room - width(latex) + widest, NARROWEST)
+    left = room - width(latex) + widest
+    if left < NARROWEST:
+        return f"{before}{_stacked_cases(cells, room - width(before + after) - 1)}{after}"
     narrow = [[value if width(value, TEXT) <= left else in_lines(value, left), *others] for value, *others in cells]
     inside = r" \\ ".join(map("".join, narrow))
     return rf"{before}\begin{{cases}} {inside} \end{{cases}}{after}"
+
+
+def _stacked_cases(cells: list[list[str]], room: float) -> str:
+    """Return cases in one column, where there is no room beside the values: each condition stands below its value."""
+    rows = []
+    for value, *condition in cells:
+        rows.append(in_lines(value.strip(), max(room, NARROWEST)))
+        rows += [
+            rf"\quad {in_lines(part.strip().removeprefix('&').strip(), max(room - 1, NARROWEST))}" for part in condition
+        ]
+    inside = r" \\ ".join(rows)
+    return rf"\begin{{cases}} {inside} \end{{cases}}"

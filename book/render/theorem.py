@@ -105,7 +105,7 @@ def fits(formula: str) -> bool:
 def notation_list(claim: Claim, notation: Notation) -> Iterator[tuple[str, str]]:
     """Yield the notation of a page that the theorem has not given: a letter, and its meaning as Markdown."""
     given = {q.symbol for q in [*defined_in_statement(claim, notation), *quantities_before(claim, notation)]}
-    given |= {q.symbol for q in ratios_apart(notation)}
+    given |= {q.symbol for q in ratios_apart(notation)} | {q.symbol for q in notation.of_steps}
     for quantity in notation.quantities:
         if quantity.symbol not in given:
             yield from entry(quantity)
@@ -151,10 +151,10 @@ def symbols_of_theory(claim: Claim, notation: Notation) -> Iterator[tuple[str, s
         if not isinstance(symbol, sp.Symbol | sp.IndexedBase):
             continue
         label = symbol.label if isinstance(symbol, sp.IndexedBase) else symbol
-        if label in used and not re.search(
+        if symbol in used and not re.search(
             rf"\$[^$]*{re.escape(latex(sp.Symbol(str(label))).replace('{', '').replace('}', ''))}", means
         ):
-            words = prose(says.partition(". ")[0].rstrip("."))
+            words = says.partition(". ")[0].rstrip(".")
             yield words[:1].lower() + words[1:], symbol
 
 
