@@ -195,6 +195,10 @@ class OpenPage:
         figures = self.browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
         return [figure for figure in figures if figure.find_elements(By.CSS_SELECTOR, inside)]
 
+    def wait_until(self, script: str, *arguments: object) -> None:
+        """Wait until the script gives a true answer."""
+        WebDriverWait(self.browser, PATIENCE).until(lambda _: self.ask(script, *arguments))
+
     def until_changed(self, script: str, figure: WebElement, before: object) -> object:
         """Wait until the script gives another answer than ``before``, and return the answer."""
         WebDriverWait(self.browser, PATIENCE).until(lambda _: self.ask(script, figure) != before)
@@ -257,8 +261,7 @@ def test_formulas_of_a_claim_fit_on_every_screen(page: OpenPage) -> None:
         for width in WIDTHS:
             size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
             page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-            fitted = "return document.documentElement.dataset.fitted"
-            WebDriverWait(page.browser, PATIENCE).until(lambda _, width=width: page.ask(fitted) == str(width))
+            page.wait_until("return document.documentElement.dataset.fitted === arguments[0]", str(width))
             full = page.ask("return 1.12 * parseFloat(getComputedStyle(document.documentElement).fontSize)")
             assert page.ask(TOO_WIDE, full, LEAST_SIZE) == []
             assert page.ask("return document.documentElement.scrollWidth <= window.innerWidth")
@@ -282,10 +285,10 @@ def test_a_link_to_a_step_opens_it(page: OpenPage) -> None:
     )
     for name in (anchors[0], anchors[-1]):
         page.ask("location.hash = arguments[0]", name)
-        opened = "return document.getElementById(arguments[0]).closest('details').open"
-        WebDriverWait(page.browser, PATIENCE).until(lambda _, name=name: page.ask(opened, name))
+        page.wait_until("return document.getElementById(arguments[0]).closest('details').open", name)
     page.ask(
-        "history.replaceState(null, '', location.pathname); document.querySelectorAll('article details[open]').forEach(b => { b.open = false; })"
+        "history.replaceState(null, '', location.pathname);"
+        "document.querySelectorAll('article details[open]').forEach(block => { block.open = false; })"
     )
 
 
