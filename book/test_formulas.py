@@ -85,6 +85,20 @@ def test_what_fits_stays_on_one_line():
     assert displayed("a = b + c") == "$$\na = b + c\n$$"
 
 
+@pytest.mark.parametrize(
+    ("latex", "written"),
+    [
+        (r"\Lambda^{\frac{1}{M + 1}}", r"\Lambda^{1/(M + 1)}"),
+        (r"x^{- \frac{M - 1}{M}}", r"x^{- (M - 1)/M}"),
+        (r"q_{k}^{\frac{2 M}{3}}", r"q_{k}^{2 \, M/3}"),
+        (r"x^{\frac{1}{2 M}}", r"x^{1/(2 \, M)}"),
+        (r"{a^{+}}_{k}^{2} - {a^{-}}_{k}", r"{a_{k}^{+}}^{2} - {a_{k}^{-}}"),
+    ],
+)
+def test_powers_and_signs_are_written_as_in_a_paper(latex, written):
+    assert displayed(latex) == f"$$\n{written}\n$$"
+
+
 def test_the_entry_of_a_direction_is_written_with_its_index_alone():
     entry = sp.IndexedBase("omega_dir", positive=True)[k]
     assert displayed(sp.latex(entry ** sp.Rational(2, 3))) == "$$\n" + r"{\omega}_{k}^{2/3}" + "\n$$"
