@@ -8,7 +8,7 @@ import itertools
 import pkgutil
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
@@ -67,9 +67,10 @@ class Claim:
     or of the meaning of one of its letters, so that no formula is written twice. ``derive(problem)`` returns the
     derivation. A claim without ``derive`` asks what the minimisers are, and its verdict is OPEN. ``refutation`` says
     why and where the published claim is false; the prediction then describes the part that holds. ``setting`` tells in
-    Markdown what the problem models, and ``idea`` why the claim is true, in a few sentences. Raises ParameterError
-    for an ``id`` that is no name, for a verdict other than OPEN without ``derive``, and unless the verdict is REFUTED
-    exactly where there is a refutation.
+    Markdown what the problem models, and ``idea`` why the claim is true, in a few sentences. ``short_title`` names
+    the claim in lists, and ``chapter`` is its place in the contents of the book. Raises
+    ParameterError for an ``id`` that is no name, for a verdict other than OPEN without ``derive``, and unless the verdict is
+    REFUTED exactly where there is a refutation.
     """
 
     id: str
@@ -82,6 +83,8 @@ class Claim:
     refutation: Refutation | None = None
     setting: str = ""
     idea: str = ""
+    short_title: str = field(default="", kw_only=True)
+    chapter: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if not ID.fullmatch(self.id):
@@ -90,6 +93,11 @@ class Claim:
             raise reject("verdict", self.verdict, f"{Verdict.OPEN} for a claim without a derivation")
         if (self.verdict is Verdict.REFUTED) != (self.refutation is not None):
             raise reject("verdict", self.verdict, f"{Verdict.REFUTED} for a claim with a refutation, and for no other")
+
+    @property
+    def name(self) -> str:
+        """The name of the claim in lists: the short title, or the whole title of a claim without one."""
+        return self.short_title or self.title
 
     @cached_property
     def derivation(self) -> Derivation:

@@ -178,6 +178,7 @@ class Problem:
     problem, where there is one; lower bounds of the problem follow from it.
     ``labelled`` lists the sizes of variables that run over classes or directions. ``samples`` has the size that runs
     over samples, and the symbol of the numbers of samples per class.
+    ``objective`` names the code of the loss in a few words; problems that share this code have the same name.
     Raises ParameterError for a list, other than the sorted one, whose domain sorts, and for parameters that depend on
     one another.
     """
@@ -198,6 +199,7 @@ class Problem:
     nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
     labelled: tuple[sp.Expr, ...] = field(default=(K, D), kw_only=True)
     samples: tuple[sp.Expr, sp.IndexedBase] = field(default=(N, n_k), kw_only=True)
+    objective: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         for parameter in self.parameters:

@@ -11,16 +11,10 @@ import sympy as sp
 
 from book.render.lines import displayed
 from book.render.markdown import prose
-from theory.claim import Claim, places
+from theory.claim import Claim
 from theory.latex import latex
 from theory.proof import Prediction, Threshold
 from theory.results import Level
-
-
-def family(claim: Claim) -> str:
-    """Return the family of a claim: the package of its file. Claims from elsewhere are a family of their own."""
-    place, _ = places()[claim.id]
-    return place.split(".")[-2].replace("_", " ").capitalize() if place.startswith("theory.") else "Claims of your own"
 
 
 def setting(claim: Claim) -> str:

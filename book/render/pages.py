@@ -11,8 +11,12 @@ import jinja2
 
 import numerics.tolerances
 import theory.symbols
+from book.contents import all_claims, chapters
 from book.examples import noun, sliding
+from book.figures.landscape import has_landscape
 from book.figures.practice import figures_of, figures_of_page
+from book.figures.words import words_in_html
+from book.live.parts import live_link
 from book.render.api import (
     BACKENDS,
     array_operations,
@@ -24,6 +28,7 @@ from book.render.api import (
     source_from,
     summary,
 )
+from book.render.citations import cite, key_of, keys_in
 from book.render.claims import (
     collapsed_where,
     crossed,
@@ -31,7 +36,11 @@ from book.render.claims import (
     setting,
     within_rank,
 )
+from book.render.glossary import notation_table
+from book.render.landing import landing_figure
 from book.render.lines import displayed
+from book.render.map_drawing import drawing, legend
+from book.render.map_graph import level_of, map_graph, rests_on
 from book.render.markdown import badge, indented, item, prose, sentence, slug
 from book.render.notation import Notation
 from book.render.practice import (
@@ -53,7 +62,8 @@ from book.render.predicted import rows
 from book.render.proof import proof_text
 from book.render.setting import objective
 from book.render.theorem import cited, notation_list, set_apart, statement, verdict_in_words
-from book.render.verdicts import cells, verdict_tables
+from book.render.thresholds import equal_ratios, threshold_rows, without_threshold
+from book.render.verdicts import cells, counted_verdicts, in_few_cells, name_of, verdict_tables
 from theory.claim import registry
 from theory.latex import latex
 from theory.reference_code import REFERENCE_CODE
@@ -61,6 +71,28 @@ from theory.reference_code import REFERENCE_CODE
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 SPECIFICATIONS = Path(__file__).resolve().parents[2] / "benchmarks" / "sweeps"
 BENCHMARKS = SPECIFICATIONS.with_name("results")
+OVERVIEW = (
+    all_claims,
+    chapters,
+    cite,
+    counted_verdicts,
+    drawing,
+    equal_ratios,
+    in_few_cells,
+    key_of,
+    keys_in,
+    landing_figure,
+    legend,
+    level_of,
+    map_graph,
+    name_of,
+    notation_table,
+    rests_on,
+    threshold_rows,
+    without_threshold,
+    words_in_html,
+)
+"""What the pages on all claims call."""
 
 
 def page(template: str, **values: Any) -> str:
@@ -89,6 +121,8 @@ def page(template: str, **values: Any) -> str:
         item,
         known_lemmas,
         notation_list,
+        live_link,
+        has_landscape,
         noun,
         objective,
         parts_of_a_claim,
@@ -120,6 +154,7 @@ def page(template: str, **values: Any) -> str:
     environment.globals |= {f.__name__: f for f in (*practice, benchmark, where_and_when)} | {
         "families_of_book": FAMILIES
     }
+    environment.globals |= {f.__name__: f for f in OVERVIEW}
     environment.globals |= {
         "notation_of": Notation,
         "tables": verdict_tables,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from book.render.citations import cite, keys_in
 from book.render.kernel import kernel_statement
 from book.render.lines import displayed
 from book.render.markdown import prose, sentence, slug
@@ -168,4 +169,5 @@ def shown_step(claim: Claim, notation: Notation, number: int, step: Step, explai
 
 def shown_lemma(claim: Claim, lemma: Lemma) -> ShownLemma:
     """Return a lemma as its page shows it."""
-    return ShownLemma(anchor(claim, lemma.name), sentence(lemma.name), set_apart(lemma.says), prose(lemma.source))
+    source = f"{prose(lemma.source)} {cite(*keys_in(lemma.source))}".rstrip()
+    return ShownLemma(anchor(claim, lemma.name), sentence(lemma.name), set_apart(lemma.says), source)

@@ -10,6 +10,7 @@ from sympy.logic.boolalg import Boolean
 
 from book.render.api import constants
 from book.render.brackets import fractions, is_tall
+from book.render.citations import cite, key_of
 from book.render.claims import own_functions
 from book.render.kernel import kernel_statement, kernel_theorems
 from book.render.lines import displayed, tidy
@@ -197,4 +198,4 @@ def verdict_in_words(claim: Claim, notation: Notation) -> str:
 def cited(source: Source) -> str:
     """Return the source of a claim as Markdown, with a link to the paper."""
     link = f"[arXiv:{source.arxiv}](https://arxiv.org/abs/{source.arxiv})"
-    return f"{prose(f'{source.authors}, “{source.title}”, {source.venue}')}, {link}"
+    return f"{prose(f'{source.authors}, “{source.title}”, {source.venue}')}, {link} {cite(key_of(source))}".rstrip()

@@ -16,6 +16,8 @@ from theory.symbols import K
 CLAIM = Claim(
     id="ce-balanced-etf",
     title="Cross-entropy with balanced classes: a simplex ETF",
+    short_title="Cross-entropy, balanced",
+    chapter="cross-entropy",
     source=Source(
         "Zhu, Ding, Zhou, Li, You, Sulam, Qu",
         "A Geometric Analysis of Neural Collapse with Unconstrained Features",

@@ -90,6 +90,8 @@ def chain() -> Proof:
 CLAIM = Claim(
     id="ce-imbalanced",
     title="Cross-entropy with imbalanced classes: collapse within classes, no closed form between them",
+    short_title="Cross-entropy, imbalanced",
+    chapter="imbalance",
     source=CEI,
     verdict=Verdict.HOLDS,
     statement=(

@@ -339,6 +339,8 @@ def chain(record: StepRecorder, reduction: Reduction, minimum: Minimum, value: s
 CLAIM = Claim(
     id="ce-imbalanced-relu",
     title="Cross-entropy with ReLU features: orthogonal means and minority collapse",
+    short_title="Cross-entropy, ReLU features",
+    chapter="imbalance",
     source=CEI,
     verdict=Verdict.HOLDS,
     statement=(

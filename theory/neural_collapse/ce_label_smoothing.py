@@ -46,6 +46,8 @@ def record_smoothing(record: StepRecorder) -> None:
 CLAIM = Claim(
     id="ce-label-smoothing",
     title="Cross-entropy with smoothed labels: a simplex ETF of bounded margin",
+    short_title="Cross-entropy, smoothed labels",
+    chapter="cross-entropy",
     source=Source(
         "Guo, Andriopoulos, Zhao, Dong, Ling, Ross",
         "Cross Entropy versus Label Smoothing: A Neural Collapse Perspective",

@@ -78,6 +78,7 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
         labelled=(K, layer_width[M + 1]),
         # From two layers on zero is a local minimum: moving one factor alone changes no logit.
         ramped=lambda values: (layer_decay, feature_decay) if values["depth"] > 1 else (),
+        objective=f"{fit}, several linear layers",
     )
 
 

@@ -175,6 +175,7 @@ def features_problem(
             (sym.weight_decay, sym.feature_decay),
             copositive=nonnegative_features and fit == CROSS_ENTROPY and not smoothed,
         ),
+        objective=f"{fit}, one linear layer",
     )
 
 

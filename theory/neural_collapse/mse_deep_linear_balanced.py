@@ -17,6 +17,8 @@ from theory.problem import ClassCounts
 CLAIM = Claim(
     id="mse-deep-linear-balanced",
     title="MSE, deep linear network, balanced classes: an orthogonal frame in every layer",
+    short_title="Deep MSE, balanced",
+    chapter="depth",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(

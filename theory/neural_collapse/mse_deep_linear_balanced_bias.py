@@ -102,6 +102,8 @@ def of_all_classes(formula: Formula, kind: str) -> Formula:
 CLAIM = Claim(
     id="mse-deep-linear-balanced-bias",
     title="MSE, deep linear network with bias, balanced classes: a simplex ETF in every layer",
+    short_title="Deep MSE, balanced, bias",
+    chapter="depth",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(

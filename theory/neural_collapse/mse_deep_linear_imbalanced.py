@@ -17,6 +17,8 @@ from theory.problem import ClassCounts
 CLAIM = Claim(
     id="mse-deep-linear-imbalanced",
     title="MSE, deep linear network, imbalanced classes: orthogonal frames and a jump to zero",
+    short_title="Deep MSE, imbalanced",
+    chapter="imbalance",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(

@@ -135,6 +135,8 @@ def predict(reduction: Reduction, directions: Directions, bias: sp.Expr) -> Pred
 CLAIM = Claim(
     id="mse-deep-linear-imbalanced-bias",
     title="MSE, deep linear network with bias, imbalanced classes: the frame of the centred labels in every layer",
+    short_title="Deep MSE, imbalanced, bias",
+    chapter="imbalance",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(

@@ -165,6 +165,8 @@ def chain(record: StepRecorder, reduction: Reduction, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="mse-imbalanced",
     title="MSE with imbalanced classes: a general orthogonal frame",
+    short_title="MSE, any class counts",
+    chapter="MSE",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(

@@ -18,6 +18,8 @@ from theory.problem import ClassCounts, Width
 CLAIM = Claim(
     id="mse-imbalanced-relu",
     title="MSE with ReLU features: a general orthogonal frame on disjoint coordinates",
+    short_title="MSE, ReLU features",
+    chapter="MSE",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(

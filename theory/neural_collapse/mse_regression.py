@@ -116,6 +116,7 @@ PROBLEM = Problem(
     tied=nu_k,
     bind=bind,
     data=targets,
+    objective="MSE, several linear layers",
     labelled=(K, layer_width[M + 1]),
     # From two layers on zero is a local minimum: moving one factor alone changes no output.
     ramped=lambda values: (layer_decay, feature_decay) if values["depth"] > 1 else (),
@@ -182,6 +183,8 @@ def predict(reduction: Reduction, directions: Directions) -> Prediction:
 CLAIM = Claim(
     id="mse-regression",
     title="MSE, deep linear network with bias, targets of any kind: collapse of a regression onto the axes of its targets",
+    short_title="Deep MSE regression",
+    chapter="depth",
     source=REGRESSION,
     verdict=Verdict.HOLDS,
     statement=(

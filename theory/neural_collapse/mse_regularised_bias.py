@@ -110,6 +110,7 @@ PROBLEM = Problem(
         ),
         Invariant("bias_spread", r"$\sum_k (b_k - \bar b)^2$", lambda xp, v, data, p: xp.spread(v.b), "scalar", 1 / K),
     ),
+    objective="MSE with a penalised bias, one linear layer",
     sorted_parameter="class_counts",
     tied=mu_k,
     bind=bind,
@@ -329,6 +330,8 @@ def chain(record: StepRecorder, reduction: Reduction, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="mse-regularised-bias",
     title="MSE with a penalised bias: the common direction counts for less",
+    short_title="MSE, penalised bias",
+    chapter="MSE",
     source=Source("Massion, Makhlouf, Massart", "The role of class encoding in neural collapse", "2026", "2606.00344"),
     verdict=Verdict.HOLDS,
     statement=(

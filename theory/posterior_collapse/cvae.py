@@ -101,6 +101,7 @@ PROBLEM = Problem(
     bind=bind,
     data=canonical_data,
     data_view="conditional",
+    objective=vae.OBJECTIVE,
 )
 
 
@@ -200,6 +201,8 @@ def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="cvae",
     title="Conditional linear VAE: latent directions encode the residual of the regression on the condition",
+    short_title="Conditional linear VAE",
+    chapter="one level",
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(

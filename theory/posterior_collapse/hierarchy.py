@@ -230,6 +230,7 @@ def hierarchy(
         tied=theta,
         bind=binding,
         data=lambda xp: Point(root=xp.diagonal(theta)),
+        objective="negative ELBO of a two-level linear VAE",
     )
 
 

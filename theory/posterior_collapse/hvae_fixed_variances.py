@@ -99,6 +99,8 @@ def derive(problem: Problem) -> Derivation:
 CLAIM = Claim(
     id="hvae-fixed-variances",
     title="Two-level linear VAE with given variances: four regimes of a direction",
+    short_title="Two levels, given variances",
+    chapter="two levels",
     source=VAE,
     verdict=Verdict.HOLDS,
     statement=(

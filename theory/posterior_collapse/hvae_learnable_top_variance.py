@@ -90,6 +90,8 @@ def derive(problem: Problem) -> Derivation:
 CLAIM = Claim(
     id="hvae-learnable-top-variance",
     title="Two-level linear VAE with learnable top variance: four regimes of a direction",
+    short_title="Two levels, learnable top variance",
+    chapter="two levels",
     source=VAE,
     verdict=Verdict.HOLDS,
     statement=(

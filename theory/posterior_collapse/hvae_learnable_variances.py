@@ -305,6 +305,8 @@ def chain(record: StepRecorder, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="hvae-learnable-variances",
     title="Two-level linear VAE with both variances learnable: the top level collapses",
+    short_title="Two levels, learnable variances",
+    chapter="two levels",
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(

@@ -36,6 +36,9 @@ VAE = Source(
     "2306.05023",
 )
 
+OBJECTIVE = "negative ELBO of a linear VAE"
+"""The name of the loss that the problems with one level share."""
+
 
 def noise_parameters(prior_meets: str | None = None) -> tuple[Parameter, ...]:
     """Return the parameters β, η_dec and η_enc of a linear VAE.

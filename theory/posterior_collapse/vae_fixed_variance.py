@@ -78,6 +78,7 @@ PROBLEM = Problem(
     partner=sigma,
     bind=bind,
     data=lambda xp: Point(root=xp.diagonal(theta), S=xp.diagonal(sigma, d)),
+    objective=vae.OBJECTIVE,
 )
 
 
@@ -237,6 +238,8 @@ def chain(record: StepRecorder, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="vae-fixed-variance",
     title="Linear VAE with given encoder variance: which latent directions carry information",
+    short_title="Linear VAE, given variance",
+    chapter="one level",
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(

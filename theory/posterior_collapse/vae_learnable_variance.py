@@ -48,6 +48,7 @@ PROBLEM = Problem(
     tied=theta,
     bind=vae.bind,
     data=lambda xp: Point(root=xp.diagonal(theta)),
+    objective=vae.OBJECTIVE,
 )
 
 
@@ -64,6 +65,8 @@ def derive(problem: Problem) -> Derivation:
 CLAIM = Claim(
     id="vae-learnable-variance",
     title="Linear VAE with learnable encoder variance: which latent directions collapse",
+    short_title="Linear VAE",
+    chapter="one level",
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(
