@@ -47,7 +47,12 @@
     const changed = choose();
     await settled();
     if (changed.length && MathJax.typesetPromise) await MathJax.typesetPromise(changed);
+    fitAll();
+  }
+
+  function fitAll() {
     fit(document);
+    document.documentElement.dataset.fitted = window.innerWidth;
   }
 
   /** Open every folded block around the place that the address names, and go there. */
@@ -61,7 +66,7 @@
   choose(); // before MathJax sets the page
   window.addEventListener("load", async () => {
     await settled();
-    fit(document);
+    fitAll();
     unfold();
   });
   window.addEventListener("hashchange", unfold);

@@ -162,8 +162,12 @@ def page(template: str, **values: Any) -> str:
         "symbols": theory.symbols,
     }
     environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
-    text = environment.get_template(f"{template}.md").render(**values)
-    return re.sub(r"_\{(dec|enc)\}", r"_{\\mathrm{\1}}", text)  # a word is no product of letters
+    return with_upright_words(environment.get_template(f"{template}.md").render(**values))
+
+
+def with_upright_words(text: str) -> str:
+    """Return text in whose formulas the indices "dec" and "enc" are upright: a word is no product of letters."""
+    return re.sub(r"_\{(dec|enc)\}", r"_{\\mathrm{\1}}", text)
 
 
 def benchmark(name: str) -> dict[str, Any]:

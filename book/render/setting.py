@@ -88,6 +88,6 @@ def shapes(problem: Problem) -> list[str]:
 
 
 def listed(parts: list[str]) -> str:
-    """Return parts of a sentence separated by commas, and by the word "and" before the last part."""
-    *others, last = parts
+    """Return parts of a sentence separated by commas, and by the word "and" before the last part; nothing for no parts."""
+    *others, last = parts or [""]
     return f"{', '.join(others)} and {last}" if others else last
