@@ -37,8 +37,16 @@ LOADED = [
     "a11y/assistive-mml",
 ]
 PACKAGES = ["base", "ams", "newcommand", "boldsymbol"]
-STYLES = ("styles/pydata-sphinx-theme.css", "styles/sphinx-book-theme.css", "sphinx-design.min.css", "mystnb.*.css")
+STYLES = (
+    "styles/pydata-sphinx-theme.css",
+    "styles/sphinx-book-theme.css",
+    "sphinx-design.min.css",
+    "mystnb.*.css",
+    "basic.css",
+)
 ICON_SCRIPT = re.compile(r"<script[^>]*fontawesome\.js[^>]*></script>|<link[^>]*fontawesome[^>]*>")
+SEARCH_SCRIPTS = re.compile(r'<script src="[^"]*(searchtools|language_data|searchindex)\.js[^>]*></script>')
+"""Scripts that only the page of search results needs. The theme loads them on every page."""
 ICON = re.compile(r'"?([a-z0-9-]+)"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","(M[^"]+)"\]')
 FONTS = re.compile(r"@font-face\s*\{[^}]*Font Awesome[^}]*\}")
 FORMULA = 'class="math'
@@ -76,6 +84,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     for page in pages:
         text = page.read_text(encoding="utf-8")
         lighter = ICON_SCRIPT.sub("", text)
+        lighter = lighter if page.name == "search.html" else SEARCH_SCRIPTS.sub("", lighter)
         if lighter != text:
             page.write_text(lighter, encoding="utf-8")
     icons = static / "scripts" / "fontawesome.js"
