@@ -8,6 +8,7 @@ within each class is given by one column for each class, and then E Eᵀ = Σ_k 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from typing import Any
 import flint
 
 from book.live.ball_loss import Ball, ball_of, value_at
-from theory.claim import Claim
+from book.live.session import words_of
+from theory.claim import Claim, find
+from theory.cli.arguments import parse_assignments
 from theory.errors import ParameterError
 from theory.expressions import evaluate_exactly
 from theory.problem import Instance, Problem
@@ -40,8 +43,13 @@ class LowerBound:
 
 
 def can_be_certified(problem: Problem, instance: Instance) -> bool:
-    """Tell whether the bounds of this module apply: nuclear form, one-hot labels, and no bias."""
-    return problem.nuclear_form is not None and smoothing not in instance.bindings and not instance.values.get("bias")
+    """Tell whether the bounds of this module apply and may be tight.
+
+    That is so for a nuclear form with one-hot labels and no bias, unless nonnegative features ask for a copositive bound.
+    """
+    form = problem.nuclear_form
+    one_hot = smoothing not in instance.bindings
+    return form is not None and one_hot and not form.copositive and not instance.values.get("bias")
 
 
 def proposed(claim: Claim, instance: Instance) -> list[list[float]]:
@@ -138,3 +146,51 @@ def checked(claim: Claim, stored: dict[str, Any]) -> tuple[Ball, LowerBound | No
     instance = claim.problem.instance(**stored["parameters"])
     bound = lower_bound(claim.problem, instance, stored["residuals"])
     return value_at(claim.problem, instance, stored["point"]), bound
+
+
+def outward(x: Ball, side: int) -> float:
+    """Return a double on the lower (-1) or the upper (1) side of a ball."""
+    end = x.lower() if side < 0 else x.upper()
+    near = float(end)
+    while not (Ball(near) - end) * side >= 0:
+        near = math.nextafter(near, side * math.inf)
+    return near
+
+
+def in_numbers(value: Ball, bound: LowerBound) -> dict[str, Any]:
+    """Return a value of the loss, or the predicted minimum, beside a lower bound: doubles that enclose them, and the gap."""
+    return {
+        "lower": outward(bound.value, -1),
+        "upper": outward(value, 1),
+        "gap": outward((value - bound.value) / abs(value), 1),
+        "pivot": bound.least_pivot.str(3),
+        "margin": bound.margin,
+    }
+
+
+def certify(claim_id: str, text: str) -> str:
+    """Return as JSON the lower bound at the parameters of a text, beside the predicted value, or the line that says why there is none."""
+    try:
+        claim = find(claim_id)
+        instance = claim.problem.instance(**parse_assignments(words_of(text), claim.problem))
+        bound = lower_bound(claim.problem, instance, proposed(claim, instance))
+        value = claim.prediction.value
+        if bound is None or value is None:
+            raise ParameterError(f"{claim_id}: no lower bound could be verified at these parameters")
+        found = in_numbers(Ball(evaluate_exactly(value, instance.bindings)), bound)
+    except ParameterError as error:
+        found = {"line": f"error: {error}"}
+    return json.dumps({"kind": "certified", **found}, allow_nan=False)
+
+
+def check(text: str) -> str:
+    """Return as JSON what checking a stored certificate found, or the line that says why it was refused."""
+    stored = json.loads(text)
+    try:
+        value, bound = checked(find(stored["claim"]), stored)
+        if bound is None:
+            raise ParameterError(f"{stored['claim']}: the residuals of the certificate could not be verified")
+        found = in_numbers(value, bound)
+    except ParameterError as error:
+        found = {"line": f"error: {error}"}
+    return json.dumps({"kind": "checked_certificate", "claim": stored["claim"], **found}, allow_nan=False)

@@ -50,7 +50,9 @@ def main() -> int:
             print(f"{claim.id}: the residuals could not be verified", file=sys.stderr)
             return 1
         (FOLDER / f"{claim.id}.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-        print(f"{claim.id}: {bound.value.str(20)} ≤ minimum ≤ {upper.str(20)}; gap {(upper - bound.value).str(3)}, {bound.margin}")
+        print(
+            f"{claim.id}: {bound.value.str(20)} ≤ minimum ≤ {upper.str(20)}; gap {(upper - bound.value).str(3)}, {bound.margin}"
+        )
     return 0
 
 
