@@ -16,7 +16,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from book.live.packages import Unavailable, pyodide
+from book.live.certificate import certify, check
+from book.live.packages import Unavailable, flint, pyodide
+from book.live.parts import CERTIFICATES
 from book.test_book import HTML, browser  # noqa: F401
 from theory.claim import find, registry
 from theory.cli.commands import main as theory_command
@@ -48,7 +50,7 @@ REFUSED = {
     ),
     "vae-learnable-variance": ("data=nothing latent_dim=2 beta=1", "theta=3,2 latent_dim=0 beta=1"),
 }
-STATE = "return document.getElementById('live-output').dataset.state"
+STATE = "return document.getElementById(arguments[0]).dataset.state"
 
 
 class Served(SimpleHTTPRequestHandler):
@@ -97,15 +99,15 @@ class LivePage:
         self.element("parameters").clear()
         self.element("parameters").send_keys(parameters)
 
-    def run(self, expected: str = "done") -> str:
-        """Press the button, wait until the run has ended, and return the text of the output."""
-        self.element("run").click()
+    def run(self, expected: str = "done", button: str = "run", output: str = "output") -> str:
+        """Press a button, wait until what it starts has ended, and return the text of its output."""
+        self.element(button).click()
         before = time.monotonic()
-        while (state := self.browser.execute_script(STATE)) == "running":
+        while (state := self.browser.execute_script(STATE, f"live-{output}")) == "running":
             assert time.monotonic() - before < PATIENCE, self.element("progress").text
             time.sleep(0.05)
         self.listen()
-        text = self.element("output").text
+        text = self.element(output).text
         assert state == expected, text
         return text
 
@@ -222,6 +224,40 @@ def test_an_open_quotation_gives_one_line(live: LivePage) -> None:
     assert "\n" not in shown
 
 
+def in_balls(live: LivePage) -> None:
+    """Skip where this machine cannot get python-flint for the browser, and fail where the book could have had it."""
+    if live.browser.find_elements(By.ID, "live-check-form"):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            flint(Path(folder))
+        except Unavailable as error:
+            pytest.skip(f"the book was built without ball arithmetic for the browser: {error}")
+    pytest.fail("pip gets python-flint for the browser here, and yet the book was built without it")
+
+
+def test_stored_certificates_are_checked_as_here(live: LivePage) -> None:
+    in_balls(live)
+    for path in sorted(CERTIFICATES.glob("*.json")):
+        live.element("stored").find_element(By.CSS_SELECTOR, f"option[value='{path.stem}']").click()
+        shown = live.run(button="check", output="checked")
+        expected = json.loads(check(path.read_text(encoding="utf-8")))
+        assert repr(expected["lower"]) in shown
+        assert repr(expected["upper"]) in shown
+
+
+def test_predicted_minimum_is_bounded_from_below_as_here(live: LivePage) -> None:
+    in_balls(live)
+    claim = "mse-imbalanced"
+    live.choose(claim)
+    live.type(RUNS[claim])
+    live.run()
+    shown = live.run(button="certify", output="certified")
+    expected = json.loads(certify(claim, RUNS[claim]))
+    assert expected["lower"] <= expected["upper"]
+    assert repr(expected["lower"]) in shown
+
+
 def test_statement_of_a_step_is_set(live: LivePage) -> None:
     live.choose("mse-imbalanced")
     live.run()
@@ -268,7 +304,7 @@ def test_run_can_be_stopped(live: LivePage) -> None:
     live.choose("hvae-learnable-variances")
     live.element("run").click()
     live.element("stop").click()
-    assert live.browser.execute_script(STATE) == "stopped"
+    assert live.browser.execute_script(STATE, "live-output") == "stopped"
     assert "Stopped" in live.element("progress").text
     live.choose("mse-imbalanced")
     assert "HOLDS" in live.run()
