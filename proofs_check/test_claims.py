@@ -28,7 +28,7 @@ MANY = "the value with many directions"
 
 
 def test_derived(claim: Claim, ledger: Ledger) -> None:
-    """The derivation goes through. Each step holds when it is checked again on its own, and in balls at random numbers."""
+    """The derivation goes through. Each step holds in SymPy, and in balls at random numbers."""
     claim.proof.check()
     separable = claim.proof.separable
     steps = (*claim.proof.steps, *(() if separable is None else (*separable.steps(), *separable.ending())))

@@ -195,6 +195,20 @@ def turning(draw: Draw) -> None:
     same(float((turned_fit**2).sum()), float((fit**2).sum()), size)
 
 
+def pinching(draw: Draw) -> None:
+    """Two diagonal blocks, in any two orthonormal bases, are no larger than the matrix; a matrix of two blocks is no larger than they."""
+    rows, columns = draw.size() + 1, draw.size() + 1
+    above, before = (int(draw.generator.integers(1, size)) for size in (rows, columns))
+    a, left, right = draw.matrix(rows, columns), draw.orthogonal(rows), draw.orthogonal(columns)
+    p, q = left[:, :above] @ left[:, :above].T, right[:, :before] @ right[:, :before].T
+    rest_p, rest_q = np.eye(rows) - p, np.eye(columns) - q
+    blocks, squares = (p @ a @ q, rest_p @ a @ rest_q), float((a**2).sum())
+    pinched = float(sum(singular(block).sum() for block in blocks))
+    no_less(float(singular(a).sum()), pinched, float(singular(a).sum()) + pinched)
+    no_less(squares, float(sum((block**2).sum() for block in blocks)), squares)
+    same(float(singular(blocks[0] + blocks[1]).sum()), pinched, pinched)
+
+
 CHECKS = {
     "variational form of the nuclear norm": nuclear_form,
     "variational form of the Schatten quasi-norm": schatten_forms,
@@ -206,6 +220,7 @@ CHECKS = {
     "Mirsky's inequality": mirsky,
     "a projection enlarges no singular value": projections,
     "the Frobenius norm sees no rotation": turning,
+    "pinching": pinching,
 }
 
 

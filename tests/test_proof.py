@@ -1,9 +1,11 @@
 """Steps of a proof: true ones hold, false ones are refused."""
 
+import dataclasses
+
 import pytest
 import sympy as sp
 
-from theory.claim import registry
+from theory.claim import Derivation, find, registry
 from theory.expressions import provably_nonnegative
 from theory.proof import (
     Bound,
@@ -51,11 +53,21 @@ def test_a_step_holds_exactly_when_it_is_true(true, false):
         false.check()
 
 
-def test_recorder_refuses_a_false_step():
-    record = StepRecorder()
-    with pytest.raises(StepFailed, match="two and two"):
-        record(Identity("two and two", "a false sum", sp.Integer(4), sp.Integer(5)))
-    assert record.steps == []
+def test_a_false_step_is_found_when_the_proof_is_asked_for():
+    true = find("mse-imbalanced")
+
+    def derive(problem):
+        derivation = true.derive(problem)
+        false = Identity("two and two", "a false sum", sp.Integer(4), sp.Integer(5))
+        return Derivation(
+            dataclasses.replace(derivation.proof, steps=(*derivation.proof.steps, false)), derivation.prediction
+        )
+
+    claim = dataclasses.replace(true, derive=derive)
+    assert claim.prediction.value == true.prediction.value
+    for _ in range(2):
+        with pytest.raises(StepFailed, match="two and two"):
+            _ = claim.proof
 
 
 def test_sign_is_not_guessed():

@@ -1,5 +1,6 @@
 """The second worked example of the book: each mistake that is easily made in it fails a check."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from proofs_check.harness.strategies import batches, drawn
 from theory import sources
 from theory.claim import add_files, find, places
 from theory.errors import CheckFailed
+from theory.neural_collapse import mse_regularised_bias
 
-SECOND = Path(__file__).parents[1] / "book" / "tutorial" / "mse_bias_decay.py"
+SECOND = Path(inspect.getfile(mse_regularised_bias))
 WRONG = {
     "K directions that sum to zero": ("summed = (K - 1) *", "summed = K *", "step 'reduction' fails"),
     "the other share": ("return decay / (1 + decay)", "return 1 / (1 + decay)", "step 'reduction' fails"),
@@ -60,9 +62,10 @@ def second_example(tmp_path, monkeypatch):
         text = SECOND.read_text(encoding="utf-8")
         assert text.count(old) == 1
         path = tmp_path / "changed.py"
-        path.write_text(text.replace(old, new), encoding="utf-8")
+        text = text.replace(old, new).replace('id="mse-regularised-bias"', 'id="changed"')
+        path.write_text(text, encoding="utf-8")
         add_files([path])
-        return find("mse-bias-decay")
+        return find("changed")
 
     yield changed
     places.cache_clear()

@@ -84,10 +84,10 @@ class Claim:
 
     @cached_property
     def derivation(self) -> Derivation:
-        """The derivation, computed once.
+        """The derivation, computed once. Its steps are checked when ``proof`` is asked for.
 
-        Raises StepFailed when a step does not hold, and ParameterError, with the line of the file, when ``derive`` does
-        not run.
+        Raises StepFailed when calculus finds no unique minimiser, and ParameterError, with the line of the file, when
+        ``derive`` does not run.
         """
         if self.derive is None:
             return Derivation(Proof((), (), (), ()), Prediction(None, {}, ()))
@@ -110,7 +110,11 @@ class Claim:
 
     @property
     def proof(self) -> Proof:
-        return self.derivation.proof
+        """The proof, with every step checked. Raises StepFailed for a step that does not hold."""
+        proof = self.derivation.proof
+        for step in proof.steps:
+            step.check()
+        return proof
 
     @property
     def prediction(self) -> Prediction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import sympy as sp
 
@@ -30,15 +31,20 @@ class Step(ABC):
 
     @abstractmethod
     def holds(self) -> bool:
-        """Return whether the statement holds, checked afresh from its expressions."""
+        """Return whether the statement holds, decided from its expressions."""
 
     @abstractmethod
     def latex(self) -> str:
         """Return the checked statement as LaTeX."""
 
+    @cached_property
+    def _true(self) -> bool:
+        """Whether the statement holds. A step never changes, so it is decided once."""
+        return self.holds()
+
     def check(self) -> None:
         """Raise StepFailed unless the statement holds."""
-        if not self.holds():
+        if not self._true:
             raise StepFailed(f"step {self.name!r} fails: {self.says}")
 
 
@@ -144,7 +150,7 @@ class SumOfSquares(Step):
 
 
 class StepRecorder:
-    """A recorder that keeps the steps of a proof in order and checks each step as it is recorded.
+    """A recorder that keeps the steps of a proof in order. They are checked when the proof of the claim is asked for.
 
     ``steps`` are steps recorded before, for a part that several proofs share.
     """
@@ -153,6 +159,5 @@ class StepRecorder:
         self.steps = list(steps)
 
     def __call__(self, step: Step) -> None:
-        """Record a step. Raises StepFailed when the step does not hold."""
-        step.check()
+        """Record a step."""
         self.steps.append(step)

@@ -164,7 +164,7 @@ def parts_of_a_claim() -> dict[str, list[type]]:
     return {
         "The problem": [Problem, Variable, Parameter, Invariant],
         "Domains of parameters": [kind for kind in domains if kind is not Domain],
-        "Steps, each checked in SymPy when it is recorded": steps,
+        "Steps, each checked in SymPy": steps,
         "The chain": [Lemma, Statistic, Bound, Separable],
         "The result": [Threshold, Level, Prediction, Proof, Derivation, Source, Claim],
         "What a statement names": [*Result.__subclasses__(), Reading, Letter],

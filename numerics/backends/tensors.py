@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
@@ -62,6 +63,12 @@ class TorchArrays:
         counts = self.bindings[n_k].to(torch.int64)
         classes = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
         return torch.nn.functional.one_hot(classes, len(counts)).to(DTYPE).mT.contiguous()
+
+    def centred_axes(self, rows: sp.Symbol, columns: sp.Symbol) -> Float64[Tensor, "r c"]:
+        """Return the rows of the discrete cosine transform, but the constant one."""
+        r, c = self.bindings[rows], self.bindings[columns]
+        turns = torch.outer(torch.arange(1, r + 1, dtype=DTYPE), 2 * torch.arange(c, dtype=DTYPE) + 1) / (2 * c)
+        return (math.sqrt(2 / c) * torch.cos(math.pi * turns)).to(self._device)
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> Float64[Tensor, "*b n n"]:
         kept = None if count is None else self.bindings[count]

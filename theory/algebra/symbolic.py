@@ -33,6 +33,10 @@ class SymbolicArrays:
         """Return the coordinate axes, since the labels are written along them."""
         return SymbolicMatrix.identity(self.size), SymbolicMatrix.identity(self.size)
 
+    def centred_axes(self, rows: sp.Symbol, columns: sp.Symbol) -> SymbolicMatrix:
+        """Return the coordinate axes, since matrices are written along the axes of the samples."""
+        return SymbolicMatrix.identity(self.size)
+
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> SymbolicMatrix:
         """Return the diagonal matrix of a list. All matrices have the same size here, so ``count`` changes nothing."""
         return SymbolicMatrix.diag(self.size, entries[sym.k])

@@ -14,9 +14,9 @@ import sympy as sp
 
 from theory import symbols as sym
 from theory.expressions import Bindings, Values
-from theory.namespace import ArrayNamespace, Number
+from theory.namespace import ArrayNamespace, Measure, Number
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, cross_entropy_losses, squared_losses
-from theory.neural_collapse.layer_invariants import OF_BIAS, along_classes, along_label_axes
+from theory.neural_collapse.layer_invariants import OF_BIAS, along_axes, along_classes, label_axes, scatter
 from theory.neural_collapse.layers import DEEPEST, layers, logits
 from theory.point import Point
 from theory.problem import (
@@ -51,21 +51,18 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
     those of the centred labels, whose squared sizes are ``nu_k``.
     """
     spectral = with_bias and not counts.balanced
-    sample_losses = {CROSS_ENTROPY: cross_entropy_losses, MSE: squared_losses}[fit]
-
-    def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
-        fitted = xp.total(sample_losses(xp, logits(xp, v), data)) / p[N]
-        decays = xp.layer_decays(layers(v), p[layer_decay])
-        return fitted + decays + p[feature_decay] / 2 * xp.total(xp.column_squares(v.H))
-
-    # The natural size of all singular values: those of a network that fits the largest class, balanced over the factors.
     tied = nu_k if spectral else n_k
-    size = (decay_product * tied[1]) ** (1 / (2 * (M + 1)))
+    size = natural_size(tied)
     return Problem(
-        parameters=_parameters(counts),
-        variables=_variables(size, with_bias),
-        loss=loss,
-        invariants=along_label_axes(size) if spectral else along_classes(size) + (OF_BIAS if with_bias else ()),
+        parameters=(
+            Parameter("class_counts", counts, "samples per class, $n_1, …, n_K$"),
+            *network_parameters(lambda values: len(values["class_counts"])),
+        ),
+        variables=network_variables(size, sp.Integer(1) if with_bias else None),
+        loss=network_loss(fit),
+        invariants=along_axes(size, label_axes, scatter(size), bias=1 / K)
+        if spectral
+        else along_classes(size) + (OF_BIAS if with_bias else ()),
         sorted_parameter="class_counts",
         tied=tied,
         bind=_binding(with_bias, spectral),
@@ -78,15 +75,35 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
     )
 
 
-def _parameters(counts: ClassCounts) -> tuple[Parameter, ...]:
+def network_loss(fit: str) -> Measure:
+    """Return the loss of a deep linear network. ``fit`` is CROSS_ENTROPY or MSE."""
+    sample_losses = {CROSS_ENTROPY: cross_entropy_losses, MSE: squared_losses}[fit]
+
+    def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+        fitted = xp.total(sample_losses(xp, logits(xp, v), data)) / p[N]
+        decays = xp.layer_decays(layers(v), p[layer_decay])
+        return fitted + decays + p[feature_decay] / 2 * xp.total(xp.column_squares(v.H))
+
+    return loss
+
+
+def natural_size(squares: sp.IndexedBase) -> sp.Expr:
+    """Return the size of a factor, its decay divided out, of a balanced network that fits the largest singular value.
+
+    ``squares`` are the squared singular values of what the outputs are compared with.
+    """
+    return (decay_product * squares[1]) ** (1 / (2 * (M + 1)))
+
+
+def network_parameters(outputs: Callable[[Values], int]) -> tuple[Parameter, ...]:
+    """Return depth, widths and decays. ``outputs(values)`` is the number of outputs, the default of every width."""
     return (
-        Parameter("class_counts", counts, "samples per class, $n_1, …, n_K$"),
         Parameter("depth", WholeNumber(1, DEEPEST), "number $M$ of linear layers", default=1),
         Parameter(
             "widths",
             Widths("depth"),
             "widths $d_1, …, d_M$ of features and hidden layers",
-            default=lambda values: (len(values["class_counts"]),) * values["depth"],
+            default=lambda values: (outputs(values),) * values["depth"],
         ),
         Parameter(
             "weight_decay", PositivePerDimension("depth", decay=True), r"weight decays $\lambda_1, …, \lambda_M$"
@@ -95,7 +112,8 @@ def _parameters(counts: ClassCounts) -> tuple[Parameter, ...]:
     )
 
 
-def _variables(size: sp.Expr, with_bias: bool) -> tuple[Variable, ...]:
+def network_variables(size: sp.Expr, bias: sp.Expr | None) -> tuple[Variable, ...]:
+    """Return the layers, the features and, unless ``bias`` is None, the last-layer bias, whose natural unit ``bias`` is."""
     spread = sp.sqrt(K)
     variables = [
         Variable(
@@ -107,32 +125,43 @@ def _variables(size: sp.Expr, with_bias: bool) -> tuple[Variable, ...]:
         for i in range(1, DEEPEST + 1)
     ]
     variables.append(Variable("H", (layer_width[1], N), size / sp.sqrt(feature_decay) / sp.sqrt(N)))
-    if with_bias:
-        variables.append(Variable("b", (K, sp.Integer(1)), sp.Integer(1), offset=True))
+    if bias is not None:
+        variables.append(Variable("b", (K, sp.Integer(1)), bias, offset=True))
     return tuple(variables)
+
+
+def network_bindings(values: Values, outputs: int, largest_rank: int) -> Bindings:
+    """Return the values of depth, rank, widths and decays.
+
+    ``outputs`` is the number of outputs, and ``largest_rank`` the largest rank that what they are compared with has.
+    """
+    sides = (*values["widths"], outputs)
+    total = values["feature_decay"]
+    for decay in values["weight_decay"]:
+        total = total * decay
+    return {
+        K: outputs,
+        M: values["depth"],
+        R: min(*sides, largest_rank),
+        layer_decay: values["weight_decay"],
+        feature_decay: values["feature_decay"],
+        decay_product: total,
+        **{layer_width[i]: side for i, side in enumerate(sides, start=1)},
+    }
 
 
 def _binding(with_bias: bool, spectral: bool) -> Callable[[Values], Bindings]:
     """Return the function that binds the symbols of a problem to the values of its parameters."""
 
     def bind(values: Values) -> Bindings:
-        counts, depth = values["class_counts"], values["depth"]
-        sides = (*values["widths"], len(counts))
-        total = values["feature_decay"]
-        for decay in values["weight_decay"]:
-            total = total * decay
+        counts = values["class_counts"]
+        classes = len(counts)
         return {
-            K: len(counts),
-            M: depth,
-            R: min(*sides, len(counts) - 1 if with_bias else len(counts)),
+            **network_bindings(values, classes, classes - 1 if with_bias else classes),
             N: sum(counts),
             sym.n: counts[0],
             n_k: counts,
-            layer_decay: values["weight_decay"],
-            feature_decay: values["feature_decay"],
-            decay_product: total,
             **({nu_k: centred_spectrum(counts)} if spectral else {}),
-            **{layer_width[i]: side for i, side in enumerate(sides, start=1)},
         }
 
     return bind

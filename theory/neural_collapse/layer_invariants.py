@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sympy as sp
 
 from theory.expressions import Bindings
@@ -78,21 +80,33 @@ def scatter(size: sp.Expr) -> Invariant:
     )
 
 
-def along_label_axes(size: sp.Expr) -> tuple[Invariant, ...]:
-    """Return the invariants along the singular vectors U, V of the centred labels; those in V are constant on every class."""
+Axes = Callable[[ArrayNamespace, Point], tuple[Matrix, Matrix]]
+"""``axes(xp, data)`` gives left and right singular vectors U and V of the centred labels or targets."""
+
+
+def label_axes(xp: ArrayNamespace, data: Point) -> tuple[Matrix, Matrix]:
+    """Return the singular vectors of the centred labels; those in V are constant on every class."""
+    return xp.label_axes(data.Y)
+
+
+def along_axes(size: sp.Expr, axes: Axes, outside: Invariant, bias: sp.Expr) -> tuple[Invariant, ...]:
+    """Return the invariants along the singular vectors U and V of what the outputs are compared with.
+
+    ``outside`` measures what the features have outside V, and ``bias`` is the natural size of an entry of the bias.
+    """
 
     def features(xp: ArrayNamespace, v: Point, data: Point) -> Matrix:
-        return v.H @ xp.label_axes(data.Y)[1]
+        return v.H @ axes(xp, data)[1]
 
     def feature_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
         return xp.transpose(features(xp, v, data)) @ features(xp, v, data)
 
     def from_top(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Layers:
-        left, _ = xp.label_axes(data.Y)
+        left, _ = axes(xp, data)
         return xp.transpose(left) @ xp.top_grams(layers(v)) @ left
 
     def turned_product(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
-        left, right = xp.label_axes(data.Y)
+        left, right = axes(xp, data)
         return xp.transpose(left) @ product(xp, v) @ right
 
     return (
@@ -112,13 +126,13 @@ def along_label_axes(size: sp.Expr) -> tuple[Invariant, ...]:
         Invariant(
             "layer_spectra",
             "eigenvalues of $W_l W_l^T$, for each layer $l$",
-            lambda xp, v, data, p: xp.layer_spectra(layers(v), xp.transpose(xp.label_axes(data.Y)[0])),
+            lambda xp, v, data, p: xp.layer_spectra(layers(v), xp.transpose(axes(xp, data)[0])),
             kind="spectrum",
             unit=size**2 / layer_decay[layer],
         ),
         Invariant("turned_product", r"$U^T W_M \cdots W_1 H V$", turned_product),
-        scatter(size),
-        Invariant("bias", "$b$", lambda xp, v, data, p: xp.entries(v.b), kind="list", unit=1 / K),
+        outside,
+        Invariant("bias", "$b$", lambda xp, v, data, p: xp.entries(v.b), kind="list", unit=bias),
     )
 
 

@@ -77,11 +77,15 @@ def chain(record: StepRecorder, directions: Directions, value: sp.Expr) -> Proof
 
 
 def centred_chain(
-    record: StepRecorder, directions: Directions, value: sp.Expr, lemmas: tuple[Lemma, ...] = ()
+    record: StepRecorder,
+    directions: Directions,
+    value: sp.Expr,
+    lemmas: tuple[Lemma, ...] = (),
+    number: sp.Expr = K - 1,
 ) -> Proof:
     """Bound the loss with a bias from below, as without one.
 
-    The best bias leaves a residual that is centred over the samples, and K − 1 directions of the labels.
+    The best bias leaves a residual that is centred over the samples, and ``number`` directions: one fewer than there are classes.
     """
     penalties = directions.penalties(s[k])
     first = (
@@ -99,7 +103,7 @@ def centred_chain(
             (PROJECTION.name,),
         ),
     )
-    bounds, separable = scalar_bounds(directions, K - 1, s_centred, value)
+    bounds, separable = scalar_bounds(directions, number, s_centred, value)
     known = (SCHATTEN, MIRSKY, PROJECTION, *lemmas)
     return Proof(tuple(record.steps), known, WITH_BIAS, (*first, *bounds), separable)
 
@@ -113,7 +117,7 @@ def scalar_bounds(
         Bound(
             "sum over singular values",
             sp.Sum(directions.objective(singular_values[k]), (k, 1, number)),
-            r"$\|Z - Y\|^2$ is at least the sum of the squared differences of singular values; those of the labels are "
+            r"$\|Z - Y\|^2$ is at least the sum of the squared differences of singular values; those of $Y$, centred with a bias, are "
             f"${latex(size)}$.",
             (MIRSKY.name,),
         ),

@@ -1,10 +1,13 @@
-"""mse-bias-decay: MSE with balanced classes and a last-layer bias that is penalised like the weights.
+"""MSE with balanced classes and a last-layer bias that is penalised like the weights: the common direction counts for less.
 
 Setting: minimise (1/2N) ‖WH + b 1ᵀ − Y‖² + (λ_W/2) ‖W‖² + (λ_H/2) ‖H‖² + (λ_b/2) ‖b‖² over W (K × d), H (d × N) and b, with n
 samples in each of K classes and a width d ≥ K.
-Without a penalty the bias takes the mean of the labels on itself; without a bias the features have to: λ_b = 0 and λ_b = ∞ of Dang
-et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), at one layer.
+Source: Massion, Makhlouf, Massart, "The role of class encoding in neural collapse" (arXiv 2606.00344), whose abstract states the
+transition from a simplex ETF to an orthogonal frame; value, sizes and threshold are derived here. Without a penalty the bias takes
+the mean of the labels on itself; without a bias the features have to: λ_b = 0 and λ_b = ∞ of Dang et al. (ICML 2023), at one layer.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -12,7 +15,9 @@ import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols
 from theory.claim import Claim, Derivation, Source, Verdict
-from theory.neural_collapse.features import logits, mean_features
+from theory.expressions import Bindings, Values
+from theory.namespace import ArrayNamespace, Matrix, Number, Row
+from theory.neural_collapse.features import BALANCE, logits, mean_features, mean_gram, within_class_scatter
 from theory.neural_collapse.lemmas import MIRSKY, NUCLEAR_NORM
 from theory.point import Point
 from theory.problem import ClassCounts, Invariant, Parameter, PositiveReal, Problem, Variable, Width
@@ -21,6 +26,7 @@ from theory.proof import (
     Identity,
     Lemma,
     Piece,
+    Prediction,
     Proof,
     Separable,
     Statistic,
@@ -29,28 +35,29 @@ from theory.proof import (
     SumOfSquares,
     Threshold,
 )
-from theory.results import Decides, Measured
+from theory.results import Decides, Measured, Reading
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
-from theory.symbols import K, N, d, feature_decay, k, n, n_k, positive, weight_decay
+from theory.symbols import K, N, d, feature_decay, indexed, k, n, n_k, positive, weight_decay
 
 bias_decay = positive("lambda_b")
-mu_k = sp.IndexedBase("mu", positive=True)
+mu_k = indexed("mu", positive=True)
+"""The weights of the singular directions of the labels: 1 for the K − 1 that sum to zero, less for the common one."""
 
 
-def common_weight(decay):
+def common_weight(decay: Number) -> Number:
     """Return the weight of the direction that the bias reaches: the share of the fit that the best bias leaves."""
     return decay / (1 + decay)
 
 
 # The problem: a bias is one more variable with its own decay, and each direction has a weight.
-def loss(xp, v, data, p):
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return the loss at the point v; xp is the array namespace, and p gives the values of the parameters."""
     fit = xp.total(xp.column_squares(logits(xp, v) - data.Y)) / (2 * p[N])
     weights = p[weight_decay] / 2 * xp.squared_norm(v.W) + p[bias_decay] / 2 * xp.squared_norm(v.b)
     return fit + weights + p[feature_decay] / 2 * xp.total(xp.column_squares(v.H))
 
 
-def bind(values):
+def bind(values: Values) -> Bindings:
     """Return the values of the symbols, the weights of the directions among them."""
     counts = values["class_counts"]
     decays = {s: values[name] for s, name in DECAYS.items()}
@@ -58,24 +65,13 @@ def bind(values):
     return {K: len(counts), d: values["widths"], N: sum(counts), n: counts[0], n_k: counts, mu_k: weights, **decays}
 
 
-def mean_gram(xp, v, data, p):
-    """Measure the Gram matrix of the class means."""
-    return xp.transpose(mean_features(xp, v, data)) @ mean_features(xp, v, data)
-
-
-def scatter(xp, v, data, p):
-    """Measure how far the features of a class lie from their mean."""
-    return xp.total(xp.column_squares(v.H - mean_features(xp, v, data) @ data.Y))
-
-
-def spectrum(xp, v, data, p):
+def spectrum(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
     """Measure the singular values of the mean logits without the bias."""
     means = v.W @ mean_features(xp, v, data)
     return xp.singular_values(means, xp.rows(means))
 
 
 DECAYS = {weight_decay: "weight_decay", feature_decay: "feature_decay", bias_decay: "bias_decay"}
-balance = (feature_decay / weight_decay) ** sp.Rational(1, 4)
 PROBLEM = Problem(
     parameters=(
         Parameter("class_counts", ClassCounts(balanced=True), "samples per class, all equal"),
@@ -85,16 +81,18 @@ PROBLEM = Problem(
         Parameter("bias_decay", PositiveReal(decay=True), r"bias decay $\lambda_b$"),
     ),
     variables=(
-        Variable("W", (K, d), balance),
-        Variable("H", (d, N), 1 / balance),
+        Variable("W", (K, d), BALANCE),
+        Variable("H", (d, N), 1 / BALANCE),
         Variable("b", (K, sp.Integer(1)), 1 / K, offset=True),
     ),
     loss=loss,
     invariants=(
         Invariant("spectrum", r"singular values of $W \bar H$", spectrum, kind="spectrum", shows_collapse=True),
-        Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=balance**2),
-        Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=balance**-2),
-        Invariant("scatter", r"$\sum_i \|h_i - \bar h_{y_i}\|^2$", scatter, "scalar", balance**-2),
+        Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=BALANCE**2),
+        Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2),
+        Invariant(
+            "within_class_scatter", r"$\sum_i \|h_i - \bar h_{y_i}\|^2$", within_class_scatter, "scalar", BALANCE**-2
+        ),
         Invariant("bias_mean", "mean entry of $b$", lambda xp, v, data, p: xp.mean_entry(v.b), "scalar", 1 / K),
         Invariant("bias_spread", r"$\sum_k (b_k - \bar b)^2$", lambda xp, v, data, p: xp.spread(v.b), "scalar", 1 / K),
     ),
@@ -106,7 +104,7 @@ PROBLEM = Problem(
 
 
 # From the loss to its minimiser: two kinds of directions, the centred ones and the common one.
-def derive(problem):
+def derive(problem: Problem) -> Derivation:
     """Reduce the loss to weighted directions, minimise one, predict the point, and bound the loss from below."""
     record = StepRecorder()
     reduction = reduce(record)
@@ -119,7 +117,7 @@ def derive(problem):
 
 # The first part: a direction with the singular value q and the weight μ, of classes with n samples each.
 count, q, mu = positive("n"), positive("q"), positive("mu")
-gamma = common_weight(bias_decay)
+gamma: sp.Expr = common_weight(bias_decay)
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ class Reduction:
     objective: sp.Expr
 
 
-def reduce(record):
+def reduce(record: StepRecorder) -> Reduction:
     """Share the decay between W and H at its best: only q is left of a direction."""
     u = positive("u")
     split = weight_decay * u / 2 + feature_decay * q**2 / (2 * u)
@@ -147,7 +145,7 @@ class Minimum:
     ratio: sp.Expr
 
 
-def minimise(record, reduction):
+def minimise(record: StepRecorder, reduction: Reduction) -> Minimum:
     """Minimise the scalar problem over q ≥ 0, and find the class count at which the minimiser leaves zero."""
     best = minimise_on_half_line(record, "the singular value", reduction.objective, q, sp.Integer(0))
     return Minimum(best.point, threshold_ratio(record, "the class count", best, count))
@@ -166,7 +164,7 @@ class Candidate:
     summed: sp.Expr
 
 
-def place_directions(record, problem, reduction, minimum):
+def place_directions(record: StepRecorder, problem: Problem, reduction: Reduction, minimum: Minimum) -> Candidate:
     """Find the best bias at W = w (I − J/K) + w' J/K and H likewise, and prove that the loss is a sum over directions.
 
     The singular value is p in all directions that sum to zero, and r in that of the ones.
@@ -174,7 +172,7 @@ def place_directions(record, problem, reduction, minimum):
     ones = SymbolicMatrix.ones(K) * (1 / K)
     centring = SymbolicMatrix.identity(K) - ones
     w, common_w = (sp.sqrt(reduction.w_squared.subs(q, x)) for x in (p, r))
-    v = Point(
+    v = Point[sp.Expr | SymbolicMatrix](
         W=centring * w + ones * common_w,
         H=centring * (p / (sp.sqrt(n) * w)) + ones * (r / (sp.sqrt(n) * common_w)),
         b=b,
@@ -198,7 +196,7 @@ def place_directions(record, problem, reduction, minimum):
     return Candidate(point, b_best, summed)
 
 
-def predict(candidate, minimum):
+def predict(candidate: Candidate, minimum: Minimum) -> Prediction:
     """Predict from the point with all directions at their minimum, and say what of it the statement may name."""
     here, ratio = {count: n, mu: mu_k[k]}, minimum.ratio
     # Each named result comes with what it is held against at trained points.
@@ -216,12 +214,12 @@ def predict(candidate, minimum):
     return candidate.point.predict(candidate.summed, threshold, named=named)
 
 
-def sizes(reading):
+def sizes(reading: Reading) -> Row:
     """Measure the singular values, that of the common direction last."""
     return reading.invariants["spectrum"] * reading.p[n] ** 0.5
 
 
-def left_by_the_bias(reading):
+def left_by_the_bias(reading: Reading) -> Number:
     """Measure the share of the mean residual without a bias that is left with it."""
     xp, v = reading.xp, reading.v
     mean = xp.sum_of_entries(v.W @ v.H - reading.data.Y) / (reading.p[K] * reading.p[N])
@@ -229,7 +227,7 @@ def left_by_the_bias(reading):
 
 
 # The fourth part, the chain: what is left of the fit at the best bias, and then each direction by itself.
-def bound_bias(record):
+def bound_bias(record: StepRecorder) -> None:
     """Prove that whatever the bias, a mean of a row costs at least the weight of the common direction."""
     mean = sp.Symbol("m", real=True)
     record(
@@ -242,7 +240,7 @@ def bound_bias(record):
     )
 
 
-def over_samples(xp, a):
+def over_samples(xp: ArrayNamespace, a: Matrix) -> Matrix:
     """Subtract from each row its mean over the samples."""
     return xp.transpose(xp.centre(xp.transpose(a)))
 
@@ -253,7 +251,7 @@ PINCHING = Lemma(
     "Bhatia, Matrix Analysis, Section IV.2",
 )
 centred, common, c = sp.symbols("R_1 R_2 c", nonnegative=True)
-s, t = sp.IndexedBase("sigma", nonnegative=True), sp.IndexedBase("t", nonnegative=True)
+s, t = indexed("sigma", nonnegative=True), indexed("t", nonnegative=True)
 STATISTICS = (
     Statistic(
         centred,
@@ -279,7 +277,7 @@ STATISTICS = (
 )
 
 
-def chain(record, reduction, value):
+def chain(record: StepRecorder, reduction: Reduction, value: sp.Expr) -> Proof:
     """Prove that no point lies below ``value``: best bias and factorisation, then one scalar problem for each direction."""
     summand = reduction.objective.subs({count: n, mu: mu_k[k]})
     reading = sp.Piecewise((t[k], k < K), (c, True))
@@ -311,9 +309,9 @@ def chain(record, reduction, value):
 
 
 CLAIM = Claim(
-    id="mse-bias-decay",
+    id="mse-regularised-bias",
     title="MSE with a penalised bias: the common direction counts for less",
-    source=Source("The Collapse Atlas", "A second example", "this book", "none"),
+    source=Source("Massion, Makhlouf, Massart", "The role of class encoding in neural collapse", "2026", "2606.00344"),
     verdict=Verdict.HOLDS,
     statement=(
         "At every global minimiser features equal their class mean (NC1). Of the $K$ singular directions of the labels the "
