@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -14,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import plotly
 import yaml
 
+import book.figures
+from book.contents import contents
 from book.execute import fill_cache, run_page
 from book.fingerprint import digest, of_derivation, of_run, of_text
 from book.kept import file_of, forget_all_but, keep, keep_derivation, restore_derivations
 from book.live.parts import copy_parts, values_of_page
 from book.notebooks import build_wheel, with_download, write_notebook
 from book.processes import run_each
-from book.render.claims import family
 from book.render.pages import page
 from book.render.practice import families
 from theory.claim import add_files, find, registry
@@ -34,21 +36,12 @@ from theory.errors import ParameterError, quoted
 BOOK = Path(__file__).resolve().parent
 CODE = "{code-cell}"
 LIVE = "live"
-STATIC_PAGES = (
-    "how_the_checks_work",
-    "what_the_verdicts_mean",
-    "sweeps",
-    "benchmarks",
-    "discrepancies",
-    "tutorial",
-    "second_example",
-    "add_a_claim",
-    "api",
-)
+STATIC = (".css", ".js", ".svg")
+"""Endings of the files beside the templates that the pages load."""
 
 
 def write_source(source: Path, toc: dict) -> None:
-    """Write all of a book's source but its pages: table of contents, configuration, styles and plotly.js.
+    """Write all of a book's source but its pages: table of contents, configuration, styles and scripts.
 
     Files of earlier builds that have not changed stay as they are, so that Sphinx reads only what is new.
     """
@@ -58,11 +51,12 @@ def write_source(source: Path, toc: dict) -> None:
     for path in pages:
         path.parent.mkdir(parents=True, exist_ok=True)
     (source / "static").mkdir(exist_ok=True)
-    for name in ("atlas.css", "favicon.svg"):
-        shutil.copy(BOOK / "pages" / name, source / "static")
-    shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", source / "static")
+    for path in sorted((BOOK / "pages").iterdir()):
+        if path.suffix in STATIC:
+            shutil.copy(path, source / "static")
     shutil.copytree(BOOK / "tutorial", source / "tutorial", dirs_exist_ok=True)
-    shutil.copy(BOOK / "_config.yml", source)
+    for name in ("_config.yml", "references.bib"):
+        shutil.copy(BOOK / name, source)
     write_if_changed(source / "_toc.yml", yaml.safe_dump(toc, sort_keys=False))
 
 
@@ -75,6 +69,7 @@ def jobs(source: Path, names: Sequence[str]) -> Iterator[Callable[[], None]]:
     """Yield what makes the wheel and each page: first the pages of claims, then all others, which know the derivations by then."""
     yield partial(build_wheel, source / "static")
     claims = [name for name in names if name.startswith("claims/")]
+    prepare()
     for name in claims:
         yield partial(make_page, source, name)
     restore_derivations(registry().values())
@@ -83,12 +78,20 @@ def jobs(source: Path, names: Sequence[str]) -> Iterator[Callable[[], None]]:
             yield partial(make_page, source, name)
 
 
+def prepare() -> None:
+    """Import what pages import, and read what fingerprints are made from: each page starts as a fork that knows them."""
+    for module in pkgutil.iter_modules(book.figures.__path__, "book.figures."):
+        importlib.import_module(module.name)
+    for claim in registry().values():
+        of_text(claim)
+
+
 def make_page(source: Path, name: str) -> None:
     """Write a page by its name in the table of contents, such as ``index`` or ``claims/mse-imbalanced``, and run its code.
 
     What an earlier build made from the same files is taken from there.
     """
-    path, began = source / f"{name}.md", time.perf_counter()
+    path, began = source / f"{name}.md", time.process_time()
     text = text_of(name)
     if CODE in text:
         write_notebook(text, name, source / "static")
@@ -97,7 +100,7 @@ def make_page(source: Path, name: str) -> None:
     write_if_changed(path, text)
     if CODE in text and not outputs_of(text).exists():
         keep(outputs_of(text), nbformat.writes(run_page(path)).encode())
-    print(f"made {name} in {time.perf_counter() - began:.1f} s", flush=True)
+    print(f"made {name} in {time.process_time() - began:.1f} s of processor time", flush=True)
 
 
 def text_of(name: str) -> str:
@@ -136,22 +139,6 @@ def files_in(toc: Any) -> list[str]:
         return [name for part in toc for name in files_in(part)]
     named = [toc[key] for key in ("root", "file") if key in toc]
     return named + [name for key in ("parts", "chapters", "sections") if key in toc for name in files_in(toc[key])]
-
-
-def contents() -> dict:
-    """Return the table of contents: the claims by family, then the trained networks, then the pages on the suite itself."""
-    parts: dict[str, list[dict[str, str]]] = {}
-    for claim in registry().values():
-        parts.setdefault(family(claim), []).append({"file": f"claims/{claim.id}"})
-    of_families = [{"file": f"experiments/{word}"} for word in families()]
-    parts["Play"] = [{"file": LIVE}]
-    parts["Trained networks"] = [{"file": "experiments"}, *of_families, {"file": "your_network"}]
-    parts["The suite"] = [{"file": name} for name in STATIC_PAGES]
-    return {
-        "format": "jb-book",
-        "root": "index",
-        "parts": [{"caption": caption, "chapters": chapters} for caption, chapters in parts.items()],
-    }
 
 
 def only(names: Sequence[str]) -> dict:

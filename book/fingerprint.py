@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from theory.claim import Claim, registry
+from theory.claim import Claim, find, registry
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("theory", "numerics", "proofs_check", "book", "benchmarks")
@@ -25,14 +25,14 @@ CLAIM_PAGE = ("book/pages/claim.md", "book/render/pages.py")
 
 def of_derivation(claim: Claim) -> str:
     """Return the fingerprint of a claim's derivation: of its file, and of all files that this file imports."""
-    return digest(imported([claim_file(claim)]))
+    return digest(imported([claim_file(claim.id)]))
 
 
 def of_text(claim: Claim) -> str:
     """Return the fingerprint of the text of a claim's page. A text comes from the claim's own file and from no other claim."""
     template, writer = (ROOT / name for name in CLAIM_PAGE)
-    claims = {claim_file(each) for each in registry().values()}
-    return digest({template, *imported([writer]) - claims, *imported([claim_file(claim)])}, claim.id)
+    claims = {claim_file(each) for each in registry()}
+    return digest({template, *imported([writer]) - claims, *imported([claim_file(claim.id)])}, claim.id)
 
 
 def of_run(text: str) -> str:
@@ -107,10 +107,12 @@ def module_files(name: str) -> tuple[Path, ...]:
 
 def claims_named(text: str) -> list[Path]:
     """Return the files of the claims whose ids stand in quotation marks in a text."""
-    return [claim_file(claim) for claim_id, claim in registry().items() if f'"{claim_id}"' in text]
+    return [claim_file(claim_id) for claim_id in registry() if f'"{claim_id}"' in text]
 
 
-def claim_file(claim: Claim) -> Path:
+@cache
+def claim_file(claim_id: str) -> Path:
     """Return the file that defines a claim."""
+    claim = find(claim_id)
     (module,) = [m for m in list(sys.modules.values()) if getattr(m, "CLAIM", None) is claim]
     return Path(inspect.getfile(module)).resolve()

@@ -33,10 +33,12 @@ import shutil
 from importlib.resources import files
 
 shutil.copytree(files("book") / "tutorial", "tutorial", dirs_exist_ok=True)  # the files that this page reads"""
-DRAWING = """\
-from plotly.offline import init_notebook_mode
+SLIDERS = """\
+from importlib.resources import files
 
-init_notebook_mode()  # the book's pages load plotly.js by themselves"""
+from IPython.display import HTML
+
+HTML(f"<script>{(files('book') / 'pages' / 'figures.js').read_text()}</script>")  # the sliders of the figures above"""
 
 FENCE = re.compile(r"^\s*(:{3,}|`{3,})(?:\{([\w:-]+)\}\s*(.*)|\w[\w+-]*\s*)?$")
 CLOSING = re.compile(r"^\s*(:{3,}|`{3,})\s*$")
@@ -59,7 +61,7 @@ def notebook_of(text: str) -> NotebookNode:
     if '"tutorial/' in code:
         first.append(new_code_cell(TUTORIAL))
     if "book.figures" in code:
-        first.append(new_code_cell(DRAWING))
+        notebook.cells.append(new_code_cell(SLIDERS))
     notebook.cells[:0] = first
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # the same page gives the same notebook

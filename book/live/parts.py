@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from book.contents import chapter
 from book.examples import make_example, noun
 from book.live.archives import compiled, dependencies, suite
 from book.live.certificate import can_be_certified
 from book.live.packages import PYODIDE, Unavailable, flint, pyodide
-from book.render.claims import family
 from theory.claim import Claim, registry
 from theory.cli.arguments import written_parameters
 from theory.problem import REQUIRED
@@ -110,7 +110,7 @@ def described(claim: Claim) -> dict[str, Any]:
         "id": claim.id,
         "title": claim.title,
         "verdict": str(claim.verdict),
-        "family": family(claim),
+        "family": chapter(claim),
         "noun": noun(claim),
         "sorted": claim.problem.sorted_parameter,
         "ordered": not claim.problem.spectral,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from book.render.brackets import (
@@ -15,17 +16,28 @@ from book.render.brackets import (
 )
 from book.render.width import TALL, TEXT, width
 
-ROOM = 33.5
-"""Width of a line of the book, in em, less a margin for formulas that are measured too narrow."""
+ROOM, NARROW = 35.0, 17.5
+"""Widths of a line of the book and of one on a phone, in em, less a margin for formulas that are measured too narrow."""
 SHORT = 3.0
 """A line is not broken before it is this wide, in em. A side of a relation of up to twice this width shares a line."""
 NARROWEST = 10.0
 """Least room of a part, in em, however deep the brackets are."""
 
 
-def displayed(latex: str) -> str:
-    """Return LaTeX as a displayed formula. A wide formula is broken over several lines."""
-    return f"$$\n{in_lines(tidy(latex))}\n$$"
+def displayed(latex: str, room: float = ROOM) -> str:
+    """Return LaTeX as a displayed formula. A wide formula is broken over several lines.
+
+    A formula that is too wide for a phone is given twice, in the lines of a page and in those of a phone, from which the
+    browser chooses (``formulas.js``).
+    """
+    latex = tidy(latex)
+    wide, narrow = in_lines(latex, room), in_lines(latex, NARROW)
+    if wide == narrow:
+        return f"$$\n{wide}\n$$"
+    given = html.escape(f"\\[{narrow}\\]".replace("\n", " "))
+    shown = html.escape(f"\\[{wide}\\]".replace("\n", " "), quote=False)
+    block = f'<div class="math notranslate nohighlight" data-narrow="{given}">{shown}</div>'
+    return f"```{{raw}} html\n{block}\n```"
 
 
 def tidy(latex: str) -> str:

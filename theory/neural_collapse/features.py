@@ -31,6 +31,13 @@ from theory.problem import (
 )
 from theory.results import Reading
 
+SETTING = (
+    "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples, $n_k$ of them from class $k$ of $K$. The "
+    "features $H$, one column $h_i$ for each sample, are variables themselves: a network that can produce any "
+    "features stands behind them."
+)
+"""What the problem models, in words."""
+
 DLN = Source(
     "Dang, Tran, Osher, Tran-The, Ho, Nguyen",
     "Neural Collapse in Deep Linear Networks: From Balanced to Imbalanced Data",
@@ -168,6 +175,7 @@ def features_problem(
             (sym.weight_decay, sym.feature_decay),
             copositive=nonnegative_features and fit == CROSS_ENTROPY and not smoothed,
         ),
+        objective=f"{fit}, one linear layer",
     )
 
 
@@ -212,7 +220,7 @@ def _invariants(fit: str) -> tuple[Invariant, ...]:
     return (
         Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=BALANCE**2),
         Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2, shows_collapse=True),
-        Invariant("mean_logits", "class means of the logits" + centring, of_logits),
+        Invariant("mean_logits", "class means of the logits" + centring, of_logits, symbol=r"\bar Z"),
         Invariant(
             "within_class_scatter",
             r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",

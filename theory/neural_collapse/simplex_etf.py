@@ -75,7 +75,11 @@ def derive_etf(problem: Problem, record: StepRecorder, alpha: sp.Expr = sp.Integ
     reduction = reduce(record, problem, alpha)
     minimum = minimise(record, reduction)
     prediction = predict(problem, reduction, minimum)
-    return Derivation(chain(record, problem, reduction, minimum, prediction.minimum), prediction)
+    wrong = Letter(
+        positive("varepsilon"), wrong_probability(minimum.margin), says="the predicted probability of each wrong class"
+    )
+    uncertainty = Letter(positive("S"), entropy(wrong.meaning), says="the entropy of the predicted probabilities")
+    return Derivation(chain(record, problem, reduction, minimum, prediction.minimum), prediction, (wrong, uncertainty))
 
 
 def at_etf(problem: Problem, square: sp.Expr, unknowns: Mapping[sp.Symbol, sp.Expr]) -> StructuredPoint:
@@ -104,7 +108,7 @@ def minimise(record: StepRecorder, reduction: Reduction) -> Minimum:
 
 def predict(problem: Problem, reduction: Reduction, minimum: Minimum) -> Prediction:
     """Predict the value, and the invariants of a simplex ETF with the best margin."""
-    row = ((1 - 1 / K) * reduction.square).subs(t, minimum.margin)
+    row = ((1 - 1 / K) * reduction.square).subs(t, minimum.margin, says="the margin")
     return at_etf(problem, reduction.square, {t: minimum.margin}).predict(
         reduction.objective,
         Threshold(minimum.ratio, k, K, tuned="feature_decay"),
@@ -115,7 +119,7 @@ def predict(problem: Problem, reduction: Reduction, minimum: Minimum) -> Predict
                 lambda reading: reading.diagonal("classifier_gram"),
                 ((k, K),),
                 unit=sp.sqrt(feature_decay / weight_decay),
-                letters=(Letter(t, minimum.margin),),
+                letters=(Letter(t, minimum.margin, says="the margin"),),
             ),
             "ratio": Decides(minimum.ratio, lambda ratio: ratio),
         },
@@ -178,7 +182,7 @@ def record_dual_value(record: StepRecorder, reduction: Reduction) -> None:
     """Record that the value of the dual point, the entropy of the predicted probabilities, is the predicted value."""
     x = positive("x")
     at_x = wrong_probability(sp.log(x))
-    pull = at_x if reduction.alpha == 0 else positive("s")  # √(n λ_W λ_H): with α it makes up ε
+    pull = at_x if reduction.alpha == 0 else positive("g")  # √(n λ_W λ_H): with α it makes up ε
     in_x = {feature_decay: pull**2 / (weight_decay * n), smoothing: K * (at_x - pull), t: sp.log(x)}
     record(
         Identity(
@@ -199,7 +203,7 @@ def record_dual_value(record: StepRecorder, reduction: Reduction) -> None:
 
 
 s = indexed("sigma", nonnegative=True)
-correct, every, fit = sp.symbols("a s f", real=True)
+correct, every, fit = sp.symbols("a c f", real=True)
 STATISTICS = (
     Statistic(
         fit,

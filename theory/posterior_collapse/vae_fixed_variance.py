@@ -33,7 +33,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.results import Decides
+from theory.results import Decides, Letter
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, indexed, j, k, positive, sigma, theta
 
@@ -78,6 +78,7 @@ PROBLEM = Problem(
     partner=sigma,
     bind=bind,
     data=lambda xp: Point(root=xp.diagonal(theta), S=xp.diagonal(sigma, d)),
+    objective=vae.OBJECTIVE,
 )
 
 
@@ -106,7 +107,16 @@ def derive(problem: Problem) -> Derivation:
     reduce(record, problem)
     minimum = minimise(record)
     prediction = predict(problem, minimum)
-    return Derivation(chain(record, prediction.minimum), prediction)
+    letters = (
+        Letter(positive("kappa"), sp.sqrt(KAPPA_SQUARED), part=KAPPA_SQUARED, written=positive("kappa") ** 2),
+        Letter(
+            indexed("x", nonnegative=True)[k],
+            prediction.named["decoder"].expression,
+            says="the squared decoder singular value of direction $k$",
+        ),
+        Letter(positive("c"), FIXED_KL, says="what the given variances cost by themselves"),
+    )
+    return Derivation(chain(record, prediction.minimum), prediction, letters)
 
 
 def reduce(record: StepRecorder, problem: Problem) -> None:
@@ -228,6 +238,8 @@ def chain(record: StepRecorder, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="vae-fixed-variance",
     title="Linear VAE with given encoder variance: which latent directions carry information",
+    short_title="Linear VAE, given variance",
+    chapter="one level",
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(
@@ -237,6 +249,15 @@ CLAIM = Claim(
         "*not* posterior collapse unless $\\sigma_k = \\eta_{{enc}}$: with any other given variance its posterior differs from the "
         "prior. Where $d$ cuts through a group of equal $\\theta_k$, or different $\\sigma$ meet one, this holds up to a rotation "
         "within the group."
+    ),
+    setting=vae.SETTING
+    + " The covariance $\\Sigma = S S^T$ is given; renaming the latent directions changes nothing, so $\\sigma$ is in ascending order.",
+    idea=(
+        "For a given decoder the loss is a square in the encoder, so the best encoder is known. What is left depends "
+        "on the decoder through its eigenvalues alone once these are paired with the principal axes in the best "
+        "order, and it falls apart into one convex scalar problem for each direction. A direction is dropped where "
+        "the data vary too little to pay for the given noise; its posterior still has the given variance, which is "
+        "why a dropped direction is not a collapsed one."
     ),
     problem=PROBLEM,
     derive=derive,

@@ -147,14 +147,14 @@
       shown.count = element("p", { id: "live-count" });
       shown.list = element("ol", { class: "live-steps" });
       output.append(element("h2", {}, "Steps"), shown.count, shown.list);
-      count("Each step is now checked again.");
+      count("Each step is now checked.");
     },
     step: message => {
       shown.held += 1;
       const item = show.step(message);
       item.firstChild.addEventListener("toggle", event => askStatement(event.target, message.number));
       show.append(shown.list, item);
-      count("Each step is now checked again.");
+      count("Each step is now checked.");
     },
     checked: message => count(`All hold, checked in ${show.seconds(message.seconds)}`
       + (message.separable ? ", and the last bound is the minimum of a sum of scalar problems." : ".")),
