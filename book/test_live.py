@@ -19,13 +19,14 @@ import pytest
 from book.live.certificate import certify, check
 from book.live.packages import Unavailable, flint, pyodide
 from book.live.parts import CERTIFICATES
-from book.test_book import HTML, browser  # noqa: F401
+from book.test_book import HTML, INTO_VIEW, browser  # noqa: F401
 from theory.claim import find, registry
 from theory.cli.commands import main as theory_command
 from theory.errors import ParameterError
 
 from selenium.webdriver.common.by import By  # isort: skip  # book.test_book skips this module without a browser
 from selenium.webdriver.remote.webdriver import WebDriver  # isort: skip
+from selenium.webdriver.remote.webelement import WebElement  # isort: skip
 
 PAGE = "live.html"
 PATIENCE = 240
@@ -92,6 +93,11 @@ class LivePage:
     def element(self, name: str) -> Any:
         return self.browser.find_element(By.ID, f"live-{name}")
 
+    def press(self, element: WebElement) -> None:
+        """Click an element in the middle of the window, where the header of the page does not cover it."""
+        self.browser.execute_script(INTO_VIEW, element)
+        element.click()
+
     def choose(self, claim: str) -> None:
         self.element("claim").find_element(By.CSS_SELECTOR, f"option[value='{claim}']").click()
 
@@ -101,7 +107,7 @@ class LivePage:
 
     def run(self, expected: str = "done", button: str = "run", output: str = "output") -> str:
         """Press a button, wait until what it starts has ended, and return the text of its output."""
-        self.element(button).click()
+        self.press(self.element(button))
         before = time.monotonic()
         while (state := self.browser.execute_script(STATE, f"live-{output}")) == "running":
             assert time.monotonic() - before < PATIENCE, self.element("progress").text
@@ -261,7 +267,7 @@ def test_predicted_minimum_is_bounded_from_below_as_here(live: LivePage) -> None
 def test_statement_of_a_step_is_set(live: LivePage) -> None:
     live.choose("mse-imbalanced")
     live.run()
-    live.browser.find_element(By.CSS_SELECTOR, ".live-step summary").click()
+    live.press(live.browser.find_element(By.CSS_SELECTOR, ".live-step summary"))
     before = time.monotonic()
     while not live.browser.find_elements(By.CSS_SELECTOR, ".live-statement mjx-container"):
         assert time.monotonic() - before < PATIENCE
@@ -279,7 +285,7 @@ def test_link_holds_claim_and_parameters(live: LivePage) -> None:
     )
     live.choose(claim)
     live.type(parameters)
-    live.element("copy").click()
+    live.press(live.element("copy"))
     copied = live.browser.execute_script("return window.copied")
     assert parse_qs(urlsplit(copied).query) == {"claim": [claim], "parameters": [parameters]}
 
@@ -302,8 +308,8 @@ def test_page_fits_a_phone(live: LivePage) -> None:
 
 def test_run_can_be_stopped(live: LivePage) -> None:
     live.choose("hvae-learnable-variances")
-    live.element("run").click()
-    live.element("stop").click()
+    live.press(live.element("run"))
+    live.press(live.element("stop"))
     assert live.browser.execute_script(STATE, "live-output") == "stopped"
     assert "Stopped" in live.element("progress").text
     live.choose("mse-imbalanced")

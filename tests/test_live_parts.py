@@ -134,9 +134,13 @@ def test_page_without_ball_arithmetic_says_why() -> None:
     assert "live-check-form" not in text
 
 
-def test_data_of_the_page_ends_no_script() -> None:
-    assert "<" not in in_script({"a": "</script><b>"})
-    assert json.loads(in_script({"a": "</script><b>"})) == {"a": "</script><b>"}
+def test_data_of_the_page_is_read_back() -> None:
+    sizes = {"pyodide": 14, "sympy": 8, "theory": 1}
+    told = {"a": r"</script><b>$\eta_{dec}$"}
+    values = {"claims": [], "scripts": [], "style": "", "pyodide": "", "megabytes": sizes, "certificates": []}
+    text = page("live", live=Parts({}, uncertified="none"), data=in_script(told), **values)
+    (written,) = re.findall(r'<script type="application/json" id="live-data">(.*?)</script>', text, re.DOTALL)
+    assert json.loads(written) == told
 
 
 def test_sources_of_data_are_packed_with_what_they_give() -> None:

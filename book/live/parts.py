@@ -131,5 +131,8 @@ def live_link(claim: Claim) -> str:
 
 
 def in_script(value: Any) -> str:
-    """Return a value as JSON that can stand in a script of an HTML page, where ``</`` would end the script."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    """Return a value as JSON that can stand in a script of a page.
+
+    ``</`` would end the script, and what is replaced in the formulas of a page, such as ``_{dec}``, must not be found here.
+    """
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("_{", "\\u005f{")
