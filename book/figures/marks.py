@@ -55,7 +55,7 @@ class Line(Mark):
     width: float = 2
 
     def drawn(self, frame: Frame) -> str:
-        return self.stroke(path(frame.at(x, y) for x, y in zip(self.x, self.y, strict=True)))
+        return self.stroke(path(placed(frame, self.x, self.y)))
 
     def stroke(self, data: str) -> str:
         return element(
@@ -95,7 +95,7 @@ class Points(Mark):
     says: Sequence[str] = ()
 
     def drawn(self, frame: Frame) -> str:
-        places = [frame.at(x, y) for x, y in zip(self.x, self.y, strict=True)]
+        places = placed(frame, self.x, self.y)
         says = self.says or [""] * len(places)
         return "".join(self.point(*place, words) for place, words in zip(places, says, strict=True) if place)
 
@@ -254,6 +254,11 @@ class Labels(Mark):
                 title = f"<title>{text_only(hint)}</title>" if hint else ""
                 drawn.append(element("text", title + words, x=place[0], y=place[1] + 4))
         return element("g", "".join(drawn), class_=self.colour, fill="currentColor", text_anchor="middle", font_size=11)
+
+
+def placed(frame: Frame, x: Sequence[float], y: Sequence[float | None]) -> list[Place | None]:
+    """Return the places of pairs of numbers, and None where a number is missing or off the axes."""
+    return [None if b is None else frame.at(a, b) for a, b in zip(x, y, strict=True)]
 
 
 def text_only(words: str) -> str:

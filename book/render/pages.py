@@ -13,6 +13,7 @@ import numerics.tolerances
 import theory.symbols
 from book.contents import all_claims, chapters
 from book.examples import noun, sliding
+from book.figures.landscape import has_landscape
 from book.figures.practice import figures_of, figures_of_page
 from book.figures.words import words_in_html
 from book.live.parts import live_link
@@ -121,6 +122,7 @@ def page(template: str, **values: Any) -> str:
         known_lemmas,
         notation_list,
         live_link,
+        has_landscape,
         noun,
         objective,
         parts_of_a_claim,
