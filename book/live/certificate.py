@@ -163,7 +163,7 @@ def in_numbers(value: Ball, bound: LowerBound) -> dict[str, Any]:
         "lower": outward(bound.value, -1),
         "upper": outward(value, 1),
         "gap": outward((value - bound.value) / abs(value), 1),
-        "pivot": bound.least_pivot.str(3),
+        "pivot": bound.least_pivot.str(3, radius=False),
         "margin": bound.margin,
     }
 

@@ -58,7 +58,7 @@ window.liveRendering = (() => {
     const collapsed = prediction.collapses[of];
     const columns = [
       [words(claim.sorted), claim.ordered ? prediction.parameters[claim.sorted] : []],
-      ["Ratio to the threshold", prediction.ratios[of] ?? []],
+      ["Ratio", prediction.ratios[of] ?? []],
       ["Alive", (prediction.zero[of] ?? []).map(flag => !flag)],
       ["Collapsed", collapsed],
     ].filter(([, column]) => column.length === collapsed.length);
