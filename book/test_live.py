@@ -20,6 +20,7 @@ from book.live.certificate import certify, check
 from book.live.packages import Unavailable, flint, pyodide
 from book.live.parts import CERTIFICATES
 from book.test_book import HTML, INTO_VIEW, browser  # noqa: F401
+from book.test_quality import AXE, RULES, SERIOUS, axe
 from theory.claim import find, registry
 from theory.cli.commands import main as theory_command
 from theory.errors import ParameterError
@@ -262,6 +263,39 @@ def test_predicted_minimum_is_bounded_from_below_as_here(live: LivePage) -> None
     expected = json.loads(certify(claim, RUNS[claim]))
     assert expected["lower"] <= expected["upper"]
     assert repr(expected["lower"]) in shown
+
+
+def test_slider_moves_the_prediction(live: LivePage, capsys: pytest.CaptureFixture[str]) -> None:
+    live.choose("mse-imbalanced")
+    live.type(RUNS["mse-imbalanced"])
+    live.run()
+    before = live.element("json").get_attribute("textContent")
+    for place in (0.3, 0.7):  # the second one is asked for while the first one is computed
+        live.browser.execute_script(
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))",
+            live.element("move-feature_decay"),
+            place,
+        )
+    parameters = live.element("parameters").get_attribute("value")
+    expected = predicted(capsys, "mse-imbalanced", parameters)
+    began = time.monotonic()
+    while json.loads(live.element("json").get_attribute("textContent")) != expected:
+        assert time.monotonic() - began < PATIENCE
+        time.sleep(0.05)
+    assert json.loads(before)["value"] < expected["value"] == float(live.element("value").text)
+    assert expected["parameters"]["feature_decay"] == pytest.approx(5e-4 * 10**0.7, rel=1e-3)
+    assert parse_qs(urlsplit(live.browser.current_url).query)["parameters"] == [parameters]
+
+
+def test_results_are_accessible(live: LivePage) -> None:
+    live.choose("ce-imbalanced-relu")
+    live.run()
+    live.press(live.browser.find_element(By.CSS_SELECTOR, ".live-step summary"))
+    live.browser.execute_script(axe())
+    for theme in ("light", "dark"):
+        live.browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+        found = live.browser.execute_async_script(AXE, RULES)
+        assert [violation for violation in found if violation[1] in SERIOUS] == []
 
 
 def test_statement_of_a_step_is_set(live: LivePage) -> None:

@@ -179,6 +179,16 @@ def test_refused_parameters_end_a_run_before_it_derives(text: str) -> None:
     assert "\n" not in told[0]["line"]
 
 
+def test_moved_parameter_gives_its_prediction_or_one_line() -> None:
+    told = json.loads(session.moved("mse-imbalanced", PARAMETERS))
+    instance = find("mse-imbalanced").problem.instance(
+        class_counts=(20, 10), widths=4, weight_decay=0.01, feature_decay=0.01
+    )
+    assert told == {"kind": "moved", "prediction": predict(find("mse-imbalanced"), instance)}
+    told = json.loads(session.moved("mse-imbalanced", f"{PARAMETERS} widths=0"))
+    assert told == {"kind": "moved", "line": "error: 'widths': given twice"}
+
+
 def test_unknown_claim_ends_a_run() -> None:
     (told,) = session.events("nothing", "")
     assert told["line"].startswith("error: claim: 'nothing' is not known; the claims are ")

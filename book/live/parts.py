@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from book.contents import chapter
-from book.examples import make_example, noun
+from book.examples import make_example, noun, sliding
 from book.live.archives import compiled, dependencies, suite
 from book.live.certificate import can_be_certified
 from book.live.packages import PYODIDE, Unavailable, flint, pyodide
@@ -115,6 +115,7 @@ def described(claim: Claim) -> dict[str, Any]:
         "sorted": claim.problem.sorted_parameter,
         "ordered": not claim.problem.spectral,
         "certifiable": can_be_certified(claim.problem, instance) and "mean_logits" in claim.prediction.invariants,
+        "movable": sorted({threshold.tuned for threshold in sliding(claim)}),
         "example": written_parameters(claim, instance),
         "parameters": [
             {"name": p.name, "says": p.domain.says, "means": p.means, "optional": p.default is not REQUIRED}

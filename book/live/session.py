@@ -83,6 +83,17 @@ def _checked(claim: Claim) -> Iterator[Event]:
     yield {"kind": "checked", "separable": proof.separable is not None, "seconds": time.perf_counter() - began}
 
 
+def moved(claim_id: str, text: str) -> str:
+    """Return as JSON the prediction at the parameters of a text, or the line that says why there is none."""
+    try:
+        claim = find(claim_id)
+        instance = claim.problem.instance(**parse_assignments(words_of(text), claim.problem))
+        found: Event = {"prediction": predict(claim, instance)}
+    except ParameterError as error:
+        found = {"line": f"error: {error}"}
+    return json.dumps({"kind": "moved", **found}, allow_nan=False)
+
+
 def statement(claim_id: str, number: int) -> str:
     """Return the statement of a step as JSON: in LaTeX for the reader, and its parts as SymPy writes them."""
     step = find(claim_id).derivation.proof.steps[number]

@@ -164,6 +164,14 @@
       empty.replaceChildren();
       show.append(empty, ...show.statement(message));
     },
+    moved: message => {
+      shown.moving = false;
+      say(message.line ?? "");
+      if (message.prediction !== undefined) {
+        show.exchange(shown.prediction, show.prediction(message.prediction, claims.get(message.prediction.id), shown.claim.invariants));
+      }
+      sendMove();
+    },
     certified: message => place.append(...show.bounds(message, "Predicted minimum")),
     checked_certificate: message => place.append(...show.bounds(message, "Loss at the trained point")),
     error: message => fail(message.line),
@@ -173,7 +181,7 @@
       fail(`Python ended: ${message.line}`);
     },
     done: message => {
-      if (message.of !== "start" && message.of !== "statement" && place.dataset.state === "running") {
+      if (["run", "check", "certify"].includes(message.of) && place.dataset.state === "running") {
         end("done", `Done in ${show.seconds((performance.now() - began) / 1000)}.`);
       }
     },
@@ -197,20 +205,42 @@
 
   function showPrediction(prediction) {
     const claim = claims.get(prediction.id);
-    const value = prediction.value === null ? "no closed form" : String(prediction.value);
-    output.append(element("h2", {}, "Prediction"),
-      element("p", {}, "Predicted value: ", element("strong", { id: "live-value" }, value)));
+    shown.prediction = show.prediction(prediction, claim, shown.claim.invariants);
+    output.append(element("h2", {}, "Prediction"));
+    for (const name of claim.movable) output.append(slider(name, prediction.parameters[name]));
+    show.append(output, shown.prediction);
     if (prediction.value !== null && claim.certifiable && data.parts.flint !== undefined) offerCertificate();
-    const levels = Object.keys(prediction.collapses);
-    const plural = claim.noun === "class" ? "classes" : "directions";
-    for (const of of levels) {
-      output.append(show.collapse(prediction, claim, of, `Which ${plural}${levels.length > 1 ? ` of ${of}` : ""} have collapsed`));
-    }
-    for (const [name, found] of Object.entries(prediction.invariants)) {
-      show.append(output, show.invariant(name, found, shown.claim.invariants[name]));
-    }
-    if (Object.keys(prediction.named).length) output.append(show.named(prediction.named));
-    output.append(show.json(prediction));
+  }
+
+  // A slider that takes a parameter from a tenth to ten times its value. The prediction follows; nothing is derived again.
+  function slider(name, value) {
+    const says = element("output", { for: `live-move-${name}` }, String(value));
+    const moves = element("input", { id: `live-move-${name}`, class: "live-starts", type: "range", min: "-1", max: "1", step: "0.02", value: "0", disabled: true });
+    moves.addEventListener("input", () => {
+      const text = String(Number((value * 10 ** Number(moves.value)).toPrecision(4)));
+      says.textContent = text;
+      move(name, text);
+    });
+    return element("p", { class: "live-slider" }, element("label", { for: moves.id }, `Move ${name} `, says), moves);
+  }
+
+  function move(name, value) {
+    chosen.value = shown.claim.id;
+    const others = shown.parameters.split(/\s+/).filter(word => word !== "" && !word.startsWith(`${name}=`));
+    typed.value = [...others, `${name}=${value}`].join(" ");
+    history.replaceState(null, "", link());
+    shown.parameters = typed.value;
+    document.getElementById("live-certified")?.replaceChildren();
+    shown.waiting = typed.value;
+    sendMove();
+  }
+
+  // At most one move is with the worker, and only the last of those that wait follows.
+  function sendMove() {
+    if (shown.moving || shown.waiting === undefined || worker === null) return;
+    shown.moving = true;
+    worker.postMessage({ kind: "move", claim: shown.claim.id, parameters: shown.waiting });
+    delete shown.waiting;
   }
 
   function offerCertificate() {

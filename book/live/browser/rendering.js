@@ -36,8 +36,9 @@ window.liveRendering = (() => {
     return typeof number === "boolean" ? yesNo(number) : signed(String(Number(number.toPrecision(6))));
   }
 
+  // Parts with data-moves show numbers, and are exchanged when the reader moves a parameter.
   function scrolling(name, inside) {
-    return element("div", { class: "live-wide", tabindex: "0", role: "group", "aria-label": name }, inside);
+    return element("div", { class: "live-wide", "data-moves": true, tabindex: "0", role: "group", "aria-label": name }, inside);
   }
 
   function table(heads, rows, caption) {
@@ -69,7 +70,7 @@ window.liveRendering = (() => {
   function invariant(name, found, says) {
     const title = capital(words(name));
     const about = element("p", { class: "live-name" }, element("strong", {}, title), ...(says ? [": ", ...prose(says)] : []));
-    if (!Array.isArray(found)) about.append(says ? ", is " : " is ", element("strong", {}, short(found)));
+    if (!Array.isArray(found)) about.append(says ? ", is " : " is ", element("strong", { "data-moves": true }, short(found)));
     return element("div", {}, about, ...(Array.isArray(found) ? grids(found) : []).map(grid => numbers(grid, title)));
   }
 
@@ -95,7 +96,26 @@ window.liveRendering = (() => {
 
   function json(prediction) {
     return element("details", {}, element("summary", {}, "As JSON, as the command line prints it"),
-      element("pre", { id: "live-json", tabindex: "0" }, JSON.stringify(prediction)));
+      element("pre", { id: "live-json", "data-moves": true, tabindex: "0" }, JSON.stringify(prediction)));
+  }
+
+  // All of a prediction that depends on the parameters. ``says`` has what each invariant is.
+  function prediction(told, claim, says) {
+    const value = told.value === null ? "no closed form" : String(told.value);
+    const levels = Object.keys(told.collapses);
+    const plural = claim.noun === "class" ? "classes" : "directions";
+    return element("div", {},
+      element("p", {}, "Predicted value: ", element("strong", { id: "live-value", "data-moves": true }, value)),
+      ...levels.map(of => collapse(told, claim, of, `Which ${plural}${levels.length > 1 ? ` of ${of}` : ""} have collapsed`)),
+      ...Object.entries(told.invariants).map(([name, found]) => invariant(name, found, says[name])),
+      Object.keys(told.named).length ? named(told.named) : null,
+      json(told));
+  }
+
+  // Exchange the numbers of a prediction for those of another one, and leave its formulas as they are set.
+  function exchange(old, made) {
+    const parts = [...made.querySelectorAll("[data-moves]")];
+    [...old.querySelectorAll("[data-moves]")].forEach((part, i) => part.replaceWith(parts[i]));
   }
 
   function step(told) {
@@ -122,5 +142,5 @@ window.liveRendering = (() => {
     ];
   }
 
-  return { allowed, append, bounds, capital, collapse, element, invariant, json, named, seconds, statement, step };
+  return { allowed, append, bounds, element, exchange, prediction, seconds, statement, step };
 })();

@@ -51,6 +51,7 @@ async function text(address) {
 async function answer(message) {
   if (message.kind === "start") await start(message);
   else if (message.kind === "run") session.run(message.claim, message.parameters, text => post(JSON.parse(text)));
+  else if (message.kind === "move") post(JSON.parse(session.moved(message.claim, message.parameters)));
   else if (message.kind === "statement") post(JSON.parse(session.statement(message.claim, message.number)));
   else {
     await startBalls(message.wheel);
