@@ -197,7 +197,7 @@ def test_steps_in_the_kernel_are_counted_in_a_sentence(monkeypatch):
     monkeypatch.setattr(mapped, "kernel_statement", lambda claim, step: None)
     assert mapped.kernel_in_words(claims) == ""
     monkeypatch.setattr(mapped, "kernel_statement", lambda claim, step: "checked" if claim is claims[0] else None)
-    assert f"{len(claims[0].proof.steps)} of {total} steps" in mapped.kernel_in_words(claims)
+    assert f"{len(claims[0].proof.steps)} of the {total} steps" in mapped.kernel_in_words(claims)
 
 
 def test_every_box_of_the_drawing_is_a_link_and_carries_its_sign():

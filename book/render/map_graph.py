@@ -108,7 +108,7 @@ def kernel_in_words(claims: Sequence[Claim]) -> str:
         return ""
     whole = sum(level_of(claim) is Level.KERNEL for claim in claims)
     of_claims = f"; for {whole} claims it proves the value as a whole" if whole else ""
-    return f"Beside SymPy the kernel of Coq has checked {steps.count(Level.KERNEL)} of {len(steps)} steps{of_claims}."
+    return f"The kernel of Coq has also checked {steps.count(Level.KERNEL)} of the {len(steps)} steps{of_claims}."
 
 
 def level_of_step(claim: Claim, step: Step) -> Level:
