@@ -108,7 +108,7 @@ def minimise(record: StepRecorder, reduction: Reduction) -> Minimum:
 
 def predict(problem: Problem, reduction: Reduction, minimum: Minimum) -> Prediction:
     """Predict the value, and the invariants of a simplex ETF with the best margin."""
-    row = ((1 - 1 / K) * reduction.square).subs(t, minimum.margin, says="the margin")
+    row = ((1 - 1 / K) * reduction.square).subs(t, minimum.margin)
     return at_etf(problem, reduction.square, {t: minimum.margin}).predict(
         reduction.objective,
         Threshold(minimum.ratio, k, K, tuned="feature_decay"),
