@@ -84,7 +84,7 @@ def _is_inverse_power(factor: sp.Expr) -> bool:
     )
 
 
-def _with_whole_sums(product: sp.Mul) -> sp.Mul:
+def _with_whole_sums(product: sp.Mul) -> Any:
     """Return a product in which the common denominator of a sum is a factor: (M + 1)/2 and not (M/2 + 1/2)."""
     factors: list[Any] = list(product.args)
     sums: dict[Any, Any] = {factor: factor.primitive() for factor in factors if isinstance(factor, sp.Add)}
