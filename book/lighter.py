@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sphinx.application import Sphinx
@@ -36,10 +37,20 @@ LOADED = [
     "a11y/assistive-mml",
 ]
 PACKAGES = ["base", "ams", "newcommand", "boldsymbol"]
-STYLES = ("styles/pydata-sphinx-theme.css", "styles/sphinx-book-theme.css", "sphinx-design.min.css", "mystnb.*.css")
+STYLES = (
+    "styles/pydata-sphinx-theme.css",
+    "styles/sphinx-book-theme.css",
+    "sphinx-design.min.css",
+    "mystnb.*.css",
+    "basic.css",
+)
 ICON_SCRIPT = re.compile(r"<script[^>]*fontawesome\.js[^>]*></script>|<link[^>]*fontawesome[^>]*>")
+SEARCH_SCRIPTS = re.compile(r'<script src="[^"]*(searchtools|language_data|searchindex)\.js[^>]*></script>')
+"""Scripts that only the page of search results needs. The theme loads them on every page."""
 ICON = re.compile(r'"?([a-z0-9-]+)"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","(M[^"]+)"\]')
 FONTS = re.compile(r"@font-face\s*\{[^}]*Font Awesome[^}]*\}")
+FORMULA = 'class="math'
+"""How a formula begins in the HTML of a page."""
 SHORTEST = 5
 """Least letters of a word that ends in a hyphen, and so stands for all classes that begin with it."""
 
@@ -49,6 +60,18 @@ def choose_mathjax(app: Sphinx, config: Config) -> None:
     config.mathjax_path = "mathjax/startup.js"
     given = config.mathjax3_config or {}
     config.mathjax3_config = {**given, "loader": {"load": LOADED}, "tex": {"packages": PACKAGES}}
+
+
+def load_mathjax(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Have Sphinx load MathJax on a page with formulas, also where all formulas come from code or from HTML."""
+    app.set_html_assets_policy("always" if FORMULA in context.get("body", "") else "per_page")
+
+
+def leave_mathjax_out(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave MathJax out of a page without formulas. Sphinx loads it on the first page for the formulas of all others."""
+    if FORMULA not in context.get("body", ""):
+        scripts = context["script_files"]
+        scripts[:] = [script for script in scripts if "mathjax" not in f"{script.filename}{script.attributes}".lower()]
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
@@ -61,6 +84,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     for page in pages:
         text = page.read_text(encoding="utf-8")
         lighter = ICON_SCRIPT.sub("", text)
+        lighter = lighter if page.name == "search.html" else SEARCH_SCRIPTS.sub("", lighter)
         if lighter != text:
             page.write_text(lighter, encoding="utf-8")
     icons = static / "scripts" / "fontawesome.js"
@@ -166,5 +190,7 @@ def drawn_icons(script: str, words: set[str]) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", choose_mathjax)
+    app.connect("html-page-context", load_mathjax, priority=400)  # before the extension of MathJax asks
+    app.connect("html-page-context", leave_mathjax_out, priority=600)  # after it has answered
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,8 @@ import nbformat
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from book.plain_markdown import without_directives
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("theory", "numerics", "proofs_check", "book")
@@ -33,19 +34,12 @@ import shutil
 from importlib.resources import files
 
 shutil.copytree(files("book") / "tutorial", "tutorial", dirs_exist_ok=True)  # the files that this page reads"""
-DRAWING = """\
-from plotly.offline import init_notebook_mode
+SLIDERS = """\
+from importlib.resources import files
 
-init_notebook_mode()  # the book's pages load plotly.js by themselves"""
+from IPython.display import HTML
 
-FENCE = re.compile(r"^\s*(:{3,}|`{3,})(?:\{([\w:-]+)\}\s*(.*)|\w[\w+-]*\s*)?$")
-CLOSING = re.compile(r"^\s*(:{3,}|`{3,})\s*$")
-OPTION = re.compile(r"^\s*:[\w-]+:.*$")
-TARGET = re.compile(r"^\([\w.-]+\)=$", re.MULTILINE)
-ROLE = re.compile(r"\{[\w:-]+\}`([^`<]+?)(?:\s*<[^`>]*>)?`")
-INNER_LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:)[^)]*\)")
-UNREADABLE = ("raw", "toctree", "contents", "image", "figure")
-"""Directives whose content says nothing in a notebook."""
+HTML(f"<script>{(files('book') / 'pages' / 'figures.js').read_text()}</script>")  # the sliders of the figures above"""
 
 
 def notebook_of(text: str) -> NotebookNode:
@@ -59,41 +53,11 @@ def notebook_of(text: str) -> NotebookNode:
     if '"tutorial/' in code:
         first.append(new_code_cell(TUTORIAL))
     if "book.figures" in code:
-        first.append(new_code_cell(DRAWING))
+        notebook.cells.append(new_code_cell(SLIDERS))
     notebook.cells[:0] = first
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # the same page gives the same notebook
     return notebook
-
-
-def without_directives(markdown: str) -> str:
-    """Return MyST Markdown as plain Markdown: content without its directives, formulas in dollars, words without their roles.
-
-    Links to other pages and to anchors lead nowhere from a notebook, so their words alone are kept.
-    """
-    lines: list[str] = []
-    open_fences: list[tuple[str, str]] = []
-    options = False
-    for line in markdown.splitlines():
-        fence = FENCE.match(line)
-        inside_code = bool(open_fences) and open_fences[-1][1] == "code"
-        if fence and open_fences and CLOSING.match(line) and fence[1] == open_fences[-1][0]:
-            _, kind = open_fences.pop()
-            lines += {"math": ["$$"], "code": [line]}.get(kind, [])
-        elif fence and fence[2] is not None and not inside_code:
-            kind = "drop" if fence[2] in UNREADABLE else "math" if fence[2] == "math" else "text"
-            open_fences.append((fence[1], kind))
-            title = f"**{fence[2].rpartition(':')[2].capitalize()}.** {fence[3]}".rstrip()
-            lines += {"math": ["$$"], "text": [title, ""]}.get(kind, [])
-            options = True
-            continue
-        elif fence and fence[1].startswith("`") and not inside_code:
-            open_fences.append((fence[1], "code"))
-            lines.append(line)
-        elif not any(kind == "drop" for _, kind in open_fences) and not (options and OPTION.match(line)):
-            lines.append(line if inside_code else INNER_LINK.sub(r"\1", ROLE.sub(r"\1", line)))
-        options = options and bool(OPTION.match(line))
-    return re.sub(r"\n{3,}", "\n\n", TARGET.sub("", "\n".join(lines))).strip()
 
 
 def with_download(text: str, name: str) -> str:

@@ -16,14 +16,18 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from book.live.packages import Unavailable, pyodide
-from book.test_book import HTML, browser  # noqa: F401
+from book.live.certificate import certify, check
+from book.live.packages import Unavailable, flint, pyodide
+from book.live.parts import CERTIFICATES
+from book.test_book import HTML, INTO_VIEW, browser  # noqa: F401
+from book.test_quality import AXE, RULES, SERIOUS, axe
 from theory.claim import find, registry
 from theory.cli.commands import main as theory_command
 from theory.errors import ParameterError
 
 from selenium.webdriver.common.by import By  # isort: skip  # book.test_book skips this module without a browser
 from selenium.webdriver.remote.webdriver import WebDriver  # isort: skip
+from selenium.webdriver.remote.webelement import WebElement  # isort: skip
 
 PAGE = "live.html"
 PATIENCE = 240
@@ -48,7 +52,7 @@ REFUSED = {
     ),
     "vae-learnable-variance": ("data=nothing latent_dim=2 beta=1", "theta=3,2 latent_dim=0 beta=1"),
 }
-STATE = "return document.getElementById('live-output').dataset.state"
+STATE = "return document.getElementById(arguments[0]).dataset.state"
 
 
 class Served(SimpleHTTPRequestHandler):
@@ -90,6 +94,11 @@ class LivePage:
     def element(self, name: str) -> Any:
         return self.browser.find_element(By.ID, f"live-{name}")
 
+    def press(self, element: WebElement) -> None:
+        """Click an element in the middle of the window, where the header of the page does not cover it."""
+        self.browser.execute_script(INTO_VIEW, element)
+        element.click()
+
     def choose(self, claim: str) -> None:
         self.element("claim").find_element(By.CSS_SELECTOR, f"option[value='{claim}']").click()
 
@@ -97,15 +106,15 @@ class LivePage:
         self.element("parameters").clear()
         self.element("parameters").send_keys(parameters)
 
-    def run(self, expected: str = "done") -> str:
-        """Press the button, wait until the run has ended, and return the text of the output."""
-        self.element("run").click()
+    def run(self, expected: str = "done", button: str = "run", output: str = "output") -> str:
+        """Press a button, wait until what it starts has ended, and return the text of its output."""
+        self.press(self.element(button))
         before = time.monotonic()
-        while (state := self.browser.execute_script(STATE)) == "running":
+        while (state := self.browser.execute_script(STATE, f"live-{output}")) == "running":
             assert time.monotonic() - before < PATIENCE, self.element("progress").text
             time.sleep(0.05)
         self.listen()
-        text = self.element("output").text
+        text = self.element(output).text
         assert state == expected, text
         return text
 
@@ -222,10 +231,77 @@ def test_an_open_quotation_gives_one_line(live: LivePage) -> None:
     assert "\n" not in shown
 
 
+def in_balls(live: LivePage) -> None:
+    """Skip where this machine cannot get python-flint for the browser, and fail where the book could have had it."""
+    if live.browser.find_elements(By.ID, "live-check-form"):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            flint(Path(folder))
+        except Unavailable as error:
+            pytest.skip(f"the book was built without ball arithmetic for the browser: {error}")
+    pytest.fail("pip gets python-flint for the browser here, and yet the book was built without it")
+
+
+def test_stored_certificates_are_checked_as_here(live: LivePage) -> None:
+    in_balls(live)
+    for path in sorted(CERTIFICATES.glob("*.json")):
+        live.element("stored").find_element(By.CSS_SELECTOR, f"option[value='{path.stem}']").click()
+        shown = live.run(button="check", output="checked")
+        expected = json.loads(check(path.read_text(encoding="utf-8")))
+        assert repr(expected["lower"]) in shown
+        assert repr(expected["upper"]) in shown
+
+
+def test_predicted_minimum_is_bounded_from_below_as_here(live: LivePage) -> None:
+    in_balls(live)
+    claim = "mse-imbalanced"
+    live.choose(claim)
+    live.type(RUNS[claim])
+    live.run()
+    shown = live.run(button="certify", output="certified")
+    expected = json.loads(certify(claim, RUNS[claim]))
+    assert expected["lower"] <= expected["upper"]
+    assert repr(expected["lower"]) in shown
+
+
+def test_slider_moves_the_prediction(live: LivePage, capsys: pytest.CaptureFixture[str]) -> None:
+    live.choose("mse-imbalanced")
+    live.type(RUNS["mse-imbalanced"])
+    live.run()
+    before = live.element("json").get_attribute("textContent")
+    for place in (0.3, 0.7):  # the second one is asked for while the first one is computed
+        live.browser.execute_script(
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))",
+            live.element("move-feature_decay"),
+            place,
+        )
+    parameters = live.element("parameters").get_attribute("value")
+    expected = predicted(capsys, "mse-imbalanced", parameters)
+    began = time.monotonic()
+    while json.loads(live.element("json").get_attribute("textContent")) != expected:
+        assert time.monotonic() - began < PATIENCE
+        time.sleep(0.05)
+    assert json.loads(before)["value"] < expected["value"] == float(live.element("value").text)
+    assert expected["parameters"]["feature_decay"] == pytest.approx(5e-4 * 10**0.7, rel=1e-3)
+    assert parse_qs(urlsplit(live.browser.current_url).query)["parameters"] == [parameters]
+
+
+def test_results_are_accessible(live: LivePage) -> None:
+    live.choose("ce-imbalanced-relu")
+    live.run()
+    live.press(live.browser.find_element(By.CSS_SELECTOR, ".live-step summary"))
+    live.browser.execute_script(axe())
+    for theme in ("light", "dark"):
+        live.browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+        found = live.browser.execute_async_script(AXE, RULES)
+        assert [violation for violation in found if violation[1] in SERIOUS] == []
+
+
 def test_statement_of_a_step_is_set(live: LivePage) -> None:
     live.choose("mse-imbalanced")
     live.run()
-    live.browser.find_element(By.CSS_SELECTOR, ".live-step summary").click()
+    live.press(live.browser.find_element(By.CSS_SELECTOR, ".live-step summary"))
     before = time.monotonic()
     while not live.browser.find_elements(By.CSS_SELECTOR, ".live-statement mjx-container"):
         assert time.monotonic() - before < PATIENCE
@@ -243,7 +319,7 @@ def test_link_holds_claim_and_parameters(live: LivePage) -> None:
     )
     live.choose(claim)
     live.type(parameters)
-    live.element("copy").click()
+    live.press(live.element("copy"))
     copied = live.browser.execute_script("return window.copied")
     assert parse_qs(urlsplit(copied).query) == {"claim": [claim], "parameters": [parameters]}
 
@@ -266,9 +342,9 @@ def test_page_fits_a_phone(live: LivePage) -> None:
 
 def test_run_can_be_stopped(live: LivePage) -> None:
     live.choose("hvae-learnable-variances")
-    live.element("run").click()
-    live.element("stop").click()
-    assert live.browser.execute_script(STATE) == "stopped"
+    live.press(live.element("run"))
+    live.press(live.element("stop"))
+    assert live.browser.execute_script(STATE, "live-output") == "stopped"
     assert "Stopped" in live.element("progress").text
     live.choose("mse-imbalanced")
     assert "HOLDS" in live.run()

@@ -110,16 +110,37 @@ def test_altered_download_is_refused_and_deleted(tmp_path: Path) -> None:
 
 
 def test_page_without_live_parts_says_why() -> None:
-    values = {"claims": [], "data": "", "script": "", "style": "", "pyodide": "", "megabytes": 0}
+    values = {"claims": [], "data": "", "scripts": [], "style": "", "pyodide": "", "megabytes": {}, "certificates": []}
     text = page("live", live=Parts({}, "this machine has no npm"), **values)
     assert "This book was built without the live parts: this machine has no npm." in text
     assert "<script" not in text
     assert "live-run" not in text
 
 
-def test_data_of_the_page_ends_no_script() -> None:
-    assert "<" not in in_script({"a": "</script><b>"})
-    assert json.loads(in_script({"a": "</script><b>"})) == {"a": "</script><b>"}
+def test_page_without_ball_arithmetic_says_why() -> None:
+    sizes = {"pyodide": 14, "sympy": 8, "theory": 1}
+    values = {
+        "claims": [],
+        "data": "",
+        "scripts": [],
+        "style": "",
+        "pyodide": "",
+        "megabytes": sizes,
+        "certificates": [],
+    }
+    text = page("live", live=Parts({"pyodide": "pyodide/"}, uncertified="pip cannot get it"), **values)
+    assert "This book was built without ball arithmetic for the browser: pip cannot get it." in text
+    assert 'id="live-run"' in text
+    assert "live-check-form" not in text
+
+
+def test_data_of_the_page_is_read_back() -> None:
+    sizes = {"pyodide": 14, "sympy": 8, "theory": 1}
+    told = {"a": r"</script><b>$\eta_{dec}$"}
+    values = {"claims": [], "scripts": [], "style": "", "pyodide": "", "megabytes": sizes, "certificates": []}
+    text = page("live", live=Parts({}, uncertified="none"), data=in_script(told), **values)
+    (written,) = re.findall(r'<script type="application/json" id="live-data">(.*?)</script>', text, re.DOTALL)
+    assert json.loads(written) == told
 
 
 def test_sources_of_data_are_packed_with_what_they_give() -> None:
@@ -143,10 +164,9 @@ def test_events_of_a_run() -> None:
     json.dumps(told, allow_nan=False)
 
 
-@pytest.mark.parametrize("claim", list(registry()))
-def test_statement_of_every_step_can_be_shown(claim: str) -> None:
-    for number, step in enumerate(find(claim).proof.steps):
-        told = json.loads(session.statement(claim, number))
+def test_statement_of_every_step_can_be_shown(claim: Claim) -> None:
+    for number, step in enumerate(claim.proof.steps):
+        told = json.loads(session.statement(claim.id, number))
         assert told["latex"] == step.latex()
         assert told["parts"] != []
 
@@ -157,6 +177,16 @@ def test_refused_parameters_end_a_run_before_it_derives(text: str) -> None:
     assert [event["kind"] for event in told] == ["error"]
     assert told[0]["line"].startswith("error: ")
     assert "\n" not in told[0]["line"]
+
+
+def test_moved_parameter_gives_its_prediction_or_one_line() -> None:
+    told = json.loads(session.moved("mse-imbalanced", PARAMETERS))
+    instance = find("mse-imbalanced").problem.instance(
+        class_counts=(20, 10), widths=4, weight_decay=0.01, feature_decay=0.01
+    )
+    assert told == {"kind": "moved", "prediction": predict(find("mse-imbalanced"), instance)}
+    told = json.loads(session.moved("mse-imbalanced", f"{PARAMETERS} widths=0"))
+    assert told == {"kind": "moved", "line": "error: 'widths': given twice"}
 
 
 def test_unknown_claim_ends_a_run() -> None:

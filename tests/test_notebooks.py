@@ -12,7 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from book.notebooks import FOLDER, WHEEL, build_wheel, notebook_of, with_download, without_directives, write_notebook
+from book.notebooks import FOLDER, WHEEL, build_wheel, notebook_of, with_download, write_notebook
+from book.plain_markdown import without_directives
 from book.render.pages import page
 from theory.claim import find
 
@@ -26,22 +27,29 @@ nbformat.write(notebook, sys.argv[2])
 """
 
 
-def test_directives_give_plain_markdown() -> None:
-    written = without_directives(
-        "(a-target)=\n# Title\n\n{bdg-success}`HOLDS` and [a page](other.md), [a site](https://example.org).\n\n"
-        ":::{prf:lemma} Of the day\n:label: lemma-a\n\nIt holds.\n:::\n\n"
-        "```{math}\n:label: eq\na = b\n```\n\n"
-        "```{raw} html\n<script>secret</script>\n```\n\n"
-        "::::{note}\n:::{tip}\nInside {doc}`words <page>`.\n:::\n::::\n\n"
-        "```python\n:option: {kept}`as it is`\n```\n"
-    )
-    assert written == (
-        "# Title\n\nHOLDS and a page, [a site](https://example.org).\n\n"
-        "**Lemma.** Of the day\n\nIt holds.\n\n"
-        "$$\na = b\n$$\n\n"
-        "**Note.**\n\n**Tip.**\n\nInside words.\n\n"
-        "```python\n:option: {kept}`as it is`\n```"
-    )
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("(a-target)=\n# Title\n\n{bdg-success}`HOLDS`", "# Title\n\nHOLDS"),
+        ("[a page](other.md), [a site](https://example.org)", "a page, [a site](https://example.org)"),
+        ('<a class="live-link" href="../live.html">Run</a>\n\nText', "Text"),
+        ("A theorem {cite:p}`someone2020`.", "A theorem."),
+        ("Inside {doc}`words <page>`", "Inside words"),
+        (":::{prf:lemma} Of the day\n:label: lemma-a\n\nIt holds.\n:::", "**Lemma.** Of the day\n\nIt holds."),
+        ("```{math}\n:label: eq\na = b\n```", "$$\na = b\n$$"),
+        ("```{raw} html\n<script>secret</script>\n```\nText", "Text"),
+        ('```{raw} html\n<div class="math x" data-narrow="y">\\[a &lt; b\\]</div>\n```', "$$\na < b\n$$"),
+        (
+            "::::{dropdown} Step 1\n:name: s\n\n:::{tip}\nWords.\n:::\n::::\nAfter",
+            "**Step 1**\n\n**Tip.**\n\nWords.\n\nAfter",
+        ),
+        ("```{list-table}\n:header-rows: 1\n\n* - Name\n  - $x$\n```", "- Name\n\n  $x$"),
+        ("```python\n:option: {kept}`as it is`\n```", "```python\n:option: {kept}`as it is`\n```"),
+        ("````text\n```{note}\n```\n````", "````text\n```{note}\n```\n````"),
+    ],
+)
+def test_directives_give_plain_markdown(written: str, plain: str) -> None:
+    assert without_directives(written) == plain
 
 
 def test_first_cell_says_how_to_install() -> None:
@@ -85,7 +93,7 @@ def test_wheel_is_built_again_only_after_a_change(tmp_path: Path, monkeypatch: p
     assert len(calls) == 2
 
 
-@pytest.mark.parametrize("name", ["claims/mse-imbalanced", "second_example", "sweeps"])
+@pytest.mark.parametrize("name", ["claims/mse-imbalanced", "tutorial", "sweeps"])
 def test_notebook_runs_with_the_wheel_alone_from_an_empty_folder(name: str, unpacked: Path, tmp_path: Path) -> None:
     text = page("claim", claim=find(name.rpartition("/")[2])) if name.startswith("claims/") else page(name)
     write_notebook(text, name, tmp_path)
@@ -102,4 +110,5 @@ def test_notebook_runs_with_the_wheel_alone_from_an_empty_folder(name: str, unpa
     cells = [cell for cell in nbformat.read(made, 4).cells if cell.cell_type == "code"]
     assert all(cell.execution_count is not None for cell in cells)
     assert [output for cell in cells for output in cell.outputs if output.output_type == "error"] == []
-    assert any("Plotly.newPlot" in json.dumps(cell.outputs) for cell in cells) or "book.figures" not in text
+    shown = json.dumps([cell.outputs for cell in cells])
+    assert ("atlas-figure" in shown) == ("book.figures" in text)

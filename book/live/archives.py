@@ -19,6 +19,8 @@ from theory.errors import ParameterError
 
 LIVE = Path(__file__).resolve().parent
 SUITE = LIVE.parents[1]
+IN_THE_BROWSER = ("__init__", "session", "given_data", "certificate", "ball_loss")
+"""The modules of this package that the browser runs."""
 DEPENDENCIES = ("sympy", "mpmath")
 UNUSED = re.compile(
     r"(^|/)(tests|benchmarks)/"
@@ -56,7 +58,7 @@ def modules_under(folder: Path) -> Files:
 def suite() -> Files:
     """Return the modules of the theory, those of the live page, the claims of single files, and the data sources."""
     found = {f"theory/{name}": content for name, content in modules_under(SUITE / "theory").items()}
-    for path in (LIVE.parent / "__init__.py", LIVE / "__init__.py", LIVE / "session.py", LIVE / "given_data.py"):
+    for path in (LIVE.parent / "__init__.py", *(LIVE / f"{name}.py" for name in IN_THE_BROWSER)):
         found[path.relative_to(SUITE).as_posix()] = path.read_bytes()
     for number, (path, _) in enumerate(sources.from_files()):
         found[f"claims/{number:03}/{Path(path).name}"] = Path(path).read_bytes()

@@ -1,4 +1,4 @@
-"""The package from outside that the live page serves: Pyodide, which is Python for the browser, from npm."""
+"""The packages from outside that the live page serves: Pyodide, which is Python for the browser, and python-flint's wheel for it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import hashlib
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -14,6 +15,11 @@ from pathlib import Path
 PYODIDE = "314.0.7"
 """The version of Pyodide. Its Python is 3.14, the newest for which python-flint has a wheel for the browser."""
 PYODIDE_SHA512 = "0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A=="
+FLINT = "0.9.0"
+FLINT_WHEEL = f"python_flint-{FLINT}-cp314-cp314-pyemscripten_2026_0_wasm32.whl"
+FLINT_SHA512 = "fJtmAW4b7tABHTAk58rMQHZB26boHt4s+UmrJknWmDh+3D2NDHY5rJtceTRt9r8mfmSSLB2zRFcoPE66c4twhQ=="
+FOR_PYODIDE = ("--python-version=3.14", "--implementation=cp", "--abi=cp314", "--platform=pyemscripten_2026_0_wasm32")
+"""What pip has to know to choose a wheel for this version of Pyodide."""
 SERVED = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "pyodide-lock.json", "python_stdlib.zip")
 """The files of Pyodide that a browser loads."""
 PATIENCE = 180
@@ -46,14 +52,14 @@ def program(name: str) -> list[str]:
 
 
 def run(command: Sequence[str], what: str) -> None:
-    """Run a program of Node.js. Raises Unavailable, with the line that says why, when the program fails or takes too long."""
+    """Run a program. Raises Unavailable, with the line that says why, when the program fails or takes too long."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{what}: {error}") from None
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        telling = [line for line in lines if "reason:" in line or "Error:" in line] or lines
+        telling = [line for line in lines if any(word in line for word in ("reason:", "Error:", "ERROR:"))] or lines
         raise Unavailable(f"{what}: {telling[0][:200]}")
 
 
@@ -74,6 +80,30 @@ def pyodide(cache: Path) -> Path:
         with tarfile.open(tarball) as packed:
             unpack(packed, folder)
     return folder
+
+
+def flint(cache: Path) -> Path:
+    """Return the wheel of python-flint for Pyodide, downloaded with pip unless the cache has it.
+
+    Raises Unavailable where the wheel cannot be had, and Altered where the download is not the pinned file.
+    """
+    wheel = cache / FLINT_WHEEL
+    if not wheel.exists():
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "download",
+            "--no-deps",
+            "--only-binary=:all:",
+        ]
+        quickly = ["--retries=1", "--timeout=30", "--dest", str(cache)]
+        run(
+            [*pip, *FOR_PYODIDE, *quickly, f"python-flint=={FLINT}"], f"pip cannot get python-flint {FLINT} for Pyodide"
+        )
+    verify(wheel, FLINT_SHA512)
+    return wheel
 
 
 def verify(file: Path, sha512: str) -> None:

@@ -13,15 +13,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from book.contents import chapter
-from book.examples import make_example, noun
+from book.examples import make_example, noun, sliding
 from book.live.archives import compiled, dependencies, suite
-from book.live.packages import PYODIDE, Unavailable, pyodide
+from book.live.certificate import can_be_certified
+from book.live.packages import PYODIDE, Unavailable, flint, pyodide
 from theory.claim import Claim, registry
 from theory.cli.arguments import written_parameters
 from theory.problem import REQUIRED
 
 CACHE = Path(__file__).resolve().parents[1] / "_build" / "live"
 BROWSER = Path(__file__).resolve().parent / "browser"
+CERTIFICATES = Path(__file__).resolve().parents[1] / "results" / "certificates"
 WRITTEN = "parts.json"
 
 
@@ -31,6 +33,8 @@ class Parts:
 
     addresses: Mapping[str, str]
     missing: str = ""
+    uncertified: str = ""
+    """The reason why this build has the live parts but no ball arithmetic."""
 
 
 def prepare(cache: Path = CACHE) -> Parts:
@@ -47,9 +51,13 @@ def prepare(cache: Path = CACHE) -> Parts:
         parts = Parts({}, str(error))
     else:
         # The version in an address keeps a browser from mixing files of two builds.
-        parts = Parts({"pyodide": f"{python.name}/", **{name: f"{name}.zip?v={made[name].stem}" for name in made}})
+        addresses = {"pyodide": f"{python.name}/", **{name: f"{name}.zip?v={made[name].stem}" for name in made}}
+        try:
+            parts = Parts({**addresses, "flint": flint(cache).name})
+        except Unavailable as error:
+            parts = Parts(addresses, uncertified=str(error))
     (cache / WRITTEN).write_text(json.dumps(asdict(parts)), encoding="utf-8")
-    print(f"the live page: {parts.missing or 'all its parts are there'}", flush=True)
+    print(f"the live page: {parts.missing or parts.uncertified or 'all its parts are there'}", flush=True)
     return parts
 
 
@@ -58,12 +66,13 @@ def copy_parts(target: Path, cache: Path = CACHE) -> None:
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(BROWSER, target)
     parts = Parts(**json.loads((cache / WRITTEN).read_text(encoding="utf-8")))
+    shutil.copytree(CERTIFICATES, target / "certificates")
     for address in parts.addresses.values():
         path, _, version = address.partition("?v=")
-        if version:
-            shutil.copy(cache / f"{version}.zip", target / path)
-        else:
+        if path.endswith("/"):
             shutil.copytree(cache / path, target / path)
+        else:
+            shutil.copy(cache / (f"{version}.zip" if version else path), target / path)
 
 
 def values_of_page() -> dict[str, Any]:
@@ -74,10 +83,11 @@ def values_of_page() -> dict[str, Any]:
         "live": parts,
         "claims": claims,
         "data": in_script({"parts": parts.addresses, "worker": versioned("worker.mjs"), "claims": claims}),
-        "script": versioned("page.js"),
+        "certificates": sorted(path.stem for path in CERTIFICATES.glob("*.json")),
+        "scripts": [versioned("rendering.js"), versioned("page.js")],
         "style": versioned("live.css"),
         "pyodide": PYODIDE,
-        "megabytes": math.ceil(sum(map(size, parts.addresses.values())) / 1e6),
+        "megabytes": {name: math.ceil(size(address) / 1e6) for name, address in parts.addresses.items()},
     }
 
 
@@ -89,19 +99,24 @@ def versioned(name: str) -> str:
 def size(address: str, cache: Path = CACHE) -> int:
     """Return the number of bytes that a browser loads from an address."""
     path, _, version = address.partition("?v=")
-    files = [cache / f"{version}.zip"] if version else [file for file in (cache / path).iterdir() if file.is_file()]
-    return sum(file.stat().st_size for file in files)
+    place = cache / (f"{version}.zip" if version else path)
+    return sum(file.stat().st_size for file in ([place] if place.is_file() else place.iterdir()))
 
 
 def described(claim: Claim) -> dict[str, Any]:
     """Return what the page says of a claim before any Python is loaded. The claim is derived for its example."""
+    instance = make_example(claim).instance
     return {
         "id": claim.id,
         "title": claim.title,
         "verdict": str(claim.verdict),
         "family": chapter(claim),
         "noun": noun(claim),
-        "example": written_parameters(claim, make_example(claim).instance),
+        "sorted": claim.problem.sorted_parameter,
+        "ordered": not claim.problem.spectral,
+        "certifiable": can_be_certified(claim.problem, instance) and "mean_logits" in claim.prediction.invariants,
+        "movable": sorted({threshold.tuned for threshold in sliding(claim)}),
+        "example": written_parameters(claim, instance),
         "parameters": [
             {"name": p.name, "says": p.domain.says, "means": p.means, "optional": p.default is not REQUIRED}
             for p in claim.problem.parameters
@@ -117,5 +132,8 @@ def live_link(claim: Claim) -> str:
 
 
 def in_script(value: Any) -> str:
-    """Return a value as JSON that can stand in a script of an HTML page, where ``</`` would end the script."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    """Return a value as JSON that can stand in a script of a page.
+
+    ``</`` would end the script, and what is replaced in the formulas of a page, such as ``_{dec}``, must not be found here.
+    """
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("_{", "\\u005f{")

@@ -7,7 +7,7 @@ import shlex
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def events(claim_id: str, text: str) -> Iterator[Event]:
         instance = claim.problem.instance(**parse_assignments(words_of(text), claim.problem))
         yield _introduced(claim)
         began = time.perf_counter()
-        steps = len(claim.proof.steps)
+        steps = len(claim.derivation.proof.steps)
         yield {"kind": "derived", "steps": steps, "seconds": time.perf_counter() - began}
         yield {"kind": "predicted", "prediction": predict(claim, instance)}
         yield from _checked(claim)
@@ -67,25 +67,36 @@ def _introduced(claim: Claim) -> Event:
 
 
 def _checked(claim: Claim) -> Iterator[Event]:
-    """Check every step afresh, then the parts of the proof that belong to no step. Raises CheckFailed at the first failure."""
+    """Check every step, then the parts of the proof that belong to no step. Raises CheckFailed at the first failure."""
     clear_cache()  # SymPy remembers what it has simplified, and a check that is remembered would be no check
     began = time.perf_counter()
-    for number, step in enumerate(claim.proof.steps):
+    proof = claim.derivation.proof
+    for number, step in enumerate(proof.steps):
         start = time.perf_counter()
-        step.check()
+        replace(step).check()  # a step remembers that it holds, and a copy decides it afresh
         seconds = time.perf_counter() - start
         kind = type(step).__name__
         yield {"kind": "step", "number": number, "name": step.name, "says": step.says, "type": kind, "seconds": seconds}
-    separable = claim.proof.separable
-    if separable is not None:
-        separable.check(claim.proof.bounds[-2].expression)
+    if proof.separable is not None:
+        proof.separable.check(proof.bounds[-2].expression)
     claim.check_named()
-    yield {"kind": "checked", "separable": separable is not None, "seconds": time.perf_counter() - began}
+    yield {"kind": "checked", "separable": proof.separable is not None, "seconds": time.perf_counter() - began}
+
+
+def moved(claim_id: str, text: str) -> str:
+    """Return as JSON the prediction at the parameters of a text, or the line that says why there is none."""
+    try:
+        claim = find(claim_id)
+        instance = claim.problem.instance(**parse_assignments(words_of(text), claim.problem))
+        found: Event = {"prediction": predict(claim, instance)}
+    except ParameterError as error:
+        found = {"line": f"error: {error}"}
+    return json.dumps({"kind": "moved", **found}, allow_nan=False)
 
 
 def statement(claim_id: str, number: int) -> str:
     """Return the statement of a step as JSON: in LaTeX for the reader, and its parts as SymPy writes them."""
-    step = find(claim_id).proof.steps[number]
+    step = find(claim_id).derivation.proof.steps[number]
     parts = [f"{f.name}: {getattr(step, f.name)}" for f in fields(step) if f.name not in ("name", "says")]
     return json.dumps({"kind": "statement", "claim": claim_id, "number": number, "latex": step.latex(), "parts": parts})
 

@@ -40,7 +40,7 @@ from book.render.glossary import notation_table
 from book.render.landing import landing_figure
 from book.render.lines import displayed
 from book.render.map_drawing import drawing, legend
-from book.render.map_graph import level_of, map_graph, rests_on
+from book.render.map_graph import kernel_in_words, level_of, map_graph, rests_on
 from book.render.markdown import badge, indented, item, prose, sentence, slug
 from book.render.notation import Notation
 from book.render.practice import (
@@ -79,6 +79,7 @@ OVERVIEW = (
     drawing,
     equal_ratios,
     in_few_cells,
+    kernel_in_words,
     key_of,
     keys_in,
     landing_figure,

@@ -1,6 +1,7 @@
 // The worker of the live page: it loads Python, the theory and SymPy once, and then runs claims. Messages have a kind.
 let python;
 let session;
+let certificate;
 
 const post = message => self.postMessage(message);
 
@@ -34,10 +35,30 @@ async function start({ pyodide, sympy, theory }) {
   for (const line of session.add_claims_of("/theory.zip", "/")) post({ kind: "note", line });
 }
 
+async function startBalls(wheel) {
+  if (certificate !== undefined) return;
+  post({ kind: "progress", says: "Loading ball arithmetic" });
+  await python.loadPackage(wheel, { messageCallback: () => {} });
+  certificate = python.pyimport("book.live.certificate");
+}
+
+async function text(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${address} cannot be loaded: ${answer.status} ${answer.statusText}`);
+  return answer.text();
+}
+
 async function answer(message) {
   if (message.kind === "start") await start(message);
   else if (message.kind === "run") session.run(message.claim, message.parameters, text => post(JSON.parse(text)));
+  else if (message.kind === "move") post(JSON.parse(session.moved(message.claim, message.parameters)));
   else if (message.kind === "statement") post(JSON.parse(session.statement(message.claim, message.number)));
+  else {
+    await startBalls(message.wheel);
+    post({ kind: "progress", says: "Checking in ball arithmetic" });
+    if (message.kind === "certify") post(JSON.parse(certificate.certify(message.claim, message.parameters)));
+    else if (message.kind === "check") post(JSON.parse(certificate.check(await text(message.address))));
+  }
   post({ kind: "done", of: message.kind });
 }
 
