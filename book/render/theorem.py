@@ -179,7 +179,9 @@ def verdict_in_words(claim: Claim, notation: Notation) -> str:
     lemmas = {0: "no lemma is", 1: "one lemma is"}.get(len(proof.lemmas), f"{len(proof.lemmas)} lemmas are")
     by_kernel = f", {checked} of them also by the kernel of Coq" if checked else ""
     basis = f"SymPy checks {steps} steps{by_kernel}; {lemmas} taken from the literature."
-    whole = "".join(f" Coq has proved {theorem.says}." for theorem in kernel_theorems(claim))
+    theorems = len(kernel_theorems(claim))
+    several = {1: "one statement"}.get(theorems, f"{theorems} statements")
+    whole = f" The kernel of Coq proves {several} on the claim as a whole." if theorems else ""
     if claim.verdict is Verdict.REFUTED:
         return (
             f"Disproved: certified points lie below what the claim allows, and the argument is symbolic. {basis}{whole}"
