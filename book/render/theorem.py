@@ -177,7 +177,8 @@ def verdict_in_words(claim: Claim, notation: Notation) -> str:
     proof = claim.proof
     steps, checked = len(proof.steps), sum(kernel_statement(claim, step) is not None for step in proof.steps)
     lemmas = {0: "no lemma is", 1: "one lemma is"}.get(len(proof.lemmas), f"{len(proof.lemmas)} lemmas are")
-    by_kernel = f", {checked} of them also by the kernel of Coq" if checked else ""
+    of_them = "all" if checked == steps else str(checked)
+    by_kernel = f", and the kernel of Coq checks {of_them} of them, too" if checked else ""
     basis = f"SymPy checks {steps} steps{by_kernel}; {lemmas} taken from the literature."
     theorems = len(kernel_theorems(claim))
     several = {1: "one statement"}.get(theorems, f"{theorems} statements")
