@@ -94,12 +94,15 @@ def definition(quantity: Quantity) -> str:
 
 
 def set_apart(markdown: str) -> str:
-    """Display the formulas of a text that are too wide or too tall for a line, each with the sign that ends its clause."""
+    """Display the formulas of a text that are too wide or too tall for a line, each with the sign that ends its clause.
+
+    A text that begins with such a formula begins with an empty line, so that words may stand before the text.
+    """
 
     def apart(match: re.Match[str]) -> str:
         return match[0] if fits(match[1]) else f"\n\n{displayed(match[1] + closing(match[2]))}\n\n"
 
-    return re.sub(r"\n\n\s*", "\n\n", FORMULA.sub(apart, markdown)).strip()
+    return re.sub(r"\n\n\s*", "\n\n", FORMULA.sub(apart, markdown)).rstrip()
 
 
 def closing(signs: str) -> str:
