@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sphinx.application import Sphinx
@@ -36,8 +37,16 @@ LOADED = [
     "a11y/assistive-mml",
 ]
 PACKAGES = ["base", "ams", "newcommand", "boldsymbol"]
-STYLES = ("styles/pydata-sphinx-theme.css", "styles/sphinx-book-theme.css", "sphinx-design.min.css", "mystnb.*.css")
+STYLES = (
+    "styles/pydata-sphinx-theme.css",
+    "styles/sphinx-book-theme.css",
+    "sphinx-design.min.css",
+    "mystnb.*.css",
+    "basic.css",
+)
 ICON_SCRIPT = re.compile(r"<script[^>]*fontawesome\.js[^>]*></script>|<link[^>]*fontawesome[^>]*>")
+SEARCH_SCRIPTS = re.compile(r'<script src="[^"]*(searchtools|language_data|searchindex)\.js[^>]*></script>')
+"""Scripts that only the page of search results needs. The theme loads them on every page."""
 ICON = re.compile(r'"?([a-z0-9-]+)"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","(M[^"]+)"\]')
 FONTS = re.compile(r"@font-face\s*\{[^}]*Font Awesome[^}]*\}")
 SHORTEST = 5
@@ -51,6 +60,11 @@ def choose_mathjax(app: Sphinx, config: Config) -> None:
     config.mathjax3_config = {**given, "loader": {"load": LOADED}, "tex": {"packages": PACKAGES}}
 
 
+def load_mathjax_where_needed(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave MathJax out of a page without formulas; Jupyter Book would load it on every page."""
+    app.set_html_assets_policy("always" if 'class="math' in context.get("body", "") else "per_page")
+
+
 def finish(app: Sphinx, error: Exception | None) -> None:
     """Copy MathJax beside the built pages, and take from the theme what no page uses."""
     if error is not None:
@@ -61,6 +75,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     for page in pages:
         text = page.read_text(encoding="utf-8")
         lighter = ICON_SCRIPT.sub("", text)
+        lighter = lighter if page.name == "search.html" else SEARCH_SCRIPTS.sub("", lighter)
         if lighter != text:
             page.write_text(lighter, encoding="utf-8")
     icons = static / "scripts" / "fontawesome.js"
@@ -166,5 +181,6 @@ def drawn_icons(script: str, words: set[str]) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", choose_mathjax)
+    app.connect("html-page-context", load_mathjax_where_needed, priority=400)  # before MathJax looks at the policy
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

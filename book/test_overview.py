@@ -107,7 +107,9 @@ def test_the_first_page_is_light(browser, address):  # noqa: F811
 def test_nothing_runs_out_of_the_page(sized, address, name, width):  # noqa: F811
     at_width(sized, width)
     sized.get(f"{address}{name}.html")
-    sized.execute_async_script("(MathJax?.startup?.promise ?? Promise.resolve()).then(arguments[0])")
+    sized.execute_async_script(
+        "const done = arguments[0]; (window.MathJax?.startup?.promise ?? Promise.resolve()).then(() => done())"
+    )
     assert sized.execute_script("return document.documentElement.scrollWidth") <= width
     clipped = sized.execute_script(
         "return [...document.querySelectorAll('article .atlas-verdicts, article .atlas-thresholds td, article svg text')]"
@@ -155,7 +157,7 @@ def results(driver: WebDriver, root: str, words: str) -> list[str]:
 @pytest.mark.parametrize("claim", registry().values(), ids=lambda claim: claim.id)
 def test_search_finds_a_claim_by_id_name_and_paper(browser, address, claim: Claim):  # noqa: F811
     page = f"claims/{claim.id}.html"
-    for words in (claim.id, claim.title, claim.source.title, claim.source.arxiv):
+    for words in (claim.id, claim.title, claim.source.title, claim.source.authors):
         assert page in results(browser, address, words), words
     assert page == results(browser, address, claim.title)[0]
 

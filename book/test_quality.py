@@ -37,10 +37,10 @@ axe.run(document, rules).then(
 SIDEWAYS = "return document.documentElement.scrollWidth - window.innerWidth"
 CLIPPED = """
 const column = document.querySelector("article").getBoundingClientRect(), found = [];
-const seen = element => element.checkVisibility({visibilityProperty: true, opacityProperty: true});
+const seen = element => element.checkVisibility({visibilityProperty: true}) && element.getClientRects().length > 0;
 for (const words of document.querySelectorAll("article .atlas-figure text")) {
   const box = words.getBoundingClientRect();
-  if (seen(words) && (box.left < -1 || box.right > window.innerWidth + 1 || box.width === 0)) found.push("figure: " + words.textContent);
+  if (seen(words) && words.textContent && (box.left < -1 || box.right > window.innerWidth + 1 || box.width === 0)) found.push("figure: " + words.textContent);
 }
 for (const part of document.querySelectorAll("article :is(h1, h2, h3, p, li, td, summary, figcaption)")) {
   if (!seen(part) || part.closest(".visually-hidden, mjx-container, svg")) continue;

@@ -243,7 +243,7 @@ CALLS = {
     "layer_spectra": lambda xp, i: xp.layer_spectra(i.layers(), xp.labels()),
 }
 """A call of each operation. ``label_axes`` has a test of its own, since its vectors are unique only for unequal classes, and so has
-``centred_axes``, which the symbolic backend takes as coordinate axes."""
+``standard_rows``, which the symbolic backend writes along their own axes."""
 
 OPERATIONS = [name for name, f in inspect.getmembers(ArrayNamespace, inspect.isfunction) if not name.startswith("_")]
 
@@ -265,7 +265,7 @@ def test_no_backend_has_operations_of_its_own(backend):
     assert offered == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"label_axes", "centred_axes"}))
+@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"label_axes", "standard_rows"}))
 def test_all_backends_agree(operation):
     found = {
         backend: flattened(inputs.numbers(CALLS[operation](inputs.xp, inputs))) for backend, inputs in BACKENDS.items()
@@ -328,7 +328,12 @@ def test_the_axes_of_unequal_labels_agree():
             torch.testing.assert_close(own, written, rtol=0, atol=1e-13)
 
 
-def test_centred_axes_are_orthonormal_and_sum_to_zero():
+def test_a_factor_that_is_a_float_keeps_its_digits():
+    scaled = BACKENDS["tensors"].xp.scale(torch.ones(1, 1, dtype=torch.float64), 0.1)
+    assert scaled.item() == 0.1
+
+
+def test_standard_rows_are_uncorrelated_and_of_variance_one():
     rows, columns = 2, 5
     spaces = {
         "concrete": ConcreteArrays(rows, (0,) * columns),
@@ -336,10 +341,10 @@ def test_centred_axes_are_orthonormal_and_sum_to_zero():
         "balls": BallArrays({K: rows, sym.N: columns}),
     }
     for backend, xp in spaces.items():
-        axes = torch.tensor(BACKENDS[backend].numbers(xp.centred_axes(K, sym.N)), dtype=torch.float64)
-        torch.testing.assert_close(axes @ axes.T, torch.eye(rows, dtype=torch.float64), rtol=0, atol=1e-14)
+        axes = torch.tensor(BACKENDS[backend].numbers(xp.standard_rows(K, sym.N)), dtype=torch.float64)
+        torch.testing.assert_close(axes @ axes.T / columns, torch.eye(rows, dtype=torch.float64), rtol=0, atol=1e-14)
         torch.testing.assert_close(axes.sum(1), torch.zeros(rows, dtype=torch.float64), rtol=0, atol=1e-14)
-        assert axes[0] == pytest.approx([math.sqrt(2 / 5) * math.cos(math.pi * (2 * b + 1) / 10) for b in range(5)])
+        assert axes[0] == pytest.approx([math.sqrt(2) * math.cos(math.pi * (2 * b + 1) / 10) for b in range(5)])
 
 
 def test_balls_enclose_eigenvalues_that_are_equal():

@@ -83,6 +83,20 @@ EXAMPLES = {
     },
     "mse-imbalanced": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
     "mse-imbalanced-relu": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
+    "mse-regression": {
+        "theta": (0.5, 2.0, 1.0, 1.0),
+        "samples": 6,
+        "depth": 2,
+        "widths": 3,
+        "weight_decay": 0.01,
+        "feature_decay": 0.003,
+    },
+    "mse-regularised-bias": {
+        "class_counts": (3, 3, 3),
+        "weight_decay": 0.02,
+        "feature_decay": 0.01,
+        "bias_decay": 0.1,
+    },
     "vae-fixed-variance": {
         "theta": (0.5, 2.0, 1.0),
         "sigma": (0.9, 0.3),

@@ -18,6 +18,8 @@ TRIES = 10
 """Number of sets of random numbers at which both sides are evaluated."""
 ENTRIES = 6
 """Length of a random list, which exceeds every size that is drawn."""
+FAR = 1e-6
+"""Share of the size of its terms by which an expression has to miss zero at random numbers to be told from rounding."""
 SAME = 1e-12
 """Relative distance at which two values count as equal: the rounding of an evaluation to 15 digits."""
 
@@ -26,13 +28,26 @@ def difference(left: sp.Expr, right: sp.Expr) -> str:
     """Return lines that show the author of an identity both sides, their difference, and numbers at which the sides differ."""
     left, right = sp.sympify(left), sp.sympify(right)
     apart = sp.expand(left - right)
-    if sp.count_ops(apart) <= SIMPLIFIED:
+    if sp.count_ops(apart) <= SIMPLIFIED and not apart.has(sp.Sum):  # to simplify a sum may not end
         apart = sp.simplify(apart)
     shown = {"left": left, "right": right, "left - right": apart}
     lines = [f"    {name} = {_cut(str(expression))}" for name, expression in shown.items()]
     if left.free_symbols | right.free_symbols:
         lines.append(f"    {_at_numbers(left, right)}")
     return "\n".join(lines)
+
+
+def far_from_zero(expression: sp.Expr) -> bool:
+    """Tell whether an expression is, at some random numbers, much further from zero than its terms are rounded."""
+    terms = sp.Add.make_args(expression)
+    for bindings in _drawn(expression, sp.Integer(0)):
+        try:
+            values = [_value(term, bindings) for term in terms]
+        except (TypeError, ValueError, IndexError, AttributeError):
+            continue  # for example a noncommutative product, or a sum up to a size without a number
+        if all(value.is_real and value.is_finite for value in values):
+            return bool(abs(sum(values)) > FAR * sum(map(abs, values)))
+    return False
 
 
 def _cut(text: str) -> str:

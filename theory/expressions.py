@@ -9,6 +9,7 @@ from typing import Any, overload
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
+from theory.differing import far_from_zero
 from theory.enclosure import Evaluation
 from theory.symbols import BETWEEN, LEAST
 
@@ -140,8 +141,11 @@ def equal(left: sp.Expr | int, right: sp.Expr | int) -> bool:
         else:
             bodies = [(limits, sp.simplify(body)) for limits, body in by_limits.items()]
             difference = rest + sum(_summed(body, limits) for limits, body in bodies)
-    difference = _above_least(difference)
-    return any(form(difference) == 0 for form in _ZERO_FORMS)
+    above = _above_least(difference)
+    if any(form(above) == 0 for form in _CHEAP_ZERO_FORMS):
+        return True
+    # A difference that numbers tell from zero would cost the long rewritings much time, and some of them do not end.
+    return not far_from_zero(difference) and any(form(above) == 0 for form in _ZERO_FORMS)
 
 
 def _summed(body: sp.Expr, limits: tuple) -> sp.Expr:
@@ -168,14 +172,9 @@ def _numerator(expression: sp.Expr) -> sp.Expr:
     return with_merged_powers(sp.fraction(sp.together(expression))[0])
 
 
-_ZERO_FORMS = (
-    sp.expand,
-    with_merged_powers,
-    _numerator,
-    sp.simplify,
-    _with_split_logarithms,
-    lambda e: _with_split_logarithms(with_merged_powers(e)),
-)
-"""Rewritings of a difference that are tried in turn to reduce it to zero, the cheap ones first."""
+_CHEAP_ZERO_FORMS = (sp.expand, with_merged_powers, _numerator)
+"""Rewritings of a difference that are tried first, in turn, to reduce it to zero."""
+_ZERO_FORMS = (sp.simplify, _with_split_logarithms, lambda e: _with_split_logarithms(with_merged_powers(e)))
+"""Rewritings of a difference that are tried after them."""
 _FORMS = (lambda e: e, sp.simplify, sp.factor, lambda e: sp.expand(sp.together(e)), _expanded_fraction)
 """Rewritings of an expression that are tried in turn to show its sign."""

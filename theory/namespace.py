@@ -42,8 +42,8 @@ class ArrayNamespace(Protocol):
         """Return left and right singular vectors, K × (K − 1) and N × (K − 1), of the labels less their mean over the samples."""
         ...
 
-    def centred_axes(self, rows: sp.Symbol, columns: sp.Symbol) -> Matrix:
-        """Return a matrix, ``rows`` × ``columns``, of orthonormal rows that sum to zero. It has more columns than rows."""
+    def standard_rows(self, rows: sp.Symbol, columns: sp.Symbol) -> Matrix:
+        """Return a matrix, ``rows`` × ``columns``, of uncorrelated rows of mean zero and variance one; it has more columns than rows."""
         ...
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> Matrix:

@@ -18,7 +18,7 @@ from theory.problem import Invariant
 
 BESIDE = 1e-9
 """Relative distance from a jump at which its two sides are drawn."""
-CURVE_POINTS = 240
+CURVE_POINTS = 160
 """Number of values of the tuned parameter at which a curve is predicted."""
 
 

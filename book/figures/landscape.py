@@ -23,7 +23,7 @@ from theory.proof import Separable
 
 FACTORS = tuple(2 ** (i / 4) for i in range(-8, 5))
 """Values of the tuned parameter, as multiples of the critical one; from the living side where it falls to it."""
-GRID, CURVE = 400, 90
+GRID, CURVE = 400, 60
 """Numbers of sizes at which the least value is sought, and at which a curve is drawn."""
 WIDEST = 12.0
 """Decades of the sizes that are searched: from the widest one down to this many decades below."""

@@ -97,22 +97,26 @@ class Points(Mark):
     def drawn(self, frame: Frame) -> str:
         places = placed(frame, self.x, self.y)
         says = self.says or [""] * len(places)
-        return "".join(self.point(*place, words) for place, words in zip(places, says, strict=True) if place)
+        points = "".join(self.point(*place, words) for place, words in zip(places, says, strict=True) if place)
+        return self.group(points) if points else ""
+
+    def group(self, points: str) -> str:
+        """Return points with the look that they share."""
+        filled = self.shape == "dot"
+        look = {"fill": "currentColor"} if filled else {"fill": "none", "stroke": "currentColor", "stroke_width": 1.8}
+        return element("g", points, class_=self.colour, **look)
 
     def point(self, x: float, y: float, words: str = "") -> str:
         size, inner = self.size, f"<title>{text_only(words)}</title>" if words else ""
-        look = {"class_": self.colour, "stroke": "currentColor", "stroke_width": 1.8, "fill": "none"}
-        if self.shape == "dot":
-            return element("circle", inner, cx=x, cy=y, r=size, class_=self.colour, fill="currentColor")
-        if self.shape == "ring":
-            return element("circle", inner, cx=x, cy=y, r=size, **look)
+        if self.shape in ("dot", "ring"):
+            return element("circle", inner, cx=x, cy=y, r=size)
         if self.shape == "square":
-            return element("rect", inner, x=x - size, y=y - size, width=2 * size, height=2 * size, **look)
+            return element("rect", inner, x=x - size, y=y - size, width=2 * size, height=2 * size)
         corners = ((x, y - 1.3 * size), (x + 1.3 * size, y), (x, y + 1.3 * size), (x - 1.3 * size, y))
-        return element("path", inner, d=path(corners) + "Z", **look)
+        return element("path", inner, d=path(corners) + "Z")
 
     def swatch(self) -> str:
-        return self.point(14, 6)
+        return self.group(self.point(14, 6))
 
 
 @dataclass(frozen=True)

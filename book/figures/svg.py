@@ -54,12 +54,13 @@ def lowered(words: str) -> str:
 
 def path(points: Iterable[tuple[float, float] | None]) -> str:
     """Return the data of a path through points; None interrupts it."""
-    drawn, down = [], False
+    drawn, down = "", False
     for point in points:
         if point is not None:
-            drawn.append(f"{'L' if down else 'M'}{short(point[0])} {short(point[1])}")
+            # What follows the first point of a stretch needs no letter.
+            drawn += f"{' ' if down else 'M'}{short(point[0])} {short(point[1])}"
         down = point is not None
-    return "".join(drawn)
+    return drawn
 
 
 def power_of_ten(exponent: int) -> str:

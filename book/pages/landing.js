@@ -9,7 +9,9 @@
   const draw = {
     classes(svg, from, to, share) {
       const numbers = (name) => from[name].map((a, i) => between(a, to[name][i], share));
-      const dots = numbers("dots");
+      const placed = (frame) => frame.dots ?? frames.labels.flatMap((label) => frame.means.slice(2 * label, 2 * label + 2));
+      const ends = placed(to);
+      const dots = placed(from).map((a, i) => between(a, ends[i], share));
       svg.querySelectorAll(".dots path").forEach((dot, i) => {
         dot.setAttribute("transform", `translate(${dots[2 * i]} ${dots[2 * i + 1]})`);
       });

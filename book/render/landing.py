@@ -33,6 +33,7 @@ def landing_figure() -> str:
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
     classifier, autoencoder = found["classifier"], found["autoencoder"]
     classes, directions = class_frames(classifier), direction_frames(autoencoder)
+    labels = classifier["learning"][0]["labels"]
     environment = Environment(
         loader=FileSystemLoader(BOOK / "pages"), undefined=StrictUndefined, autoescape=True, trim_blocks=True,
         lstrip_blocks=True,
@@ -41,11 +42,11 @@ def landing_figure() -> str:
         width=WIDTH, height=HEIGHT, bars=BARS, top=TOP, pixel=PIXEL, markers=MARKERS,
         classes=classes, first_classes=len(classifier["learning"]), directions=directions,
         first_directions=first_partly_dead(directions), originals=autoencoder["images"],
-        labels=classifier["learning"][0]["labels"],
+        labels=labels,
         claims={"classes": classifier["claim"], "directions": autoencoder["claim"]},
         certified=f"{largest_gap(classifier):.0e}", provenance=provenance(found["environment"]),
         # A script element ends at the first closing tag, whatever stands around it.
-        data=json.dumps({"classes": classes, "directions": directions}, separators=(",", ":")).replace("</", "<\\/"),
+        data=json.dumps({"classes": classes, "directions": directions, "labels": labels}, separators=(",", ":")).replace("</", "<\\/"),
     )  # fmt: skip
 
 
@@ -66,8 +67,11 @@ def placed(points: list[list[float]]) -> list[float]:
 
 
 def class_frames(classifier: Json) -> list[Json]:
-    """Return the frames of the classifier: its training on equal classes, then its minimum for ever fewer samples of two classes."""
-    labels, equal = classifier["learning"][0]["labels"], classifier["shrinking"][0]["counts"][0]
+    """Return the frames of the classifier: its training on equal classes, then its minimum for ever fewer samples of two classes.
+
+    At a minimum the features of a class lie on their mean, up to less than the width of a line, so ``dots`` is None there.
+    """
+    equal = classifier["shrinking"][0]["counts"][0]
     frames = [
         {
             "says": f"{equal} samples of each class, after {frame['steps']} steps of training. {shape(frame['means'])}",
@@ -83,8 +87,7 @@ def class_frames(classifier: Json) -> list[Json]:
             {
                 "says": f"Trained to the end on {counts} samples. {shape(frame['means'])}",
                 "means": placed(frame["means"]),
-                # At the minimum the features of a class lie on their mean, up to less than the width of a line.
-                "dots": placed([frame["means"][label] for label in labels]),
+                "dots": None,
                 "optimum": placed(frame["optimum"]),
             }
         )

@@ -29,12 +29,11 @@ class BallArrays:
             [[int(a == b) for b, n in enumerate(counts) for _ in range(n)] for a in range(len(counts))]
         )
 
-    def centred_axes(self, rows: sp.Symbol, columns: sp.Symbol) -> BallMatrix:
+    def standard_rows(self, rows: sp.Symbol, columns: sp.Symbol) -> BallMatrix:
         """Return the rows of the discrete cosine transform, but the constant one."""
         r, c = self.bindings[rows], self.bindings[columns]
-        size = (Ball(2) / c).sqrt()
         turns = [[flint.fmpq((a + 1) * (2 * b + 1), 2 * c) for b in range(c)] for a in range(r)]
-        return BallMatrix.of([[size * flint.arb.cos_pi_fmpq(turn) for turn in row] for row in turns])
+        return BallMatrix.of([[Ball(2).sqrt() * flint.arb.cos_pi_fmpq(turn) for turn in row] for row in turns])
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> BallMatrix:
         return BallMatrix.diagonal(self.bindings[entries][: None if count is None else self.bindings[count]])

@@ -64,11 +64,11 @@ class TorchArrays:
         classes = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
         return torch.nn.functional.one_hot(classes, len(counts)).to(DTYPE).mT.contiguous()
 
-    def centred_axes(self, rows: sp.Symbol, columns: sp.Symbol) -> Float64[Tensor, "r c"]:
+    def standard_rows(self, rows: sp.Symbol, columns: sp.Symbol) -> Float64[Tensor, "r c"]:
         """Return the rows of the discrete cosine transform, but the constant one."""
         r, c = self.bindings[rows], self.bindings[columns]
         turns = torch.outer(torch.arange(1, r + 1, dtype=DTYPE), 2 * torch.arange(c, dtype=DTYPE) + 1) / (2 * c)
-        return (math.sqrt(2 / c) * torch.cos(math.pi * turns)).to(self._device)
+        return (math.sqrt(2) * torch.cos(math.pi * turns)).to(self._device)
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> Float64[Tensor, "*b n n"]:
         kept = None if count is None else self.bindings[count]
@@ -214,7 +214,7 @@ class TorchArrays:
         return a.diagonal(dim1=-2, dim2=-1)
 
     def scale(self, a: Tensor, factor: Tensor) -> Tensor:
-        return a * torch.as_tensor(factor)[..., None, None]
+        return a * torch.as_tensor(factor, dtype=DTYPE)[..., None, None]
 
     def identity(self, like: Tensor) -> Tensor:
         return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device).expand_as(like)

@@ -23,12 +23,10 @@ class ConcreteArrays:
     def labels(self) -> sp.Matrix:
         return sp.Matrix(self.size, len(self.classes), lambda a, b: int(self.classes[b] == a))
 
-    def centred_axes(self, rows: sp.Symbol, columns: sp.Symbol) -> sp.Matrix:
+    def standard_rows(self, rows: sp.Symbol, columns: sp.Symbol) -> sp.Matrix:
         """Return the rows of the discrete cosine transform, but the constant one."""
         n = len(self.classes)
-        return sp.Matrix(
-            self.size, n, lambda a, b: sp.sqrt(sp.Rational(2, n)) * sp.cos(sp.pi * (a + 1) * (2 * b + 1) / (2 * n))
-        )
+        return sp.Matrix(self.size, n, lambda a, b: sp.sqrt(2) * sp.cos(sp.pi * (a + 1) * (2 * b + 1) / (2 * n)))
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> sp.Matrix:
         return sp.diag(*self.listed)

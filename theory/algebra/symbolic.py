@@ -33,9 +33,9 @@ class SymbolicArrays:
         """Return the coordinate axes, since the labels are written along them."""
         return SymbolicMatrix.identity(self.size), SymbolicMatrix.identity(self.size)
 
-    def centred_axes(self, rows: sp.Symbol, columns: sp.Symbol) -> SymbolicMatrix:
-        """Return the coordinate axes, since matrices are written along the axes of the samples."""
-        return SymbolicMatrix.identity(self.size)
+    def standard_rows(self, rows: sp.Symbol, columns: sp.Symbol) -> SymbolicMatrix:
+        """Return the rows in the coordinates of their own axes in the space of the samples: there they are a diagonal matrix."""
+        return SymbolicMatrix.diag(self.size, sp.sqrt(columns))
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> SymbolicMatrix:
         """Return the diagonal matrix of a list. All matrices have the same size here, so ``count`` changes nothing."""

@@ -81,37 +81,42 @@ def scatter(size: sp.Expr) -> Invariant:
     )
 
 
-Axes = Callable[[ArrayNamespace, Point], tuple[Matrix, Matrix]]
-"""``axes(xp, data)`` gives left and right singular vectors U and V of the centred labels or targets."""
+Axes = Callable[[ArrayNamespace, Point, Bindings], tuple[Matrix, Matrix]]
+"""``axes(xp, data, p)`` gives left and right singular vectors U and V of the centred labels or targets."""
 
 
-def label_axes(xp: ArrayNamespace, data: Point) -> tuple[Matrix, Matrix]:
+def label_axes(xp: ArrayNamespace, data: Point, p: Bindings) -> tuple[Matrix, Matrix]:
     """Return the singular vectors of the centred labels; those in V are constant on every class."""
     return xp.label_axes(data.Y)
 
 
-def along_axes(size: sp.Expr, axes: Axes, outside: Invariant, bias: sp.Expr) -> tuple[Invariant, ...]:
+def along_axes(
+    size: sp.Expr, axes: Axes, outside: Invariant, bias: sp.Expr, square: sp.Expr = sp.Integer(1)
+) -> tuple[Invariant, ...]:
     """Return the invariants along the singular vectors U and V of what the outputs are compared with.
 
-    ``outside`` measures what the features have outside V, and ``bias`` is the natural size of an entry of the bias.
+    ``outside`` measures what the features have outside V, ``bias`` is the natural size of an entry of the bias, and ``square`` the
+    squared length of a column of V.
     """
 
-    def features(xp: ArrayNamespace, v: Point, data: Point) -> Matrix:
-        return v.H @ axes(xp, data)[1]
+    def features(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+        return v.H @ axes(xp, data, p)[1]
 
     def feature_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
-        return xp.transpose(features(xp, v, data)) @ features(xp, v, data)
+        return xp.transpose(features(xp, v, data, p)) @ features(xp, v, data, p)
 
     def from_top(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Layers:
-        left, _ = axes(xp, data)
+        left, _ = axes(xp, data, p)
         return xp.transpose(left) @ xp.top_grams(layers(v)) @ left
 
     def turned_product(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
-        left, right = axes(xp, data)
+        left, right = axes(xp, data, p)
         return xp.transpose(left) @ product(xp, v) @ right
 
     return (
-        Invariant("feature_gram", r"$V^T H^T H V$", feature_gram, unit=size**2 / feature_decay, shows_collapse=True),
+        Invariant(
+            "feature_gram", r"$V^T H^T H V$", feature_gram, unit=square * size**2 / feature_decay, shows_collapse=True
+        ),
         Invariant(
             "classifier_grams",
             r"$U^T P_l P_l^T U$ with $P_l = W_M \cdots W_l$, for each layer $l$",
@@ -121,13 +126,13 @@ def along_axes(size: sp.Expr, axes: Axes, outside: Invariant, bias: sp.Expr) -> 
         Invariant(
             "feature_grams",
             r"$B_l^T B_l$ with $B_l = W_l \cdots W_1 H V$, for each layer $l$",
-            lambda xp, v, data, p: xp.bottom_grams(layers(v), features(xp, v, data)),
-            unit=size ** (2 * layer + 2) / (feature_decay * sp.Product(layer_decay[i], (i, 1, layer))),
+            lambda xp, v, data, p: xp.bottom_grams(layers(v), features(xp, v, data, p)),
+            unit=square * size ** (2 * layer + 2) / (feature_decay * sp.Product(layer_decay[i], (i, 1, layer))),
         ),
         Invariant(
             "layer_spectra",
             "eigenvalues of $W_l W_l^T$, for each layer $l$",
-            lambda xp, v, data, p: xp.layer_spectra(layers(v), xp.transpose(axes(xp, data)[0])),
+            lambda xp, v, data, p: xp.layer_spectra(layers(v), xp.transpose(axes(xp, data, p)[0])),
             kind="spectrum",
             symbol=r"\mu_k(W_l W_l^T)",
             unit=size**2 / layer_decay[layer],

@@ -3,7 +3,7 @@
 Setting: minimise (1/2N) ‖W_M ⋯ W_1 H + b 1ᵀ − Y‖² + Σ_j (λ_j/2) ‖W_j‖² + (λ_H/2) ‖H‖² over all layers, the features H (d_1 × N)
 and the bias b, for N samples of K targets, depth M, any widths d_1, …, d_M and any decays. θ_1 ≥ … ≥ θ_K are the standard deviations
 of the targets along their principal axes. The coordinates of the targets are these axes, with the mean as origin, and those of the
-samples are such that target k is √N θ_k times a fixed unit vector that sums to zero. A rotation of the targets, one of the samples
+samples are such that target k is θ_k times a fixed vector of mean zero and variance one. A rotation of the targets, one of the samples
 that keeps the all-ones vector, and a shift of the bias bring this about for any targets.
 Source: Andriopoulos et al., "The Prevalence of Neural Collapse in Neural Multivariate Regression" (NeurIPS 2024), at one layer;
 Rangamani, Unal, "Deep Neural Regression Collapse" (CPAL 2026) observes it below the last layer. Value, sizes and thresholds are
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, sum_over
+from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed, sum_over
 from theory.claim import Claim, Derivation, Source, Verdict
 from theory.expressions import Bindings, Formula, Values
 from theory.namespace import ArrayNamespace, Matrix, Number
@@ -73,25 +73,26 @@ def bind(values: Values) -> Bindings:
 
 
 def targets(xp: ArrayNamespace) -> Point:
-    """Return the targets Y, and the orthonormal rows along which they lie."""
-    axes = xp.centred_axes(K, N)
-    return Point(Y=xp.diagonal_root(nu_k) @ axes, axes=axes)
+    """Return the targets Y, and the same with standard deviations of one, S."""
+    standard = xp.standard_rows(K, N)
+    return Point(Y=xp.diagonal(theta) @ standard, standard=standard)
 
 
-def target_axes(xp: ArrayNamespace, data: Point) -> tuple[Matrix, Matrix]:
-    """Return the singular vectors of the targets: the coordinate axes, and the axes of the samples."""
-    return xp.eye(K), xp.transpose(data.axes)
+def target_axes(xp: ArrayNamespace, data: Point, p: Bindings) -> tuple[Matrix, Matrix]:
+    """Return U and V: the axes of the targets, and what takes a matrix over the samples to its coefficients on the standard targets."""
+    return xp.eye(K), xp.scale(xp.transpose(data.standard), 1 / p[N])
 
 
 def outside_the_targets(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
-    """The squared norm of what the features have outside the axes of the targets, their mean included."""
-    return xp.squared_norm(v.H - v.H @ xp.transpose(data.axes) @ data.axes)
+    """The squared norm of what the features have outside the span of the targets, their mean included."""
+    _, right = target_axes(xp, data, p)
+    return xp.squared_norm(v.H - v.H @ right @ data.standard)
 
 
 SIZE = natural_size(nu_k)
 OUTSIDE = Invariant(
     "features_outside",
-    r"$\|H (I - V V^T)\|^2$, what the features have outside the axes of the targets",
+    r"$\|H - H V S\|^2$, what the features have outside the span of the targets",
     outside_the_targets,
     kind="scalar",
     unit=SIZE**2 / feature_decay,
@@ -111,7 +112,7 @@ PROBLEM = Problem(
     ),
     variables=network_variables(SIZE, theta[1]),
     loss=network_loss(MSE),
-    invariants=along_axes(SIZE, target_axes, OUTSIDE, bias=theta[1]),
+    invariants=along_axes(SIZE, target_axes, OUTSIDE, bias=theta[1], square=1 / N),
     sorted_parameter="theta",
     tied=nu_k,
     bind=bind,
@@ -149,23 +150,26 @@ def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Re
     v = balanced_layers(q_k[k], SymbolicMatrix.identity(K), sp.Integer(1))
     point = StructuredPoint(problem, SymbolicArrays(K), v, {q_k: directions.minimum(nu_k[k], k)})
     summed = sum_over(directions.objective(q_k[k]), k, K)
-    says = "With all layers along the axes of the targets the loss is the sum of the one-direction objectives."
-    record(Identity("reduction", says, point.loss(), summed))
+    says = (
+        "With all layers along the axes of the targets the loss is the sum of the one-direction objectives, at the squared singular "
+        r"values $\nu_k = N\theta_k^2$ of the targets."
+    )
+    record(Identity("reduction", says, point.loss(), substitute_indexed(summed, nu_k, N * theta[k] ** 2)))
     return Reduction(point, summed)
 
 
 def record_small_case(record: StepRecorder, problem: Problem, directions: Directions) -> None:
     """Put the point into the loss in the coordinates of the samples: two targets, three samples, two layers."""
-    squares = tuple(positive(f"nu_{i}") for i in (1, 2))
-    xp = ConcreteArrays(len(squares), (0, 1, 1), squares)
+    deviations = tuple(positive(f"theta_{i}") for i in (1, 2))
+    xp = ConcreteArrays(len(deviations), (0, 1, 1), deviations)
     data, q = problem.given(xp), [positive(f"q_{i}") for i in (1, 2)]
     decays = (layer_decay[1], layer_decay[2], feature_decay)
     shares = [sp.prod(decays) ** sp.Rational(1, 3) * x ** sp.Rational(2, 3) for x in q]
     lower, upper, h = (sp.diag(*(sp.sqrt(mu / decay) for mu in shares)) for decay in decays)
-    v = Point(layers=(lower, upper), H=h * data.axes, b=sp.zeros(2, 1))
+    v = Point(layers=(lower, upper), H=h * data.standard / sp.sqrt(3), b=sp.zeros(2, 1))
     found = problem.loss(xp, v, data, Symbols({N: 3}))
     here = {M: 2, N: 3, decay_product: sp.prod(decays)}
-    each = (directions.objective(x).subs(nu_k[k], square) for x, square in zip(q, squares, strict=True))
+    each = (directions.objective(x).subs(nu_k[k], 3 * size**2) for x, size in zip(q, deviations, strict=True))
     expected = sum((objective.subs(here) for objective in each), sp.Integer(0))
     says = "The same in the coordinates of the samples, for two targets, three samples and two layers."
     record(Identity("reduction, three samples", says, found, expected))

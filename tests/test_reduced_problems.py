@@ -1,0 +1,84 @@
+"""Predicted values against direct minimisation of the reduced problem, written here by hand, at drawn instances."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from numerics.backends.bindings import stack_bindings
+from numerics.backends.evaluation import evaluate
+from proofs_check.harness.drawing import REGIMES
+from proofs_check.harness.strategies import batches, drawn
+from theory.claim import find
+from theory.problem import Instance
+
+AGREES = 1e-7
+"""Relative distance of a predicted value from the numerical minimum. The search stops where rounding hides the descent."""
+INSTANCES = 100
+
+
+def least(objective: Callable[[Any], Any], largest: float) -> float:
+    """Return the least value of a function on [0, largest], from the best of many brackets on a logarithmic grid."""
+    grid = np.array([0.0, *np.geomspace(largest * 1e-9, largest, 400)])
+    values = objective(grid)
+    best = int(np.argmin(values))
+    low, high = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]
+    found = minimize_scalar(objective, bounds=(low, high), method="bounded", options={"xatol": 1e-12 * largest})
+    return min(float(values[best]), float(found.fun))
+
+
+def penalised_bias(values: dict) -> float:
+    """K − 1 directions with the whole fit, and one with the share of it that the best bias leaves."""
+    counts, decay = values["class_counts"], math.sqrt(values["weight_decay"] * values["feature_decay"])
+    samples, size = sum(counts), math.sqrt(counts[0])
+
+    def of(weight: float) -> float:
+        return least(lambda q: weight * (q - size) ** 2 / (2 * samples) + decay * q, size)
+
+    share = values["bias_decay"] / (1 + values["bias_decay"])
+    return (len(counts) - 1) * of(1.0) + of(share)
+
+
+def regression(values: dict) -> float:
+    """One direction for each target within the rank, with the decay of depth + 1 balanced factors."""
+    depth, samples, deviations = values["depth"], values["samples"], values["theta"]
+    rank = min(*values["widths"], len(deviations))
+    decays = [*values["weight_decay"], values["feature_decay"]]
+    mean_decay = math.exp(sum(map(math.log, decays)) / (depth + 1))
+
+    def of(deviation: float) -> float:
+        size = math.sqrt(samples) * deviation
+
+        def objective(q: Any) -> Any:
+            return (q - size) ** 2 / (2 * samples) + (depth + 1) / 2 * mean_decay * q ** (2 / (depth + 1))
+
+        return least(objective, size)
+
+    return sum(of(x) for x in deviations[:rank]) + sum(x**2 / 2 for x in deviations[rank:])
+
+
+REDUCED = {"mse-regularised-bias": penalised_bias, "mse-regression": regression}
+
+
+def instances(claim_id: str) -> list[Instance]:
+    """Return drawn instances of a claim, from all regimes in turn."""
+    claim, found = find(claim_id), []
+    for regime in REGIMES:
+        found += [i for batch in drawn(batches(claim, regime), 8, seed=1) for i in batch]
+    step = max(1, len(found) // INSTANCES)
+    return found[::step][:INSTANCES]
+
+
+@pytest.mark.parametrize("claim_id", REDUCED)
+def test_predicted_value_is_the_minimum_of_the_reduced_problem(claim_id):
+    claim, compared = find(claim_id), instances(claim_id)
+    assert len(compared) == INSTANCES
+    assert len({len(instance.values[claim.problem.sorted_parameter]) for instance in compared}) > 2
+    for instance in compared:
+        predicted = float(evaluate(claim.prediction.value, stack_bindings([instance])))
+        assert predicted == pytest.approx(REDUCED[claim_id](instance.values), rel=AGREES), instance.values

@@ -1,0 +1,115 @@
+"""Wrong variants of claims whose file is their whole derivation: each change of a file fails a check."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from proofs_check.harness.drawing import REGIMES
+from proofs_check.harness.examine import examine, judge
+from proofs_check.harness.strategies import batches, drawn
+from theory import sources
+from theory.claim import Claim, add_files, find, places
+from theory.errors import CheckFailed, ParameterError
+
+WRONG = {
+    "mse-regularised-bias": {
+        "K directions that sum to zero": ("summed = (K - 1) *", "summed = K *", "step 'reduction' fails"),
+        "the other share": ("return decay / (1 + decay)", "return 1 / (1 + decay)", "step 'reduction' fails"),
+        "no bias penalty": ("p[bias_decay] / 2 * xp.squared_norm(v.b)", "0", "step 'reduction' fails"),
+        "a whole bias penalty": ("p[bias_decay] / 2 * xp", "p[bias_decay] * xp", "step 'reduction' fails"),
+        "a bias that takes the whole mean": ("b + mean / (1 + bias_decay)", "b + mean", "step 'the best bias' fails"),
+        "one size for all directions": (
+            "((p, 1), (r, gamma))",
+            "((p, 1), (r, 1))",
+            "trained value .* lies below the predicted",
+        ),
+        "one threshold for all directions": (
+            "Threshold(ratio.subs(here)",
+            "Threshold(ratio.subs({**here, mu: 1})",
+            "predicted and trained collapse differ",
+        ),
+        "one weight for all directions": (
+            '(common_weight(values["bias_decay"]),)',
+            "(1,)",
+            "predicted and trained collapse differ",
+        ),
+        "a first bound that counts the common part in full": (
+            "(centred + gamma * common)",
+            "(centred + common)",
+            "exceeds loss",
+        ),
+        "all singular values and the common one": (
+            "xp.singular_values(xp.centre(over_samples(xp, v.W @ v.H)), p[K])",
+            "xp.singular_values(v.W @ v.H, p[K])",
+            "sum over directions exceeds best bias, nuclear-norm form",
+        ),
+    },
+    "mse-regression": {
+        "variances without the samples": (
+            "samples * deviation * deviation",
+            "deviation * deviation",
+            "exceeds centred product",
+        ),
+        "deviations in place of variances": ("samples * deviation * deviation", "samples * deviation", "lies below"),
+        "targets half as large": ("xp.diagonal(theta)", "xp.scale(xp.diagonal(theta), 0.5)", "step 'reduction' fails"),
+        "features of N samples each": ("identity(K), sp.Integer(1)", "identity(K), N", "step 'reduction' fails"),
+        "another number of samples": ("(summed, nu_k, N *", "(summed, nu_k, K *", "step 'reduction' fails"),
+        "a bias at the deviations": ("Formula(sp.Integer(0), ((k, K),))", "Formula(theta[k], ((k, K),))", "bias"),
+        "one direction fewer": (
+            "(TURNING,), K)",
+            "(TURNING,), K - 1)",
+            "predicted value exceeds sum over singular values",
+        ),
+    },
+}
+"""By claim: for each mistake the text of the file that is replaced, what replaces it, and what a check says of it."""
+CASES = [(claim_id, mistake) for claim_id, mistakes in WRONG.items() for mistake in mistakes]
+
+
+@pytest.fixture
+def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str, str], Claim]]:
+    """Return a function that adds a claim's file, with one text replaced, to the registry as a claim of its own."""
+    monkeypatch.setenv(sources.FILES, "")
+
+    def add(claim_id: str, old: str, new: str) -> Claim:
+        derive = find(claim_id).derive
+        assert derive is not None
+        text = Path(inspect.getfile(derive)).read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        text = text.replace(old, new).replace(f'id="{claim_id}"', 'id="changed"')
+        path = tmp_path / "changed.py"
+        path.write_text(text, encoding="utf-8")
+        add_files([path])
+        return find("changed")
+
+    yield add
+    places.cache_clear()
+
+
+def failures(claim: Claim) -> str:
+    """Return the failures of the checks of one batch, as one text."""
+    try:
+        claim.proof.check()
+        claim.check_named()
+        (batch,) = drawn(batches(claim, REGIMES[-1]), 1, seed=0)
+        return "\n".join(judge(claim, examine(claim, batch, "cpu")).all_failures())
+    except (CheckFailed, ParameterError) as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("claim_id", WRONG)
+def test_a_claim_as_it_is_fails_nothing(claim_id, changed):
+    assert failures(changed(claim_id, "CLAIM = Claim(", "CLAIM = Claim(")) == ""
+
+
+@pytest.mark.parametrize(("claim_id", "mistake"), CASES, ids=lambda value: value.replace(" ", "_"))
+def test_a_wrong_variant_fails(claim_id, mistake, changed):
+    old, new, said = WRONG[claim_id][mistake]
+    found = failures(changed(claim_id, old, new))
+    assert found
+    assert re.search(said, found)
