@@ -294,7 +294,10 @@ def test_results_are_accessible(live: LivePage) -> None:
     live.browser.execute_script(axe())
     for theme in ("light", "dark"):
         live.browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
-        found = live.browser.execute_async_script(AXE, RULES)
+        time.sleep(0.5)  # colours of buttons change slowly
+        found = live.browser.execute_async_script(
+            AXE, RULES | {"preload": False}
+        )  # axe would ask for styles in wrong places
         assert [violation for violation in found if violation[1] in SERIOUS] == []
 
 

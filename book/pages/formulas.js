@@ -37,6 +37,9 @@
       if (!inside || !box || !box.clientWidth) continue;
       set.style.fontSize = `${SCALE * 100}%`;
       const share = room(box) / inside.getBoundingClientRect().width;
+      const formula = set.closest(".math"), scrolls = share < LEAST && !set.hasAttribute("display");
+      formula.classList.toggle("atlas-scrolls", scrolls);
+      if (scrolls) formula.tabIndex = 0;
       if (share < 1) set.style.fontSize = `${Math.max(LEAST, share * 0.99) * SCALE * 100}%`;
     }
   }
