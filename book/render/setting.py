@@ -12,7 +12,7 @@ from theory.latex import latex
 from theory.point import Point
 from theory.problem import Problem, Variable
 
-GIVEN = {"root": "C^{1/2, "standard": "S"}", "axes": "V^T"}
+GIVEN = {"root": "C^{1/2}", "standard": "S"}
 """Names of given arrays as the papers write them. Other given arrays are written by their own names."""
 MOST_NAMED = 3
 """Up to so many variables are named below the sign of the minimum."""
@@ -22,7 +22,8 @@ BLOCKS = ("X", "V")
 
 def objective(problem: Problem) -> str:
     """Return the minimisation problem as Markdown: the displayed loss, what its letters stand for, and the variables with shapes."""
-    given = problem.given(LatexArrays(sym.K, sym.N))
+    entries = sym.D if any(sym.D in variable.shape for variable in problem.variables) else sym.K
+    given = problem.given(LatexArrays(sym.K, sym.N, entries=entries))
     xp = LatexArrays(sym.K, sym.N, BLOCKS)
     loss = str(problem.loss(xp, variables(problem), given.map(_named, _names(given)), Symbols()))
     meanings = [f"${name} = {block}$" for block, name in xp.blocks.items()]

@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 
 from theory.latex import latex
-from theory.symbols import D, K, n_k, nu_k
+from theory.symbols import D
 
 Text = Callable[[str], str]
 """The LaTeX of a column of a matrix, given the index of the column."""
@@ -174,10 +174,13 @@ class LatexArrays:
     ``classes`` is the number of classes and ``samples`` the number of samples, over which ``total`` sums. An operation
     that has no notation here raises a ValueError. ``letters`` are names for block matrices, which ``blocks`` maps to
     the names they were given; without letters a block matrix is written in full.
+    ``entries`` is the length of lists.
     """
 
-    def __init__(self, classes: sp.Symbol, samples: sp.Symbol, letters: Sequence[str] = ()) -> None:
-        self.classes, self.samples, self._letters = classes, samples, letters
+    def __init__(
+        self, classes: sp.Symbol, samples: sp.Symbol, letters: Sequence[str] = (), entries: sp.Symbol = D
+    ) -> None:
+        self.classes, self.samples, self._letters, self.length = classes, samples, letters, entries
         self.blocks: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -189,11 +192,11 @@ class LatexArrays:
         return atom("Y", self.classes, "y")
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> TexMatrix:
-        last = _length(entries) if count is None else count
+        last = self.length if count is None else count
         return _diagonal(entries[1], entries[last], last)
 
     def diagonal_root(self, entries: sp.IndexedBase) -> TexMatrix:
-        last = _length(entries)
+        last = self.length
         return _diagonal(sp.sqrt(entries[1]), sp.sqrt(entries[last]), last)
 
     def standard_rows(self, rows: sp.Symbol, columns: sp.Symbol) -> TexMatrix:
@@ -271,11 +274,6 @@ class LatexArrays:
     def layer_decays(self, layers: TexLayers, decay: sp.IndexedBase) -> TexNumber:
         entry = rf"\frac{{{latex(sp.Symbol(str(decay.label)))}_{{l}}}}{{2}} \|W_{{l}}\|^2"
         return TexNumber(((sp.Integer(1), rf"\sum_{{l=1}}^{{{latex(layers.depth)}}} {entry}"),))
-
-
-def _length(entries: sp.IndexedBase) -> sp.Symbol:
-    """Return the length of a list: there are K classes and targets, and D directions of data."""
-    return K if entries in (n_k, nu_k) else D
 
 
 def _diagonal(first: sp.Expr, last: sp.Expr, count: sp.Symbol) -> TexMatrix:

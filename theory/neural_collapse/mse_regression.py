@@ -203,9 +203,9 @@ CLAIM = Claim(
     setting=(
         "The columns of $Y$ are $K$ targets of $N$ samples, with standard deviations $\\theta_1 \\ge \\ldots \\ge "
         "\\theta_K$ along their principal axes and $\\nu_k = N \\theta_k^2$. The coordinates are these axes, with the "
-        "mean as origin, so that $Y$ is a diagonal matrix times orthonormal rows $V^T$ that sum to zero; rotations "
-        "and a shift of the bias bring this about for any targets. The features $H$ are variables themselves, and the "
-        "bias $b$ is not regularised."
+        "mean as origin, so that $Y$ is a diagonal matrix times a matrix $S$ with uncorrelated rows of mean zero and "
+        "deviation one; rotations and a shift of the bias bring this about for any targets. The features $H$ are "
+        "variables themselves, and the bias $b$ is not regularised."
     ),
     idea=(
         "The best bias takes the mean of the targets on itself. On what is left the decays add up to a Schatten "
