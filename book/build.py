@@ -1,120 +1,215 @@
-"""``python -m book.build [--claims FILE]``: write one page for each claim, then build the book with warnings as errors."""
+"""``python -m book.build [--claims FILE] [--only PAGE …]``: write all pages, or those named, and build the book from them."""
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import importlib
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import plotly
+import nbformat
 import yaml
 
-from book.render.claims import family
+import book.figures
+from book.contents import contents
+from book.execute import fill_cache, run_page
+from book.fingerprint import digest, of_derivation, of_run, of_text
+from book.kept import file_of, forget_all_but, keep, keep_derivation, restore_derivations
+from book.live.parts import copy_parts, values_of_page
+from book.notebooks import build_wheel, with_download, write_notebook
+from book.processes import run_each
 from book.render.pages import page
 from book.render.practice import families
 from theory.claim import add_files, find, registry
 from theory.cli.arguments import claims_option
 from theory.cli.entry import run
+from theory.errors import ParameterError, quoted
 
 BOOK = Path(__file__).resolve().parent
-SOURCE = BOOK / "_build" / "source"
-HTML = BOOK / "_build" / "html"
-CACHE = BOOK / "_build" / ".jupyter_cache"
-PRACTICE_PAGES = ("experiments", "your_network")
-STATIC_PAGES = (
-    "how_the_checks_work",
-    "what_the_verdicts_mean",
-    "sweeps",
-    "benchmarks",
-    "discrepancies",
-    "tutorial",
-    "second_example",
-    "add_a_claim",
-    "api",
-)
+CODE = "{code-cell}"
+LIVE = "live"
+STATIC = (".css", ".js", ".svg")
+"""Endings of the files beside the templates that the pages load."""
 
 
-def write_source() -> None:
-    """Write the complete source of the book: pages from their templates, styles, plotly.js and table of contents."""
-    shutil.rmtree(SOURCE, ignore_errors=True)
-    (SOURCE / "claims").mkdir(parents=True)
-    (SOURCE / "static").mkdir()
-    shutil.copy(BOOK / "_config.yml", SOURCE)
-    for name in ("atlas.css", "favicon.svg"):
-        shutil.copy(BOOK / "pages" / name, SOURCE / "static")
-    shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", SOURCE / "static")
-    shutil.copytree(BOOK / "tutorial", SOURCE / "tutorial")
-    for name in ("index", *PRACTICE_PAGES, *STATIC_PAGES):
-        (SOURCE / f"{name}.md").write_text(page(name), encoding="utf-8")
-    (SOURCE / "experiments").mkdir()
-    for word, experiments in families().items():
-        text = page("experiment_family", word=word, experiments=experiments)
-        (SOURCE / "experiments" / f"{word}.md").write_text(text, encoding="utf-8")
-    # The processes are forked, so that all of them know the claims from --claims.
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
-        list(pool.map(write_claim, registry()))
-    (SOURCE / "_toc.yml").write_text(yaml.safe_dump(contents(), sort_keys=False), encoding="utf-8")
+def write_source(source: Path, toc: dict) -> None:
+    """Write all of a book's source but its pages: table of contents, configuration, styles and scripts.
+
+    Files of earlier builds that have not changed stay as they are, so that Sphinx reads only what is new.
+    """
+    pages = {source / f"{name}.md" for name in files_in(toc)}
+    for left in set(source.rglob("*.md")) - pages:
+        left.unlink()
+    for path in pages:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    (source / "static").mkdir(exist_ok=True)
+    for path in sorted((BOOK / "pages").iterdir()):
+        if path.suffix in STATIC:
+            shutil.copy(path, source / "static")
+    shutil.copytree(BOOK / "tutorial", source / "tutorial", dirs_exist_ok=True)
+    for name in ("_config.yml", "references.bib"):
+        shutil.copy(BOOK / name, source)
+    write_if_changed(source / "_toc.yml", yaml.safe_dump(toc, sort_keys=False))
 
 
-def write_claim(claim_id: str) -> None:
-    """Derive a claim and write its page."""
-    print(f"deriving {claim_id}", flush=True)
-    text = page("claim", claim=find(claim_id))
-    (SOURCE / "claims" / f"{claim_id}.md").write_text(text, encoding="utf-8")
+def write_if_changed(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
-def contents() -> dict:
-    """Return the table of contents: the claims by family, then the trained networks, then the pages on the suite itself."""
-    parts: dict[str, list[dict[str, str]]] = {}
+def jobs(source: Path, names: Sequence[str]) -> Iterator[Callable[[], None]]:
+    """Yield what makes the wheel and each page: first the pages of claims, then all others, which know the derivations by then."""
+    yield partial(build_wheel, source / "static")
+    claims = [name for name in names if name.startswith("claims/")]
+    prepare()
+    for name in claims:
+        yield partial(make_page, source, name)
+    restore_derivations(registry().values())
+    for name in names:
+        if name not in claims:
+            yield partial(make_page, source, name)
+
+
+def prepare() -> None:
+    """Import what pages import, and read what fingerprints are made from: each page starts as a fork that knows them."""
+    for module in pkgutil.iter_modules(book.figures.__path__, "book.figures."):
+        importlib.import_module(module.name)
     for claim in registry().values():
-        parts.setdefault(family(claim), []).append({"file": f"claims/{claim.id}"})
-    of_families = [{"file": f"experiments/{word}"} for word in families()]
-    parts["Trained networks"] = [{"file": "experiments"}, *of_families, {"file": "your_network"}]
-    parts["The suite"] = [{"file": name} for name in STATIC_PAGES]
-    return {
-        "format": "jb-book",
-        "root": "index",
-        "parts": [{"caption": caption, "chapters": chapters} for caption, chapters in parts.items()],
-    }
+        of_text(claim)
 
 
-def build_html() -> int:
-    """Run the code of all pages, then build the source with Jupyter Book, warnings as errors. Return the exit status."""
-    shutil.rmtree(HTML, ignore_errors=True)
-    shutil.rmtree(HTML.parent / ".doctrees", ignore_errors=True)
-    paths = [str(BOOK.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    # Pages run side by side, so each page uses one thread.
-    alone = {**environment, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    execute = [sys.executable, "-m", "book.execute", str(SOURCE), str(CACHE)]
-    strictly = ["--warningiserror", "--nitpick", "--keep-going"]
-    start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-    build = [*start, "build", str(SOURCE), "--path-output", str(BOOK), *strictly]
-    return (
-        subprocess.run(execute, env=alone, cwd=BOOK.parent, check=False).returncode
-        or subprocess.run(build, env=environment, check=False).returncode
+def make_page(source: Path, name: str) -> None:
+    """Write a page by its name in the table of contents, such as ``index`` or ``claims/mse-imbalanced``, and run its code.
+
+    What an earlier build made from the same files is taken from there.
+    """
+    path, began = source / f"{name}.md", time.process_time()
+    text = text_of(name)
+    if CODE in text:
+        write_notebook(text, name, source / "static")
+        # Sphinx reads a page again where its source has changed, so the source names the outputs.
+        text = f"{with_download(text, name)}\n% outputs {of_run(text)}\n"
+    write_if_changed(path, text)
+    if CODE in text and not outputs_of(text).exists():
+        keep(outputs_of(text), nbformat.writes(run_page(path)).encode())
+    print(f"made {name} in {time.process_time() - began:.1f} s of processor time", flush=True)
+
+
+def text_of(name: str) -> str:
+    """Return the text of a page by its name. Texts of claims are kept, and so are their derivations."""
+    folder, _, word = name.rpartition("/")
+    if folder == "experiments":
+        return page("experiment_family", word=word, experiments=families()[word])
+    if name == LIVE:
+        return page(name, **values_of_page())
+    if folder != "claims":
+        return page(name)
+    claim = find(word)
+    kept = file_of(of_text(claim), "md")
+    if not kept.exists():
+        keep(kept, page("claim", claim=claim).encode())
+        keep_derivation(claim)
+    return kept.read_text(encoding="utf-8")
+
+
+def outputs_of(text: str) -> Path:
+    """Return the file with the outputs that the last line of a page's source names."""
+    return file_of(text.split()[-1], "ipynb")
+
+
+def cache_outputs(source: Path, names: Sequence[str]) -> list[Path]:
+    """Put the outputs of all pages with code where Sphinx finds them, and return their files."""
+    texts = {source / f"{name}.md": (source / f"{name}.md").read_text(encoding="utf-8") for name in names}
+    used = {path: outputs_of(text) for path, text in texts.items() if CODE in text}
+    fill_cache(source.parent / ".jupyter_cache", {path: nbformat.read(kept, 4) for path, kept in used.items()})
+    return list(used.values())
+
+
+def files_in(toc: Any) -> list[str]:
+    """Return the names of the pages in a table of contents, in its order."""
+    if isinstance(toc, list):
+        return [name for part in toc for name in files_in(part)]
+    named = [toc[key] for key in ("root", "file") if key in toc]
+    return named + [name for key in ("parts", "chapters", "sections") if key in toc for name in files_in(toc[key])]
+
+
+def only(names: Sequence[str]) -> dict:
+    """Return a table of contents of these pages alone. Raises ParameterError for a name that no page has."""
+    known = files_in(contents())
+    for name in names:
+        if name not in known:
+            raise ParameterError(f"only: {quoted(name)} is no page; the pages are {', '.join(known)}")
+    others = {"chapters": [{"file": name} for name in names[1:]]} if names[1:] else {}
+    return {"format": "jb-book", "root": names[0], **others}
+
+
+def build_html(folder: Path, strictly: bool) -> int:
+    """Build ``folder/_build/source`` with Jupyter Book and return the exit status. Where ``strictly``, warnings are errors.
+
+    Pages whose source has not changed since the last build are left as they are, unless what holds for all pages has changed.
+    """
+    build = folder / "_build"
+    shared = digest(
+        [*(BOOK / "_build").parent.glob("*.py"), build / "source" / "_toc.yml", build / "source" / "_config.yml"]
     )
+    mark = build / ".doctrees" / shared
+    if not mark.exists():
+        for made in ("html", ".doctrees"):
+            shutil.rmtree(build / made, ignore_errors=True)
+    paths = [str(BOOK.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    made = [*start, "build", str(build / "source"), "--path-output", str(folder)]
+    made += ["--warningiserror", "--nitpick", "--keep-going"] if strictly else []
+    status = subprocess.run(made, env=environment, check=False).returncode
+    if status:
+        # Sphinx would not read these pages again, and their warnings would be gone.
+        shutil.rmtree(build / ".doctrees", ignore_errors=True)
+    else:
+        mark.touch()
+    return status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m book.build", description="Build the book, with warnings as errors.", parents=[claims_option()]
     )
-    add_files(parser.parse_args(arguments).claims)
+    parser.add_argument(
+        "--only", nargs="+", metavar="PAGE",
+        help="build these pages alone, such as index or claims/mse-imbalanced, into book/_build/only; warnings, such as links "
+        "to the other pages, are no errors then",
+    )  # fmt: skip
+    given = parser.parse_args(arguments)
+    add_files(given.claims)
+    folder, toc = (BOOK / "_build" / "only", only(given.only)) if given.only else (BOOK, contents())
     began = time.perf_counter()
-    write_source()
-    status = build_html()
-    if status or not (HTML / "index.html").exists():
+    source, names = folder / "_build" / "source", files_in(toc)
+    source.mkdir(parents=True, exist_ok=True)
+    write_source(source, toc)
+    if run_each(jobs(source, names)):
+        print("the book was not built; the errors above say which pages could not be made", file=sys.stderr)
+        return 1
+    if LIVE in names:
+        copy_parts(source / "static" / LIVE)
+    outputs = cache_outputs(source, names)
+    status = build_html(folder, strictly=not given.only)
+    first = folder / "_build" / "html" / f"{toc['root']}.html"
+    if status or not first.exists():
         print("the book was not built; the first warning or error above says why", file=sys.stderr)
         return status or 1
-    print(f"built {HTML / 'index.html'} in {time.perf_counter() - began:.0f} s")
+    if not given.only:
+        claims = registry().values()
+        texts = [file_of(of_text(claim), "md") for claim in claims]
+        forget_all_but([*outputs, *texts, *(file_of(of_derivation(claim), "derivation") for claim in claims)])
+    print(f"built {first} in {time.perf_counter() - began:.0f} s")
     return 0
 
 

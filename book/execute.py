@@ -1,82 +1,77 @@
-"""``python -m book.execute SOURCE CACHE``: run the code of all pages, several at a time, and keep the results in a cache for Sphinx."""
+"""Run the code of a page, and put the outputs where Sphinx finds them."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from types import FrameType
 
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from jupyter_cache.executors.utils import ExecutionResult, single_nb_execution
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
 from myst_nb.core.read import read_myst_markdown_notebook
-from nbformat.v4 import new_code_cell
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from traitlets.config import Config
 
 TIMEOUT = 300
 """Largest number of seconds for one cell."""
-CLEAR = "%reset -f"
-Ran = tuple[Path, ExecutionResult]
 
 
-def run_page(path: Path, kernel: AsyncKernelManager | None = None) -> Ran:
-    """Run the cells of a page in a kernel of its own, or in a given kernel whose variables are cleared first."""
-    notebook = read_myst_markdown_notebook(path.read_text(encoding="utf-8"), path=path)
-    notebook.cells.insert(0, new_code_cell(CLEAR))
-    result = single_nb_execution(notebook, cwd=str(path.parent), timeout=TIMEOUT, allow_errors=False, km=kernel)
-    del notebook.cells[0]
-    if result.err is None:
-        print(f"ran {path.name} in {result.time:.1f} s", flush=True)
-    return path, result
+class CellFailed(Exception):
+    """A cell of a page raised an error, or ran out of time."""
 
 
-def run_in_turn(waiting: SimpleQueue[Path]) -> list[Ran]:
-    """Run waiting pages in one kernel, which imports and derives once for all of them."""
-    kernel = AsyncKernelManager()
-    try:
-        return [run_page(path, kernel) for path in taken_from(waiting)]
-    finally:
-        run_sync(kernel.shutdown_kernel)(now=True)
+def run_page(path: Path) -> NotebookNode:
+    """Run the cells of a page in this process, in the folder of the page, and return the notebook with their outputs.
 
-
-def taken_from(waiting: SimpleQueue[Path]) -> Iterator[Path]:
-    while True:
-        try:
-            yield waiting.get_nowait()
-        except Empty:
-            return
-
-
-def main(source: str, cache: str) -> int:
-    """Run all pages with code, and keep their outputs in the cache. Return 1 if a page failed, and 0 otherwise.
-
-    The cache is emptied first. The pages of claims have the same imports and share the kernels; each other page has its own.
+    Call this in a process that ends afterwards: cells may change anything. Raises CellFailed for a cell that fails.
     """
-    shutil.rmtree(cache, ignore_errors=True)
-    kept = get_cache(cache)
-    pages = [path for path in sorted(Path(source).rglob("*.md")) if "{code-cell}" in path.read_text(encoding="utf-8")]
-    workers = os.cpu_count() or 1
-    alike: SimpleQueue[Path] = SimpleQueue()
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        alone = [pool.submit(run_page, path) for path in pages if path.parent.name != "claims"]
-        for path in pages:
-            if path.parent.name == "claims":
-                alike.put(path)
-        together = [pool.submit(run_in_turn, alike) for _ in range(workers)]
-    results = [*(future.result() for future in alone), *(ran for future in together for ran in future.result())]
-    for path, result in results:
-        if result.err is not None:
-            print(f"{path}: {result.exc_string}", file=sys.stderr)
-            continue
-        bundle = CacheBundleIn(result.nb, str(path), data={"execution_seconds": result.time})
-        kept.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-    return int(any(result.err is not None for _, result in results))
+    notebook = read_myst_markdown_notebook(path.read_text(encoding="utf-8"), path=path)
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+    os.chdir(path.parent)
+    sys.path.insert(0, "")
+    settings = Config()
+    settings.HistoryManager.enabled = False
+    settings.InteractiveShell.colors = "nocolor"
+    shell = InteractiveShell.instance(config=settings)
+    signal.signal(signal.SIGALRM, out_of_time)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = run_cell(shell, cell.source, path)
+    return notebook
 
 
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+def run_cell(shell: InteractiveShell, source: str, path: Path) -> list[NotebookNode]:
+    """Run one cell and return its outputs: what it printed, then what it displayed."""
+    signal.alarm(TIMEOUT)
+    # The hook of the shell is set first, so that the one that captures the last value takes its place.
+    with shell.display_trap, capture_output() as shown:
+        result = shell.run_cell(source, silent=False, store_history=False)
+    signal.alarm(0)
+    if result.error_before_exec or result.error_in_exec:
+        raise CellFailed(f"{path}: {shown.stdout}{shown.stderr}") from (
+            result.error_before_exec or result.error_in_exec
+        )
+    streams = (("stdout", shown.stdout), ("stderr", shown.stderr))
+    return [
+        *(new_output("stream", name=name, text=text) for name, text in streams if text),
+        *(new_output("display_data", data=each.data, metadata=each.metadata or {}) for each in shown.outputs),
+    ]
+
+
+def out_of_time(number: int, frame: FrameType | None) -> None:
+    raise CellFailed(f"a cell ran for more than {TIMEOUT} s")
+
+
+def fill_cache(folder: Path, notebooks: Mapping[Path, NotebookNode]) -> None:
+    """Put the notebooks of all pages, by the path of the page, into an empty cache, from which Sphinx takes the outputs."""
+    shutil.rmtree(folder, ignore_errors=True)
+    cache = get_cache(str(folder))
+    for path, notebook in notebooks.items():
+        cache.cache_notebook_bundle(CacheBundleIn(notebook, str(path)), check_validity=False, overwrite=True)

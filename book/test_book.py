@@ -16,6 +16,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
+from book.build import files_in
+from book.contents import all_claims, contents
 from book.examples import sliding
 from book.figures.practice import figures_of, figures_of_page, page_records
 from book.render.practice import families
@@ -34,6 +36,7 @@ if CHROMIUM is None or DRIVER is None:
 from selenium import webdriver  # noqa: E402
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.remote.webdriver import WebDriver  # noqa: E402
 from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
@@ -43,36 +46,19 @@ CLAIM_PAGES = {f"claims/{claim.id}.html": claim for claim in registry().values()
 PHASES = ("what_the_verdicts_mean.html", "sweeps.html")
 OWN_NETWORK = "your_network.html"
 FAMILY_PAGES = {f"experiments/{word}.html": word for word in families()}
-PAGES = (
-    "index.html",
-    "how_the_checks_work.html",
-    *PHASES,
-    "benchmarks.html",
-    "discrepancies.html",
-    "tutorial.html",
-    "second_example.html",
-    "add_a_claim.html",
-    "api.html",
-    "experiments.html",
-    OWN_NETWORK,
-    *FAMILY_PAGES,
-    *CLAIM_PAGES,
-)
+PAGES = tuple(f"{name}.html" for name in files_in(contents()))
 PATIENCE = 60
-"""Largest number of seconds for drawing a page: 3D scenes are rendered in software."""
+"""Largest number of seconds for setting the formulas of a page."""
 FIGURES = 2
 """Number of figures on a claim's page besides one for each threshold."""
 WIDER = 8
 """Pixels by which a formula may exceed its column: half a sign."""
 
-LEAST_COLOURED = 100
-"""Least number of pixels of a scene, out of 300 by 200, that are coloured. Background and axes are white and grey."""
 CHROMIUM_OPTIONS = (
     "--headless=new",
     "--no-sandbox",
     "--disable-dev-shm-usage",
     "--window-size=1360,1000",
-    "--enable-unsafe-swiftshader",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
 INTO_VIEW = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})"
@@ -81,26 +67,16 @@ const done = arguments[0];
 const formulas = window.MathJax && MathJax.startup ? MathJax.startup.promise : Promise.resolve();
 formulas.then(() => done(true), error => done(String(error)));
 """
-COLOURED = """
-const plot = arguments[0]._fullLayout.scene._scene.glplot;
-plot.redraw();  // what WebGL has drawn can be read only until the browser shows it
-const small = document.createElement("canvas");
-[small.width, small.height] = [300, 200];
-const flat = small.getContext("2d");
-flat.drawImage(plot.canvas, 0, 0, small.width, small.height);
-const pixels = flat.getImageData(0, 0, small.width, small.height).data;
-let coloured = 0;
-for (let i = 0; i < pixels.length; i += 4) {
-  const channels = pixels.slice(i, i + 3);
-  coloured += pixels[i + 3] > 0 && Math.max(...channels) - Math.min(...channels) > 60;
-}
-return coloured;
+SHOWN = """
+return [...arguments[0].querySelectorAll("[data-frame]")].filter(frame => frame.getClientRects().length)
+  .map(frame => frame.dataset.frame);
 """
-DRAWN = """
-return [...document.querySelectorAll(".plotly-graph-div")].map(figure =>
-  figure.querySelectorAll("svg.main-svg .trace, svg.main-svg .heatmaplayer image").length
-  + figure.querySelectorAll(".gl-container canvas").length);
+BARS = """
+return [...arguments[0].querySelectorAll("[data-frame] rect[fill-opacity]")].filter(bar => bar.closest("g").style.display !== "none")
+  .map(bar => Number(bar.getAttribute("height")));
 """
+LEAST_MARKS = 3
+"""Least number of lines, points and bars in a drawing."""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -174,10 +150,13 @@ class OpenPage:
     def ask(self, script: str, *arguments: object) -> Any:
         return self.browser.execute_script(script, *arguments)
 
-    def figures_with(self, inside: str) -> list[WebElement]:
-        """Return the figures that contain an element with the CSS selector ``inside``."""
-        figures = self.browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
-        return [figure for figure in figures if figure.find_elements(By.CSS_SELECTOR, inside)]
+    def figures(self, name: str) -> list[WebElement]:
+        """Return the figures of one kind, such as ``crossing``."""
+        return self.browser.find_elements(By.CSS_SELECTOR, f".atlas-figure[data-name={name}]")
+
+    def wait_until(self, script: str, *arguments: object) -> None:
+        """Wait until the script gives a true answer."""
+        WebDriverWait(self.browser, PATIENCE).until(lambda _: self.ask(script, *arguments))
 
     def until_changed(self, script: str, figure: WebElement, before: object) -> object:
         """Wait until the script gives another answer than ``before``, and return the answer."""
@@ -187,17 +166,21 @@ class OpenPage:
 
 @pytest.fixture(scope="module", params=PAGES)
 def page(request: pytest.FixtureRequest, browser: WebDriver, address: str) -> OpenPage:
-    """Open a page once for all its tests, and wait until its formulas are set and its figures are drawn."""
+    """Open a page once for all its tests."""
+    return opened_page(request.param, browser, address)
+
+
+def opened_page(name: str, browser: WebDriver, address: str) -> OpenPage:
+    """Open a page, and wait until its formulas are set."""
     browser.get("about:blank")
     browser.get_log("browser")
     browser.get_log("performance")
-    browser.get(address + request.param)
+    browser.get(address + name)
     assert browser.execute_async_script(SETTLED) is True
-    WebDriverWait(browser, PATIENCE).until(lambda b: all(b.execute_script(DRAWN)))
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     requested = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
     complaints = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    return OpenPage(request.param, browser, requested, complaints)
+    return OpenPage(name, browser, requested, complaints)
 
 
 def test_page_reads_without_network(page: OpenPage, address: str) -> None:
@@ -233,7 +216,7 @@ def test_formulas_fit_their_column(page: OpenPage) -> None:
 
 def test_page_does_not_scroll_sideways(page: OpenPage) -> None:
     assert page.ask("return document.documentElement.scrollWidth <= window.innerWidth")
-    widest = "Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot .main-svg')].map(f => f.clientWidth))"
+    widest = "Math.max(0, ...[...document.querySelectorAll('.atlas-figure svg')].map(f => f.clientWidth))"
     assert page.ask(f"return {widest} <= document.querySelector('article').clientWidth")
     tables = "[...document.querySelectorAll('.atlas-wide, .atlas-verdicts, .atlas-experiments')]"
     assert page.ask(f"return {tables}.map(t => t.scrollWidth - t.clientWidth).filter(hidden => hidden > 0)") == []
@@ -251,56 +234,59 @@ def figures_on(name: str) -> int:
 
 
 def test_figures_are_drawn(page: OpenPage) -> None:
-    figures = page.browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
+    figures = page.browser.find_elements(By.CSS_SELECTOR, ".atlas-figure")
     assert len(figures) == figures_on(page.name)
-    for scene in page.figures_with(".gl-container canvas"):
-        assert page.ask(COLOURED, scene) > LEAST_COLOURED
+    for drawing in page.browser.find_elements(By.CSS_SELECTOR, ".atlas-panels svg"):
+        assert drawing.size["width"] > 50
+        assert drawing.get_attribute("aria-label").endswith(".")
+        assert len(drawing.find_elements(By.CSS_SELECTOR, "path, line, circle, rect")) >= LEAST_MARKS or (
+            "entries up to 0" in drawing.get_attribute("aria-label")
+        )
 
 
 def test_geometry_can_be_turned(page: OpenPage) -> None:
-    camera = "return JSON.stringify(arguments[0]._fullLayout.scene._scene.getCamera().eye)"
-    for figure in page.figures_with(".gl-container canvas"):
-        before = page.ask(camera, figure)
-        page.ask(INTO_VIEW, figure)
-        drag = ActionChains(page.browser, duration=50)
-        drag.move_to_element_with_offset(figure, -figure.size["width"] // 4, 0).click_and_hold()
-        drag.move_by_offset(80, 30).move_by_offset(20, 10).release().perform()
-        assert page.until_changed(camera, figure, before)
+    ends = "return [...arguments[0].querySelectorAll('line, circle')].map(e => e.getAttribute('x2') ?? e.getAttribute('cx')).join()"
+    for figure in page.figures("geometry"):
+        for scene in figure.find_elements(By.CSS_SELECTOR, ".atlas-turn"):
+            before = page.ask(ends, scene)
+            drawing = scene.find_element(By.CSS_SELECTOR, "svg")
+            page.ask(INTO_VIEW, drawing)
+            ActionChains(page.browser, duration=50).move_to_element(drawing).click_and_hold().move_by_offset(
+                60, 20
+            ).release().perform()
+            dragged = page.until_changed(ends, scene, before)
+            scene.find_element(By.CSS_SELECTOR, "input").send_keys(Keys.ARROW_RIGHT)
+            page.until_changed(ends, scene, dragged)
 
 
 def test_slider_crosses_the_threshold(page: OpenPage) -> None:
-    bars = "return Array.from(arguments[0]._fullData[0].y)"
-    for figure in page.figures_with(".slider-container") if page.name in CLAIM_PAGES else ():
-        before = page.ask(bars, figure)
+    for figure in page.figures("crossing"):
+        before = page.ask(BARS, figure)
         slide_to_the_end(page, figure)
-        after = page.until_changed(bars, figure, before)
+        after = page.until_changed(BARS, figure, before)
         assert min(before) > 0
         assert max(after) == 0
 
 
 def slide_to_the_end(page: OpenPage, figure: WebElement) -> None:
-    page.ask(INTO_VIEW, figure)
-    rail = figure.find_element(By.CSS_SELECTOR, ".slider-rail-touch-rect")
-    to_the_end = ActionChains(page.browser, duration=50)
-    to_the_end.move_to_element_with_offset(rail, rail.size["width"] // 2 - 8, 0).click().perform()
+    slider = figure.find_element(By.CSS_SELECTOR, "input[data-says]")
+    page.ask(INTO_VIEW, slider)
+    slider.send_keys(Keys.END)
 
 
-def test_slider_chooses_a_slice(page: OpenPage) -> None:
-    shown = "return arguments[0]._fullData.map(trace => trace.visible)"
-    for figure in page.figures_with(".slider-container") if page.name in PHASES else ():
-        before = page.ask(shown, figure)
+def test_slider_shows_one_frame_at_a_time(page: OpenPage) -> None:
+    sliders = page.browser.find_elements(By.CSS_SELECTOR, ".atlas-figure:has(input[data-says])")
+    assert len(sliders) >= (page.name in PHASES)
+    for figure in sliders:
+        slider = figure.find_element(By.CSS_SELECTOR, "input[data-says]")
+        last, said = slider.get_attribute("max"), json.loads(slider.get_attribute("data-says"))
+        page.ask(INTO_VIEW, slider)
+        slider.send_keys(Keys.HOME)
+        assert set(page.ask(SHOWN, figure)) == {"0"}
         slide_to_the_end(page, figure)
-        assert len(before) > 3
-        assert before == [True, *[False] * (len(before) - 1)]
-        assert page.until_changed(shown, figure, before) == before[::-1]
-
-
-def test_slider_chooses_the_setting_of_a_sweep(page: OpenPage) -> None:
-    bars = "return JSON.stringify(arguments[0]._fullData.map(trace => Array.from(trace.y)))"
-    for figure in page.figures_with(".slider-container") if page.name in FAMILY_PAGES else ():
-        before = page.ask(bars, figure)
-        slide_to_the_end(page, figure)
-        assert page.until_changed(bars, figure, before) != before
+        assert set(page.ask(SHOWN, figure)) == {last}
+        assert int(last) == len(said) - 1 > 0
+        assert figure.find_element(By.CSS_SELECTOR, "output").text == said[-1]
 
 
 def test_list_of_experiments_has_a_row_for_each(page: OpenPage) -> None:
@@ -311,14 +297,24 @@ def test_list_of_experiments_has_a_row_for_each(page: OpenPage) -> None:
     assert linked == [each.name for experiments in families().values() for each in experiments]
 
 
-def test_landing_page_has_a_row_for_every_claim(page: OpenPage) -> None:
-    if page.name != "index.html":
+def test_tables_of_verdicts_have_a_row_for_every_claim(page: OpenPage) -> None:
+    if page.name not in ("index.html", "verdict_table.html"):
         return
-    tables = page.browser.find_elements(By.CSS_SELECTOR, "article table")
+    tables = page.browser.find_elements(By.CSS_SELECTOR, "article .atlas-verdicts table")
     assert tables != []
     for table in tables:
         linked = [a.get_attribute("href") for a in table.find_elements(By.CSS_SELECTOR, "tbody td:first-child a")]
         assert sorted(link.rpartition("/")[2] for link in linked) == sorted(f"{name}.html" for name in registry())
+
+
+def test_sidebar_lists_the_claims_in_the_order_of_the_story(page: OpenPage) -> None:
+    if page.name != "index.html":
+        return
+    links = (
+        "return [...document.querySelectorAll('.bd-sidebar-primary nav a')].map(a => [a.href, a.textContent.trim()])"
+    )
+    listed = [[link.rpartition("/")[2], text] for link, text in page.ask(links) if "/claims/" in link]
+    assert listed == [[f"{claim.id}.html", claim.name] for claim in all_claims()]
 
 
 def written_pages() -> list[Path]:

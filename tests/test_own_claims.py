@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from book.contents import OWN, chapter
 from book.examples import train_example
 from book.figures.tables import conjecture
-from book.render.claims import family
 from book.render.pages import page
 from numerics.commands.main import main as numerics_main
 from numerics.judging.conjecture import nearest_frame
@@ -180,7 +180,7 @@ def test_a_claim_without_a_formula_is_trained_and_described(own, capsys):
 def test_the_book_has_a_page_for_it(own):
     own(QUESTION)
     claim = find("squared-mse")
-    assert family(claim) == "Claims of your own"
+    assert chapter(claim) == OWN
     text = page("claim", claim=claim)
     assert "Nothing is claimed" in text
     assert "## Derivation" not in text

@@ -8,10 +8,12 @@ import itertools
 import pkgutil
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
+
+import sympy as sp
 
 from theory import sources
 from theory.errors import CheckFailed, ParameterError, quoted, shown_path
@@ -19,7 +21,7 @@ from theory.latex import latex
 from theory.problem import Problem, reject
 from theory.proof import Prediction, Proof
 from theory.refutation import Refutation
-from theory.results import Shown
+from theory.results import Letter, Shown
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -47,10 +49,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Derivation:
-    """The result of deriving a claim: a proof and a prediction."""
+    """The result of deriving a claim: a proof and a prediction.
+
+    ``notation`` gives letters to quantities that recur in both. Whoever prints the derivation writes these letters.
+    """
 
     proof: Proof
     prediction: Prediction
+    notation: tuple[Letter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,11 @@ class Claim:
     ``statement`` is Markdown for the book. ``{name}`` in it stands for the LaTeX of a named result of the derivation,
     or of the meaning of one of its letters, so that no formula is written twice. ``derive(problem)`` returns the
     derivation. A claim without ``derive`` asks what the minimisers are, and its verdict is OPEN. ``refutation`` says
-    why and where the published claim is false; the prediction then describes the part that holds. Raises ParameterError
-    for an ``id`` that is no name, for a verdict other than OPEN without ``derive``, and unless the verdict is REFUTED
-    exactly where there is a refutation.
+    why and where the published claim is false; the prediction then describes the part that holds. ``setting`` tells in
+    Markdown what the problem models, and ``idea`` why the claim is true, in a few sentences. ``short_title`` names
+    the claim in lists, and ``chapter`` is its place in the contents of the book. Raises
+    ParameterError for an ``id`` that is no name, for a verdict other than OPEN without ``derive``, and unless the verdict is
+    REFUTED exactly where there is a refutation.
     """
 
     id: str
@@ -73,6 +81,10 @@ class Claim:
     problem: Problem
     derive: Callable[[Problem], Derivation] | None = None
     refutation: Refutation | None = None
+    setting: str = ""
+    idea: str = ""
+    short_title: str = field(default="", kw_only=True)
+    chapter: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if not ID.fullmatch(self.id):
@@ -81,6 +93,11 @@ class Claim:
             raise reject("verdict", self.verdict, f"{Verdict.OPEN} for a claim without a derivation")
         if (self.verdict is Verdict.REFUTED) != (self.refutation is not None):
             raise reject("verdict", self.verdict, f"{Verdict.REFUTED} for a claim with a refutation, and for no other")
+
+    @property
+    def name(self) -> str:
+        """The name of the claim in lists: the short title, or the whole title of a claim without one."""
+        return self.short_title or self.title
 
     @cached_property
     def derivation(self) -> Derivation:
@@ -134,15 +151,17 @@ class Claim:
             if isinstance(result, Shown) and result.expression not in formulas.get(result.by, []):
                 raise CheckFailed(f"{self.id}: named: {name} does not stand in {result.by!r}: {result.expression}")
 
-    def rendered_statement(self) -> str:
+    def rendered_statement(self, write: Callable[[sp.Expr, sp.Expr], str] | None = None) -> str:
         """Return the statement with every ``{name}`` replaced by LaTeX from the derivation; letters replace what they stand for.
 
-        Raises ParameterError for a name that the derivation does not give.
+        ``write(shown, meaning)`` turns a formula into LaTeX: ``shown`` is the formula with its letters, ``meaning`` the
+        formula itself. Raises ParameterError for a name that the derivation does not give.
         """
+        write = write or (lambda shown, meaning: latex(shown))
         results = self.prediction.named
         letters = [letter for result in results.values() for letter in result.letters]
-        named = {name: latex(result.shown) for name, result in results.items()}
-        named |= {letter.name: latex(letter.meaning) for letter in letters if letter.name not in named}
+        named = {name: write(result.shown, result.expression) for name, result in results.items()}
+        named |= {letter.name: write(letter.meaning, letter.meaning) for letter in letters if letter.name not in named}
         try:
             return self.statement.format(**named)
         except KeyError as error:

@@ -7,8 +7,15 @@ from typing import Any
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
+from theory.symbols import j, k
+
 DECAYS = r"\lambda_{H} \lambda_{W}", r"\lambda_{W} \lambda_{H}"
 """The product of both decays in SymPy's alphabetical order, and in the order of papers, from the last layer down to the features."""
+
+
+INDICES = (k, j)
+STANDS_LAST = (sp.Sum, sp.Piecewise)
+"""Factors that stand at the end of a product."""
 
 
 def latex(expression: Any, **settings: Any) -> str:
@@ -44,8 +51,49 @@ class _Printer(LatexPrinter):
         return [terms[first], *terms[:first], *terms[first + 1 :]]
 
     def _print_Mul(self, expr: sp.Expr) -> str:
-        joined = _with_joined_roots(expr) if isinstance(expr, sp.Mul) else expr
+        factors: list[Any] = list(expr.args)
+        last = [factor for factor in factors if isinstance(factor, STANDS_LAST)]
+        if len(last) == 1 and len(factors) > 1:
+            return self._with_last(sp.Mul(*(factor for factor in factors if factor is not last[0])), last[0])
+        below = [factor for factor in factors if _is_inverse_power(factor)]
+        if below:
+            above, rest = sp.fraction(sp.Mul(*(factor for factor in factors if factor not in below)))
+            return rf"\frac{{{self._print(above)}}}{{{self._print(sp.Mul(rest, *(1 / factor for factor in below)))}}}"
+        joined = _with_joined_roots(_with_whole_sums(expr)) if isinstance(expr, sp.Mul) else expr
         return super()._print_Mul(joined).replace(*DECAYS)
+
+    def _with_last(self, factor: sp.Expr, last: sp.Expr) -> str:
+        """Return a product whose last factor is a sum over an index, or cases, in which all that follows would be read."""
+        if factor == -1:
+            return f"- {self._print(last)}"
+        written = self._print(factor)
+        return f"{self._add_parens(written) if isinstance(factor, sp.Add) else written} {self._print(last)}"
+
+    def _print_Relational(self, expr: Any) -> str:
+        """Write an index on the left side: k ≤ d and not d ≥ k."""
+        return super()._print_Relational(expr.reversed if expr.rhs in INDICES and expr.lhs not in INDICES else expr)
+
+
+def _is_inverse_power(factor: sp.Expr) -> bool:
+    """Tell whether a factor is a power with a symbolic exponent and a minus sign, which SymPy leaves above the line."""
+    return (
+        isinstance(factor, sp.Pow)
+        and not factor.exp.is_number
+        and factor.exp.could_extract_minus_sign()
+        and factor.base != sp.E
+    )
+
+
+def _with_whole_sums(product: sp.Mul) -> Any:
+    """Return a product in which the common denominator of a sum is a factor: (M + 1)/2 and not (M/2 + 1/2)."""
+    factors: list[Any] = list(product.args)
+    sums: dict[Any, Any] = {factor: factor.primitive() for factor in factors if isinstance(factor, sp.Add)}
+    split = {factor: content for factor, (content, _) in sums.items() if content.q != 1}
+    if not split:
+        return product
+    number = sp.Mul(*split.values(), *(factor for factor in factors if factor.is_Rational))
+    others = [sums[factor][1] if factor in split else factor for factor in factors if not factor.is_Rational]
+    return sp.Mul(*([] if number == 1 else [number]), *others, evaluate=False)
 
 
 def _with_joined_roots(product: sp.Mul) -> sp.Expr:

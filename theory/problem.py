@@ -91,7 +91,8 @@ class Invariant:
     ``measure(xp, v, data, p)`` computes the quantity with the array namespace. ``kind`` says how the quantity is
     compared: a "matrix" has classes or directions on both axes (axes before them run over layers), a "list" has one
     entry for each class, a "spectrum" is in descending order, and a "scalar" is one number.
-    ``unit`` is the natural size of the quantity, used where the prediction is zero. Exactly one matrix of a problem
+    ``unit`` is the natural size of the quantity, used where the prediction is zero. ``symbol`` is its LaTeX where ``says``
+    does not begin with it. Exactly one matrix of a problem
     ``shows_collapse``: its k-th diagonal entry is zero iff class or direction k has collapsed.
     """
 
@@ -101,6 +102,7 @@ class Invariant:
     kind: str = "matrix"
     unit: sp.Expr = sp.Integer(1)
     shows_collapse: bool = False
+    symbol: str = ""
 
 
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, MSE = "cross-entropy", "binary cross-entropy", "MSE"
@@ -180,6 +182,7 @@ class Problem:
     problem, where there is one; lower bounds of the problem follow from it.
     ``labelled`` lists the sizes of variables that run over classes or directions. ``samples`` has the size that runs
     over samples, and the symbol of the numbers of samples per class.
+    ``objective`` names the code of the loss in a few words; problems that share this code have the same name.
     Raises ParameterError for a list, other than the sorted one, whose domain sorts, and for parameters that depend on
     one another.
     """
@@ -200,6 +203,7 @@ class Problem:
     nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
     labelled: tuple[sp.Expr, ...] = field(default=(K, D), kw_only=True)
     samples: tuple[sp.Expr, sp.IndexedBase] = field(default=(N, n_k), kw_only=True)
+    objective: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         for parameter in self.parameters:

@@ -47,14 +47,15 @@ class Letter:
     """A letter that a statement writes for a quantity that recurs: a margin t_k, a ratio r_k.
 
     ``symbol`` stands for ``meaning``. A formula shows ``written``, an expression in the letter, in place of ``part``.
-    Without these two, a formula shows the letter in place of its meaning. Raises ParameterError unless ``part`` and
-    ``written`` are equal.
+    Without these two, a formula shows the letter in place of its meaning. ``says`` tells in words what the quantity is.
+    Raises ParameterError unless ``part`` and ``written`` are equal.
     """
 
     symbol: sp.Expr
     meaning: sp.Expr
     part: sp.Expr | None = None
     written: sp.Expr | None = None
+    says: str = ""
 
     def __post_init__(self) -> None:
         part, written = self.replacement

@@ -24,7 +24,7 @@ d = sp.Symbol("d", integer=True, positive=True)
 N = positive("N")
 """Number of samples."""
 n = sp.Symbol("n", integer=True, positive=True)
-"""Samples per class when all classes are equal. The assumption ``integer`` keeps this symbol apart from the label of n_k."""
+"""Samples per class when all classes are equal."""  # the assumption integer keeps this symbol apart from the label of n_k
 n_k = indexed("n", positive=True)
 """Samples of class k, in descending order."""
 nu_k = indexed("nu", positive=True)
@@ -39,12 +39,17 @@ regression = sp.MatrixSymbol("B", D, condition_dim)
 """Regression coefficients of the output on the whitened condition."""
 
 weight_decay = positive("lambda_W")
+"""Weight decay of the last layer."""
 feature_decay = positive("lambda_H")
+"""Decay of the features."""
 smoothing = positive("alpha")
 """Label smoothing: the share of each label that is spread over all classes."""
 beta = positive("beta")
+"""Weight of the KL divergence of a VAE."""
 eta_dec = positive("eta_dec")
+"""Standard deviation of the decoder's noise."""
 eta_enc = positive("eta_enc")
+"""Standard deviation of the prior of the code."""
 
 M = sp.Symbol("M", integer=True, positive=True)
 """Depth: the number of linear layers."""
@@ -59,8 +64,11 @@ decay_product = positive("Lambda")
 """Product of all decays, λ_1 ⋯ λ_M λ_H."""
 
 layer = sp.Symbol("l", integer=True, positive=True)
+"""Number of a layer, from the features upwards."""
 k = sp.Symbol("k", integer=True, positive=True)
+"""Number of a class or direction, in descending order."""
 j = sp.Symbol("j", integer=True, positive=True)
+"""Number of a second class or direction."""
 
 LEAST = {K: 2, D: 1, d: 1, M: 1, R: 1}
 """Smallest value of each size, used to prove the sign of an expression such as K − 1."""

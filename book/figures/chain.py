@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
 import torch
 from IPython.display import HTML
-from plotly.subplots import make_subplots
 
 from book.examples import Example, TrainedExample
+from book.figures.axes import Axis, spanning
+from book.figures.marks import DASHES, Line
+from book.figures.panel import Panel
 from book.figures.plotting import COLOURS, show
 from book.figures.words import relative
 from numerics.backends.tensors import DTYPE
@@ -15,7 +16,6 @@ from numerics.judging.chain import run_chain
 from theory.claim import Verdict
 from theory.point import Point
 
-DASHES = ("solid", "dot", "dashdot", "dash")
 FLOOR = 1e-17
 """Smallest gap that is drawn on a logarithmic axis. Smaller gaps, and negative ones, are drawn here."""
 LENGTHS = tuple(10 ** (i / 8) for i in range(-16, 9))
@@ -51,42 +51,52 @@ def chain(run: TrainedExample) -> HTML:
     best = run.point
     segment = start.map(lambda first, last: left * first + (1 - left) * last, best)
     optimum = best.map(lambda array: array[None])
-    figure = make_subplots(
-        rows=1, cols=2, shared_yaxes=False, horizontal_spacing=0.12,
-        subplot_titles=("at random points of growing size", "from a random point to the trained optimum"),
-    )  # fmt: skip
     broken: list[str] = []
     silent = example.claim.prediction.value is None
     reference = "trained minimum" if silent else "predicted value"
-    for column, (positions, point) in enumerate(((LENGTHS, ray), (REMAINING, segment)), start=1):
+    drawn: list[list[Line]] = []
+    for positions, point in ((LENGTHS, ray), (REMAINING, segment)):
         values = run_chain(example.claim, [example.instance] * len(positions), point)
         broken += values.violations()
         shown = len(values.names) - (not silent)
         zero = run.comparison.value if silent else values.values[-1]
         above = (values.values[:shown] - zero) / abs(run.comparison.predicted)
-        for number, (name, gaps) in enumerate(zip(values.names[:shown], above.clamp(min=FLOOR).tolist(), strict=True)):
-            figure.add_trace(
-                go.Scatter(
-                    x=positions, y=gaps, mode="lines", name=name, legendgroup=name, showlegend=column == 1,
-                    line={"color": COLOURS[number], "width": 2.5, "dash": DASHES[number % 4]},
-                ), row=1, col=column,
-            )  # fmt: skip
+        drawn.append(
+            [
+                Line(COLOURS[number], name, positions, gaps, DASHES[number % 4])
+                for number, (name, gaps) in enumerate(
+                    zip(values.names[:shown], above.clamp(min=FLOOR).tolist(), strict=True)
+                )
+            ]
+        )
     ended = run_chain(example.claim, [example.instance], optimum)
     broken += ended.violations()
     if broken and example.claim.verdict is Verdict.HOLDS:
         raise AssertionError(f"{example.claim.id}: {'; '.join(broken)}")
     order = f"the chain is broken here: {'; '.join(broken)}" if broken else "no line rises above the one before it"
     apart = float((ended.values - ended.values[-1]).abs().max() / abs(run.comparison.predicted))
-    power = {"type": "log", "exponentformat": "power"}
-    figure.update_xaxes(title="size of the random entries", **power, row=1, col=1)
-    figure.update_xaxes(title="share of the way left", autorange="reversed", **power, row=1, col=2)
-    figure.update_yaxes(title=f"above the {reference}, relative", **power, row=1, col=1)
-    figure.update_yaxes(**power, row=1, col=2)
-    figure.update_layout(legend={"orientation": "h", "y": -0.25})
-    figure.update_annotations(yshift=8)  # keeps the titles clear of the uppermost numbers
+    above = f"above the {reference}, relative"
+    panels = [
+        Panel(
+            axis,
+            spanning([y for line in lines for y in line.y], above, logarithmic=True),
+            lines,
+            f"Loss and bounds {title}: {order}.",
+            title,
+        )
+        for axis, lines, title in zip(
+            (
+                Axis(LENGTHS[0], LENGTHS[-1], "size of the random entries", logarithmic=True),
+                Axis(REMAINING[0], REMAINING[-1], "share of the way left", logarithmic=True),
+            ),
+            drawn,
+            ("at random points of growing size", "from a random point to the optimum"),
+            strict=True,
+        )
+    ]
     words = (
         f"Each line is one bound of the chain above the {reference}, which is the zero of this scale; {order}. A line "
         f"at {FLOOR:.0e} equals the {reference} or lies below it{'' if silent else ' by rounding'}. "
         f"At the trained optimum itself they differ by {relative(apart)} (relative)."
     )
-    return show(figure, words, 430)
+    return show("chain", panels, words)

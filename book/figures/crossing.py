@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
 from IPython.display import HTML
-from plotly.subplots import make_subplots
 from torch import Tensor
 
 from book.examples import SWEEP_POINTS, Crossing, TrainedExample, noun, train_sweep
-from book.figures.plotting import COLOURS, show
-from book.figures.words import label_in_html, parameters_in_words
+from book.figures.axes import Axis, numbered
+from book.figures.marks import DASHES, Bars, Line, Mark, Points, Rule
+from book.figures.panel import Panel
+from book.figures.plotting import COLOURS, Slider, show
+from book.figures.words import label_in_html, parameters_in_words, plain
 from numerics.tolerances import NEAR_CERTIFICATE_GAP
 from theory.problem import Invariant
 
 BESIDE = 1e-9
 """Relative distance from a jump at which its two sides are drawn."""
-CURVE_POINTS = 240
+CURVE_POINTS = 160
 """Number of values of the tuned parameter at which a curve is predicted."""
 
 
@@ -94,20 +95,17 @@ def crossing(run: TrainedExample, number: int = 0) -> HTML:
     claim = crossed.claim
     label = label_in_html(claim.problem.parameter(crossed.tuned))
     swept, certified = sweep(crossed)
-    figure = make_subplots(rows=1, cols=2, column_widths=[0.66, 0.34], horizontal_spacing=0.1)
-    draw_bars(figure, swept)
-    draw_curves(figure, swept)
-    figure.update_xaxes(title=label, type="log", exponentformat="power", row=1, col=1)
-    figure.update_xaxes(title=noun(claim), row=1, col=2)
-    figure.update_yaxes(
-        range=[0, swept.top], row=1, col=1, title=shown_entries(crossed.telling), exponentformat="power"
-    )
-    figure.update_yaxes(range=[0, swept.top], row=1, col=2, exponentformat="power")
-    current = {"prefix": f"{label} = "}
-    figure.update_layout(
-        sliders=[{"steps": slider_steps(swept), "active": 0, "currentvalue": current, "pad": {"t": 70, "b": 10}}],
-        legend={"orientation": "h", "y": 1.12}, bargap=0.35,
+    x = Axis(min(swept.curve_at), max(swept.curve_at), label, logarithmic=True)
+    event_word = "jumps to zero" if crossed.jumps() else "shrinks to zero"
+    curves = Panel(
+        x, Axis(0, swept.top, shown_entries(crossed.telling)), drawn_curves(swept), frames=[[Rule(x=[at])] for at in swept.positions],
+        alt=f"Predicted and trained {shown_entries(crossed.telling)} against the {plain(label)}: each {noun(claim)} {event_word}.",
     )  # fmt: skip
+    bars = Panel(
+        numbered(swept.labels, noun(claim)), Axis(0, swept.top), (), frames=drawn_bars(swept), width=250,
+        alt=f"Predicted and trained entry of each {noun(claim)} at the value of the slider.",
+    )  # fmt: skip
+    slider = Slider(f"{label} =", [f"{at:.3g}" for at in swept.positions])
     event = f"a {noun(claim)} jumps to zero" if crossed.jumps() else f"the entry of a {noun(claim)} shrinks to zero"
     words = (
         f"Move the slider to change the {label}; the other parameters are {parameters_in_words(crossed.values)}. Lines and "
@@ -115,54 +113,34 @@ def crossing(run: TrainedExample, number: int = 0) -> HTML:
         f"Of the {len(swept.positions)} trained points {certified} are certified to be global minima up to "
         f"{NEAR_CERTIFICATE_GAP:.0e} (relative)."
     )
-    return show(figure, words, 575)
+    return show("crossing", [curves, bars], words, slider)
 
 
-def draw_bars(figure: go.Figure, swept: Swept) -> None:
-    """Draw the three traces that the slider moves, at its first position: predicted bars, trained rings and a vertical line.
-
-    They must be the first three traces of the figure.
-    """
-    figure.add_bar(
-        x=swept.labels, y=swept.predicted[0].tolist(), marker_color=swept.colours, opacity=0.55, name="predicted",
-        showlegend=False, row=1, col=2,
-    )  # fmt: skip
-    figure.add_scatter(
-        x=swept.labels, y=swept.trained[0].tolist(), mode="markers", name="trained", showlegend=False, row=1, col=2,
-        marker={"symbol": "circle-open", "size": 13, "color": swept.colours, "line": {"width": 2.5}},
-    )  # fmt: skip
-    figure.add_scatter(
-        x=[swept.positions[0]] * 2, y=[0, swept.top], mode="lines", line={"color": "#888888", "width": 1.5},
-        hoverinfo="skip", showlegend=False, row=1, col=1,
-    )  # fmt: skip
+def drawn_bars(swept: Swept) -> list[list[Mark]]:
+    """Return predicted bars and trained rings for each position of the slider."""
+    places = range(1, len(swept.labels) + 1)
+    return [
+        [
+            mark
+            for at, bar, ring, colour in zip(places, bars, rings, swept.colours, strict=True)
+            for mark in (Bars(colour, "", [at], [bar]), Points(colour, "", [at], [ring], size=6))
+        ]
+        for bars, rings in zip(swept.predicted.tolist(), swept.trained.tolist(), strict=True)
+    ]
 
 
-def slider_steps(swept: Swept) -> list[dict]:
-    """Return the steps of the slider, which move the first three traces of the figure."""
-    steps = []
-    for x, bars, rings in zip(swept.positions, swept.predicted.tolist(), swept.trained.tolist(), strict=True):
-        moved = {"x": [swept.labels, swept.labels, [x, x]], "y": [bars, rings, [0, swept.top]]}
-        steps.append({"method": "restyle", "label": f"{x:.3g}", "args": [moved, [0, 1, 2]]})
-    return steps
-
-
-def draw_curves(figure: go.Figure, swept: Swept) -> None:
-    """Draw one predicted curve with trained rings for each group, and vertical lines at the thresholds."""
+def drawn_curves(swept: Swept) -> list[Mark]:
+    """Return one predicted curve with trained rings for each group, and lines at the thresholds."""
     claim, thresholds = swept.crossed.claim, sorted(set(swept.crossed.critical))
-    for group in alike(swept.crossed):
+    marks: list[Mark] = [Rule(x=thresholds, dash="2 3")]
+    for number, group in enumerate(alike(swept.crossed)):
         several = len(group) > 1
         name = noun(claim) + ("es" if several and noun(claim) == "class" else "s" if several else "")
         name += f" {swept.labels[group[0]]}" + (f"–{swept.labels[group[-1]]}" if several else "")
         curve = swept.curves[:, group[0]].tolist()
         x, y = with_gaps(swept.curve_at, curve, thresholds if swept.crossed.jumps() else [])
         colour = swept.colours[group[0]]
-        figure.add_scatter(
-            x=x, y=y, mode="lines", line={"color": colour, "width": 2.5}, name=name, row=1, col=1,
-        )  # fmt: skip
-        figure.add_scatter(
-            x=[x for x in swept.positions for _ in group], y=swept.trained[:, group].flatten().tolist(), mode="markers",
-            name=f"{name}, trained", showlegend=False,
-            marker={"symbol": "circle-open", "size": 9, "color": colour, "line": {"width": 2}}, row=1, col=1,
-        )  # fmt: skip
-    for threshold in thresholds:
-        figure.add_vline(x=threshold, line={"color": "#bbbbbb", "width": 1, "dash": "dot"}, row=1, col=1)
+        marks.append(Line(colour, name, x, y, DASHES[number % len(DASHES)]))
+        trained = swept.trained[:, group].flatten().tolist()
+        marks.append(Points(colour, "", [x for x in swept.positions for _ in group], trained))
+    return marks

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
 import torch
 from IPython.display import HTML
-from plotly.subplots import make_subplots
 from torch import Tensor
 
 from book.examples import TrainedExample, noun
 from book.figures.plotting import COLOURS, show
-
-SCENE = {"backgroundcolor": "white", "gridcolor": "#dfe3e8"}
-BARE = {"showarrow": False, "yshift": 16}
+from book.figures.scene import Arrow, Scene
 
 
 def symmetric_root(gram: Tensor) -> Tensor:
@@ -49,51 +45,32 @@ def geometry(run: TrainedExample) -> HTML:
     predicted = {i.name: example.predicted(i) for i in invariants}
     drawn = {name: measured[name] if matrix is None else matrix for name, matrix in predicted.items()}
     shown = [i for i in invariants if is_gram(drawn[i.name])][:2]
-    figure = make_subplots(
-        rows=1, cols=len(shown), specs=[[{"type": "scene"}] * len(shown)], horizontal_spacing=0.02,
-        subplot_titles=[i.name.replace("_", " ") for i in shown],
-    )  # fmt: skip
-    shared = spread_views(drawn[shown[0].name])
-    for column, invariant in enumerate(shown, start=1):
+    scenes, shared = [], spread_views(drawn[shown[0].name])
+    for invariant in shown:
         root = symmetric_root(drawn[invariant.name])
         whole = torch.allclose((root @ shared).norm(), root.norm())
         axes = shared if whole else spread_views(drawn[invariant.name])
         rings = symmetric_root(measured[invariant.name]) @ axes
-        line_is = "trained" if predicted[invariant.name] is None else "predicted"
-        draw_vectors(figure, column, root @ axes, rings, noun(example.claim), line_is)
-    figure.update_layout(showlegend=False)
-    figure.update_scenes(aspectmode="cube", camera={"eye": {"x": 1.0, "y": 1.0, "z": 0.65}})
+        scenes.append(scene(root @ axes, rings, invariant.name.replace("_", " "), noun(example.claim)))
     silent = all(predicted[i.name] is None for i in shown)
     ends = "The claim predicts no vectors" if silent else "Lines end at the predicted vectors"
     words = (
-        f"Drag to turn. {ends}, rings are the trained vectors, and each number is that of a {noun(example.claim)}. A "
+        f"Drag to turn, or use the slider. {ends}, rings are the trained vectors, and each number is that of a {noun(example.claim)}. A "
         "vector of length zero carries nothing. A Gram matrix fixes its vectors up to a rotation, so the rows of its "
         "symmetric square root are drawn. The axes are leading eigenvectors of the first matrix if these show all of a "
         "matrix, and otherwise eigenvectors of the matrix itself."
     )
-    return show(figure, words, 440)
+    return show("geometry", scenes, words)
 
 
-def draw_vectors(figure: go.Figure, column: int, tips: Tensor, rings: Tensor, thing: str, line_is: str) -> None:
-    """Draw lines to ``tips`` and rings at ``rings``, both [n, 3], into the scene of a column, numbered from 1.
+def scene(tips: Tensor, rings: Tensor, name: str, thing: str) -> Scene:
+    """Return the vectors of a matrix in space: lines to ``tips`` and rings at ``rings``, both [n, 3].
 
-    ``thing`` names what a vector stands for, and ``line_is`` says whether lines are predicted or trained.
+    ``thing`` names what a vector stands for.
     """
-    reach = 1.15 * float(torch.cat([tips, rings]).abs().max())
-    box = {"title": "", "showticklabels": False, "zeroline": False, "range": [-reach, reach]} | SCENE
-    figure.update_scenes(xaxis=box, yaxis=box, zaxis=box, row=1, col=column)
-    numbers: list[dict] = []
-    for number, (tip, ring) in enumerate(zip(tips.tolist(), rings.tolist(), strict=True)):
-        colour, label = COLOURS[number % len(COLOURS)], f"{thing} {number + 1}"
-        arrow = go.Scatter3d(
-            x=[0, tip[0]], y=[0, tip[1]], z=[0, tip[2]], mode="lines", line={"width": 8, "color": colour},
-            name=f"{label}, {line_is}",
-        )  # fmt: skip
-        trained = go.Scatter3d(
-            x=[ring[0]], y=[ring[1]], z=[ring[2]], mode="markers", name=f"{label}, trained",
-            marker={"size": 9, "symbol": "circle-open", "color": colour, "line": {"width": 3}},
-        )  # fmt: skip
-        figure.add_traces([arrow, trained], rows=1, cols=column)
-        x, y, z = (1.15 * part for part in ring)
-        numbers.append({"x": x, "y": y, "z": z, "text": str(number + 1), "font": {"size": 17, "color": colour}} | BARE)
-    figure.update_scenes(annotations=numbers, row=1, col=column)
+    arrows = [
+        Arrow(tuple(tip), tuple(ring), str(number + 1), COLOURS[number % len(COLOURS)])
+        for number, (tip, ring) in enumerate(zip(tips.tolist(), rings.tolist(), strict=True))
+    ]
+    lengths = ", ".join(f"{length:.2g}" for length in rings.norm(dim=1).tolist())
+    return Scene(arrows, f"The {name} as vectors, one for each {thing}; their trained lengths are {lengths}.", name)

@@ -10,8 +10,11 @@ from typing import Any
 
 from IPython.display import HTML
 
-from book.figures.plotting import show
-from numerics.sweeps.figure import phase_diagram
+from book.figures.axes import Axis
+from book.figures.marks import DASHES, SHAPES, Line, Mark, Points
+from book.figures.panel import Panel
+from book.figures.phases import phase_diagram
+from book.figures.plotting import COLOURS, Slider, show
 from numerics.sweeps.phases import Phases, phases
 
 RESULTS = Path(__file__).parents[1] / "results" / "sweeps"
@@ -33,6 +36,8 @@ REGIMES = {
     "z_2: 1 alive, z_1: 1 alive": "both",
 }
 """The regimes of one direction in a few words."""
+SHOWN_DEPTHS = (0, 1, 2, 7)
+"""Positions of the depths in the sweep for which the figure of ranks has a line: 1, 2, 3 and 8 layers."""
 NAMES = {2: "pair", 3: "triple"}
 
 
@@ -52,16 +57,47 @@ def deep_cross_entropy() -> HTML:
 
     def words(cell: tuple[int, ...]) -> str:
         rank, groups, gap = (_at(columns[name], cell) for name in ("rank", "groups", "certificate_gap"))
-        return f"{named.says(cell)}<br>best point: {described(groups, rank)}, rank {rank}<br>relative to the published structure: {gap:.3g}"
+        return f"{described(groups, rank)}; relative to the published structure {gap:.2g}"
 
-    figure = phase_diagram(named, words, lambda cell: str(_at(columns["rank"], cell)))
+    panel, slider = phase_diagram(named, lambda cell: str(_at(columns["rank"], cell)), words)
     return show(
-        figure,
+        "phases",
+        [panel],
         "Verdict on the published simplex ETF for one sample a class and equal decays. The number in a cell is the rank of the "
-        "best point found. Hold the pointer over a cell for the geometry of that point and an upper bound on its distance: a negative one "
+        "best point found. Hold the pointer over a number for the geometry of that point and an upper bound on its distance: a negative one "
         f"refutes. {provenance(table)}",
-        height=520,
+        slider,
     )
+
+
+def low_rank() -> HTML:
+    """Draw the rank of the best point against the number of classes, one line for each depth, with a slider for the decay."""
+    table = results("deep_cross_entropy")
+    found, ranks = phases(table), table["data_vars"]["rank"]["data"]
+    classes = [int(label.split(" ")[0]) for label in found.labels[0]]
+    collapse = Line("soft", "neural collapse: K − 1", classes, [k - 1 for k in classes], "2 3")
+    frames: list[list[Mark]] = []
+    for at in range(len(found.labels[2])):
+        frame: list[Mark] = []
+        for number, row in enumerate(SHOWN_DEPTHS):
+            rank = [_at(ranks, (column, row, at)) for column in range(len(classes))]
+            depth = found.labels[1][row]
+            label = f"{depth} layer" + ("" if depth == "1" else "s")
+            frame += [
+                Line(COLOURS[number], "", classes, rank, DASHES[number]),
+                Points(COLOURS[number], label, classes, rank, SHAPES[number], 3.5),
+            ]
+        frames.append(frame)
+    x = Axis(classes[0] - 0.5, classes[-1] + 0.5, "number of classes K")
+    y = Axis(-0.5, classes[-1], "rank of the best point")
+    alt = "Rank of the best point found against the number of classes: K − 1 with one layer, and far less with more layers."
+    panel = Panel(x, y, [collapse], alt, frames=frames, width=460, height=320)
+    said = (
+        "Cross-entropy with several linear layers. The simplex of neural collapse has rank K − 1; a point of lower rank costs "
+        "less decay, since every layer pays for every direction. With two layers and more the best point found splits the classes into few "
+        f"directions. {provenance(table)}"
+    )
+    return show("ranks", [panel], said, Slider("every decay λ =", found.labels[2]))
 
 
 def two_levels() -> HTML:
@@ -74,12 +110,12 @@ def two_levels() -> HTML:
         axes=("weight β₁ of z₁", "weight β₂ of z₂", "standard deviation θ"),
     )
     worst = max(max(map(max, rows)) for rows in table["data_vars"]["certificate_gap"]["data"])
-    return show(
-        phase_diagram(named),
+    panel, slider = phase_diagram(named)
+    said = (
         f"Which levels of the hierarchy live in a direction with standard deviation θ, measured at trained points: {_counted(named)}. At every "
-        f"cell the certificate closes, to {worst:.0e}, and the trained regime is the predicted one. {provenance(table)}",
-        height=560,
+        f"cell the certificate closes, to {worst:.0e}, and the trained regime is the predicted one. {provenance(table)}"
     )
+    return show("phases", [panel], said, slider)
 
 
 def _counted(found: Phases) -> str:

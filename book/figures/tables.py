@@ -70,4 +70,6 @@ def refutation_table(claim_id: str) -> HTML:
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     names = ("K", "M", "trained", "published, at least", "gap", "found", "proved for all decays")
     head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
-    return HTML(f'<table class="table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>')
+    return HTML(
+        f'<div class="atlas-wide"><table class="table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )

@@ -15,7 +15,7 @@ from theory.problem import Parameter
 def symbol_in_html(latex: str) -> str:
     """Return the HTML of a symbol that is given as LaTeX, since titles of axes show no LaTeX."""
     name, _, below = re.sub(r"[\\{}]", "", latex).partition("_")
-    letter = sp.pretty(sp.Symbol(name), use_unicode=True)
+    letter = "ℓ" if name == "ell" else sp.pretty(sp.Symbol(name), use_unicode=True)
     return f"{letter}<sub>{below}</sub>" if below else letter
 
 
@@ -25,6 +25,11 @@ def label_in_html(parameter: Parameter) -> str:
     if not all(re.fullmatch(r"\\?\w+(_(\w|\{\w+\}))?", formula) for formula in formulas):
         return parameter.name.replace("_", " ")
     return re.sub(r"\$(.+?)\$", lambda match: symbol_in_html(match.group(1)), parameter.means)
+
+
+def plain(label: str) -> str:
+    """Return a label without tags, for readers to whom it is read aloud."""
+    return re.sub(r"<[^>]+>", "", label)
 
 
 def words_in_html(text: str) -> str:

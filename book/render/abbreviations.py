@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy as sp
-from sympy.logic.boolalg import Boolean
 
-from book.render.brackets import is_tall
-from book.render.lines import displayed, tidy
-from book.render.width import TEXT, width
 from theory import symbols as sym
 from theory.latex import latex
 
@@ -18,10 +15,8 @@ LONG = 260
 SMALL, SMALL_ALONE, LARGEST_SHARE = 24, 30, 0.7
 """Parts with fewer characters of LaTeX than SMALL get no letter. A part that occurs once gets none if it has fewer than SMALL_ALONE,
 or if it is a larger share of the whole expression than LARGEST_SHARE."""
-INLINE = 24.0
-"""The meaning of a letter is written in the text up to this width, in em. A wider meaning is displayed."""
-LETTERS = ("Phi", "Psi", "Omega", "Xi", "Upsilon")
-KINDS = (sp.Max, sp.Min, sp.Piecewise, sp.And, sp.Or, sp.core.relational.Relational)
+LETTERS = ("Phi", "Psi", "Omega", "Xi", "Upsilon", "Gamma", "Delta", "Pi", "Theta")
+KINDS = (sp.Max, sp.Min, sp.Piecewise)
 """Parts of these kinds may be abbreviated, besides the functions that the theory defines itself."""
 ARITHMETIC = (sp.Add, sp.Mul)
 SMALL_SUM, OFTEN = 50, 2
@@ -31,33 +26,17 @@ INDICES = frozenset({sym.k, sym.j, sym.layer})
 
 @dataclass(frozen=True)
 class Abbreviated:
-    """An expression with letters for some of its parts, and each letter with its meaning."""
+    """Expressions with letters for some of their parts, and each letter with its meaning."""
 
-    expression: sp.Basic
+    expressions: tuple[sp.Basic, ...]
     meanings: tuple[tuple[sp.Symbol, sp.Basic], ...]
-
-    def where(self) -> str:
-        """Return the meanings of the letters as Markdown."""
-        inline, apart = [], []
-        for symbol, meaning in self.meanings:
-            relation = r"\iff" if isinstance(meaning, Boolean) else "="
-            formula = tidy(f"{latex(symbol)} {relation} {latex(meaning)}")
-            if width(formula, TEXT) <= INLINE and not is_tall(formula):
-                inline.append(f"${formula}$")
-            else:
-                apart.append(displayed(formula))
-        *listed, last = inline or [""]
-        said = f"where {', '.join(listed)} and {last}" if listed else f"where {last}".strip()
-        if not apart:
-            return f"{said}."
-        return "\n\n".join([f"{said}, and" if inline else said, *apart])
 
 
 class _Letters:
-    """The letters given out for one expression, each with the indices on which its meaning depends."""
+    """The letters given out for some expressions, each with the indices on which its meaning depends."""
 
-    def __init__(self, expression: sp.Basic) -> None:
-        entries = expression.atoms(sp.Indexed)
+    def __init__(self, expressions: Sequence[sp.Basic]) -> None:
+        entries = {entry for expression in expressions for entry in expression.atoms(sp.Indexed)}
         self.known = INDICES | {i for entry in entries for i in entry.indices if isinstance(i, sp.Symbol)}
         self.free = list(LETTERS)
         self.given: dict[sp.Symbol, tuple[str, tuple[sp.Symbol, ...]]] = {}
@@ -123,28 +102,29 @@ def without_sign(part: sp.Basic) -> tuple[int, sp.Basic]:
     return (-1, -part) if isinstance(part, sp.Expr) and part.could_extract_minus_sign() else (1, part)
 
 
-def abbreviated(expression: sp.Basic) -> Abbreviated:
-    """Replace parts of a long expression by letters until the expression is no longer long. The parts that save most come first.
+def abbreviated(*expressions: sp.Basic) -> Abbreviated:
+    """Replace parts of long expressions by letters until no expression is long. The parts that save most come first.
 
-    The same part at another index has the same letter, whose meaning is given once. Meanings are abbreviated in turn.
+    A part has the same letter in all expressions and at every index, and its meaning is given once. Meanings are
+    abbreviated in turn.
     """
-    letters = _Letters(expression)
-    texts, symbols = [expression], []
+    letters = _Letters(expressions)
+    texts, symbols = list(expressions), []
     number = 0
     while number < len(texts):
         while (
             letters.free and len(latex(texts[number])) > LONG and (part := letters.worth_one(texts[number])) is not None
         ):
             letter, pattern = letters.free.pop(0), letters.pattern(part)
-            alike = [
-                other
+            signed = {
+                other: split
                 for text in texts
                 for other in sp.preorder_traversal(text)
-                if letters.pattern(without_sign(other)[1]) == pattern
-            ]
-            signed = {other: without_sign(other) for other in dict.fromkeys(alike)}
+                if isinstance((split := without_sign(other))[1], part.func) and letters.pattern(split[1]) == pattern
+            }
             named = {other: sign * letters.name(letter, core) for other, (sign, core) in signed.items()}
             texts = [*(text.xreplace(named) for text in texts), part]
             symbols.append(letters.name(letter, part))
         number += 1
-    return Abbreviated(texts[0], tuple(zip(symbols, texts[1:], strict=True)))
+    count = len(expressions)
+    return Abbreviated(tuple(texts[:count]), tuple(zip(symbols, texts[count:], strict=True)))

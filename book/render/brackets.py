@@ -6,7 +6,7 @@ import re
 
 from book.render.width import width
 
-RELATIONS = (" = ", r" \ge ", r" \le ", r" \iff ")
+RELATIONS = (" = ", r" \ge ", r" \le ", r" \geq ", r" \leq ", r" \iff ")
 OPERATORS = (" + ", " - ", r" \wedge ", r" \vee ")
 BREAKS = (*RELATIONS, *OPERATORS, ", ")
 """A line may be broken before relations and operators, and behind commas."""
@@ -17,6 +17,15 @@ def is_tall(latex: str) -> bool:
     """Return whether a formula has cases, or fractions in fractions, which are hard to read in a line of text."""
     inside = (latex[m.end() : closing(latex, m.end(), *BRACES)] for m in re.finditer(r"\\frac\{|(?<=\})\{", latex))
     return r"\begin" in latex or any(r"\frac" in argument for argument in inside)
+
+
+def fractions(latex: str) -> list[tuple[str, str]]:
+    """Return numerator and denominator of all fractions of a formula."""
+    found = []
+    for match in re.finditer(r"\\d?frac\{", latex):
+        middle = closing(latex, match.end(), *BRACES)
+        found.append((latex[match.end() : middle], latex[middle + 2 : closing(latex, middle + 2, *BRACES)]))
+    return found
 
 
 def first_cases(latex: str) -> tuple[str, list[str], str] | None:
@@ -30,8 +39,9 @@ def first_cases(latex: str) -> tuple[str, list[str], str] | None:
 
 
 def split_before(latex: str, signs: tuple[str, ...]) -> list[str]:
-    """Split LaTeX before each of the signs that stands outside all brackets and braces. A comma ends the piece before it."""
+    """Split LaTeX before each of the signs that stands outside all brackets, braces and norms. A comma ends the piece before it."""
     pieces, start, depth, position = [], 0, 0, 0
+    in_norm = False
     while position < len(latex):
         sign = next((s for s in signs if depth == 0 and latex.startswith(s, position)), None)
         if sign is not None:
@@ -48,6 +58,8 @@ def split_before(latex: str, signs: tuple[str, ...]) -> list[str]:
         text = token.group()
         opens = token.group(1) == "left" or token.group(3) == "begin" or text in "{(["
         closes = token.group(1) == "right" or token.group(3) == "end" or text in "})]"
+        if text == r"\|":
+            opens, closes, in_norm = not in_norm, in_norm, not in_norm
         depth += opens - closes
         position = token.end()
     return [*pieces, latex[start:]]

@@ -6,25 +6,15 @@ import inspect
 import re
 import sys
 import unicodedata
-from dataclasses import replace
 
 import sympy as sp
 
-from book.render.abbreviations import abbreviated
 from book.render.lines import displayed
-from book.render.markdown import prose, slug
-from theory.claim import Claim, places
-from theory.expressions import Formula
+from book.render.markdown import prose
+from theory.claim import Claim
 from theory.latex import latex
-from theory.problem import Invariant
-from theory.proof import Bound, Identity, Prediction, Step, Threshold
+from theory.proof import Prediction, Threshold
 from theory.results import Level
-
-
-def family(claim: Claim) -> str:
-    """Return the family of a claim: the package of its file. Claims from elsewhere are a family of their own."""
-    place, _ = places()[claim.id]
-    return place.split(".")[-2].replace("_", " ").capitalize() if place.startswith("theory.") else "Claims of your own"
 
 
 def setting(claim: Claim) -> str:
@@ -35,20 +25,8 @@ def setting(claim: Claim) -> str:
 
 
 def expressed(left: str, expression: sp.Basic) -> str:
-    """Return a displayed formula with the meanings of its letters. ``left`` is its left side and relation, as LaTeX."""
-    short = abbreviated(expression)
-    formula = displayed(f"{left} {latex(short.expression)}".strip())
-    return formula + (f"\n\n{short.where()}" if short.meanings else "")
-
-
-def stated(step: Step) -> str:
-    """Return the statement that a step checks, as a displayed formula. The sides of an identity are abbreviated."""
-    if not isinstance(step, Identity):
-        return displayed(step.latex())
-    short = abbreviated(sp.Tuple(step.left, step.right))
-    left, right = short.expression.args
-    formula = displayed(replace(step, left=left, right=right).latex())
-    return formula + (f"\n\n{short.where()}" if short.meanings else "")
+    """Return a displayed formula by itself. ``left`` is its left side and relation, as LaTeX."""
+    return displayed(f"{left} {latex(expression)}".strip())
 
 
 def own_functions(claim: Claim) -> list[tuple[str, str]]:
@@ -95,18 +73,6 @@ def collapsed_where(prediction: Prediction, level: Level) -> str:
     if level.keeps_prior != sp.true:
         conditions.append(f"${latex(level.keeps_prior)}$")
     return f"iff {' and '.join(conditions)}" if conditions else "always"
-
-
-def entry_name(invariant: Invariant, predicted: Formula) -> str:
-    """Return the LaTeX of an entry of an invariant, the left side of its formula."""
-    name = rf"\text{{{invariant.name.replace('_', ' ')}}}"
-    indices = " ".join(latex(index) for index, _ in predicted.axes)
-    return f"{name}_{{{indices}}}" if indices else name
-
-
-def references(claim: Claim, bound: Bound) -> str:
-    """Return links to the steps and lemmas on which a bound rests, as Markdown."""
-    return ", ".join(f"[{name}](#{claim.id}-{slug(name)})" for name in bound.rests_on)
 
 
 def within_rank(threshold: Threshold) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from book.render.brackets import (
@@ -15,23 +16,43 @@ from book.render.brackets import (
 )
 from book.render.width import TALL, TEXT, width
 
-ROOM = 33.5
-"""Width of a line of the book, in em, less a margin for formulas that are measured too narrow."""
+ROOM, NARROW = 35.0, 17.5
+"""Widths of a line of the book and of one on a phone, in em, less a margin for formulas that are measured too narrow."""
 SHORT = 3.0
 """A line is not broken before it is this wide, in em. A side of a relation of up to twice this width shares a line."""
 NARROWEST = 10.0
 """Least room of a part, in em, however deep the brackets are."""
 
 
-def displayed(latex: str) -> str:
-    """Return LaTeX as a displayed formula. A wide formula is broken over several lines."""
-    return f"$$\n{in_lines(tidy(latex))}\n$$"
+def displayed(latex: str, room: float = ROOM) -> str:
+    """Return LaTeX as a displayed formula. A wide formula is broken over several lines.
+
+    A formula that is too wide for a phone is given twice, in the lines of a page and in those of a phone, from which the
+    browser chooses (``formulas.js``).
+    """
+    latex = tidy(latex)
+    wide, narrow = in_lines(latex, room), in_lines(latex, NARROW)
+    if wide == narrow:
+        return f"$$\n{wide}\n$$"
+    given = html.escape(f"\\[{narrow}\\]".replace("\n", " "))
+    shown = html.escape(f"\\[{wide}\\]".replace("\n", " "), quote=False)
+    block = f'<div class="math notranslate nohighlight" data-narrow="{given}">{shown}</div>'
+    return f"```{{raw}} html\n{block}\n```"
 
 
 def tidy(latex: str) -> str:
-    """Return LaTeX with the entry ``x_dir[k]`` written as x_k, since the index shows the direction, and with slashes in powers."""
+    """Return LaTeX with a direction x_dir[k] written as x_k, with the sign of a^+ above its index, and with slashes in powers."""
     latex = re.sub(r"\{([^{}]+)_\{dir\}\}_\{", r"{\1}_{", latex)
-    return re.sub(r"\^\{(- )?\\frac\{(\w)\}\{(\w)\}\}", r"^{\1\2/\3}", latex)
+    latex = re.sub(r"\{(\w)\^\{([+-])\}\}_\{(\w)\}", r"{\1_{\3}^{\2}}", latex)
+    return re.sub(r"\^\{(- )?\\frac\{([^{}]+)\}\{([^{}]+)\}\}", _with_slash, latex)
+
+
+def _with_slash(power: re.Match[str]) -> str:
+    """Return a power whose exponent is a fraction with a slash in it: x^{1/(M + 1)}."""
+    sign, *parts = power.groups(default="")
+    above, below = (f"({part})" if re.search(r" [+-] ", part) else part.replace(" ", r" \, ") for part in parts)
+    below = f"({below})" if r"\," in below else below
+    return f"^{{{sign}{above}/{below}}}"
 
 
 def in_lines(latex: str, room: float = ROOM) -> str:
@@ -121,7 +142,21 @@ def with_narrow_cases(latex: str, room: float) -> str:
     before, rows, after = found
     cells = [split_before(row, ("&",)) for row in rows]
     widest = max(width(value, TEXT) for value, *_ in cells)
-    left = max(room - width(latex) + widest, NARROWEST)
+    left = room - width(latex) + widest
+    if left < NARROWEST:
+        return f"{before}{_stacked_cases(cells, room - width(before + after) - 1)}{after}"
     narrow = [[value if width(value, TEXT) <= left else in_lines(value, left), *others] for value, *others in cells]
     inside = r" \\ ".join(map("".join, narrow))
     return rf"{before}\begin{{cases}} {inside} \end{{cases}}{after}"
+
+
+def _stacked_cases(cells: list[list[str]], room: float) -> str:
+    """Return cases in one column, where there is no room beside the values: each condition stands below its value."""
+    rows = []
+    for value, *condition in cells:
+        rows.append(in_lines(value.strip(), max(room, NARROWEST)))
+        rows += [
+            rf"\quad {in_lines(part.strip().removeprefix('&').strip(), max(room - 1, NARROWEST))}" for part in condition
+        ]
+    inside = r" \\ ".join(rows)
+    return rf"\begin{{cases}} {inside} \end{{cases}}"

@@ -38,3 +38,14 @@ def escaped(text: str) -> str:
 def sentence(text: str) -> str:
     """Return text with its first letter as a capital, unless it starts with a formula."""
     return text[:1].upper() + text[1:]
+
+
+def indented(text: str, spaces: int) -> str:
+    """Return text whose lines after the first one start with so many spaces, as the inside of an item does."""
+    return text.replace("\n", "\n" + " " * spaces)
+
+
+def item(head: str, text: str) -> str:
+    """Return an item of a list: the head, a dash, and a text, whose displayed formulas stay inside the item."""
+    between = "" if not text else ":" if text.startswith("\n") else " – "
+    return "- " + indented(f"{head}{between}{text}", 2)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import sympy as sp
 
 import numerics.tolerances
 import theory.symbols
+from book.contents import all_claims, chapters
 from book.examples import noun, sliding
+from book.figures.landscape import has_landscape
 from book.figures.practice import figures_of, figures_of_page
+from book.figures.words import words_in_html
+from book.live.parts import live_link
 from book.render.api import (
     BACKENDS,
     array_operations,
@@ -24,19 +28,22 @@ from book.render.api import (
     source_from,
     summary,
 )
+from book.render.citations import cite, key_of, keys_in
 from book.render.claims import (
     collapsed_where,
     crossed,
-    entry_name,
     expressed,
-    own_functions,
-    references,
     setting,
-    stated,
     within_rank,
 )
+from book.render.glossary import notation_table
+from book.render.kernel import kernel_theorems
+from book.render.landing import landing_figure
 from book.render.lines import displayed
-from book.render.markdown import badge, prose, sentence, slug
+from book.render.map_drawing import drawing, legend
+from book.render.map_graph import kernel_in_words, level_of, map_graph, rests_on
+from book.render.markdown import badge, indented, item, prose, sentence, slug
+from book.render.notation import Notation
 from book.render.practice import (
     FAMILIES,
     compared,
@@ -52,13 +59,42 @@ from book.render.practice import (
     provenance,
     recorded,
 )
-from book.render.verdicts import cells, verdict_tables
+from book.render.predicted import rows
+from book.render.proof import proof_text
+from book.render.setting import objective
+from book.render.theorem import cited, notation_list, set_apart, statement, verdict_in_words
+from book.render.thresholds import equal_ratios, threshold_rows, without_threshold
+from book.render.verdicts import cells, counted_verdicts, in_few_cells, name_of, verdict_tables
 from theory.claim import registry
+from theory.latex import latex
 from theory.reference_code import REFERENCE_CODE
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 SPECIFICATIONS = Path(__file__).resolve().parents[2] / "benchmarks" / "sweeps"
 BENCHMARKS = SPECIFICATIONS.with_name("results")
+OVERVIEW = (
+    all_claims,
+    chapters,
+    cite,
+    counted_verdicts,
+    drawing,
+    equal_ratios,
+    in_few_cells,
+    kernel_in_words,
+    key_of,
+    keys_in,
+    landing_figure,
+    legend,
+    level_of,
+    map_graph,
+    name_of,
+    notation_table,
+    rests_on,
+    threshold_rows,
+    without_threshold,
+    words_in_html,
+)
+"""What the pages on all claims call."""
 
 
 def page(template: str, **values: Any) -> str:
@@ -70,26 +106,36 @@ def page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"latex": sp.latex, **{f.__name__: f for f in (displayed, prose, recorded, sentence, slug)}}
+    environment.filters |= {
+        "latex": latex,
+        **{f.__name__: f for f in (displayed, indented, prose, recorded, sentence, slug, set_apart)},
+    }
     named = (
         array_operations,
         badge,
         cells,
+        cited,
         collapsed_where,
         constants,
         crossed,
         definitions,
-        entry_name,
         expressed,
+        item,
+        kernel_theorems,
         known_lemmas,
+        notation_list,
+        live_link,
+        has_landscape,
         noun,
-        own_functions,
+        objective,
         parts_of_a_claim,
+        proof_text,
         public_parts,
-        references,
+        rows,
         sliding,
-        stated,
+        statement,
         sweep_specification,
+        verdict_in_words,
     )
     environment.globals |= {f.__name__: f for f in (*named, registry, setting, source_from, summary, within_rank)}
     practice = (
@@ -111,9 +157,20 @@ def page(template: str, **values: Any) -> str:
     environment.globals |= {f.__name__: f for f in (*practice, benchmark, where_and_when)} | {
         "families_of_book": FAMILIES
     }
-    environment.globals |= {"tables": verdict_tables, "tolerances": numerics.tolerances, "symbols": theory.symbols}
+    environment.globals |= {f.__name__: f for f in OVERVIEW}
+    environment.globals |= {
+        "notation_of": Notation,
+        "tables": verdict_tables,
+        "tolerances": numerics.tolerances,
+        "symbols": theory.symbols,
+    }
     environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
-    return environment.get_template(f"{template}.md").render(**values)
+    return with_upright_words(environment.get_template(f"{template}.md").render(**values))
+
+
+def with_upright_words(text: str) -> str:
+    """Return text in whose formulas the indices "dec" and "enc" are upright: a word is no product of letters."""
+    return re.sub(r"_\{(dec|enc)\}", r"_{\\mathrm{\1}}", text)
 
 
 def benchmark(name: str) -> dict[str, Any]:

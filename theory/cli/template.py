@@ -35,6 +35,8 @@ PARTS = {
     "CLAIM =": "The claim. The statement may use, as {name}, each result that `predict` was given as `named`.",
 }
 """The comment that is put above each part of a file, by the beginning of the line with which the part begins."""
+PLACE = re.compile(r"\s+(short_title|chapter)=\"[^\"]*\",")
+"""A line that gives a claim its name in lists or its place in the book; both are the other claim's."""
 HEAD = '''"""{id}: say here in one sentence what is minimised.
 
 So far this is {like} under another name. Change one thing at a time, and look at the answer each time:
@@ -65,6 +67,8 @@ def starting_file(claim_id: str, like: Claim, file: str) -> str:
         raise reject("like", like.id, f'a claim whose file says id="{like.id}" somewhere')
     lines = []
     for line in body:
+        if PLACE.fullmatch(line):
+            continue
         for start, says in PARTS.items():
             if line.startswith(start):
                 lines.append(f"{' ' * (len(start) - len(start.lstrip()))}# {says}")

@@ -16,6 +16,7 @@ from theory import symbols as sym
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols
 from theory.claim import Claim, Derivation, Verdict
 from theory.expressions import Values
+from theory.neural_collapse import deep_linear
 from theory.neural_collapse.deep_directions import balanced_layers, record_balanced_factors
 from theory.neural_collapse.deep_linear import deep_linear_problem
 from theory.neural_collapse.features import CROSS_ENTROPY, DLN
@@ -275,6 +276,8 @@ REFUTATION = Refutation(
 CLAIM = Claim(
     id="ce-deep-linear",
     title="Cross-entropy, deep linear network: neural collapse is not optimal",
+    short_title="Deep cross-entropy",
+    chapter="depth",
     source=DLN,
     verdict=Verdict.REFUTED,
     statement=(
@@ -287,6 +290,13 @@ CLAIM = Claim(
         "training finds certified counterexamples there too, for $K = 4$ only where the decays are not too small. For $K = 3$ it finds "
         "some from $M = 5$ on, where the decays are large. Elsewhere at these sizes, and for $K = 2$, the claim stays open: attacked, "
         "nothing better found."
+    ),
+    setting=deep_linear.SETTING,
+    idea=(
+        "With several layers the decays add up to a Schatten quasi-norm, which punishes the rank of the logits more "
+        "than their size. Classes in opposite pairs need about half the rank of a simplex, and at the same margin "
+        "they even have a smaller cross-entropy. So from two layers on, and for enough classes, the pairs lie below "
+        "the best simplex at every margin."
     ),
     problem=deep_linear_problem(CROSS_ENTROPY, ClassCounts(balanced=True)),
     derive=derive,

@@ -14,6 +14,7 @@ import sympy as sp
 from theory.claim import Claim, Derivation, Verdict
 from theory.expressions import Bindings, Formula
 from theory.namespace import ArrayNamespace, Row
+from theory.neural_collapse import features
 from theory.neural_collapse.features import CEI, CROSS_ENTROPY, features_problem, mean_features, mean_logits
 from theory.neural_collapse.lemmas import GIBBS, NUCLEAR_NORM
 from theory.neural_collapse.softmax import record_class_means, record_tangent_steps
@@ -89,6 +90,8 @@ def chain() -> Proof:
 CLAIM = Claim(
     id="ce-imbalanced",
     title="Cross-entropy with imbalanced classes: collapse within classes, no closed form between them",
+    short_title="Cross-entropy, imbalanced",
+    chapter="imbalance",
     source=CEI,
     verdict=Verdict.HOLDS,
     statement=(
@@ -97,6 +100,13 @@ CLAIM = Claim(
         "minimiser that is not zero do not form a simplex ETF; this is not proved for all class counts but certified instance by "
         "instance: the least loss over all points with class means on a simplex ETF is bounded from below, and lies above the "
         "trained value. For $K = 2$ they do form one, whatever the class counts."
+    ),
+    setting=features.SETTING,
+    idea=(
+        "The cross-entropy is convex, so replacing the features of a class by their mean cannot raise the loss, and "
+        "it lowers the loss unless they agree. What is left is a convex problem in the class means of the logits, "
+        "with a nuclear norm for the decays. The problem has no closed form for unequal classes, so each trained "
+        "optimum is certified by a dual point instead."
     ),
     problem=features_problem(CROSS_ENTROPY, ClassCounts(), Width(K - 1)),
     derive=derive,

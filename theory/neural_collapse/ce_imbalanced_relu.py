@@ -15,6 +15,7 @@ import sympy as sp
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
 from theory.namespace import Row
+from theory.neural_collapse import features
 from theory.neural_collapse.features import (
     BALANCE,
     CEI,
@@ -89,7 +90,17 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record)
     minimum = minimise(record, reduction)
     prediction = predict(record, problem, reduction, minimum)
-    return Derivation(chain(record, reduction, minimum, prediction.minimum), prediction)
+    wrong = Letter(
+        indexed("varepsilon", positive=True)[k],
+        wrong_probability(minimum.margin_k),
+        says="the predicted probability of each wrong class, for a sample of class $k$",
+    )
+    uncertainty = Letter(
+        indexed("S", positive=True)[k],
+        entropy(wrong.meaning),
+        says="the entropy of the predicted probabilities, for a sample of class $k$",
+    )
+    return Derivation(chain(record, reduction, minimum, prediction.minimum), prediction, (wrong, uncertainty))
 
 
 def reduce(record: StepRecorder) -> Reduction:
@@ -146,7 +157,7 @@ def named_results(reduction: Reduction, minimum: Minimum, ratio: sp.Expr) -> dic
             lambda reading: reading.diagonal("mean_gram"),
             ((k, K),),
             unit=sp.sqrt(weight_decay / feature_decay),
-            letters=(Letter(t_k[k], minimum.margin_k),),
+            letters=(Letter(t_k[k], minimum.margin_k, says="the margin of class $k$"),),
         ),
         "critical_count": Decides(minimum.critical, lambda critical: n_k[k] / critical),
         "classifier_row": Measured(
@@ -257,7 +268,7 @@ def record_values(record: StepRecorder, reduction: Reduction) -> None:
 
 
 gram = indexed("G", real=True)
-correct, every = indexed("a", real=True), indexed("s", real=True)
+correct, every = indexed("a", real=True), indexed("c", real=True)
 w_norm, h_norm = sp.symbols("omega chi", nonnegative=True)
 STATISTICS = (
     Statistic(w_norm, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
@@ -328,6 +339,8 @@ def chain(record: StepRecorder, reduction: Reduction, minimum: Minimum, value: s
 CLAIM = Claim(
     id="ce-imbalanced-relu",
     title="Cross-entropy with ReLU features: orthogonal means and minority collapse",
+    short_title="Cross-entropy, ReLU features",
+    chapter="imbalance",
     source=CEI,
     verdict=Verdict.HOLDS,
     statement=(
@@ -337,6 +350,13 @@ CLAIM = Claim(
         "the logits of class $k$ are $W h_k = t_k (e_k - 1/K)$, of margin $t_k$ (NC3). Class $k$ collapses to zero (minority "
         "collapse) iff $r_k \\le 1$, that is iff $n_k \\le {critical_count}$. With equal class counts the means form an orthogonal "
         "frame and the classifier a simplex ETF."
+    ),
+    setting=features.SETTING,
+    idea=(
+        "The cross-entropy lies above its tangent at the predicted probabilities, and the tangent sees the features "
+        "only through their class means. Eliminating the classifier leaves a quadratic form in the class means with "
+        "no negative coefficient. Nonnegative features have nonnegative inner products, so the form is never "
+        "negative, and it vanishes where the means of living classes are orthogonal."
     ),
     problem=features_problem(CROSS_ENTROPY, ClassCounts(), Width(K), nonnegative_features=True),
     derive=derive,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sympy as sp
 
 from theory.claim import Claim, Derivation, Source, Verdict
+from theory.neural_collapse import features
 from theory.neural_collapse.features import CROSS_ENTROPY, features_problem
 from theory.neural_collapse.simplex_etf import derive_etf
 from theory.problem import ClassCounts, Problem, Width
@@ -45,6 +46,8 @@ def record_smoothing(record: StepRecorder) -> None:
 CLAIM = Claim(
     id="ce-label-smoothing",
     title="Cross-entropy with smoothed labels: a simplex ETF of bounded margin",
+    short_title="Cross-entropy, smoothed labels",
+    chapter="cross-entropy",
     source=Source(
         "Guo, Andriopoulos, Zhao, Dong, Ling, Ross",
         "Cross Entropy versus Label Smoothing: A Neural Collapse Perspective",
@@ -58,6 +61,13 @@ CLAIM = Claim(
         "the correct logit and any other is $t = {margin}$, the squared norm of a classifier row ${classifier_norm}$. All of it "
         "collapses to zero iff ${ratio} \\le 1$: smoothing acts on the margin as decay does, and however small the decays are the "
         "margin stays below that at which the softmax is the smoothed label."
+    ),
+    setting=features.SETTING,
+    idea=(
+        "Smoothing adds a linear term in the logits, which preserves the symmetry between the classes; the decays "
+        "still add up to a nuclear norm. The tangent of the cross-entropy at the predicted probabilities gives a dual "
+        "point, as without smoothing, and it is feasible. Smoothing works like a further decay on the margin, which "
+        "is why the margin stays bounded however small the decays are."
     ),
     problem=features_problem(CROSS_ENTROPY, ClassCounts(balanced=True), Width(K - 1), smoothed=True),
     derive=derive,

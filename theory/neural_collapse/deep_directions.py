@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.algebra import SymbolicLayers, SymbolicMatrix
 from theory.namespace import Row
 from theory.neural_collapse.layers import product
 from theory.point import Point
 from theory.proof import ALIVE, Step, StepRecorder, SumOfSquares, Threshold
-from theory.results import Axes, Decides, Measured, Minimised, Read, Reading, Result
+from theory.results import Axes, Decides, Letter, Measured, Minimised, Read, Reading, Result
 from theory.scalar import DeepMinimum, minimise_deep_direction
 from theory.symbols import K, M, N, R, decay_product, feature_decay, indexed, k, layer, layer_decay, n_k, positive
 
@@ -68,6 +69,13 @@ class Directions:
         """Return the predicted singular value of the direction with that many samples."""
         alive = sp.sqrt(samples) * self.best.factor.subs(count, samples)
         return sp.Piecewise((alive, ALIVE[index] > 0), (sp.Integer(0), True))
+
+    def singular_value(self, alive: Boolean, samples: sp.Expr, symbol: sp.Expr) -> Letter:
+        """Return the letter for the predicted singular value of a direction with that many samples, zero unless ``alive``."""
+        value = sp.sqrt(samples) * self.best.factor.subs(count, samples)
+        return Letter(
+            symbol, sp.Piecewise((value, alive), (sp.Integer(0), True)), says="the singular value of the product"
+        )
 
     def penalties(self, singular_value: sp.Expr) -> sp.Expr:
         """Return the sum of the decay terms of K directions, balanced over the factors."""

@@ -43,6 +43,12 @@ from theory.symbols import (
     nu_k,
 )
 
+SETTING = (
+    "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples, $n_k$ of them from class $k$ of $K$. The "
+    "features $H$ are variables themselves, and $M$ linear layers lie on top of them."
+)
+"""What the problem models, in words."""
+
 
 def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) -> Problem:
     """Return the problem with these settings, for depths from 1 to DEEPEST.
@@ -72,6 +78,7 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
         labelled=(K, layer_width[M + 1]),
         # From two layers on zero is a local minimum: moving one factor alone changes no logit.
         ramped=lambda values: (layer_decay, feature_decay) if values["depth"] > 1 else (),
+        objective=f"{fit}, several linear layers",
     )
 
 

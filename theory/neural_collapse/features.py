@@ -34,6 +34,13 @@ from theory.problem import (
 )
 from theory.results import Reading
 
+SETTING = (
+    "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples, $n_k$ of them from class $k$ of $K$. The "
+    "features $H$, one column $h_i$ for each sample, are variables themselves: a network that can produce any "
+    "features stands behind them."
+)
+"""What the problem models, in words."""
+
 DLN = Source(
     "Dang, Tran, Osher, Tran-The, Ho, Nguyen",
     "Neural Collapse in Deep Linear Networks: From Balanced to Imbalanced Data",
@@ -185,6 +192,7 @@ def features_problem(
             (sym.weight_decay, sym.feature_decay),
             copositive=nonnegative_features and fit == CROSS_ENTROPY and not smoothed,
         ),
+        objective=f"{fit}, one linear layer",
     )
 
 
@@ -224,13 +232,13 @@ def _invariants(fit: str) -> tuple[Invariant, ...]:
     """Return the invariants. The cross-entropy sees logits up to a shift, so that its logits are centred."""
     centred = "class means of the logits, each centred over the classes"
     of_logits = {
-        CROSS_ENTROPY: (Invariant("mean_logits", centred, centred_mean_logits),),
+        CROSS_ENTROPY: (Invariant("mean_logits", centred, centred_mean_logits, symbol=r"\bar Z"),),
         # Here the logits have a common part, which lives on where the classes have become one.
         BINARY_CROSS_ENTROPY: (
             Invariant("centred_logits", centred, centred_mean_logits),
             Invariant("shared_logits", "minus the mean of each column that is taken out", shared_mean_logits),
         ),
-        MSE: (Invariant("mean_logits", "class means of the logits", mean_logits),),
+        MSE: (Invariant("mean_logits", "class means of the logits", mean_logits, symbol=r"\bar Z"),),
     }[fit]
     return (
         Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=BALANCE**2),

@@ -62,9 +62,10 @@ def along_classes(size: sp.Expr) -> tuple[Invariant, ...]:
             "eigenvalues of $W_l W_l^T$, for each layer $l$",
             lambda xp, v, data, p: xp.layer_spectra(layers(v), data.Y),
             kind="spectrum",
+            symbol=r"\mu_k(W_l W_l^T)",
             unit=size**2 / layer_decay[layer],
         ),
-        Invariant("mean_product", r"class means of $W_M \cdots W_1 H$", mean_product),
+        Invariant("mean_product", r"class means of $W_M \cdots W_1 H$", mean_product, symbol=r"\bar Z"),
         scatter(size),
     )
 
@@ -133,6 +134,7 @@ def along_axes(
             "eigenvalues of $W_l W_l^T$, for each layer $l$",
             lambda xp, v, data, p: xp.layer_spectra(layers(v), xp.transpose(axes(xp, data, p)[0])),
             kind="spectrum",
+            symbol=r"\mu_k(W_l W_l^T)",
             unit=size**2 / layer_decay[layer],
         ),
         Invariant("turned_product", r"$U^T W_M \cdots W_1 H V$", turned_product),
@@ -142,7 +144,14 @@ def along_axes(
 
 
 OF_BIAS = (
-    Invariant("bias_mean", "mean entry of $b$", lambda xp, v, data, p: xp.mean_entry(v.b), kind="scalar", unit=1 / K),
+    Invariant(
+        "bias_mean",
+        "mean entry of $b$",
+        lambda xp, v, data, p: xp.mean_entry(v.b),
+        kind="scalar",
+        unit=1 / K,
+        symbol=r"\bar b",
+    ),
     Invariant(
         "bias_spread",
         r"$\sum_k (b_k - \bar b)^2$",

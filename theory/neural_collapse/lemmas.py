@@ -11,12 +11,12 @@ NUCLEAR_NORM = Lemma(
 MIRSKY = Lemma(
     "Mirsky's inequality",
     r"$\|A - B\|_F^2 \ge \sum_i (\sigma_i(A) - \sigma_i(B))^2$, with equality iff $A$ and $B$ share singular vectors.",
-    "Mirsky, Symmetric gauge functions and unitarily invariant norms (1960); von Neumann's trace inequality",
+    "Mirsky, Symmetric gauge functions and unitarily invariant norms (1960); Mirsky, A trace inequality of John von Neumann (1975)",
 )
 NORM_DUALITY = Lemma(
     "duality of operator and nuclear norm",
     r"$\langle A, B\rangle \le \|A\|_{op}\,\|B\|_*$.",
-    "von Neumann's trace inequality",
+    "Mirsky, A trace inequality of John von Neumann (1975)",
 )
 GIBBS = Lemma(
     "Gibbs' inequality",

@@ -15,13 +15,15 @@ import sympy as sp
 from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
 from theory.claim import Claim, Derivation, Verdict
 from theory.expressions import Formula
+from theory.neural_collapse import deep_linear
 from theory.neural_collapse.deep_directions import Directions, balanced_layers, count, minimised_directions, q
 from theory.neural_collapse.deep_linear import deep_linear_problem
 from theory.neural_collapse.features import DLN, MSE
 from theory.neural_collapse.schatten_chain import centred_chain, record_best_bias
 from theory.problem import ClassCounts, Problem
 from theory.proof import ALIVE, Identity, Prediction, StepRecorder, StructuredPoint
-from theory.symbols import K, N, R, j, k, n
+from theory.results import Letter
+from theory.symbols import K, N, R, j, k, n, positive
 
 kept = sp.Symbol("S", integer=True, positive=True)
 """How many classes the rank limit keeps: R + 1."""
@@ -42,7 +44,12 @@ def derive(problem: Problem) -> Derivation:
     record = StepRecorder(directions.steps)
     reduction = reduce(record, problem, directions)
     prediction = predict(problem, reduction, directions)
-    return Derivation(centred_chain(record, directions, prediction.minimum), prediction)
+    ratio = directions.best.ratio.subs(count, n)
+    letters = (
+        directions.singular_value(ratio > 1, n, sp.Symbol("q", nonnegative=True)),
+        Letter(positive("r"), ratio, says="the ratio of the threshold, the same for all classes"),
+    )
+    return Derivation(centred_chain(record, directions, prediction.minimum), prediction, letters)
 
 
 def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Reduction:
@@ -95,6 +102,8 @@ def of_all_classes(formula: Formula, kind: str) -> Formula:
 CLAIM = Claim(
     id="mse-deep-linear-balanced-bias",
     title="MSE, deep linear network with bias, balanced classes: a simplex ETF in every layer",
+    short_title="Deep MSE, balanced, bias",
+    chapter="depth",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(
@@ -104,6 +113,13 @@ CLAIM = Claim(
         "\\cdots W_1 H$ minimises ${objective}$ over $q \\ge 0$, and $\\lambda_j \\sigma^2 = {share}$ for the singular values "
         "$\\sigma$ of every layer. Everything collapses to zero iff $n < {critical_count}$ (for $M = 1$ read $0^0 = 1$); for "
         "$M \\ge 2$ it jumps there, from $q = {jump}\\sqrt{{n}}$, and each direction may be on either side of the jump."
+    ),
+    setting=deep_linear.SETTING + " The bias $b$ is not regularised.",
+    idea=(
+        "The best bias centres the residual, which removes the direction in which all classes agree. On the other "
+        "directions the decays add up to a Schatten quasi-norm of the product, and the loss is at least a sum of "
+        "equal scalar problems. Each of them is a parabola plus a concave power, whose minimiser is zero or lies "
+        "beyond the fold of the curve; the directions together form a simplex."
     ),
     problem=deep_linear_problem(MSE, ClassCounts(balanced=True), with_bias=True),
     derive=derive,

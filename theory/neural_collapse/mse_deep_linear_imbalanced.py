@@ -8,6 +8,7 @@ Source: Dang et al., "Neural Collapse in Deep Linear Networks" (ICML 2023), the 
 from __future__ import annotations
 
 from theory.claim import Claim, Verdict
+from theory.neural_collapse import deep_linear
 from theory.neural_collapse.deep_linear import deep_linear_problem
 from theory.neural_collapse.features import DLN, MSE
 from theory.neural_collapse.orthogonal_frame import derive_orthogonal_frame
@@ -16,6 +17,8 @@ from theory.problem import ClassCounts
 CLAIM = Claim(
     id="mse-deep-linear-imbalanced",
     title="MSE, deep linear network, imbalanced classes: orthogonal frames and a jump to zero",
+    short_title="Deep MSE, imbalanced",
+    chapter="imbalance",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(
@@ -26,6 +29,13 @@ CLAIM = Claim(
         "$n = n_k$; for $M = 1$ read $0^0 = 1$). For $M \\ge 2$ the minimiser jumps there, from $q_k = {jump}\\sqrt{{n_k}}$ to zero, and "
         "both are global. With a smallest width $R < K$ the $R$ largest classes survive; where $R$ cuts through a group of equal "
         "classes this holds up to a rotation within the group."
+    ),
+    setting=deep_linear.SETTING,
+    idea=(
+        "At the best split between the layers the decays add up to a Schatten quasi-norm of the product, so the loss "
+        "is at least a sum of scalar problems, one for each class. Each of them is a parabola plus a concave power, "
+        "and it has two candidates: zero, and a point beyond the fold of the curve. Large classes choose the second, "
+        "small classes choose zero, and from two layers on a class jumps where both cost the same."
     ),
     problem=deep_linear_problem(MSE, ClassCounts()),
     derive=derive_orthogonal_frame,

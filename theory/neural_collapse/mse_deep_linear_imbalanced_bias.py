@@ -16,6 +16,7 @@ import sympy as sp
 from theory.algebra import ConcreteArrays, SymbolicArrays, SymbolicMatrix, Symbols, sum_over
 from theory.claim import Claim, Derivation, Verdict
 from theory.expressions import Formula
+from theory.neural_collapse import deep_linear
 from theory.neural_collapse.deep_directions import Directions, balanced_layers, minimised_directions
 from theory.neural_collapse.deep_linear import deep_linear_problem
 from theory.neural_collapse.features import DLN, MSE
@@ -48,7 +49,8 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record, problem, directions)
     record_small_case(record, problem, directions, bias)
     prediction = predict(reduction, directions, bias)
-    return Derivation(centred_chain(record, directions, prediction.minimum, (TURNING,)), prediction)
+    letter = directions.singular_value(prediction.threshold.alive, nu_k[k], indexed("q", nonnegative=True)[k])
+    return Derivation(centred_chain(record, directions, prediction.minimum, (TURNING,)), prediction, (letter,))
 
 
 def best_bias(record: StepRecorder) -> sp.Expr:
@@ -133,6 +135,8 @@ def predict(reduction: Reduction, directions: Directions, bias: sp.Expr) -> Pred
 CLAIM = Claim(
     id="mse-deep-linear-imbalanced-bias",
     title="MSE, deep linear network with bias, imbalanced classes: the frame of the centred labels in every layer",
+    short_title="Deep MSE, imbalanced, bias",
+    chapter="imbalance",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(
@@ -145,6 +149,13 @@ CLAIM = Claim(
         "{critical_count}$ (for $M = 1$ read $0^0 = 1$); for $M \\ge 2$ it jumps there, from $q_k = {jump}\\sqrt{{\\nu_k}}$, and both "
         "are global. With a smallest width $R < K - 1$ the $R$ largest survive, up to a rotation within a group of equal ones. For "
         "equal classes all $\\nu_k$ are $n$, and this is a simplex ETF."
+    ),
+    setting=deep_linear.SETTING + " The bias $b$ is not regularised.",
+    idea=(
+        "The best bias centres the labels, and the centred labels have one direction fewer than there are classes; "
+        "each of these directions mixes the classes. Along each of them the decays add up to a Schatten quasi-norm, "
+        "so the loss is at least a sum of scalar problems, one for each direction. The minimiser is zero, or beyond "
+        "the fold of the curve where the effective class count of the direction is large enough."
     ),
     problem=deep_linear_problem(MSE, ClassCounts(), with_bias=True),
     derive=derive,

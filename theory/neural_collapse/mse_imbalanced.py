@@ -12,6 +12,7 @@ import sympy as sp
 
 from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.claim import Claim, Derivation, Verdict
+from theory.neural_collapse import features
 from theory.neural_collapse.features import DLN, MSE, class_singular_values, features_problem
 from theory.neural_collapse.lemmas import MIRSKY, NUCLEAR_NORM
 from theory.point import Point
@@ -123,7 +124,7 @@ def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimu
                 ((k, K),),
                 where=k <= d,
                 unit=sp.sqrt(feature_decay / weight_decay),
-                letters=(Letter(q_k[k], minimum.singular_value),),
+                letters=(Letter(q_k[k], minimum.singular_value, says="the singular value of class $k$"),),
             ),
         },
     )
@@ -164,6 +165,8 @@ def chain(record: StepRecorder, reduction: Reduction, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="mse-imbalanced",
     title="MSE with imbalanced classes: a general orthogonal frame",
+    short_title="MSE, any class counts",
+    chapter="MSE",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(
@@ -172,6 +175,14 @@ CLAIM = Claim(
         "classifier norm ${classifier_norm}$; it collapses to zero iff $n_k \\le {critical_count}$. With a width "
         "$d < K$ only the $d$ largest classes survive; where $d$ cuts through a group of equal classes this holds up to a "
         "rotation within the group, so that its Gram matrices are any rank-limited projection there."
+    ),
+    setting=features.SETTING,
+    idea=(
+        "The loss sees the two factors only through their product and their norms, so at the best split between them "
+        "the decays add up to a nuclear norm of the logits. The labels of different classes are orthogonal, so the "
+        "problem falls apart into one scalar problem for each class: a parabola plus a straight line, which pulls the "
+        "singular value of the class towards zero. A class that is too small to pay for the line is dropped, and "
+        "every class that lives has an axis of its own."
     ),
     problem=features_problem(MSE, ClassCounts(), Width()),
     derive=derive,

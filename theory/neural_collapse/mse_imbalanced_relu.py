@@ -10,6 +10,7 @@ the point put into the loss, is a minimiser of either problem.
 """
 
 from theory.claim import Claim, Verdict
+from theory.neural_collapse import features
 from theory.neural_collapse.features import DLN, MSE, features_problem
 from theory.neural_collapse.mse_imbalanced import derive
 from theory.problem import ClassCounts, Width
@@ -17,6 +18,8 @@ from theory.problem import ClassCounts, Width
 CLAIM = Claim(
     id="mse-imbalanced-relu",
     title="MSE with ReLU features: a general orthogonal frame on disjoint coordinates",
+    short_title="MSE, ReLU features",
+    chapter="MSE",
     source=DLN,
     verdict=Verdict.HOLDS,
     statement=(
@@ -28,6 +31,13 @@ CLAIM = Claim(
         "a group of equal classes the Gram matrix of its means is a multiple of any projection of the rank left there that has "
         "no negative entry: its classes then fall into sets, each on coordinates of its own with its means parallel, or "
         "collapse."
+    ),
+    setting=features.SETTING,
+    idea=(
+        "The bound for features of any sign holds for nonnegative features as well, since they are a part of all "
+        "features. The bound is attained there, too: a rotation of the feature space, which the loss does not see, "
+        "takes orthogonal class means to coordinate axes, where no entry is negative. So the constraint costs "
+        "nothing, and it only rules out the other rotations."
     ),
     problem=features_problem(MSE, ClassCounts(), Width(), nonnegative_features=True),
     derive=derive,

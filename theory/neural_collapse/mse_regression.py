@@ -117,6 +117,7 @@ PROBLEM = Problem(
     tied=nu_k,
     bind=bind,
     data=targets,
+    objective="MSE, several linear layers",
     labelled=(K, layer_width[M + 1]),
     # From two layers on zero is a local minimum: moving one factor alone changes no output.
     ramped=lambda values: (layer_decay, feature_decay) if values["depth"] > 1 else (),
@@ -139,7 +140,8 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record, problem, directions)
     record_small_case(record, problem, directions)
     prediction = predict(reduction, directions)
-    return Derivation(centred_chain(record, directions, prediction.minimum, (TURNING,), K), prediction)
+    letter = directions.singular_value(prediction.threshold.alive, nu_k[k], indexed("q", nonnegative=True)[k])
+    return Derivation(centred_chain(record, directions, prediction.minimum, (TURNING,), K), prediction, (letter,))
 
 
 def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Reduction:
@@ -185,6 +187,8 @@ def predict(reduction: Reduction, directions: Directions) -> Prediction:
 CLAIM = Claim(
     id="mse-regression",
     title="MSE, deep linear network with bias, targets of any kind: collapse of a regression onto the axes of its targets",
+    short_title="Deep MSE regression",
+    chapter="depth",
     source=REGRESSION,
     verdict=Verdict.HOLDS,
     statement=(
@@ -195,6 +199,19 @@ CLAIM = Claim(
         "singular value $\\sigma$ of every layer there. It collapses to zero iff $\\nu_k < {critical_count}$ (for $M = 1$ read $0^0 = "
         "1$); for $M \\ge 2$ it jumps there, from $q_k = {jump}\\sqrt{{\\nu_k}}$, and both are global. With a smallest width $R < K$ the "
         "$R$ largest survive, up to a rotation within a group of equal ones."
+    ),
+    setting=(
+        "The columns of $Y$ are $K$ targets of $N$ samples, with standard deviations $\\theta_1 \\ge \\ldots \\ge "
+        "\\theta_K$ along their principal axes and $\\nu_k = N \\theta_k^2$. The coordinates are these axes, with the "
+        "mean as origin, so that $Y$ is a diagonal matrix times a matrix $S$ with uncorrelated rows of mean zero and "
+        "deviation one; rotations and a shift of the bias bring this about for any targets. The features $H$ are "
+        "variables themselves, and the bias $b$ is not regularised."
+    ),
+    idea=(
+        "The best bias takes the mean of the targets on itself. On what is left the decays add up to a Schatten "
+        "quasi-norm of the product, so the loss is at least a sum of scalar problems, one for each principal axis of "
+        "the targets. Each of them is a parabola plus a concave power: an axis along which the targets vary too "
+        "little is dropped, and from two layers on it is dropped in a jump."
     ),
     problem=PROBLEM,
     derive=derive,

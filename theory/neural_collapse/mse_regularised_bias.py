@@ -35,7 +35,7 @@ from theory.proof import (
     SumOfSquares,
     Threshold,
 )
-from theory.results import Decides, Measured, Reading
+from theory.results import Decides, Letter, Measured, Reading
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import K, N, d, feature_decay, indexed, k, n, n_k, positive, weight_decay
 
@@ -87,15 +87,30 @@ PROBLEM = Problem(
     ),
     loss=loss,
     invariants=(
-        Invariant("spectrum", r"singular values of $W \bar H$", spectrum, kind="spectrum", shows_collapse=True),
+        Invariant(
+            "spectrum",
+            r"singular values of $W \bar H$",
+            spectrum,
+            kind="spectrum",
+            shows_collapse=True,
+            symbol=r"\sigma_k(W \bar H)",
+        ),
         Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=BALANCE**2),
         Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2),
         Invariant(
             "within_class_scatter", r"$\sum_i \|h_i - \bar h_{y_i}\|^2$", within_class_scatter, "scalar", BALANCE**-2
         ),
-        Invariant("bias_mean", "mean entry of $b$", lambda xp, v, data, p: xp.mean_entry(v.b), "scalar", 1 / K),
+        Invariant(
+            "bias_mean",
+            "mean entry of $b$",
+            lambda xp, v, data, p: xp.mean_entry(v.b),
+            "scalar",
+            1 / K,
+            symbol=r"\bar b",
+        ),
         Invariant("bias_spread", r"$\sum_k (b_k - \bar b)^2$", lambda xp, v, data, p: xp.spread(v.b), "scalar", 1 / K),
     ),
+    objective="MSE with a penalised bias, one linear layer",
     sorted_parameter="class_counts",
     tied=mu_k,
     bind=bind,
@@ -112,7 +127,11 @@ def derive(problem: Problem) -> Derivation:
     candidate = place_directions(record, problem, reduction, minimum)
     prediction = predict(candidate, minimum)
     bound_bias(record)
-    return Derivation(chain(record, reduction, prediction.minimum), prediction)
+    letters = (
+        Letter(p, minimum.size.subs({count: n, mu: 1}), says="the singular value of a direction that sums to zero"),
+        Letter(r, minimum.size.subs({count: n, mu: gamma}), says="the singular value of the common direction"),
+    )
+    return Derivation(chain(record, reduction, prediction.minimum), prediction, letters)
 
 
 # The first part: a direction with the singular value q and the weight μ, of classes with n samples each.
@@ -311,6 +330,8 @@ def chain(record: StepRecorder, reduction: Reduction, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="mse-regularised-bias",
     title="MSE with a penalised bias: the common direction counts for less",
+    short_title="MSE, penalised bias",
+    chapter="MSE",
     source=Source("Massion, Makhlouf, Massart", "The role of class encoding in neural collapse", "2026", "2606.00344"),
     verdict=Verdict.HOLDS,
     statement=(
@@ -319,6 +340,17 @@ CLAIM = Claim(
         "the bias leaves of it. Direction $k$ has the singular value $q_k = {singular_value}$ and collapses to zero iff "
         "$n \\le {critical_count}$; the common one is the first to go, which leaves a simplex ETF. All entries of the "
         "bias are ${bias}$ with the $r = q_K$ of the common direction."
+    ),
+    setting=(
+        "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples, $n$ of them from each of $K$ classes. The "
+        "features $H$ are variables themselves, and the bias $b$ has a decay of its own."
+    ),
+    idea=(
+        "The best bias takes a part of the common direction of the labels on itself, and its decay says how large a "
+        "part; what it leaves has a weight below one. The decays of the two factors add up to a nuclear norm, so the "
+        "loss is at least a sum of scalar problems: one for each direction that sums to zero, and one of smaller "
+        "weight for the common direction. Each is a parabola plus a straight line, so the common direction is the "
+        "first to be dropped."
     ),
     problem=PROBLEM,
     derive=derive,

@@ -29,7 +29,8 @@ def derive_orthogonal_frame(problem: Problem) -> Derivation:
     record = StepRecorder(directions.steps)
     reduction = reduce(record, problem, directions)
     prediction = predict(reduction, directions)
-    return Derivation(chain(record, directions, prediction.minimum), prediction)
+    letter = directions.singular_value(prediction.threshold.alive, n_k[k], indexed("q", nonnegative=True)[k])
+    return Derivation(chain(record, directions, prediction.minimum), prediction, (letter,))
 
 
 def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Reduction:

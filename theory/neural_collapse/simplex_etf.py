@@ -75,7 +75,11 @@ def derive_etf(problem: Problem, record: StepRecorder, alpha: sp.Expr = sp.Integ
     reduction = reduce(record, problem, alpha)
     minimum = minimise(record, reduction)
     prediction = predict(problem, reduction, minimum)
-    return Derivation(chain(record, problem, reduction, minimum, prediction.minimum), prediction)
+    wrong = Letter(
+        positive("varepsilon"), wrong_probability(minimum.margin), says="the predicted probability of each wrong class"
+    )
+    uncertainty = Letter(positive("S"), entropy(wrong.meaning), says="the entropy of the predicted probabilities")
+    return Derivation(chain(record, problem, reduction, minimum, prediction.minimum), prediction, (wrong, uncertainty))
 
 
 def at_etf(problem: Problem, square: sp.Expr, unknowns: Mapping[sp.Symbol, sp.Expr]) -> StructuredPoint:
@@ -115,7 +119,7 @@ def predict(problem: Problem, reduction: Reduction, minimum: Minimum) -> Predict
                 lambda reading: reading.diagonal("classifier_gram"),
                 ((k, K),),
                 unit=sp.sqrt(feature_decay / weight_decay),
-                letters=(Letter(t, minimum.margin),),
+                letters=(Letter(t, minimum.margin, says="the margin"),),
             ),
             "ratio": Decides(minimum.ratio, lambda ratio: ratio),
         },
@@ -199,7 +203,7 @@ def record_dual_value(record: StepRecorder, reduction: Reduction) -> None:
 
 
 s = indexed("sigma", nonnegative=True)
-correct, every, fit = sp.symbols("a s f", real=True)
+correct, every, fit = sp.symbols("a c f", real=True)
 STATISTICS = (
     Statistic(
         fit,

@@ -42,6 +42,7 @@ PROBLEM = Problem(
     bind=lambda values: {**vae.bind(values), **conditional.bind(values)},
     data=canonical_data,
     data_view="conditional",
+    objective=vae.OBJECTIVE,
 )
 
 
@@ -59,6 +60,8 @@ def derive(problem: Problem) -> Derivation:
 CLAIM = Claim(
     id="cvae",
     title="Conditional linear VAE: latent directions encode the residual of the regression on the condition",
+    short_title="Conditional linear VAE",
+    chapter="one level",
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(
@@ -69,6 +72,20 @@ CLAIM = Claim(
         "collapsed, its posterior equal to the prior, iff $\\theta_k \\le {critical}$, or $k > d$. So the better the condition "
         "explains the output, the more collapses. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
         "within the group."
+    ),
+    setting=(
+        "The data are pairs of a condition $x$ and an output $y$, both with mean zero. The encoder is $z|x,y \\sim "
+        "N(W_1 x + W_2 y, \\Sigma)$ with $\\Sigma = S S^T$, the decoder $y|x,z \\sim N(U_1 z + U_2 x, \\eta_{dec}^2 I)$ "
+        "and the prior $z \\sim N(0, \\eta_{enc}^2 I)$. Linear maps of $x$ and a rotation of $y$ make the condition "
+        "white and the residual covariance of the output diagonal: then $y = B x + \\mathrm{diag}(\\sqrt{\\theta_1}, "
+        "\\ldots, \\sqrt{\\theta_D})\\, \\varepsilon$ with white $\\varepsilon$, and $B$ is the regression of $y$ on $x$. "
+        "The loss is the negative evidence lower bound in closed form."
+    ),
+    idea=(
+        "What the condition says about the output can be given to the decoder for free, so the best decoder uses the "
+        "regression on the condition and the code carries none of it. What is left is the linear VAE on the residual "
+        "of the regression. Its directions collapse where the residual varies less than the noise of the decoder, "
+        "times the weight of the divergence: the better the condition explains the output, the more of them."
     ),
     problem=PROBLEM,
     derive=derive,

@@ -17,7 +17,7 @@ from theory.point import Point
 from theory.posterior_collapse import conditional, fixed_variance
 from theory.posterior_collapse import linear_gaussian as vae
 from theory.posterior_collapse.conditional import canonical_data, chain_from_residual, residual_model
-from theory.posterior_collapse.fixed_variance import latent_parameters, minimise, predict, root_of_noise
+from theory.posterior_collapse.fixed_variance import latent_parameters, minimise, notation, predict, root_of_noise
 from theory.problem import Problem
 from theory.proof import StepRecorder
 from theory.symbols import sigma, theta
@@ -44,6 +44,7 @@ PROBLEM = Problem(
     bind=lambda values: {**fixed_variance.bind(values), **conditional.bind(values)},
     data=lambda xp: Point(S=root_of_noise(xp), **canonical_data(xp)),
     data_view="conditional",
+    objective=vae.OBJECTIVE,
 )
 
 
@@ -55,7 +56,7 @@ def derive(problem: Problem) -> Derivation:
     minimum = minimise(record)
     prediction = predict(model, minimum)
     proof = fixed_variance.chain(record, model, prediction.minimum)
-    return Derivation(chain_from_residual(proof, lambda v, data: data.S), prediction)
+    return Derivation(chain_from_residual(proof, lambda v, data: data.S), prediction, notation(prediction))
 
 
 CLAIM = Claim(

@@ -29,7 +29,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.results import Decides
+from theory.results import Decides, Letter
 from theory.scalar import ScalarMinimum, minimise_on_half_line, stationary_point, threshold_ratio
 from theory.symbols import D, beta, d, eta_dec, eta_enc, indexed, j, k, positive, sigma
 
@@ -151,6 +151,20 @@ def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
         ),
     )
     return model.without_others(prediction)
+
+
+def notation(prediction: Prediction) -> tuple[Letter, ...]:
+    """Return the letters for what recurs: κ, the squared decoder singular value, and what the given variances cost."""
+    kappa = positive("kappa")
+    return (
+        Letter(kappa, sp.sqrt(KAPPA_SQUARED), part=KAPPA_SQUARED, written=kappa**2),
+        Letter(
+            indexed("x", nonnegative=True)[k],
+            prediction.named["decoder"].expression,
+            says="the squared decoder singular value of direction $k$",
+        ),
+        Letter(positive("c"), FIXED_KL, says="what the given variances cost by themselves"),
+    )
 
 
 def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr) -> Proof:

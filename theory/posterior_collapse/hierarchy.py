@@ -20,6 +20,16 @@ from theory.proof import Statistic
 from theory.results import Level
 from theory.symbols import D, eta_dec, eta_enc, indexed, j, k, positive, theta
 
+SETTING = (
+    "The data $x$ have mean zero and covariance $C = \\mathrm{diag}(\\theta_1^2, \\ldots, \\theta_D^2)$: a rotation "
+    "of $x$ makes the principal axes the coordinate axes. The hierarchy is $x \\to z_1 \\to z_2$ with encoders "
+    "$z_1|x \\sim N(W_1 x, \\Sigma_1)$ and $z_2|z_1 \\sim N(W_2 z_1, \\Sigma_2)$, decoders $z_1|z_2 \\sim N(U_2 z_2, "
+    "\\eta_{dec}^2 I)$ and $x|z_1 \\sim N(U_1 z_1, \\eta_{dec}^2 I)$, and the prior $z_2 \\sim N(0, \\eta_{enc}^2 I)$; "
+    "the loss is the negative evidence lower bound in closed form, with weights $\\beta_1$ and $\\beta_2$ for the "
+    "divergences of the two levels."
+)
+"""What the problem of a hierarchy models, in words."""
+
 d_1 = sp.Symbol("d_1", integer=True, positive=True)
 d_2 = sp.Symbol("d_2", integer=True, positive=True)
 beta_1, beta_2 = positive("beta_1"), positive("beta_2")
@@ -155,6 +165,7 @@ TOP_DECODER_SPECTRUM = Invariant(
     "eigenvalues of $U_2 U_2^T$",
     lambda xp, v, data, p: xp.singular_values(v.U_2, xp.rows(data.root)) ** 2,
     kind="spectrum",
+    symbol=r"\mu_k(U_2 U_2^T)",
     unit=KAPPA**2,
 )
 top_squares = indexed("y", nonnegative=True)
@@ -219,6 +230,7 @@ def hierarchy(
         tied=theta,
         bind=binding,
         data=lambda xp: Point(root=xp.diagonal(theta)),
+        objective="negative ELBO of a two-level linear VAE",
     )
 
 
@@ -246,7 +258,6 @@ def explained_code(
 
     return Statistic(
         symbol,
-        rf"$\mathrm{{tr}}(A (U_2 U_2^T + \kappa^2 I)^{{-1}})$ with $A = W_1 C W_1^T + {covariance}$ and "
-        r"$\kappa^2 = \beta_2\eta_{dec}^2/(\beta_1\eta_{enc}^2)$",
+        rf"$\mathrm{{tr}}(A (U_2 U_2^T + \kappa^2 I)^{{-1}})$ with $A = W_1 C W_1^T + {covariance}$",
         measure,
     )

@@ -20,9 +20,10 @@ from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
 from theory.expressions import Bindings
 from theory.namespace import ArrayNamespace, Matrix
 from theory.point import Point
-from theory.posterior_collapse.hierarchy import KAPPA, beta_1, beta_2, sigma_1
+from theory.posterior_collapse.hierarchy import KAPPA, beta_1, beta_2, d_1, d_2, sigma_1
 from theory.problem import Problem
 from theory.proof import Identity, Lemma, StepRecorder, StructuredPoint
+from theory.results import Letter
 from theory.scalar import stationary_point
 from theory.symbols import D, eta_dec, eta_enc, indexed, k, positive, theta
 
@@ -79,6 +80,22 @@ class Direction:
     def idle(self) -> sp.Expr:
         """What a direction of z_1 costs besides data and code."""
         return -beta_1 * (1 + sp.log(self.lower / eta_dec**2))
+
+    @property
+    def letters(self) -> tuple[Letter, ...]:
+        """The letters for the unit of ω, and for what the directions of z_1 and of z_2 cost whatever the variables are."""
+        kappa = Letter(
+            positive("kappa"), KAPPA, part=KAPPA**2, written=positive("kappa") ** 2, says=r"the unit of $\omega$"
+        )
+        costs = (
+            Letter(
+                positive("c_1"), d_1 * self.idle, says="what the directions of $z_1$ cost whatever the variables are"
+            ),
+            Letter(
+                positive("c_2"), d_2 * self.top.own, says="what the directions of $z_2$ cost whatever the variables are"
+            ),
+        )
+        return (kappa, *(cost for cost in costs if cost.meaning != 0))
 
     @property
     def learnable(self) -> dict[str, sp.Symbol]:

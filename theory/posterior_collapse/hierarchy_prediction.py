@@ -24,12 +24,12 @@ from theory.posterior_collapse.hierarchy_regimes import Regimes
 from theory.problem import Problem
 from theory.proof import Prediction, StructuredPoint, Threshold
 from theory.results import Decides, Letter, Measured, Reading, Result, with_letters
-from theory.symbols import D, eta_dec, indexed, j, k, positive, theta
+from theory.symbols import D, eta_dec, indexed, j, k, theta
 
 STATEMENT = (
     "At every global minimum the singular directions of both levels pair with the principal axes of the data, largest first. Let "
     "$\\lambda_k$ be a singular value of the whitened encoder $W_1 C^{{1/2}}$, $\\omega_k$ one of $U_2$, and $a_k = \\lambda_k^2 + "
-    "\\sigma_1^2$ the variance of the code. Write $a_k^- = {a_k^-}$ and $a_k^+ = {a_k^+}$ for its stationary values with $z_2$ collapsed "
+    "\\sigma_1^2$ the variance of the code. Write $a_k^- = {a^-}$ and $a_k^+ = {a^+}$ for its stationary values with $z_2$ collapsed "
     "and alive. For $k \\le \\min(d_1, d_2)$ there are four regimes in all, $\\lambda_k^2 = {encoder}$ and $\\omega_k^2 = {top}$: "
     "with both positive $a_k = {code_with_top}$; with $\\omega_k = 0$ alone $a_k = {code_without_top}$; with $\\lambda_k = 0$ the "
     "code is noise, and $z_2$ may still describe it; or both are zero. $\\omega_k > 0$ iff ${top_ratio} > 1$, that is iff $a_k$ "
@@ -205,4 +205,4 @@ def _named(best: Minimiser) -> dict[str, Result]:
         "code_ratio": Decides(best.code_ratio, lambda ratio: ratio, threshold=1, where=BOTH_LEVELS),
         "top_ratio": Decides(best.top_ratio, lambda ratio: ratio),
     }
-    return with_letters(results, Letter(positive("a_k^-"), best.off), Letter(positive("a_k^+"), best.on))
+    return with_letters(results, Letter(indexed("a^-")[k], best.off), Letter(indexed("a^+")[k], best.on))

@@ -19,6 +19,7 @@ from theory.posterior_collapse.hierarchy import (
     GIVEN_NOISE,
     INVARIANTS,
     KAPPA,
+    SETTING,
     beta_1,
     beta_2,
     bind,
@@ -92,18 +93,28 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record, problem, DIRECTION)
     regimes = minimise(record, DIRECTION)
     prediction = predict(problem, reduction, regimes)
-    return Derivation(chain(record, DIRECTION, regimes, prediction.minimum), prediction)
+    return Derivation(chain(record, DIRECTION, regimes, prediction.minimum), prediction, DIRECTION.letters)
 
 
 CLAIM = Claim(
     id="hvae-fixed-variances",
     title="Two-level linear VAE with given variances: four regimes of a direction",
+    short_title="Two levels, given variances",
+    chapter="two levels",
     source=VAE,
     verdict=Verdict.HOLDS,
     statement=(
         STATEMENT
         + "A zero $\\omega_k$ is *not* posterior collapse of $z_2$ unless $\\sigma_2 = \\eta_{{enc}}$: with any other given variance the "
         "posterior differs from the prior." + ORBITS
+    ),
+    setting=SETTING + " Both covariances are given: $\\Sigma_1 = \\sigma_1^2 I$ and $\\Sigma_2 = \\sigma_2^2 I$.",
+    idea=(
+        "For a given code the best decoder of the data and the best posterior of the upper level are known, and what "
+        "is left depends on singular values alone once these are paired with the principal axes in the best order. In "
+        "logarithms each direction is a convex problem on either side of the place where the upper level starts to be "
+        "used. The two sides meet with ordered slopes, so the better one can be read off, and four regimes are "
+        "possible."
     ),
     problem=PROBLEM,
     derive=derive,

@@ -19,6 +19,7 @@ from theory.posterior_collapse.hierarchy import (
     GIVEN_NOISE,
     INVARIANTS,
     KAPPA,
+    SETTING,
     beta_2,
     d_2,
     given_noise,
@@ -83,18 +84,29 @@ def derive(problem: Problem) -> Derivation:
     reduction = reduce(record, problem, DIRECTION)
     regimes = minimise(record, DIRECTION)
     prediction = predict(problem, reduction, regimes)
-    return Derivation(chain(record, DIRECTION, regimes, prediction.minimum), prediction)
+    return Derivation(chain(record, DIRECTION, regimes, prediction.minimum), prediction, DIRECTION.letters)
 
 
 CLAIM = Claim(
     id="hvae-learnable-top-variance",
     title="Two-level linear VAE with learnable top variance: four regimes of a direction",
+    short_title="Two levels, learnable top variance",
+    chapter="two levels",
     source=VAE,
     verdict=Verdict.HOLDS,
     statement=(
         STATEMENT
         + "Where $\\omega_k = 0$ direction $k$ of $z_2$ has collapsed: its posterior equals the prior. A larger $\\beta_1$ or a smaller "
         "$\\beta_2$ keeps it alive." + ORBITS
+    ),
+    setting=SETTING
+    + " The lower covariance $\\Sigma_1 = \\sigma_1^2 I$ is given, the upper one $\\Sigma_2 = S_2 S_2^T$ is learned.",
+    idea=(
+        "For a given code the best decoder of the data and the best posterior of the upper level, now with its "
+        "variance, are known, and what is left depends on singular values alone. In logarithms each direction is a "
+        "convex problem on either side of the place where the upper level starts to be used. The two sides meet with "
+        "ordered slopes, so the better one can be read off; an unused direction now also has the variance of its "
+        "prior, and so it has collapsed."
     ),
     problem=PROBLEM,
     derive=derive,

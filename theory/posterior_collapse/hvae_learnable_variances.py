@@ -144,7 +144,7 @@ def derive(problem: Problem) -> Derivation:
     minimum = minimise(record)
     follow_curve(record, problem, reduction, minimum)
     prediction = predict(problem, reduction, minimum)
-    return Derivation(chain(record, prediction.minimum), prediction)
+    return Derivation(chain(record, prediction.minimum), prediction, DIRECTION.letters[:1])
 
 
 @dataclass(frozen=True)
@@ -312,6 +312,8 @@ def chain(record: StepRecorder, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="hvae-learnable-variances",
     title="Two-level linear VAE with both variances learnable: the top level collapses",
+    short_title="Two levels, learnable variances",
+    chapter="two levels",
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(
@@ -324,6 +326,13 @@ CLAIM = Claim(
         "$U_2 U_2^T$, of variance ${code_for_top}$, the loss exceeds its value at $U_2 = 0$ by ${left}$. So for $\\beta_1 = "
         "\\beta_2$ every $U_2$ attains the minimum, with $z_2$ used or not; and for $\\beta_1 > \\beta_2$ there is none: the loss "
         "is unbounded below."
+    ),
+    setting=two.SETTING + " Both covariances $\\Sigma_1 = S_1 S_1^T$ and $\\Sigma_2 = S_2 S_2^T$ are learned.",
+    idea=(
+        "For a given decoder of the upper level everything else has a known best value, and the code is at its best "
+        "where it has one variance in every direction that the upper level does not describe. Using the upper level "
+        "then costs a multiple of the difference of the two weights for every direction that is used. If the upper "
+        "level is the more expensive one it is not used at all, and what is left is a linear VAE on the data."
     ),
     problem=PROBLEM,
     derive=derive,

@@ -20,6 +20,14 @@ from theory.proof import Statistic
 from theory.results import Level, Measured
 from theory.symbols import D, beta, d, eta_dec, eta_enc, k, theta
 
+SETTING = (
+    "The data $x$ have mean zero and covariance $C = \\mathrm{diag}(\\theta_1^2, \\ldots, \\theta_D^2)$: a rotation "
+    "of $x$ makes the principal axes the coordinate axes. The encoder is $z|x \\sim N(W x, \\Sigma)$, the decoder "
+    "$x|z \\sim N(U z, \\eta_{dec}^2 I)$ and the prior $z \\sim N(0, \\eta_{enc}^2 I)$; the loss is the negative "
+    "evidence lower bound in closed form, in which $\\beta$ weighs the divergence from the prior."
+)
+"""What the problem of an unconditional VAE models, in words."""
+
 VAE = Source(
     "Dang, Tran, Nguyen, Ho",
     "Beyond Vanilla Variational Autoencoders: Detecting Posterior Collapse in Conditional and Hierarchical Variational "
@@ -27,6 +35,9 @@ VAE = Source(
     "ICLR 2024",
     "2306.05023",
 )
+
+OBJECTIVE = "negative ELBO of a linear VAE"
+"""The name of the loss that the problems with one level share."""
 
 
 def weight_parameter() -> Parameter:

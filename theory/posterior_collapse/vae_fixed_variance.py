@@ -15,7 +15,7 @@ from theory.namespace import ArrayNamespace, Number
 from theory.point import Point
 from theory.posterior_collapse import fixed_variance as given
 from theory.posterior_collapse import linear_gaussian as vae
-from theory.posterior_collapse.fixed_variance import chain, minimise, predict, reduce
+from theory.posterior_collapse.fixed_variance import chain, minimise, notation, predict, reduce
 from theory.posterior_collapse.one_level import LinearVAE
 from theory.problem import Problem, Variable
 from theory.proof import StepRecorder
@@ -40,6 +40,7 @@ PROBLEM = Problem(
     partner=sigma,
     bind=given.bind,
     data=lambda xp: Point(root=xp.diagonal(theta), S=given.root_of_noise(xp)),
+    objective=vae.OBJECTIVE,
 )
 
 
@@ -50,12 +51,14 @@ def derive(problem: Problem) -> Derivation:
     reduce(record, model)
     minimum = minimise(record)
     prediction = predict(model, minimum)
-    return Derivation(chain(record, model, prediction.minimum), prediction)
+    return Derivation(chain(record, model, prediction.minimum), prediction, notation(prediction))
 
 
 CLAIM = Claim(
     id="vae-fixed-variance",
     title="Linear VAE with given encoder variance: which latent directions carry information",
+    short_title="Linear VAE, given variance",
+    chapter="one level",
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(
@@ -65,6 +68,15 @@ CLAIM = Claim(
         "*not* posterior collapse unless $\\sigma_k = \\eta_{{enc}}$: with any other given variance its posterior differs from the "
         "prior. Where $d$ cuts through a group of equal $\\theta_k$, or different $\\sigma$ meet one, this holds up to a rotation "
         "within the group."
+    ),
+    setting=vae.SETTING
+    + " The covariance $\\Sigma = S S^T$ is given; renaming the latent directions changes nothing, so $\\sigma$ is in ascending order.",
+    idea=(
+        "For a given decoder the loss is a square in the encoder, so the best encoder is known. What is left depends "
+        "on the decoder through its eigenvalues alone once these are paired with the principal axes in the best "
+        "order, and it falls apart into one convex scalar problem for each direction. A direction is dropped where "
+        "the data vary too little to pay for the given noise; its posterior still has the given variance, which is "
+        "why a dropped direction is not a collapsed one."
     ),
     problem=PROBLEM,
     derive=derive,

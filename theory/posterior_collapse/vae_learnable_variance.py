@@ -43,6 +43,7 @@ PROBLEM = Problem(
     tied=theta,
     bind=vae.bind,
     data=lambda xp: Point(root=xp.diagonal(theta)),
+    objective=vae.OBJECTIVE,
 )
 
 
@@ -59,6 +60,8 @@ def derive(problem: Problem) -> Derivation:
 CLAIM = Claim(
     id="vae-learnable-variance",
     title="Linear VAE with learnable encoder variance: which latent directions collapse",
+    short_title="Linear VAE",
+    chapter="one level",
     source=vae.VAE,
     verdict=Verdict.HOLDS,
     statement=(
@@ -67,6 +70,14 @@ CLAIM = Claim(
         "${encoder}$ and the posterior variance ${variance}$. It is collapsed, its posterior equal to the prior, iff "
         "$\\theta_k^2 \\le {critical}$, or $k > d$. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
         "within the group."
+    ),
+    setting=vae.SETTING + " The covariance $\\Sigma = S S^T$ is learned through its root $S$.",
+    idea=(
+        "For a given decoder the best encoder is the exact posterior, and with it the loss is the marginal likelihood "
+        "of the data under a Gaussian. The likelihood sees the decoder through its eigenvalues alone once these are "
+        "paired with the principal axes in the best order, and it falls apart into one scalar problem for each "
+        "direction. A direction collapses where the data vary less than the noise of the decoder, times the weight of "
+        "the divergence."
     ),
     problem=PROBLEM,
     derive=derive,
