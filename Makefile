@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: proofs test book bench experiments lint clean
+.PHONY: proofs test book bench kernel experiments lint clean
 .DELETE_ON_ERROR:
 
 proofs: $(READY)
@@ -29,6 +29,10 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.against_scipy
 	$(BIN)/python -m benchmarks.against_recipe
 	$(BIN)/python -m benchmarks.scaling
+
+# Everything that Coq checks, with the table of it: a few minutes on two cores at first, then only what has changed.
+kernel: $(READY)
+	$(BIN)/python -m proofs_check.kernel
 
 # Every experiment at small size with three seeds, on all cores: at most a quarter of an hour. A killed sweep continues.
 experiments: $(READY)

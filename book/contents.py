@@ -32,7 +32,9 @@ PAGES = {
         "benchmarks": "Benchmarks",
         "glossary": "Glossary and notation",
         "bibliography": "Bibliography",
-        "api": "Functions and classes",
+        "api": "Symbols, lemmas and operations",
+        "api_theory": "Functions of theory",
+        "api_numerics": "Functions of numerics",
     },
 }
 """The pages below the chapters: their captions, and the short title of each page."""

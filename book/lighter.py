@@ -49,6 +49,8 @@ SEARCH_SCRIPTS = re.compile(r'<script src="[^"]*(searchtools|language_data|searc
 """Scripts that only the page of search results needs. The theme loads them on every page."""
 ICON = re.compile(r'"?([a-z0-9-]+)"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","(M[^"]+)"\]')
 FONTS = re.compile(r"@font-face\s*\{[^}]*Font Awesome[^}]*\}")
+FORMULA = 'class="math'
+"""How a formula begins in the HTML of a page."""
 SHORTEST = 5
 """Least letters of a word that ends in a hyphen, and so stands for all classes that begin with it."""
 
@@ -60,9 +62,16 @@ def choose_mathjax(app: Sphinx, config: Config) -> None:
     config.mathjax3_config = {**given, "loader": {"load": LOADED}, "tex": {"packages": PACKAGES}}
 
 
-def load_mathjax_where_needed(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Leave MathJax out of a page without formulas; Jupyter Book would load it on every page."""
-    app.set_html_assets_policy("always" if 'class="math' in context.get("body", "") else "per_page")
+def load_mathjax(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Have Sphinx load MathJax on a page with formulas, also where all formulas come from code or from HTML."""
+    app.set_html_assets_policy("always" if FORMULA in context.get("body", "") else "per_page")
+
+
+def leave_mathjax_out(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave MathJax out of a page without formulas. Sphinx loads it on the first page for the formulas of all others."""
+    if FORMULA not in context.get("body", ""):
+        scripts = context["script_files"]
+        scripts[:] = [script for script in scripts if "mathjax" not in f"{script.filename}{script.attributes}".lower()]
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
@@ -181,6 +190,7 @@ def drawn_icons(script: str, words: set[str]) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", choose_mathjax)
-    app.connect("html-page-context", load_mathjax_where_needed, priority=400)  # before MathJax looks at the policy
+    app.connect("html-page-context", load_mathjax, priority=400)  # before the extension of MathJax asks
+    app.connect("html-page-context", leave_mathjax_out, priority=600)  # after it has answered
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -154,6 +154,10 @@ class OpenPage:
         """Return the figures of one kind, such as ``crossing``."""
         return self.browser.find_elements(By.CSS_SELECTOR, f".atlas-figure[data-name={name}]")
 
+    def wait_until(self, script: str, *arguments: object) -> None:
+        """Wait until the script gives a true answer."""
+        WebDriverWait(self.browser, PATIENCE).until(lambda _: self.ask(script, *arguments))
+
     def until_changed(self, script: str, figure: WebElement, before: object) -> object:
         """Wait until the script gives another answer than ``before``, and return the answer."""
         WebDriverWait(self.browser, PATIENCE).until(lambda _: self.ask(script, figure) != before)
@@ -162,16 +166,21 @@ class OpenPage:
 
 @pytest.fixture(scope="module", params=PAGES)
 def page(request: pytest.FixtureRequest, browser: WebDriver, address: str) -> OpenPage:
-    """Open a page once for all its tests, and wait until its formulas are set."""
+    """Open a page once for all its tests."""
+    return opened_page(request.param, browser, address)
+
+
+def opened_page(name: str, browser: WebDriver, address: str) -> OpenPage:
+    """Open a page, and wait until its formulas are set."""
     browser.get("about:blank")
     browser.get_log("browser")
     browser.get_log("performance")
-    browser.get(address + request.param)
+    browser.get(address + name)
     assert browser.execute_async_script(SETTLED) is True
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     requested = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
     complaints = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    return OpenPage(request.param, browser, requested, complaints)
+    return OpenPage(name, browser, requested, complaints)
 
 
 def test_page_reads_without_network(page: OpenPage, address: str) -> None:

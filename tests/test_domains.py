@@ -192,6 +192,19 @@ def is_swept_or_refused_by_name(claim, parameter):
     assert said is None or re.fullmatch(rf".*\b{name}\b.*", said)
 
 
+def states_hypotheses_or_has_none(claim, parameter):
+    """The hypotheses of a theorem in Coq have different names; a domain that no theorem is stated for says so."""
+    domain = parameter.domain
+    if type(domain).hypotheses is theory.domains.Domain.hypotheses:
+        with pytest.raises(ValueError, match=f"^{type(domain).__name__} has no hypotheses in Coq$"):
+            domain.hypotheses(["x", "y"])
+        return
+    found = domain.hypotheses(["x", "y"])
+    assert len({name for name, _ in found}) == len(found)
+    assert all(re.fullmatch(r"[a-z]\w*", name) and text for name, text in found)
+    assert bool(found) != bool(domain.cases())
+
+
 ANSWERS = (
     reads_its_example,
     fits_sizes,
@@ -207,6 +220,7 @@ ANSWERS = (
     is_displaced,
     is_moved_by_the_adversary,
     is_swept_or_refused_by_name,
+    states_hypotheses_or_has_none,
 )
 
 

@@ -22,6 +22,7 @@ from book.render.verdicts import counted_verdicts
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import evaluate
 from theory.claim import Verdict, find, places, registry
+from theory.export.record import TheoremRecord
 from theory.expressions import Formula
 from theory.proof import Identity, Threshold
 from theory.symbols import K, N, k, n, n_k
@@ -160,6 +161,10 @@ def test_steps_of_other_formulas_are_not_shared():
     assert key(one) == key(replace(one, says="in other words"))
 
 
+def theorem(name):
+    return TheoremRecord(name, "says", "statement", "file", ())
+
+
 def test_levels_follow_verdict_and_checks(monkeypatch):
     claim = find("mse-imbalanced")
     assert mapped.level_of(claim) in (Level.KERNEL, Level.CERTIFIED)
@@ -167,7 +172,10 @@ def test_levels_follow_verdict_and_checks(monkeypatch):
     assert mapped.level_of(claim) is Level.CERTIFIED
     monkeypatch.setattr(mapped, "verdict_tables", list)
     assert mapped.level_of(claim) is Level.SYMBOLIC
-    monkeypatch.setattr(mapped, "kernel_theorems", lambda claim: ("a theorem",))
+    in_part, whole = (tuple(map(theorem, names)) for names in (["lower_bound"], ["With_bias.lower_bound", "attained"]))
+    monkeypatch.setattr(mapped, "kernel_theorems", lambda claim: in_part)
+    assert mapped.level_of(claim) is Level.SYMBOLIC
+    monkeypatch.setattr(mapped, "kernel_theorems", lambda claim: whole)
     assert mapped.level_of(claim) is Level.KERNEL
     assert mapped.level_of(find("ce-deep-linear")) is Level.REFUTED
     assert mapped.level_of(replace(claim, derive=None, verdict=Verdict.OPEN)) is Level.OPEN
@@ -181,6 +189,15 @@ def test_a_group_of_steps_is_in_the_kernel_if_all_its_steps_are(monkeypatch):
     name = next(iter(spoiled.values()))[0].name
     monkeypatch.setattr(mapped, "kernel_statement", lambda claim, step: None if step.name == name else "checked")
     assert Level.SYMBOLIC in {node.level for node, _ in mapped.step_groups(SHIPPED)}
+
+
+def test_steps_in_the_kernel_are_counted_in_a_sentence(monkeypatch):
+    claims = [find("mse-imbalanced"), find("vae-fixed-variance")]
+    total = sum(len(claim.proof.steps) for claim in claims)
+    monkeypatch.setattr(mapped, "kernel_statement", lambda claim, step: None)
+    assert mapped.kernel_in_words(claims) == ""
+    monkeypatch.setattr(mapped, "kernel_statement", lambda claim, step: "checked" if claim is claims[0] else None)
+    assert f"{len(claims[0].proof.steps)} of the {total} steps" in mapped.kernel_in_words(claims)
 
 
 def test_every_box_of_the_drawing_is_a_link_and_carries_its_sign():

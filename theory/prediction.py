@@ -30,7 +30,8 @@ class Prediction:
     invariants at a jump, where ``ALIVE[k]`` says at which of the two global minimisers direction k is. ``levels`` are
     the latent variables of a VAE, each with its condition of collapse. ``yardstick`` measures how far a class is from
     collapse where no threshold does; only the drawing of instances uses it. ``minimiser`` maps the variables of a VAE to
-    their diagonals at the predicted point, where all of them are diagonal matrices.
+    their diagonals at the predicted point, where all of them are diagonal matrices. ``point`` is the structured point
+    at which the prediction is measured.
     Raises ParameterError for a named result that no measurement checks.
     """
 
@@ -42,6 +43,7 @@ class Prediction:
     levels: tuple[Level, ...] = ()
     yardstick: Threshold | None = None
     minimiser: Mapping[str, Formula] = field(default_factory=dict)
+    point: StructuredPoint | None = None
 
     def __post_init__(self) -> None:
         for name, result in self.named.items():
@@ -147,7 +149,9 @@ class StructuredPoint:
                 name: f.replace_expression(substitute_indexed(f.number, ALIVE, alive)) for name, f in branches.items()
             }
         minimiser = self._diagonals() if levels else {}
-        return Prediction(Formula(value), invariants, thresholds, named, branches, levels, minimiser=minimiser)
+        return Prediction(
+            Formula(value), invariants, thresholds, named, branches, levels, minimiser=minimiser, point=self
+        )
 
     def _diagonals(self) -> dict[str, Formula]:
         """Return the diagonals of the variables, with every unknown replaced by its minimiser."""

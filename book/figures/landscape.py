@@ -25,6 +25,8 @@ FACTORS = tuple(2 ** (i / 4) for i in range(-8, 5))
 """Values of the tuned parameter, as multiples of the critical one; from the living side where it falls to it."""
 GRID, CURVE = 400, 60
 """Numbers of sizes at which the least value is sought, and at which a curve is drawn."""
+CLOSER = 1.6
+"""Power by which the sizes of a curve lie closer at its lower end, where a jump leaves a narrow barrier."""
 WIDEST = 12.0
 """Decades of the sizes that are searched: from the widest one down to this many decades below."""
 ABOVE = 0.6
@@ -95,7 +97,7 @@ def landscape(claim_id: str, number: int = 0) -> HTML:
     low, reach = curves[0].low, 1.7 * (size - curves[0].low)
     depth = -curves[0].above(size)
     label = label_in_html(claim.problem.parameter(crossed.tuned))
-    sizes = [low + reach * i / CURVE for i in range(CURVE + 1)]
+    sizes = [low + reach * (i / CURVE) ** CLOSER for i in range(CURVE + 1)]
     heights = [[one.above(t) / depth for t in sizes] for one in curves]
     x = Axis(low, low + reach, size_in_words(separable, noun(claim)))
     y = Axis(-1.12, ABOVE, f"loss above that of a {noun(claim)} which carries nothing")

@@ -37,6 +37,9 @@
       if (!inside || !box || !box.clientWidth) continue;
       set.style.fontSize = `${SCALE * 100}%`;
       const share = room(box) / inside.getBoundingClientRect().width;
+      const formula = set.closest(".math"), scrolls = share < LEAST && !set.hasAttribute("display");
+      formula.classList.toggle("atlas-scrolls", scrolls);
+      if (scrolls) formula.tabIndex = 0;
       if (share < 1) set.style.fontSize = `${Math.max(LEAST, share * 0.99) * SCALE * 100}%`;
     }
   }
@@ -47,7 +50,12 @@
     const changed = choose();
     await settled();
     if (changed.length && MathJax.typesetPromise) await MathJax.typesetPromise(changed);
+    fitAll();
+  }
+
+  function fitAll() {
     fit(document);
+    document.documentElement.dataset.fitted = window.innerWidth;
   }
 
   /** Open every folded block around the place that the address names, and go there. */
@@ -61,7 +69,7 @@
   choose(); // before MathJax sets the page
   window.addEventListener("load", async () => {
     await settled();
-    fit(document);
+    fitAll();
     unfold();
   });
   window.addEventListener("hashchange", unfold);

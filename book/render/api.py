@@ -74,23 +74,25 @@ def source_from(path: str, first: str, until: str | None = None) -> str:
     return "```python\n" + "\n".join(rest[:end]).rstrip() + "\n```"
 
 
-def public_parts() -> dict[str, tuple[str, list[tuple[str, str, list[tuple[str, str]]]]]]:
-    """Return the modules of ``theory`` and ``numerics`` by name, each with its docstring and its public classes and functions.
+def public_parts(package: str) -> dict[str, tuple[str, list[tuple[str, str, list[tuple[str, str]]]]]]:
+    """Return the modules of a package by name, each with its docstring and its public classes and functions.
+
+    Arguments:
+        package: ``theory`` or ``numerics``.
 
     A class or function is given by its signature, docstring and methods. The modules of claims are left out: each claim has a page.
     """
     found = {}
-    for package in (theory, numerics):
-        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            module = importlib.import_module(info.name) if not info.name.endswith("__main__") else None
-            if module is None or info.ispkg or hasattr(module, "CLAIM"):
-                continue
-            parts = [
-                (written_signature(thing), prose(inspect.getdoc(thing) or ""), methods(thing))
-                for name, thing in vars(module).items()
-                if getattr(thing, "__module__", None) == info.name and not name.startswith("_") and callable(thing)
-            ]
-            found[info.name] = prose(inspect.getdoc(module) or ""), parts
+    for info in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        module = importlib.import_module(info.name) if not info.name.endswith("__main__") else None
+        if module is None or info.ispkg or hasattr(module, "CLAIM"):
+            continue
+        parts = [
+            (written_signature(thing), prose(inspect.getdoc(thing) or ""), methods(thing))
+            for name, thing in vars(module).items()
+            if getattr(thing, "__module__", None) == info.name and not name.startswith("_") and callable(thing)
+        ]
+        found[info.name] = prose(inspect.getdoc(module) or ""), parts
     return found
 
 

@@ -6,7 +6,7 @@ import re
 
 from book.render.width import width
 
-RELATIONS = (" = ", r" \ge ", r" \le ", r" \iff ")
+RELATIONS = (" = ", r" \ge ", r" \le ", r" \geq ", r" \leq ", r" \iff ")
 OPERATORS = (" + ", " - ", r" \wedge ", r" \vee ")
 BREAKS = (*RELATIONS, *OPERATORS, ", ")
 """A line may be broken before relations and operators, and behind commas."""

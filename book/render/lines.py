@@ -41,9 +41,18 @@ def displayed(latex: str, room: float = ROOM) -> str:
 
 
 def tidy(latex: str) -> str:
-    """Return LaTeX with the entry ``x_dir[k]`` written as x_k, since the index shows the direction, and with slashes in powers."""
+    """Return LaTeX with a direction x_dir[k] written as x_k, with the sign of a^+ above its index, and with slashes in powers."""
     latex = re.sub(r"\{([^{}]+)_\{dir\}\}_\{", r"{\1}_{", latex)
-    return re.sub(r"\^\{(- )?\\frac\{(\w)\}\{(\w)\}\}", r"^{\1\2/\3}", latex)
+    latex = re.sub(r"\{(\w)\^\{([+-])\}\}_\{(\w)\}", r"{\1_{\3}^{\2}}", latex)
+    return re.sub(r"\^\{(- )?\\frac\{([^{}]+)\}\{([^{}]+)\}\}", _with_slash, latex)
+
+
+def _with_slash(power: re.Match[str]) -> str:
+    """Return a power whose exponent is a fraction with a slash in it: x^{1/(M + 1)}."""
+    sign, *parts = power.groups(default="")
+    above, below = (f"({part})" if re.search(r" [+-] ", part) else part.replace(" ", r" \, ") for part in parts)
+    below = f"({below})" if r"\," in below else below
+    return f"^{{{sign}{above}/{below}}}"
 
 
 def in_lines(latex: str, room: float = ROOM) -> str:
@@ -133,7 +142,21 @@ def with_narrow_cases(latex: str, room: float) -> str:
     before, rows, after = found
     cells = [split_before(row, ("&",)) for row in rows]
     widest = max(width(value, TEXT) for value, *_ in cells)
-    left = max(room - width(latex) + widest, NARROWEST)
+    left = room - width(latex) + widest
+    if left < NARROWEST:
+        return f"{before}{_stacked_cases(cells, room - width(before + after) - 1)}{after}"
     narrow = [[value if width(value, TEXT) <= left else in_lines(value, left), *others] for value, *others in cells]
     inside = r" \\ ".join(map("".join, narrow))
     return rf"{before}\begin{{cases}} {inside} \end{{cases}}{after}"
+
+
+def _stacked_cases(cells: list[list[str]], room: float) -> str:
+    """Return cases in one column, where there is no room beside the values: each condition stands below its value."""
+    rows = []
+    for value, *condition in cells:
+        rows.append(in_lines(value.strip(), max(room, NARROWEST)))
+        rows += [
+            rf"\quad {in_lines(part.strip().removeprefix('&').strip(), max(room - 1, NARROWEST))}" for part in condition
+        ]
+    inside = r" \\ ".join(rows)
+    return rf"\begin{{cases}} {inside} \end{{cases}}"

@@ -29,6 +29,10 @@ class Level(Enum):
         self.word, self.sign, self.says = word, sign, says
 
 
+WHOLE = {"lower_bound", "attained"}
+"""The theorems that together are the value of a claim: no point lies below it, and the predicted point attains it."""
+
+
 @dataclass(frozen=True)
 class Node:
     """A part of the map.
@@ -90,11 +94,21 @@ def level_of(claim: Claim) -> Level:
     """Return the level of a claim: its verdict, and for a claim that holds the strongest check behind it."""
     if claim.verdict is not Verdict.HOLDS:
         return Level.REFUTED if claim.verdict is Verdict.REFUTED else Level.OPEN
-    if kernel_theorems(claim):
+    if {theorem.name.rpartition(".")[2] for theorem in kernel_theorems(claim)} >= WHOLE:
         return Level.KERNEL
     rows = [row for table in verdict_tables() for row in table.rows if row["claim"] == claim.id]
     certified = any(row["passed"] and row["certificate_gap"] is not None for row in rows)
     return Level.CERTIFIED if certified else Level.SYMBOLIC
+
+
+def kernel_in_words(claims: Sequence[Claim]) -> str:
+    """Return in a sentence how many steps the kernel of Coq has checked, and how many claims it proves as a whole."""
+    steps = [level_of_step(claim, step) for claim in claims for step in claim.proof.steps]
+    if Level.KERNEL not in steps:
+        return ""
+    whole = sum(level_of(claim) is Level.KERNEL for claim in claims)
+    of_claims = f"; for {whole} claims it proves the value as a whole" if whole else ""
+    return f"The kernel of Coq has also checked {steps.count(Level.KERNEL)} of the {len(steps)} steps{of_claims}."
 
 
 def level_of_step(claim: Claim, step: Step) -> Level:

@@ -47,4 +47,5 @@ def indented(text: str, spaces: int) -> str:
 
 def item(head: str, text: str) -> str:
     """Return an item of a list: the head, a dash, and a text, whose displayed formulas stay inside the item."""
-    return "- " + indented(f"{head} – {text}" if not text.startswith("\n") else f"{head}:{text}", 2)
+    between = "" if not text else ":" if text.startswith("\n") else " – "
+    return "- " + indented(f"{head}{between}{text}", 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,9 +48,8 @@ class Notation:
         for number, threshold in enumerate(claim.prediction.thresholds):
             indices = threshold.ratio.free_symbols & {threshold.index}
             symbol = indexed("r" + "'" * number, positive=True)[threshold.index] if indices else positive("r")
-            says = (
-                f"the ratio of the threshold of {'the classes' if threshold.of == 'classes' else f'${threshold.of}$'}"
-            )
+            latent = re.fullmatch(r"[a-z](_\d)?", threshold.of) is not None
+            says = f"the ratio of the threshold of {f'${threshold.of}$' if latent else f'the {threshold.of}'}"
             if self._ratio(threshold) is None:
                 self._give(Quantity(symbol, threshold.ratio, says), {threshold.ratio: symbol})
 
@@ -155,13 +155,37 @@ class Notation:
     def uses(self, symbol: sp.Basic) -> bool:
         """Tell whether a formula of the page, other than its own meaning, is written in a letter."""
         meanings = [q.meaning for q in self.quantities if q.symbol != symbol]
-        formulas = [self._shortened[0][self.gathered(formula)] for formula in self._raw_formulas()]
-        return any(formula.has(symbol) for formula in (*formulas, *meanings))
+        return any(formula.has(symbol) for formula in (*self._main, *meanings))
+
+    @cached_property
+    def _main(self) -> list[sp.Basic]:
+        """The formulas of prediction and chain in all letters of the page."""
+        return [self._shortened[0][self.gathered(formula)] for formula in self._raw_formulas()]
+
+    @cached_property
+    def of_steps(self) -> tuple[Quantity, ...]:
+        """The letters for long parts that only steps use. The first step that uses one says what it stands for."""
+        short = {q.symbol: q for q in self._shortened[1]}
+        own = [self._meaning(q) for q in self._quantities]
+        used: set[sp.Basic] = set()
+        waiting = [*self._main, *own]
+        while waiting:
+            found = {symbol for symbol in short if waiting[-1].has(symbol)} - used
+            waiting.pop()
+            used |= found
+            waiting += [short[symbol].meaning for symbol in found]
+        return tuple(q for symbol, q in short.items() if symbol not in used)
 
     def symbols_used(self) -> set[sp.Basic]:
-        """Return the symbols of the formulas of the page, and the labels of those with an index."""
-        formulas = [*self._shortened[0].values(), *(q.meaning for q in self.quantities)]
-        return {symbol for formula in formulas for symbol in formula.free_symbols}
+        """Return the symbols of the formulas of prediction and chain, and the bases of those with an index."""
+        formulas = [*self._main, *(q.meaning for q in self.quantities if q not in self.of_steps)]
+        return {symbol for formula in formulas for symbol in formula.free_symbols | formula.atoms(sp.IndexedBase)}
+
+    def step_formulas(self, step: Step) -> Iterator[sp.Basic]:
+        """Yield the expressions of a step as the page prints them."""
+        printed = self.step(step)
+        values = (getattr(printed, field.name) for field in dataclasses.fields(printed))
+        yield from (value for value in values if isinstance(value, sp.Basic))
 
     @cached_property
     def quantities(self) -> list[Quantity]:

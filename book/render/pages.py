@@ -37,10 +37,11 @@ from book.render.claims import (
     within_rank,
 )
 from book.render.glossary import notation_table
+from book.render.kernel import kernel_theorems
 from book.render.landing import landing_figure
 from book.render.lines import displayed
 from book.render.map_drawing import drawing, legend
-from book.render.map_graph import level_of, map_graph, rests_on
+from book.render.map_graph import kernel_in_words, level_of, map_graph, rests_on
 from book.render.markdown import badge, indented, item, prose, sentence, slug
 from book.render.notation import Notation
 from book.render.practice import (
@@ -79,6 +80,7 @@ OVERVIEW = (
     drawing,
     equal_ratios,
     in_few_cells,
+    kernel_in_words,
     key_of,
     keys_in,
     landing_figure,
@@ -119,6 +121,7 @@ def page(template: str, **values: Any) -> str:
         definitions,
         expressed,
         item,
+        kernel_theorems,
         known_lemmas,
         notation_list,
         live_link,
@@ -162,8 +165,12 @@ def page(template: str, **values: Any) -> str:
         "symbols": theory.symbols,
     }
     environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
-    text = environment.get_template(f"{template}.md").render(**values)
-    return re.sub(r"_\{(dec|enc)\}", r"_{\\mathrm{\1}}", text)  # a word is no product of letters
+    return with_upright_words(environment.get_template(f"{template}.md").render(**values))
+
+
+def with_upright_words(text: str) -> str:
+    """Return text in whose formulas the indices "dec" and "enc" are upright: a word is no product of letters."""
+    return re.sub(r"_\{(dec|enc)\}", r"_{\\mathrm{\1}}", text)
 
 
 def benchmark(name: str) -> dict[str, Any]:

@@ -6,12 +6,14 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import sympy as sp
+
 from book.render.citations import cite, keys_in
 from book.render.kernel import kernel_statement
 from book.render.lines import displayed
 from book.render.markdown import prose, sentence, slug
 from book.render.notation import Notation
-from book.render.theorem import set_apart
+from book.render.theorem import definition, set_apart
 from theory.claim import Claim
 from theory.export.record import StepRecord
 from theory.latex import latex
@@ -92,6 +94,7 @@ def proof_text(claim: Claim, notation: Notation) -> ProofText:
     steps = {step.name: step for step in proof.steps}
     lemmas = {lemma.name: shown_lemma(claim, lemma) for lemma in proof.lemmas}
     shown: set[str] = set()
+    explained: set[sp.Basic] = set()
     numbers = itertools.count(1)
     links, above = [], "The loss"
     for number, bound in enumerate(proof.bounds):
@@ -102,7 +105,9 @@ def proof_text(claim: Claim, notation: Notation) -> ProofText:
                 bound.name,
                 set_apart(bound.because),
                 displayed(_expressed(number, bound, notation)),
-                tuple(shown_step(claim, notation, next(numbers), steps[name]) for name in new if name in steps),
+                tuple(
+                    shown_step(claim, notation, next(numbers), steps[name], explained) for name in new if name in steps
+                ),
                 tuple(lemmas[name] for name in new if name in lemmas),
                 tuple(f"[{name}](#{anchor(claim, name)})" for name in bound.rests_on if name in shown),
             )
@@ -111,7 +116,11 @@ def proof_text(claim: Claim, notation: Notation) -> ProofText:
         above = bound.name
     return ProofText(
         tuple(links),
-        tuple(shown_step(claim, notation, next(numbers), step) for name, step in steps.items() if name not in shown),
+        tuple(
+            shown_step(claim, notation, next(numbers), step, explained)
+            for name, step in steps.items()
+            if name not in shown
+        ),
         tuple(lemma for name, lemma in lemmas.items() if name not in shown),
     )
 
@@ -132,14 +141,27 @@ def _expressed(number: int, bound: Bound, notation: Notation) -> str:
     return f"{left} {latex(notation.short(bound.expression))}"
 
 
-def shown_step(claim: Claim, notation: Notation, number: int, step: Step) -> ShownStep:
-    """Return a step as its page shows it."""
+def where(step: Step, notation: Notation, explained: set[sp.Basic]) -> str:
+    """Return what the letters of a step stand for that neither the notation of the page nor an earlier step has given."""
+    written, found = list(notation.step_formulas(step)), []
+    while written:
+        formula = written.pop(0)
+        for quantity in notation.of_steps:
+            if formula.has(quantity.symbol) and quantity.symbol not in explained:
+                explained.add(quantity.symbol)
+                found.append(displayed(definition(quantity)))
+                written.append(quantity.meaning)
+    return "\n\nwhere\n\n" + "\n\n".join(found) if found else ""
+
+
+def shown_step(claim: Claim, notation: Notation, number: int, step: Step, explained: set[sp.Basic]) -> ShownStep:
+    """Return a step as its page shows it. The letters that an earlier step has ``explained`` are not explained again."""
     return ShownStep(
         number,
         anchor(claim, step.name),
         sentence(step.name),
         set_apart(step.says),
-        displayed(notation.step(step).latex()),
+        displayed(notation.step(step).latex()) + where(step, notation, explained),
         f"{HOW[type(step)]} {IN_BALLS}",
         kernel_statement(claim, step),
     )

@@ -12,7 +12,7 @@ from theory.latex import latex
 from theory.point import Point
 from theory.problem import Problem, Variable
 
-GIVEN = {"root": "C^{1/2}", "axes": "V^T"}
+GIVEN = {"root": "C^{1/2}", "axes": "V^T", "standard": "S"}
 """Names of given arrays as the papers write them. Other given arrays are written by their own names."""
 MOST_NAMED = 3
 """Up to so many variables are named below the sign of the minimum."""
@@ -88,6 +88,6 @@ def shapes(problem: Problem) -> list[str]:
 
 
 def listed(parts: list[str]) -> str:
-    """Return parts of a sentence separated by commas, and by the word "and" before the last part."""
-    *others, last = parts
+    """Return parts of a sentence separated by commas, and by the word "and" before the last part; nothing for no parts."""
+    *others, last = parts or [""]
     return f"{', '.join(others)} and {last}" if others else last

@@ -16,6 +16,7 @@ from book.render.kernel import kernel_statement, kernel_theorems
 from book.render.lines import displayed, tidy
 from book.render.markdown import prose
 from book.render.notation import Notation, Quantity
+from book.render.setting import listed
 from book.render.width import TEXT, width
 from theory import symbols
 from theory.claim import Claim, Source, Verdict
@@ -30,43 +31,52 @@ FORMULA = re.compile(r"(?<!\$)\$([^$]+)\$([.,;:)]*)")
 
 def statement(claim: Claim, notation: Notation) -> str:
     """Return the theorem as Markdown in the letters of the page: first the letters that it uses, then the statement."""
-    defined = defined_in_statement(claim, notation)
-    by_meaning = {q.meaning: q.symbol for q in defined}
+    letters = listed([f"${definition(q)}$" for q in quantities_before(claim, notation)])
+    said = claim.rendered_statement(lambda shown, meaning: tidy(latex(written(claim, notation, shown, meaning))))
+    return set_apart(f"Write {letters}. {said}" if letters else said)
 
-    def write(shown: sp.Expr, meaning: sp.Expr) -> str:
-        return tidy(latex(notation.write(shown, without=by_meaning.get(meaning))))
 
-    said = claim.rendered_statement(write)
-    before = quantities_before(claim, notation)
-    letters = " and ".join(f"${definition(q)}$" for q in before)
-    return set_apart(f"Write {letters}. {said}" if before else said)
+def written(claim: Claim, notation: Notation, shown: sp.Expr, meaning: sp.Expr) -> sp.Basic:
+    """Return a formula of the statement in the letters of the page, but for the letter that it defines."""
+    defined = next((q.symbol for q in defined_in_statement(claim, notation) if q.meaning == meaning), None)
+    return notation.write(shown, without=defined)
 
 
 def quantities_before(claim: Claim, notation: Notation) -> list[Quantity]:
-    """Return the letters that the statement uses without saying what they stand for."""
-    defined = {q.symbol for q in defined_in_statement(claim, notation)}
-    used: set[sp.Basic] = set()
+    """Return the letters that come into the statement only through its formulas, so that it does not say what they are."""
+    defined = {q.symbol for q in notation.own if names(claim.statement, q.symbol)}
+    waiting: list[sp.Basic] = []
 
-    def write(shown: sp.Expr, meaning: sp.Expr) -> str:
-        without = next((q.symbol for q in notation.own if q.meaning == meaning), None)
-        used.update(notation.write(shown, without=without).free_symbols)
+    def use(shown: sp.Expr, meaning: sp.Expr) -> str:
+        waiting.append(written(claim, notation, shown, meaning))
         return ""
 
-    claim.rendered_statement(write)
-    known = {q.symbol: q for q in notation.quantities}
-    waiting = [s for s in known if s in used and s not in defined]
+    claim.rendered_statement(use)
     found: list[Quantity] = []
     while waiting:
-        quantity = known[waiting.pop(0)]
-        if quantity not in found:
-            found.append(quantity)
-            waiting += [s for s in known if s in quantity.meaning.free_symbols and s not in defined]
+        formula = waiting.pop()
+        new = [q for q in notation.quantities if formula.has(q.symbol) and q.symbol not in defined and q not in found]
+        found += new
+        waiting += [q.meaning for q in new]
     return [q for q in notation.quantities if q in found]
 
 
 def defined_in_statement(claim: Claim, notation: Notation) -> list[Quantity]:
     """Return the letters that the statement itself defines, such as ``t_k = {margin}``."""
-    return [q for q in notation.own if f"{plain(q.symbol)} = {{" in claim.statement]
+    results = claim.prediction.named
+    named = {name: result.expression for name, result in results.items()}
+    named |= {letter.name: letter.meaning for result in results.values() for letter in result.letters}
+    return [
+        q
+        for q in notation.own
+        if any(m == q.meaning and f"{plain(q.symbol)} = {{{name}}}" in claim.statement for name, m in named.items())
+    ]
+
+
+def names(statement: str, symbol: sp.Basic) -> bool:
+    """Tell whether the formulas of a statement, as the claim writes it, contain a letter."""
+    letter = re.compile(rf"(?<![A-Za-z\\]){re.escape(plain(symbol))}(?![A-Za-z_])")
+    return any(letter.search(re.sub(r"\{[^{}]*\}", "", formula)) for formula in re.findall(r"\$([^$]+)\$", statement))
 
 
 def plain(symbol: sp.Basic) -> str:
@@ -84,12 +94,15 @@ def definition(quantity: Quantity) -> str:
 
 
 def set_apart(markdown: str) -> str:
-    """Display the formulas of a text that are too wide or too tall for a line, each with the sign that ends its clause."""
+    """Display the formulas of a text that are too wide or too tall for a line, each with the sign that ends its clause.
+
+    A text that begins with such a formula begins with an empty line, so that words may stand before the text.
+    """
 
     def apart(match: re.Match[str]) -> str:
         return match[0] if fits(match[1]) else f"\n\n{displayed(match[1] + closing(match[2]))}\n\n"
 
-    return re.sub(r"\n\n\s*", "\n\n", FORMULA.sub(apart, markdown)).strip()
+    return re.sub(r"\n\n\s*", "\n\n", FORMULA.sub(apart, markdown)).rstrip()
 
 
 def closing(signs: str) -> str:
@@ -106,7 +119,7 @@ def fits(formula: str) -> bool:
 def notation_list(claim: Claim, notation: Notation) -> Iterator[tuple[str, str]]:
     """Yield the notation of a page that the theorem has not given: a letter, and its meaning as Markdown."""
     given = {q.symbol for q in [*defined_in_statement(claim, notation), *quantities_before(claim, notation)]}
-    given |= {q.symbol for q in ratios_apart(notation)}
+    given |= {q.symbol for q in ratios_apart(notation)} | {q.symbol for q in notation.of_steps}
     for quantity in notation.quantities:
         if quantity.symbol not in given:
             yield from entry(quantity)
@@ -123,8 +136,9 @@ def notation_list(claim: Claim, notation: Notation) -> Iterator[tuple[str, str]]
 
 def ratios_apart(notation: Notation) -> list[Quantity]:
     """Return the ratios of thresholds that no other formula of the page uses. The table of the prediction defines them."""
-    thresholds = notation.claim.prediction.thresholds
-    ratios = {notation.ratio(threshold) for threshold in thresholds}
+    claim = notation.claim
+    ratios = {notation.ratio(threshold) for threshold in claim.prediction.thresholds}
+    ratios -= {q.symbol for q in (*defined_in_statement(claim, notation), *quantities_before(claim, notation))}
     return [q for q in notation.quantities if q.symbol in ratios and not notation.uses(q.symbol)]
 
 
@@ -152,10 +166,10 @@ def symbols_of_theory(claim: Claim, notation: Notation) -> Iterator[tuple[str, s
         if not isinstance(symbol, sp.Symbol | sp.IndexedBase):
             continue
         label = symbol.label if isinstance(symbol, sp.IndexedBase) else symbol
-        if label in used and not re.search(
+        if symbol in used and not re.search(
             rf"\$[^$]*{re.escape(latex(sp.Symbol(str(label))).replace('{', '').replace('}', ''))}", means
         ):
-            words = prose(says.partition(". ")[0].rstrip("."))
+            words = says.partition(". ")[0].rstrip(".")
             yield words[:1].lower() + words[1:], symbol
 
 
@@ -166,9 +180,12 @@ def verdict_in_words(claim: Claim, notation: Notation) -> str:
     proof = claim.proof
     steps, checked = len(proof.steps), sum(kernel_statement(claim, step) is not None for step in proof.steps)
     lemmas = {0: "no lemma is", 1: "one lemma is"}.get(len(proof.lemmas), f"{len(proof.lemmas)} lemmas are")
-    by_kernel = f", {checked} of them also by the kernel of Coq" if checked else ""
+    of_them = "all" if checked == steps else str(checked)
+    by_kernel = f", and the kernel of Coq checks {of_them} of them, too" if checked else ""
     basis = f"SymPy checks {steps} steps{by_kernel}; {lemmas} taken from the literature."
-    whole = "".join(f" Coq has proved {theorem.says}." for theorem in kernel_theorems(claim))
+    theorems = len(kernel_theorems(claim))
+    several = {1: "one statement"}.get(theorems, f"{theorems} statements")
+    whole = f" The kernel of Coq proves {several} on the claim as a whole." if theorems else ""
     if claim.verdict is Verdict.REFUTED:
         return (
             f"Disproved: certified points lie below what the claim allows, and the argument is symbolic. {basis}{whole}"

@@ -40,13 +40,21 @@ def threshold_rows() -> dict[str, list[Row]]:
 def row(claim: Claim, threshold: Threshold) -> Row:
     """Return the row of a threshold."""
     index = latex(threshold.index)
-    what = f"class ${index}$" if threshold.of == "classes" else f"direction ${index}$ of ${threshold.of}$"
-    if claim.problem.spectral:
-        what = f"singular direction ${index}$ of the labels"
+    what = living(claim, threshold, index)
     rank = "" if threshold.within_rank == sp.true else f"${latex(threshold.within_rank)}$"
     return Row(
         claim.id, claim.name, what, shown(in_class_counts(threshold)), rank, threshold.tuned, crossing(threshold)
     )
+
+
+def living(claim: Claim, threshold: Threshold, index: str) -> str:
+    """Return what a threshold decides about: a class, or a direction of the labels, of the targets or of a code."""
+    name = threshold.telling or claim.problem.telling
+    kind = next(invariant.kind for invariant in claim.problem.invariants if invariant.name == name)
+    if threshold.of == "classes":
+        along_labels = claim.problem.spectral or kind == "spectrum"
+        return f"singular direction ${index}$ of the labels" if along_labels else f"class ${index}$"
+    return f"direction ${index}$ of {f'the {threshold.of}' if threshold.of.isalpha() and len(threshold.of) > 1 else f'${threshold.of}$'}"
 
 
 def shown(ratio: sp.Expr) -> str:

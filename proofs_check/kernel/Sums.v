@@ -56,3 +56,22 @@ Proof.
   - rewrite sum_zero; [lra |]. intros i below. destruct (Nat.eqb_spec n i); [lia | reflexivity].
   - rewrite IH by lia. lra.
 Qed.
+
+(** Nonnegative numbers that sum to zero are all zero. *)
+Lemma sum_nonneg_zero n f :
+  (forall i, (i < n)%nat -> 0 <= f i) -> sum n f = 0 -> forall i, (i < n)%nat -> f i = 0.
+Proof.
+  induction n as [| n IH]; [lia |]. simpl. intros nonneg zero i inside.
+  assert (0 <= sum n f) by (apply sum_nonneg; auto).
+  assert (0 <= f n) by auto.
+  destruct (Nat.eq_dec i n) as [-> | other]; [lra |].
+  apply IH; [auto | lra | lia].
+Qed.
+
+(** A sum of squares is not negative. *)
+Lemma sum_of_squares_nonneg n f : 0 <= sum n (fun i => f i ^ 2).
+Proof. apply sum_nonneg. intros i _. apply pow2_ge_0. Qed.
+
+(** The first term of a sum, and the others. *)
+Lemma sum_head n f : sum (S n) f = f 0%nat + sum n (fun i => f (S i)).
+Proof. induction n as [| n IH]; [simpl; ring |]. cbn [sum] in *. rewrite IH. ring. Qed.

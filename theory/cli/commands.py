@@ -1,4 +1,4 @@
-"""The commands behind ``python -m theory``: list, show, predict and new."""
+"""The commands behind ``python -m theory``: list, show, predict, new and kernel."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import sympy as sp
 from theory.claim import Claim, add_files, find, registry
 from theory.cli.arguments import Parser, claims_option, parse_assignments, print_json, shown_parameters
 from theory.cli.entry import DONE
+from theory.cli.kernel import kernel_files
 from theory.cli.template import shared_derivations, starting_points, write_starting_file
 from theory.errors import ParameterError
+from theory.export.record import kernel_summary, recorded
 from theory.expressions import ExactEvaluation, Formula
 from theory.latex import latex
 from theory.problem import REQUIRED, Instance
@@ -115,7 +117,14 @@ def _where(numbers: Any, holds: Any) -> Any:
 
 def _list(as_json: bool) -> int:
     rows = [
-        {"id": c.id, "title": c.title, "source": str(c.source), "verdict": str(c.verdict)} for c in registry().values()
+        {
+            "id": c.id,
+            "title": c.title,
+            "source": str(c.source),
+            "verdict": str(c.verdict),
+            "kernel": kernel_summary(c.id),
+        }
+        for c in registry().values()
     ]
     if as_json:
         print_json(rows)
@@ -139,6 +148,7 @@ def _show(claim: Claim, as_json: bool) -> int:
                 "title": claim.title,
                 "source": str(claim.source),
                 "verdict": str(claim.verdict),
+                "kernel": kernel_summary(claim.id),
                 "statement": claim.rendered_statement(),
                 "parameters": parameters,
                 "value": None if prediction.value is None else str(prediction.value.expression),
@@ -153,7 +163,8 @@ def _show(claim: Claim, as_json: bool) -> int:
         )
         return DONE
     print(
-        f"{claim.id}: {claim.title}\nverdict: {claim.verdict}\nsource: {claim.source}\n\n{claim.rendered_statement()}\n"
+        f"{claim.id}: {claim.title}\nverdict: {claim.verdict}\nsource: {claim.source}\n{_kernel_line(claim)}\n\n"
+        f"{claim.rendered_statement()}\n"
     )
     print("parameters")
     for p in parameters:
@@ -172,6 +183,14 @@ def _show(claim: Claim, as_json: bool) -> int:
         if lines:
             print("\n  ".join([f"\n{heading}", *lines]))
     return DONE
+
+
+def _kernel_line(claim: Claim) -> str:
+    record = recorded(claim.id)
+    if record is None:
+        return f"kernel: not recorded; see python -m theory kernel {claim.id}"
+    theorems = ", ".join(theorem.name for theorem in record.theorems)
+    return f"kernel: Coq proves {record.checked} of {len(record.steps)} steps{f', and {theorems}' if theorems else ''}"
 
 
 def _in_rows(array: list) -> str:
@@ -245,6 +264,11 @@ def _new(claim_id: str, like: Claim, folder: Path) -> int:
     return DONE
 
 
+def _kernel(claim: Claim, folder: Path) -> int:
+    print("\n".join(kernel_files(claim, folder)))
+    return DONE
+
+
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of ``python -m theory`` to a parser of commands."""
     claims = claims_option()
@@ -256,6 +280,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     predicted = commands.add_parser("predict", parents=[shared], help="the predicted minimum at concrete parameters")
     predicted.add_argument("id")
     predicted.add_argument("parameters", nargs="*", metavar="name=value")
+    kernel = commands.add_parser(
+        "kernel", parents=[claims], help="write the steps and the statement of a claim for Coq"
+    )
+    kernel.add_argument("id")
+    kernel.add_argument(
+        "--out", type=Path, default=Path("kernel"), metavar="DIR", help="where to write (default: kernel)"
+    )
     new = commands.add_parser(
         "new",
         parents=[claims],
@@ -274,6 +305,8 @@ def answer(options: argparse.Namespace) -> int:
     add_files(options.claims)
     if options.command == "new":
         return _new(options.id, find(options.like), options.out)
+    if options.command == "kernel":
+        return _kernel(find(options.id), options.out)
     if options.command == "list":
         return _list(options.json)
     if options.command == "show":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from theory.domains.drawing import Draws
@@ -77,6 +78,18 @@ class Domain(ABC):
     def extremes(self) -> tuple[float, ...]:
         """Return the allowed values nearest to the ends of an open interval, or nothing for a domain without such ends."""
         return ()
+
+    def cases(self) -> tuple[Any, ...]:
+        """Return the values that a statement takes one by one, because they decide which variables there are."""
+        return ()
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """Return the hypotheses of a theorem in Coq, each with its name; ``names`` are those of the numbers of the parameter.
+
+        Coq knows the number of classes as K, the samples as j < N, and their classes as ``label j``. Raises ValueError
+        for a domain that has no hypotheses.
+        """
+        raise ValueError(f"{type(self).__name__} has no hypotheses in Coq")
 
     def as_given(self, value: Any, order: tuple[int, ...]) -> Any:
         """Return a value as the user gave it; ``order[i]`` is the position of the i-th largest entry in the list as given."""

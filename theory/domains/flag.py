@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from theory.domains.domain import Domain
@@ -24,6 +25,12 @@ class Flag(Domain):
             return known[str(value).strip().lower()]
         except KeyError:
             raise reject(name, value, self.says) from None
+
+    def cases(self) -> tuple[bool, ...]:
+        return False, True
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return ()
 
     def example(self, values: Values) -> bool:
         return False

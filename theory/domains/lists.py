@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -101,6 +102,9 @@ class PositivePerDimension(Domain):
 
     def depends(self) -> tuple[str, ...]:
         return (self.dimension,)
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return tuple((f"{name}_positive", f"0 < {name}") for name in names)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,9 @@ class PositiveReal(Domain):
     def displaced(self, arrays: Any, name: str, start: Values, factor: Any, moved: Values) -> Any:
         return start[name] * factor
 
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return tuple((f"{name}_positive", f"0 < {name}") for name in names)
+
 
 @dataclass(frozen=True)
 class RealBetween(Domain):
@@ -77,6 +81,9 @@ class RealBetween(Domain):
 
     def example(self, values: Values) -> float:
         return float(f"{self.low + (self.high - self.low) / 10:.2g}")
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return tuple((f"{name}_between", f"{self.low} < {name} < {self.high}") for name in names)
 
     def drawn(self, name: str, draws: Draws, values: Values) -> float:
         odds = draws.number(DECADES_OF_ODDS, ODDS_ALLOWED, name)

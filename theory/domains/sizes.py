@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,16 @@ class ClassCounts(Domain):
     def as_given(self, value: tuple[int, ...], order: tuple[int, ...]) -> list[int]:
         return in_given_order(value, order)
 
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """Return that every sample has one of at least two classes, and every class a sample; class counts follow from the labels."""
+        equal = ("balanced", "forall k, (k < K)%nat -> class_count N label k = class_count N label 0")
+        return (
+            ("two_classes", "(2 <= K)%nat"),
+            ("labels_below", "forall j, (j < N)%nat -> (label j < K)%nat"),
+            ("no_class_empty", "forall k, (k < K)%nat -> exists j, (j < N)%nat /\\ label j = k"),
+            *([equal] if self.balanced else []),
+        )
+
 
 def _usual_widths(draws: Draws) -> tuple[int, int]:
     """Return the least and the largest width of a regime."""
@@ -103,6 +114,9 @@ class Width(Domain):
 
     def example(self, values: Values) -> int:
         return 4
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return tuple((f"{name}_width", f"({self.least} <= {name})%nat") for name in names)
 
     def drawn(self, name: str, draws: Draws, values: Values) -> int:
         """Return a width of the regime, never below ``least``."""
@@ -182,6 +196,12 @@ class WholeNumber(Domain):
     def example(self, values: Values) -> int:
         return min(max(2, self.least), self.most)
 
+    def cases(self) -> tuple[int, ...]:
+        return tuple(range(self.least, self.most + 1))
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return ()
+
     def drawn(self, name: str, draws: Draws, values: Values) -> int:
         """Return a number of layers that stays small where there are many directions."""
         most = min(self.most, max(self.least, LARGEST_DEEP // directions(draws)))
@@ -230,3 +250,6 @@ class Widths(Domain):
 
     def depends(self) -> tuple[str, ...]:
         return (self.depth,)
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return tuple((f"{name}_width", f"(1 <= {name})%nat") for name in names)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
@@ -18,11 +19,11 @@ from theory.symbols import BETWEEN, LEAST
 
 _WORDS = """R nat sum exp ln sqrt pow INR Rpower Rmax Rmin Rabs S O Nat is_derive PI sin cos True False
     Rle_dec Rlt_dec Req_EM_T fun forall exists if then else let in match with end return as at using where fix cofix for
-    Type Set Prop"""
+    Type Set Prop Ring plus mult minus opp one zero"""
 RESERVED = frozenset(_WORDS.split())
 """Names that mean something in a generated statement. A symbol of such a name gets an underscore."""
 
-_ATOM, _APPLICATION, _POWER, _NEGATION, _PRODUCT, _SUM, _OPEN = 0, 10, 30, 35, 40, 50, 200
+ATOM, APPLICATION, POWER, NEGATION, PRODUCT, SUM, OPEN = 0, 10, 30, 35, 40, 50, 200
 """Coq's levels of precedence: a term may stand without parentheses where its level is allowed."""
 
 
@@ -45,12 +46,14 @@ class CoqTerms:
 
     ``names`` fixes the Coq names of symbols and of indexed bases. ``counts`` are the integer symbols of type nat that
     bound sums, and ``positions`` the free indices, which are one less in Coq; ``prepare`` finds both in expressions.
+    ``texts`` gives symbols and entries that are printed as a given text, with the level of precedence of this text.
     For example, ``CoqTerms().real(sp.sqrt(x) / 2)`` is ``sqrt x / 2``.
     """
 
     names: dict[sp.Basic, str] = field(default_factory=dict)
     counts: set[sp.Basic] = field(default_factory=set)
     positions: set[sp.Basic] = field(default_factory=set)
+    texts: dict[sp.Basic, tuple[str, int]] = field(default_factory=dict)
     _bound: tuple[sp.Basic, ...] = field(default=(), init=False)
 
     def prepare(self, *expressions: sp.Basic) -> None:
@@ -108,17 +111,17 @@ class CoqTerms:
         holds = assumption(base, f"{self.name(base)} i")
         return Binder(self.name(base), "nat -> R", holds and f"forall i, {holds}")
 
-    def real(self, expression: sp.Expr | int, level: int = _OPEN) -> str:
+    def real(self, expression: sp.Expr | int, level: int = OPEN) -> str:
         """Return the Coq term of a real number, in parentheses unless its level is at most ``level``.
 
         Raises NotInCoq for an expression of a kind that has no rendering.
         """
-        text, own = self._real(sp.sympify(expression))
+        text, own = self.level(sp.sympify(expression))
         return text if own <= level else f"({text})"
 
     def argument(self, expression: sp.Expr | int) -> str:
         """Return the Coq term of a real number as the argument of a function."""
-        return self.real(expression, _ATOM)
+        return self.real(expression, ATOM)
 
     def natural(self, expression: sp.Expr) -> str:
         """Return the Coq term of a number of entries, such as ``K`` or ``(K - 1)``. Raises NotInCoq for any other number."""
@@ -150,19 +153,25 @@ class CoqTerms:
             return f"{decides} {self.argument(condition.lts)} {self.argument(condition.gts)}"
         if isinstance(condition, sp.Eq):
             return f"Req_EM_T {self.argument(condition.lhs)} {self.argument(condition.rhs)}"
+        if isinstance(condition, sp.And):
+            first, *others = (f"(if {self.condition(part)} then true else false)" for part in condition.args)
+            return reduce(lambda all_before, part: f"(andb {all_before} {part})", others, first)
         raise NotInCoq(f"{condition} is not a comparison of two numbers")
 
-    def _real(self, e: sp.Expr) -> tuple[str, int]:
+    def level(self, e: sp.Expr) -> tuple[str, int]:
+        """Return the Coq term of a real number without parentheses around it, with its level of precedence."""
+        if e in self.texts:
+            return self.texts[e]
         if e.is_Integer:
-            return (str(e), _ATOM) if e >= 0 else (f"- {-e}", _NEGATION)
-        if e.is_Rational:
-            return f"{self.real(sp.Integer(e.p), _PRODUCT)} / {e.q}", _PRODUCT
-        if e.is_Symbol:
+            return (str(e), ATOM) if e >= 0 else (f"- {-e}", NEGATION)
+        if isinstance(e, sp.Rational):
+            return f"{self.real(sp.Integer(e.p), PRODUCT)} / {e.q}", PRODUCT
+        if isinstance(e, sp.Symbol):
             if e.is_commutative is False:
                 raise NotInCoq(f"{e} does not commute, and is no real number")
             if e in self.counts or self._is_position(e):
-                return f"INR {self.natural(e)}", _APPLICATION
-            return self.name(e), _ATOM
+                return f"INR {self.natural(e)}", APPLICATION
+            return self.name(e), ATOM
         for kind, printed in self._kinds().items():
             if isinstance(e, kind):
                 return printed(e)
@@ -170,7 +179,7 @@ class CoqTerms:
 
     def _kinds(self) -> Mapping[type, Callable]:
         def applied(function: str) -> Callable:
-            return lambda e: (" ".join([function, *map(self.argument, e.args)]), _APPLICATION)
+            return lambda e: (" ".join([function, *map(self.argument, e.args)]), APPLICATION)
 
         return {
             sp.Add: self._sum_of_terms,
@@ -189,14 +198,16 @@ class CoqTerms:
 
     def _sum_of_terms(self, e: sp.Add) -> tuple[str, int]:
         first, *rest = e.as_ordered_terms()
-        text = self.real(first, _SUM)
+        text = self.real(first, SUM)
         for term in rest:
             minus = term.could_extract_minus_sign()
-            text += f" - {self.real(-term, _PRODUCT)}" if minus else f" + {self.real(term, _PRODUCT)}"
-        return text, _SUM
+            text += f" - {self.real(-term, PRODUCT)}" if minus else f" + {self.real(term, PRODUCT)}"
+        return text, SUM
 
     def _product(self, e: sp.Mul) -> tuple[str, int]:
         number, product = e.as_coeff_Mul()
+        if not isinstance(number, sp.Rational):
+            raise NotInCoq(f"{number} is not a fraction of integers")
         factors = product.as_ordered_factors()
         numerator = [f for f in factors if not _divides(f) and f != 1]
         denominator = [1 / f for f in factors if _divides(f)]
@@ -206,24 +217,24 @@ class CoqTerms:
             denominator.insert(0, sp.Integer(number.q))
         first, *rest = numerator
         text = (
-            f"- {self.real(first, _NEGATION)}" if number < 0 else self.real(first, _PRODUCT - bool(rest or denominator))
+            f"- {self.real(first, NEGATION)}" if number.p < 0 else self.real(first, PRODUCT - bool(rest or denominator))
         )
-        text += "".join(f" * {self.real(f, _PRODUCT - 1)}" for f in rest)
+        text += "".join(f" * {self.real(f, PRODUCT - 1)}" for f in rest)
         if denominator:
-            below = " * ".join(self.real(f, _PRODUCT - 1) for f in denominator)
+            below = " * ".join(self.real(f, PRODUCT - 1) for f in denominator)
             text += f" / {f'({below})' if len(denominator) > 1 else below}"
-        return text, _PRODUCT
+        return text, PRODUCT
 
     def _power(self, e: sp.Pow) -> tuple[str, int]:
         base, exponent = e.base, e.exp
-        if exponent.is_Rational and exponent < 0:
-            return f"1 / {self.real(1 / e, _PRODUCT - 1)}", _PRODUCT
+        if isinstance(exponent, sp.Rational) and exponent.p < 0:
+            return f"1 / {self.real(1 / e, PRODUCT - 1)}", PRODUCT
         if exponent.is_Integer:
-            return f"{self.real(base, _POWER - 1)} ^ {exponent}", _POWER
-        if exponent.is_Rational and exponent.q == 2:
+            return f"{self.real(base, POWER - 1)} ^ {exponent}", POWER
+        if isinstance(exponent, sp.Rational) and exponent.q == 2:
             root = f"sqrt {self.argument(base)}"
-            return (root, _APPLICATION) if exponent.p == 1 else (f"{root} ^ {exponent.p}", _POWER)
-        return f"Rpower {self.argument(base)} {self.argument(exponent)}", _APPLICATION
+            return (root, APPLICATION) if exponent.p == 1 else (f"{root} ^ {exponent.p}", POWER)
+        return f"Rpower {self.argument(base)} {self.argument(exponent)}", APPLICATION
 
     def _finite_sum(self, e: sp.Sum) -> tuple[str, int]:
         if any(first != 1 for _, first, _ in e.limits):
@@ -231,16 +242,16 @@ class CoqTerms:
         self.prepare(e)
         outside, indices = self._bound, tuple(index for index, *_ in e.limits)
         self._bound = (*outside, *indices)
-        text, level = self._real(e.function)
+        text, level = self.level(e.function)
         for inner, (index, _, last) in enumerate(e.limits, start=1):
             self._bound = (*outside, *indices[inner:])
-            text, level = f"sum {self.natural(last)} (fun {self.name(index)} => {text})", _APPLICATION
+            text, level = f"sum {self.natural(last)} (fun {self.name(index)} => {text})", APPLICATION
         self._bound = outside
         return text, level
 
     def _entry(self, e: sp.Indexed) -> tuple[str, int]:
         self.prepare(e)
-        return " ".join([self.name(e.base), *map(self.position, e.indices)]), _APPLICATION
+        return " ".join([self.name(e.base), *map(self.position, e.indices)]), APPLICATION
 
     def _piecewise(self, e: sp.Piecewise) -> tuple[str, int]:
         *cases, (last, otherwise) = e.args
@@ -249,19 +260,19 @@ class CoqTerms:
         text = self.real(last)
         for value, condition in reversed(cases):
             text = f"if {self.condition(condition)} then {self.real(value)} else {text}"
-        return text, _OPEN
+        return text, OPEN
 
     def _delta(self, e: sp.KroneckerDelta) -> tuple[str, int]:
         self.prepare(e)
         first, second = map(self.position, e.args)
-        return f"if Nat.eqb {first} {second} then 1 else 0", _OPEN
+        return f"if Nat.eqb {first} {second} then 1 else 0", OPEN
 
     def _folded(self, function: str, e: sp.Expr) -> tuple[str, int]:
-        first, *rest = sorted(e.args, key=_key)
-        text, level = self._real(first)
+        first, *rest = sorted((part for part in e.args if isinstance(part, sp.Expr)), key=_key)
+        text, level = self.level(first)
         for other in rest:
-            text = f"{function} {text if level <= _ATOM else f'({text})'} {self.argument(other)}"
-            level = _APPLICATION
+            text = f"{function} {text if level <= ATOM else f'({text})'} {self.argument(other)}"
+            level = APPLICATION
         return text, level
 
 
@@ -270,7 +281,7 @@ def assumption(symbol: sp.Basic, shown: str) -> str | None:
 
     For example, the assumption on the smoothing is ``0 < alpha < 1``, and on a number of samples ``1 <= n``.
     """
-    if symbol in LEAST:
+    if isinstance(symbol, sp.Symbol) and symbol in LEAST:
         return f"{LEAST[symbol]} <= {shown}"
     if symbol in BETWEEN:
         low, high = BETWEEN[symbol]
@@ -281,7 +292,7 @@ def assumption(symbol: sp.Basic, shown: str) -> str | None:
 
 
 def _divides(factor: sp.Expr) -> bool:
-    return isinstance(factor, sp.Pow) and factor.exp.is_Rational and factor.exp < 0
+    return isinstance(factor, sp.Pow) and isinstance(factor.exp, sp.Rational) and factor.exp.p < 0
 
 
 def _occurs(expression: sp.Basic, label: sp.Basic) -> bool:

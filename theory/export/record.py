@@ -83,6 +83,12 @@ def recorded(claim_id: str) -> KernelRecord | None:
     return _read().get(claim_id)
 
 
+def kernel_summary(claim_id: str) -> dict[str, Any] | None:
+    """Return ``{"steps": …, "of": …, "theorems": […]}`` of a claim for JSON, or None for a claim that is not in the record."""
+    record = recorded(claim_id)
+    return None if record is None else record.summary()
+
+
 def recorded_claims() -> Mapping[str, KernelRecord]:
     """Return the records of all claims by id."""
     return _read()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from theory.algebra import SymbolicArrays, SymbolicMatrix, substitute_indexed
+from theory.algebra import SymbolicArrays, SymbolicMatrix, Symbols, substitute_indexed
 from theory.claim import Claim, Derivation, Verdict
 from theory.expressions import Formula
 from theory.neural_collapse import deep_linear
@@ -57,7 +57,7 @@ def reduce(record: StepRecorder, problem: Problem, directions: Directions) -> Re
     frame = SymbolicMatrix.identity(kept) - SymbolicMatrix.ones(kept) * (1 / kept)
     v = balanced_layers(q, frame, n).extended(b=1 / K)
     best = directions.minimum(n, sp.Integer(1)).xreplace({ALIVE[1]: ALIVE[k]})
-    point = StructuredPoint(problem, SymbolicArrays(kept, n), v, {q: best})
+    point = StructuredPoint(problem, SymbolicArrays(kept, n), v, {q: best}, Symbols({kept: R + 1}))
     total = R * directions.best.function.subs(count, n) + (K - 1 - R) * n / (2 * N)
     dropped = (K - kept) * n / (2 * N) * (1 - 1 / K)  # squared distances of the labels of dropped classes from 1/K
     unseen = (

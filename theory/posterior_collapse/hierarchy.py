@@ -258,7 +258,6 @@ def explained_code(
 
     return Statistic(
         symbol,
-        rf"$\mathrm{{tr}}(A (U_2 U_2^T + \kappa^2 I)^{{-1}})$ with $A = W_1 C W_1^T + {covariance}$ and "
-        r"$\kappa^2 = \beta_2\eta_{dec}^2/(\beta_1\eta_{enc}^2)$",
+        rf"$\mathrm{{tr}}(A (U_2 U_2^T + \kappa^2 I)^{{-1}})$ with $A = W_1 C W_1^T + {covariance}$",
         measure,
     )
