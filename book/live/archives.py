@@ -58,10 +58,6 @@ def modules_under(folder: Path) -> Files:
 def suite() -> Files:
     """Return the modules of the theory, those of the live page, the claims of single files, and the data sources."""
     found = {f"theory/{name}": content for name, content in modules_under(SUITE / "theory").items()}
-    # What Coq has checked is kept as data beside the modules.
-    found |= {
-        path.relative_to(SUITE).as_posix(): path.read_bytes() for path in sorted((SUITE / "theory").rglob("*.json"))
-    }
     for path in (LIVE.parent / "__init__.py", *(LIVE / f"{name}.py" for name in IN_THE_BROWSER)):
         found[path.relative_to(SUITE).as_posix()] = path.read_bytes()
     for number, (path, _) in enumerate(sources.from_files()):
