@@ -130,6 +130,7 @@ def test_some_claims_are_certified() -> None:
     ("name", "text"),
     [
         ("ce-balanced-etf", "class_counts=4,4 widths=2 weight_decay=0.05 feature_decay=0.02 bias=true"),
+        ("ce-label-smoothing", "class_counts=4,4 widths=2 weight_decay=0.05 feature_decay=0.02 smoothing=0.1"),
         ("ce-imbalanced-relu", "class_counts=4,2 widths=2 weight_decay=0.05 feature_decay=0.02"),
         ("vae-learnable-variance", "theta=2,1 latent_dim=2 beta=1"),
     ],

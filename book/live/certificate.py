@@ -16,14 +16,14 @@ from typing import Any
 
 import flint
 
-from book.live.ball_loss import Ball, ball_of, value_at
+from book.live.ball_loss import Ball, LossArrays, ball_of, value_at
 from book.live.session import words_of
 from theory.claim import Claim, find
 from theory.cli.arguments import parse_assignments
 from theory.errors import ParameterError
 from theory.expressions import evaluate_exactly
 from theory.problem import Instance, Problem
-from theory.symbols import N, n_k, smoothing
+from theory.symbols import N, n_k
 
 PRECISION = 192
 """Bits of every ball."""
@@ -48,8 +48,18 @@ def can_be_certified(problem: Problem, instance: Instance) -> bool:
     That is so for a nuclear form with one-hot labels and no bias, unless nonnegative features ask for a copositive bound.
     """
     form = problem.nuclear_form
-    one_hot = smoothing not in instance.bindings
-    return form is not None and one_hot and not form.copositive and not instance.values.get("bias")
+    if form is None or form.copositive or instance.values.get("bias"):
+        return False
+    arrays: Any = LossArrays([int(n) for n in instance.bindings[n_k]])
+    try:
+        labels = form.labels(arrays, instance.bindings)
+    except AttributeError:  # labels that need more operations than these are not one-hot
+        return False
+    return all(
+        x == y
+        for one, other in zip(labels.columns, arrays.labels().columns, strict=True)
+        for x, y in zip(one, other, strict=True)
+    )
 
 
 def proposed(claim: Claim, instance: Instance) -> list[list[float]]:
