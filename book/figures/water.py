@@ -18,6 +18,8 @@ from theory.claim import find
 CLAIM, KEPT = "vae-learnable-variance", "decoder_gram"
 POSITIONS = 13
 """Number of values of β."""
+START = 8
+"""The position that is shown first: some directions are above the level, and some below."""
 SAME = 1e-9
 """Relative deviation up to which what is kept must be what stands above the level."""
 
@@ -48,7 +50,7 @@ def water_filling() -> HTML:
     outline = Bars("soft", "variance θ<sub>i</sub><sup>2</sup> of the data", range(1, len(variances) + 1), variances)
     top = 1.75 * max(variances)
     panel = Panel(
-        numbered(names, "direction of the data"), Axis(0, top, "variance"), [outline], frames=frames, width=420,
+        numbered(names, "direction of the data"), Axis(0, top, "variance"), [outline], frames=frames, start=START, width=420,
         alt="Bars of the variances of the data with a level across them: what stands above the level is kept, and a bar below it has collapsed.",
     )  # fmt: skip
     words = (
@@ -56,4 +58,4 @@ def water_filling() -> HTML:
         "the level βη<sup>2</sup>; a direction under water has collapsed. Move the slider to raise the level. The level is the threshold "
         "of the claim, and what is kept is its predicted decoder."
     )
-    return show("water", [panel], words, Slider("KL weight β =", [f"{beta:.3g}" for beta in values]))
+    return show("water", [panel], words, Slider("KL weight β =", [f"{beta:.3g}" for beta in values], START))
