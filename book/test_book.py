@@ -21,7 +21,6 @@ from book.contents import all_claims, contents
 from book.examples import sliding
 from book.figures.landscape import has_landscape
 from book.figures.practice import figures_of, figures_of_page, page_records
-from book.render.markdown import slug
 from book.render.practice import families
 from theory.claim import registry
 
@@ -56,11 +55,6 @@ FIGURES = 2
 WIDER = 8
 """Pixels by which a formula may exceed its column: half a sign."""
 
-WIDTHS = (390, 768, 1280)
-"""Widths of a phone, a tablet and a screen, in pixels."""
-LEAST_SIZE = 0.75
-"""A formula that is too wide for its column may be set smaller, down to this share of its size."""
-
 CHROMIUM_OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -77,16 +71,6 @@ formulas.then(() => done(true), error => done(String(error)));
 SHOWN = """
 return [...arguments[0].querySelectorAll("[data-frame]")].filter(frame => frame.getClientRects().length)
   .map(frame => frame.dataset.frame);
-"""
-TOO_WIDE = """
-const found = [];
-for (const set of document.querySelectorAll("article .math mjx-container")) {
-  const box = set.hasAttribute("display") ? set.closest(".math") : set.closest("p, li, td, dd, .sd-summary-content, article");
-  const over = set.querySelector("mjx-math").getBoundingClientRect().width - box.clientWidth;
-  const share = parseFloat(getComputedStyle(set).fontSize) / arguments[0];
-  if (over > 1 || share < arguments[1]) found.push([Math.round(over), share, box.textContent.slice(0, 40)]);
-}
-return found;
 """
 BARS = """
 return [...arguments[0].querySelectorAll("[data-frame] rect[fill-opacity]")].filter(bar => bar.closest("g").style.display !== "none")
@@ -183,16 +167,21 @@ class OpenPage:
 
 @pytest.fixture(scope="module", params=PAGES)
 def page(request: pytest.FixtureRequest, browser: WebDriver, address: str) -> OpenPage:
-    """Open a page once for all its tests, and wait until its formulas are set."""
+    """Open a page once for all its tests."""
+    return opened_page(request.param, browser, address)
+
+
+def opened_page(name: str, browser: WebDriver, address: str) -> OpenPage:
+    """Open a page, and wait until its formulas are set."""
     browser.get("about:blank")
     browser.get_log("browser")
     browser.get_log("performance")
-    browser.get(address + request.param)
+    browser.get(address + name)
     assert browser.execute_async_script(SETTLED) is True
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     requested = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
     complaints = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    return OpenPage(request.param, browser, requested, complaints)
+    return OpenPage(name, browser, requested, complaints)
 
 
 def test_page_reads_without_network(page: OpenPage, address: str) -> None:
@@ -224,65 +213,6 @@ def test_formulas_fit_their_column(page: OpenPage) -> None:
         f".filter(x => x[0] > {WIDER}).map(x => [x[0], x[1].closest('.math').previousElementSibling?.textContent])"
     )
     assert wide == []
-
-
-def test_formulas_of_a_claim_fit_on_every_screen(page: OpenPage) -> None:
-    """All formulas, those in folded blocks too, at the widths of a phone, a tablet and a screen."""
-    if page.name not in CLAIM_PAGES:
-        return
-    folded = page.ask("return [...document.querySelectorAll('article details:not([open])')]")
-    page.ask("arguments[0].forEach(block => { block.open = true; })", folded)
-    try:
-        for width in WIDTHS:
-            size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-            page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-            page.wait_until("return document.documentElement.dataset.fitted === arguments[0]", str(width))
-            full = page.ask("return 1.12 * parseFloat(getComputedStyle(document.documentElement).fontSize)")
-            assert page.ask(TOO_WIDE, full, LEAST_SIZE) == []
-            assert page.ask("return document.documentElement.scrollWidth <= window.innerWidth")
-    finally:
-        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        page.ask("arguments[0].forEach(block => { block.open = false; })", folded)
-
-
-def test_a_link_to_a_step_opens_it(page: OpenPage) -> None:
-    """Every step and lemma is a folded block with its anchor, and opens for a link that points to it."""
-    if page.name not in CLAIM_PAGES:
-        return
-    claim = CLAIM_PAGES[page.name]
-    parts = [*claim.proof.steps, *claim.proof.lemmas]
-    anchors = [f"{claim.id}-{slug(part.name)}" for part in parts]
-    assert (
-        page.ask(
-            "return arguments[0].filter(name => document.getElementById(name)?.closest('details') == null)", anchors
-        )
-        == []
-    )
-    for name in (anchors[0], anchors[-1]):
-        page.ask("location.hash = arguments[0]", name)
-        page.wait_until("return document.getElementById(arguments[0]).closest('details').open", name)
-    page.ask(
-        "history.replaceState(null, '', location.pathname);"
-        "document.querySelectorAll('article details[open]').forEach(block => { block.open = false; })"
-    )
-
-
-def test_a_claim_is_printed_open(page: OpenPage) -> None:
-    """On paper the folded blocks are open, and the article stands alone."""
-    if page.name not in CLAIM_PAGES:
-        return
-    closed = "return document.querySelectorAll('article details:not([open])').length"
-    before = page.ask(closed)
-    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    try:
-        page.ask("window.dispatchEvent(new Event('beforeprint'))")
-        assert page.ask(closed) == 0 < before
-        shown = "return ['.bd-sidebar-primary', '.bd-sidebar-secondary'].flatMap(s => [...document.querySelectorAll(s)]).filter(e => e.offsetParent)"
-        assert page.ask(shown) == []
-    finally:
-        page.ask("window.dispatchEvent(new Event('afterprint'))")
-        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    assert page.ask(closed) == before
 
 
 def test_page_does_not_scroll_sideways(page: OpenPage) -> None:

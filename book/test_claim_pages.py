@@ -196,5 +196,8 @@ def test_what_does_not_fit_into_a_line_is_set_apart() -> None:
     assert fits(r"\frac{1}{K}")
     assert not fits(r"\frac{\left(K - 1\right) n}{K N^{2}}")
     assert set_apart(r"It is $a + b$, and so on.") == r"It is $a + b$, and so on."
+    assert "words" + set_apart(r"$\frac{\left(K - 1\right) n}{K N^{2}}$ ends.") == (
+        "words\n\n$$\n\\frac{\\left(K - 1\\right) n}{K N^{2}}\n$$\n\nends."
+    )
     said = set_apart(r"It is $\frac{\left(K - 1\right) n}{K N^{2}}$, and so on.")
     assert re.fullmatch(r"It is\s+\$\$\n\\frac.*\\text\{,\}\n\$\$\n\nand so on\.", said, flags=re.DOTALL)

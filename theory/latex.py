@@ -51,12 +51,13 @@ class _Printer(LatexPrinter):
         return [terms[first], *terms[:first], *terms[first + 1 :]]
 
     def _print_Mul(self, expr: sp.Expr) -> str:
-        last = [factor for factor in expr.args if isinstance(factor, STANDS_LAST)]
-        if len(last) == 1 and len(expr.args) > 1:
-            return self._with_last(sp.Mul(*(factor for factor in expr.args if factor is not last[0])), last[0])
-        below = [factor for factor in expr.args if _is_inverse_power(factor)]
+        factors: list[Any] = list(expr.args)
+        last = [factor for factor in factors if isinstance(factor, STANDS_LAST)]
+        if len(last) == 1 and len(factors) > 1:
+            return self._with_last(sp.Mul(*(factor for factor in factors if factor is not last[0])), last[0])
+        below = [factor for factor in factors if _is_inverse_power(factor)]
         if below:
-            above, rest = sp.fraction(sp.Mul(*(factor for factor in expr.args if factor not in below)))
+            above, rest = sp.fraction(sp.Mul(*(factor for factor in factors if factor not in below)))
             return rf"\frac{{{self._print(above)}}}{{{self._print(sp.Mul(rest, *(1 / factor for factor in below)))}}}"
         joined = _with_joined_roots(_with_whole_sums(expr)) if isinstance(expr, sp.Mul) else expr
         return super()._print_Mul(joined).replace(*DECAYS)
@@ -66,13 +67,11 @@ class _Printer(LatexPrinter):
         if factor == -1:
             return f"- {self._print(last)}"
         written = self._print(factor)
-        return f"{self._add_parens(written) if factor.is_Add else written} {self._print(last)}"
+        return f"{self._add_parens(written) if isinstance(factor, sp.Add) else written} {self._print(last)}"
 
-    def _print_Relational(self, expr: sp.core.relational.Relational) -> str:
+    def _print_Relational(self, expr: Any) -> str:
         """Write an index on the left side: k ≤ d and not d ≥ k."""
-        if expr.rhs in INDICES and expr.lhs not in INDICES:
-            expr = expr.reversed
-        return super()._print_Relational(expr)
+        return super()._print_Relational(expr.reversed if expr.rhs in INDICES and expr.lhs not in INDICES else expr)
 
 
 def _is_inverse_power(factor: sp.Expr) -> bool:
@@ -85,14 +84,15 @@ def _is_inverse_power(factor: sp.Expr) -> bool:
     )
 
 
-def _with_whole_sums(product: sp.Mul) -> sp.Expr:
+def _with_whole_sums(product: sp.Mul) -> Any:
     """Return a product in which the common denominator of a sum is a factor: (M + 1)/2 and not (M/2 + 1/2)."""
-    sums = {a: a.primitive() for a in product.args if isinstance(a, sp.Add)}
-    split = {a: content for a, (content, _) in sums.items() if content.q != 1}
+    factors: list[Any] = list(product.args)
+    sums: dict[Any, Any] = {factor: factor.primitive() for factor in factors if isinstance(factor, sp.Add)}
+    split = {factor: content for factor, (content, _) in sums.items() if content.q != 1}
     if not split:
         return product
-    number = sp.Mul(*split.values(), *(a for a in product.args if a.is_Rational))
-    others = [sums[a][1] if a in split else a for a in product.args if not a.is_Rational]
+    number = sp.Mul(*split.values(), *(factor for factor in factors if factor.is_Rational))
+    others = [sums[factor][1] if factor in split else factor for factor in factors if not factor.is_Rational]
     return sp.Mul(*([] if number == 1 else [number]), *others, evaluate=False)
 
 

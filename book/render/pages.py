@@ -37,6 +37,7 @@ from book.render.claims import (
     within_rank,
 )
 from book.render.glossary import notation_table
+from book.render.kernel import kernel_theorems
 from book.render.landing import landing_figure
 from book.render.lines import displayed
 from book.render.map_drawing import drawing, legend
@@ -120,6 +121,7 @@ def page(template: str, **values: Any) -> str:
         definitions,
         expressed,
         item,
+        kernel_theorems,
         known_lemmas,
         notation_list,
         live_link,

@@ -94,12 +94,15 @@ def definition(quantity: Quantity) -> str:
 
 
 def set_apart(markdown: str) -> str:
-    """Display the formulas of a text that are too wide or too tall for a line, each with the sign that ends its clause."""
+    """Display the formulas of a text that are too wide or too tall for a line, each with the sign that ends its clause.
+
+    A text that begins with such a formula begins with an empty line, so that words may stand before the text.
+    """
 
     def apart(match: re.Match[str]) -> str:
         return match[0] if fits(match[1]) else f"\n\n{displayed(match[1] + closing(match[2]))}\n\n"
 
-    return re.sub(r"\n\n\s*", "\n\n", FORMULA.sub(apart, markdown)).strip()
+    return re.sub(r"\n\n\s*", "\n\n", FORMULA.sub(apart, markdown)).rstrip()
 
 
 def closing(signs: str) -> str:
@@ -177,9 +180,12 @@ def verdict_in_words(claim: Claim, notation: Notation) -> str:
     proof = claim.proof
     steps, checked = len(proof.steps), sum(kernel_statement(claim, step) is not None for step in proof.steps)
     lemmas = {0: "no lemma is", 1: "one lemma is"}.get(len(proof.lemmas), f"{len(proof.lemmas)} lemmas are")
-    by_kernel = f", {checked} of them also by the kernel of Coq" if checked else ""
+    of_them = "all" if checked == steps else str(checked)
+    by_kernel = f", and the kernel of Coq checks {of_them} of them, too" if checked else ""
     basis = f"SymPy checks {steps} steps{by_kernel}; {lemmas} taken from the literature."
-    whole = "".join(f" Coq has proved {theorem.says}." for theorem in kernel_theorems(claim))
+    theorems = len(kernel_theorems(claim))
+    several = {1: "one statement"}.get(theorems, f"{theorems} statements")
+    whole = f" The kernel of Coq proves {several} on the claim as a whole." if theorems else ""
     if claim.verdict is Verdict.REFUTED:
         return (
             f"Disproved: certified points lie below what the claim allows, and the argument is symbolic. {basis}{whole}"

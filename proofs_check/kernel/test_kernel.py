@@ -169,7 +169,7 @@ def test_axiom_is_listed_and_files_are_compiled_once(tmp_path: Path) -> None:
     assert all(file.seconds == 0 for file in compile_all(tmp_path, 2).values())
     assert axioms(tmp_path, ["Atlas.First", "Atlas.Second"], ["Atlas.First.one", "Atlas.Second.two"]) == [
         (),
-        ("anything",),
+        ("First.anything",),
     ]
     assert forbidden_words(tmp_path) == ["First.v: Axiom"]
 

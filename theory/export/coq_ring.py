@@ -6,6 +6,9 @@ import sympy as sp
 
 from theory.export.coq_terms import CoqTerms, NotInCoq
 
+CARRIER = "A"
+"""The name of the ring in a statement."""
+
 
 def ring_identity(left: sp.Expr, right: sp.Expr) -> tuple[str, str]:
     """Return the Coq statement that two expressions in noncommutative symbols are equal in every ring, and its proof.
@@ -13,15 +16,15 @@ def ring_identity(left: sp.Expr, right: sp.Expr) -> tuple[str, str]:
     An identity that holds in every ring holds for matrices of any fitting shapes. Raises NotInCoq for an expression
     other than a polynomial with integer coefficients.
     """
-    terms = CoqTerms()
+    terms = CoqTerms({sp.Dummy(): CARRIER})
     symbols = sorted(left.free_symbols | right.free_symbols, key=str)
     names = " ".join(map(terms.name, symbols))
     conclusion = f"{_element(left, terms)} = {_element(right, terms)}"
-    return f"forall (A : Ring) ({names} : A), {conclusion}", "intros; ring_identity"
+    return f"forall ({CARRIER} : Ring) ({names} : {CARRIER}), {conclusion}", "intros; ring_identity"
 
 
 def _element(e: sp.Expr, terms: CoqTerms) -> str:
-    if e.is_Symbol:
+    if isinstance(e, sp.Symbol):
         return terms.name(e)
     if e.is_Integer and abs(e) <= 1:
         return {0: "zero", 1: "one", -1: "(opp one)"}[int(e)]

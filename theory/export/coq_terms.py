@@ -19,7 +19,7 @@ from theory.symbols import BETWEEN, LEAST
 
 _WORDS = """R nat sum exp ln sqrt pow INR Rpower Rmax Rmin Rabs S O Nat is_derive PI sin cos True False
     Rle_dec Rlt_dec Req_EM_T fun forall exists if then else let in match with end return as at using where fix cofix for
-    Type Set Prop"""
+    Type Set Prop Ring plus mult minus opp one zero"""
 RESERVED = frozenset(_WORDS.split())
 """Names that mean something in a generated statement. A symbol of such a name gets an underscore."""
 
@@ -164,9 +164,9 @@ class CoqTerms:
             return self.texts[e]
         if e.is_Integer:
             return (str(e), ATOM) if e >= 0 else (f"- {-e}", NEGATION)
-        if e.is_Rational:
+        if isinstance(e, sp.Rational):
             return f"{self.real(sp.Integer(e.p), PRODUCT)} / {e.q}", PRODUCT
-        if e.is_Symbol:
+        if isinstance(e, sp.Symbol):
             if e.is_commutative is False:
                 raise NotInCoq(f"{e} does not commute, and is no real number")
             if e in self.counts or self._is_position(e):
@@ -206,6 +206,8 @@ class CoqTerms:
 
     def _product(self, e: sp.Mul) -> tuple[str, int]:
         number, product = e.as_coeff_Mul()
+        if not isinstance(number, sp.Rational):
+            raise NotInCoq(f"{number} is not a fraction of integers")
         factors = product.as_ordered_factors()
         numerator = [f for f in factors if not _divides(f) and f != 1]
         denominator = [1 / f for f in factors if _divides(f)]
@@ -215,7 +217,7 @@ class CoqTerms:
             denominator.insert(0, sp.Integer(number.q))
         first, *rest = numerator
         text = (
-            f"- {self.real(first, NEGATION)}" if number < 0 else self.real(first, PRODUCT - bool(rest or denominator))
+            f"- {self.real(first, NEGATION)}" if number.p < 0 else self.real(first, PRODUCT - bool(rest or denominator))
         )
         text += "".join(f" * {self.real(f, PRODUCT - 1)}" for f in rest)
         if denominator:
@@ -225,11 +227,11 @@ class CoqTerms:
 
     def _power(self, e: sp.Pow) -> tuple[str, int]:
         base, exponent = e.base, e.exp
-        if exponent.is_Rational and exponent < 0:
+        if isinstance(exponent, sp.Rational) and exponent.p < 0:
             return f"1 / {self.real(1 / e, PRODUCT - 1)}", PRODUCT
         if exponent.is_Integer:
             return f"{self.real(base, POWER - 1)} ^ {exponent}", POWER
-        if exponent.is_Rational and exponent.q == 2:
+        if isinstance(exponent, sp.Rational) and exponent.q == 2:
             root = f"sqrt {self.argument(base)}"
             return (root, APPLICATION) if exponent.p == 1 else (f"{root} ^ {exponent.p}", POWER)
         return f"Rpower {self.argument(base)} {self.argument(exponent)}", APPLICATION
@@ -266,7 +268,7 @@ class CoqTerms:
         return f"if Nat.eqb {first} {second} then 1 else 0", OPEN
 
     def _folded(self, function: str, e: sp.Expr) -> tuple[str, int]:
-        first, *rest = sorted(e.args, key=_key)
+        first, *rest = sorted((part for part in e.args if isinstance(part, sp.Expr)), key=_key)
         text, level = self.level(first)
         for other in rest:
             text = f"{function} {text if level <= ATOM else f'({text})'} {self.argument(other)}"
@@ -279,7 +281,7 @@ def assumption(symbol: sp.Basic, shown: str) -> str | None:
 
     For example, the assumption on the smoothing is ``0 < alpha < 1``, and on a number of samples ``1 <= n``.
     """
-    if symbol in LEAST:
+    if isinstance(symbol, sp.Symbol) and symbol in LEAST:
         return f"{LEAST[symbol]} <= {shown}"
     if symbol in BETWEEN:
         low, high = BETWEEN[symbol]
@@ -290,7 +292,7 @@ def assumption(symbol: sp.Basic, shown: str) -> str | None:
 
 
 def _divides(factor: sp.Expr) -> bool:
-    return isinstance(factor, sp.Pow) and factor.exp.is_Rational and factor.exp < 0
+    return isinstance(factor, sp.Pow) and isinstance(factor.exp, sp.Rational) and factor.exp.p < 0
 
 
 def _occurs(expression: sp.Basic, label: sp.Basic) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import sympy as sp
 
 from theory.export.coq_terms import APPLICATION, POWER, PRODUCT, CoqTerms
-from theory.export.leaves import Factors, RationalForms, Unit, is_leaf, leaves
+from theory.export.leaves import Factors, RationalForms, Unit, leaves
 from theory.expressions import provably_positive
 
 ENCLOSURE = 10000
@@ -51,7 +51,7 @@ class Hints:
         """Return the hints that give each leaf its rational form, inner leaves first."""
         found: list[str] = []
         for leaf in leaves(self.expressions):
-            argument = leaf.base if isinstance(leaf, sp.Pow) else leaf.args[0]
+            argument = _argument(leaf)
             form = self._form(leaf)
             factors = [] if isinstance(leaf, sp.exp | sp.Abs) else self.forms.factors(self._valued(argument))
             found += self._new_units()
@@ -94,7 +94,7 @@ class Hints:
             product = sp.Mul(*roots)
             if roots and product not in seen:
                 seen.add(product)
-                order = sp.ilcm(1, *(self.forms.units[symbol].of for p in roots for symbol in p.free_symbols))
+                order = sp.ilcm(1, *(unit.of for symbol, unit in self.forms.units.items() if product.has(symbol)))
                 meaning = self.forms.meaning(product)
                 low = sp.Rational(sp.floor(meaning * ENCLOSURE), ENCLOSURE)
                 bounds = " ".join(self._new.argument(x) for x in (low, low + sp.Rational(1, ENCLOSURE)))
@@ -102,8 +102,9 @@ class Hints:
                 yield f"between {self._new.argument(product)} {order}%nat {power} {bounds}"
 
     def _is_root_of_number(self, power: sp.Expr) -> bool:
-        unit = self.forms.units.get(next(iter(power.free_symbols), sp.Integer(0)))
-        return unit is not None and unit.kind == "root" and unit.base.is_number and len(power.free_symbols) == 1
+        base = power.base if isinstance(power, sp.Pow) else power
+        unit = self.forms.units.get(base)
+        return unit is not None and unit.kind == "root" and unit.base.is_number
 
     def _form(self, leaf: sp.Expr) -> sp.Expr:
         """Return the rational form of a leaf. That of exp(ln x) is x as a product of positive factors."""
@@ -150,6 +151,7 @@ class Hints:
         return self._new.real(factor, PRODUCT - 1) if times == 1 else f"{self._new.argument(factor)} ^ {times}"
 
 
-def has_leaves(expressions: Iterable[sp.Expr]) -> bool:
-    """Tell whether any of the expressions has a leaf."""
-    return any(is_leaf(part) for e in expressions for part in sp.preorder_traversal(e))
+def _argument(leaf: sp.Expr) -> sp.Expr:
+    argument = leaf.base if isinstance(leaf, sp.Pow) else leaf.args[0]
+    assert isinstance(argument, sp.Expr)
+    return argument

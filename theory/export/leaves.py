@@ -49,13 +49,13 @@ class RationalForms:
         """Find the roots in the expressions, with the values of variables already substituted."""
         expressions = tuple(expressions)
         self.roots: dict[sp.Expr, tuple[sp.Symbol, int]] = {}
-        self.units: dict[sp.Symbol, Unit] = {}
+        self.units: dict[sp.Expr, Unit] = {}
         self._scales: dict[sp.Expr, int] = {}
         for atom, order in sorted(_root_orders(expressions).items(), key=lambda item: str(item[0])):
             self.roots[atom] = sp.Symbol(f"root_{atom}", positive=True), order
         for exponential in sorted({x for e in expressions for x in e.atoms(sp.exp)}, key=str):
             for number, rest in _terms(exponential.exp):
-                self._scales[rest] = math.lcm(self._scales.get(rest, 1), int(number.q))
+                self._scales[rest] = math.lcm(self._scales.get(rest, 1), number.q)
 
     def form(self, e: sp.Expr) -> sp.Expr:
         """Return the rational form of an expression."""
@@ -123,7 +123,7 @@ class RationalForms:
                 form = form.xreplace({unit: self.units[unit].meaning})
         return form.xreplace({root: atom ** sp.Rational(1, order) for atom, (root, order) in self.roots.items()})
 
-    def _unit(self, unit: Unit) -> sp.Symbol:
+    def _unit(self, unit: Unit) -> sp.Expr:
         for symbol, known in self.units.items():
             if known == unit:
                 return symbol
@@ -135,7 +135,7 @@ class RationalForms:
         exponent = sp.cancel(exponent)
         if exponent.is_Integer:
             return factor**exponent
-        if exponent.is_Rational:
+        if isinstance(exponent, sp.Rational):
             unit = self._unit(Unit("root", factor, sp.Integer(exponent.q)))
             whole, rest = divmod(exponent.p, exponent.q)
             return factor**whole * unit**rest
@@ -153,7 +153,7 @@ class RationalForms:
             if rest in self.units and self.units[rest].kind == "ln":
                 total *= self._power(self.units[rest].base, number)
             else:
-                scale = self._scales.get(rest, int(number.q))
+                scale = self._scales.get(rest, number.q)
                 total *= self._unit(Unit("exp", rest / scale)) ** (number * scale)
         return total
 
@@ -180,7 +180,8 @@ def leaves(expressions: Iterable[sp.Expr]) -> list[sp.Expr]:
         if isinstance(e, sp.Indexed | sp.KroneckerDelta):
             return
         for argument in (e.function,) if isinstance(e, sp.Sum) else e.args:
-            visit(argument)
+            if isinstance(argument, sp.Expr):
+                visit(argument)
         if is_leaf(e):
             found[_as_printed(e)] = None
 
@@ -191,24 +192,26 @@ def leaves(expressions: Iterable[sp.Expr]) -> list[sp.Expr]:
 
 def _as_printed(leaf: sp.Expr) -> sp.Expr:
     """Return the leaf that Coq text has in place of a root: √x in x^(−3/2), and x^(1/3) in x^(−1/3)."""
-    if isinstance(leaf, sp.Pow) and leaf.exp.is_Rational:
+    if isinstance(leaf, sp.Pow) and isinstance(leaf.exp, sp.Rational):
         return leaf.base ** (sp.Rational(1, 2) if leaf.exp.q == 2 else abs(leaf.exp))
     return leaf
 
 
-def _terms(e: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+def _terms(e: sp.Expr) -> Iterator[tuple[sp.Rational, sp.Expr]]:
     """Yield the terms of a sum as pairs of a rational number and the rest."""
     for term in sp.Add.make_args(sp.expand(e)):
         number, rest = term.as_coeff_Mul()
-        yield (number, rest) if number.is_Rational else (sp.Integer(1), term)
+        yield (number, rest) if isinstance(number, sp.Rational) else (sp.Integer(1), term)
 
 
 def _root_orders(expressions: Iterable[sp.Expr]) -> dict[sp.Expr, int]:
     """Return, for each positive symbol or entry that is a factor under a root, the least common order of its roots."""
     orders: dict[sp.Expr, int] = {}
-    for power in {p for e in expressions for p in e.atoms(sp.Pow) if p.exp.is_Rational and not p.exp.is_Integer}:
+    for power in {p for e in expressions for p in e.atoms(sp.Pow)}:
+        if not isinstance(power.exp, sp.Rational) or power.exp.is_Integer:
+            continue
         for factor in sp.Mul.make_args(power.base):
             atom = factor.base if isinstance(factor, sp.Pow) and factor.exp.is_Integer else factor
             if isinstance(atom, sp.Symbol | sp.Indexed) and atom.is_positive:
-                orders[atom] = math.lcm(orders.get(atom, 1), int(power.exp.q))
+                orders[atom] = math.lcm(orders.get(atom, 1), power.exp.q)
     return orders

@@ -108,7 +108,7 @@ def minimise(record: StepRecorder, reduction: Reduction) -> Minimum:
 
 def predict(problem: Problem, reduction: Reduction, minimum: Minimum) -> Prediction:
     """Predict the value, and the invariants of a simplex ETF with the best margin."""
-    row = ((1 - 1 / K) * reduction.square).subs(t, minimum.margin, says="the margin")
+    row = ((1 - 1 / K) * reduction.square).subs(t, minimum.margin)
     return at_etf(problem, reduction.square, {t: minimum.margin}).predict(
         reduction.objective,
         Threshold(minimum.ratio, k, K, tuned="feature_decay"),
@@ -182,7 +182,7 @@ def record_dual_value(record: StepRecorder, reduction: Reduction) -> None:
     """Record that the value of the dual point, the entropy of the predicted probabilities, is the predicted value."""
     x = positive("x")
     at_x = wrong_probability(sp.log(x))
-    pull = at_x if reduction.alpha == 0 else positive("g")  # √(n λ_W λ_H): with α it makes up ε
+    pull = at_x if reduction.alpha == 0 else positive("s")  # √(n λ_W λ_H): with α it makes up ε
     in_x = {feature_decay: pull**2 / (weight_decay * n), smoothing: K * (at_x - pull), t: sp.log(x)}
     record(
         Identity(
