@@ -12,7 +12,7 @@ from theory.latex import latex
 from theory.point import Point
 from theory.problem import Problem, Variable
 
-GIVEN = {"root": "C^{1/2}", "axes": "V^T"}
+GIVEN = {"root": "C^{1/2}", "axes": "V^T", "standard": "S"}
 """Names of given arrays as the papers write them. Other given arrays are written by their own names."""
 MOST_NAMED = 3
 """Up to so many variables are named below the sign of the minimum."""

@@ -196,8 +196,8 @@ class LatexArrays:
         last = _length(entries)
         return _diagonal(sp.sqrt(entries[1]), sp.sqrt(entries[last]), last)
 
-    def centred_axes(self, rows: sp.Symbol, columns: sp.Symbol) -> TexMatrix:
-        return atom("V^T", rows)
+    def standard_rows(self, rows: sp.Symbol, columns: sp.Symbol) -> TexMatrix:
+        return atom("S", rows)
 
     def given(self, matrix: sp.MatrixSymbol) -> TexMatrix:
         return atom(latex(matrix), matrix.rows)
