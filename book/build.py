@@ -51,6 +51,9 @@ def write_source(source: Path, toc: dict) -> None:
     for path in pages:
         path.parent.mkdir(parents=True, exist_ok=True)
     (source / "static").mkdir(exist_ok=True)
+    for left in (source / "static").iterdir():
+        if left.suffix in STATIC and not (BOOK / "pages" / left.name).exists():
+            left.unlink()
     for path in sorted((BOOK / "pages").iterdir()):
         if path.suffix in STATIC:
             shutil.copy(path, source / "static")

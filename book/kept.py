@@ -37,7 +37,8 @@ def restore_derivations(claims: Iterable[Claim]) -> None:
     for claim in claims:
         path = file_of(of_derivation(claim), "derivation")
         if path.exists():
-            claim.__dict__["_derived"] = cloudpickle.loads(path.read_bytes())
+            # Both are properties that are computed once.
+            claim.__dict__["_derived"] = claim.__dict__["derivation"] = cloudpickle.loads(path.read_bytes())
 
 
 def forget_all_but(used: Iterable[Path]) -> None:

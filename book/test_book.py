@@ -19,6 +19,7 @@ import pytest
 from book.build import files_in
 from book.contents import all_claims, contents
 from book.examples import sliding
+from book.figures.landscape import has_landscape
 from book.figures.practice import figures_of, figures_of_page, page_records
 from book.render.practice import families
 from theory.claim import registry
@@ -226,10 +227,11 @@ def figures_on(name: str) -> int:
     """Return the number of figures that a page should have."""
     if name in FAMILY_PAGES:
         word = FAMILY_PAGES[name]
-        return len(figures_of_page(word)) + sum(len(figures_of(record)) for record in page_records(word))
+        water = word == "vae"
+        return water + len(figures_of_page(word)) + sum(len(figures_of(record)) for record in page_records(word))
     if name in CLAIM_PAGES:
         claim = CLAIM_PAGES[name]
-        return FIGURES + len(sliding(claim)) if claim.refutation is None else 0
+        return FIGURES + len(sliding(claim)) + has_landscape(claim) if claim.refutation is None else 1
     return int(name in (*PHASES, OWN_NETWORK))
 
 

@@ -101,7 +101,8 @@ def test_a_kept_derivation_is_that_of_the_claim(tmp_path: Path, monkeypatch: pyt
     claim = find("mse-imbalanced")
     derived = claim.derivation
     kept.keep_derivation(claim)
-    monkeypatch.delitem(claim.__dict__, "_derived")
+    for name in ("_derived", "derivation"):
+        monkeypatch.setitem(claim.__dict__, name, None)
     kept.restore_derivations([claim])
     assert claim.derivation is not derived
     assert claim.prediction.value == derived.prediction.value

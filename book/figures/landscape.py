@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import sympy as sp
 from IPython.display import HTML
@@ -31,13 +32,31 @@ WIDEST = 12.0
 """Decades of the sizes that are searched: from the widest one down to this many decades below."""
 ABOVE = 0.6
 """Height above zero that is shown, as a share of the greatest depth below it."""
-SAME = 1e-6
-"""Relative height above the least value at which two minima are the same: at the threshold of a jump both are."""
 
 
 def has_landscape(claim: Claim) -> bool:
-    """Return whether a claim's proof ends in scalar problems, and a single number takes a direction across its threshold."""
-    return claim.derive is not None and claim.proof.separable is not None and bool(make_example(claim).crossings)
+    """Return whether a claim's proof ends in scalar problems, and a single number takes a minimiser to the start of its sizes."""
+    return claim.derive is not None and path_to_zero(claim.id) is not None
+
+
+@cache
+def path_to_zero(claim_id: str) -> Path | None:
+    """Return the values of a tuned parameter along which the minimiser of the first direction reaches the start of its sizes.
+
+    Thresholds at which the minimiser of the scalar problem lives on, such as those of another level, are passed over.
+    """
+    claim = find(claim_id)
+    separable = claim.derivation.proof.separable
+    if separable is None:
+        return None
+    for crossed in make_example(claim).crossings:
+        critical = crossed.critical[-1] if crossed.falling else crossed.critical[0]
+        factors = FACTORS if crossed.falling else tuple(1 / factor for factor in FACTORS)
+        curves = tuple(curve(crossed, separable, critical * factor) for factor in factors)
+        reach = reach_of(curves[0])
+        if curves[0].least(reach) > curves[0].low and curves[-1].least(reach) == curves[-1].low:
+            return Path(crossed, critical, curves)
+    return None
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,15 @@ class Curve:
         near = [best * 10 ** (WIDEST / GRID * (i / 20 - 1)) for i in range(41)]
         best = min((t for t in near if t <= reach), key=lambda t: self.above(self.low + t))
         return self.low + (best if self.above(self.low + best) < 0 else 0.0)
+
+
+@dataclass(frozen=True)
+class Path:
+    """Scalar problems along a crossed threshold, from where the direction lives to where it has collapsed."""
+
+    crossed: Crossing
+    critical: float
+    curves: tuple[Curve, ...]
 
 
 def curve(crossed: Crossing, separable: Separable, tuned: float) -> Curve:
@@ -77,22 +105,16 @@ def curve(crossed: Crossing, separable: Separable, tuned: float) -> Curve:
     return Curve(tuned, ends[0], above)
 
 
-def landscape(claim_id: str, number: int = 0) -> HTML:
-    """Draw the scalar problem of a claim's proof for the first class or direction, with a slider across threshold ``number``.
+def landscape(claim_id: str) -> HTML:
+    """Draw the scalar problem of a claim's proof for the first class or direction, with a slider across its threshold.
 
     The curves are the functions that the proof minimises. Raises ValueError for a claim without a scalar problem.
     """
-    claim = find(claim_id)
-    if not has_landscape(claim):
-        raise ValueError(
-            f"{claim_id}: the proof ends in no scalar problem that a single number takes across its threshold"
-        )
-    crossed = make_example(claim).crossings[number]
-    separable = claim.proof.separable
-    assert separable is not None
-    critical = crossed.critical[-1] if crossed.falling else crossed.critical[0]
-    factors = FACTORS if crossed.falling else [1 / factor for factor in FACTORS]
-    curves = [curve(crossed, separable, critical * factor) for factor in factors]
+    claim, along = find(claim_id), path_to_zero(claim_id)
+    separable = claim.derivation.proof.separable
+    if along is None or separable is None:
+        raise ValueError(f"{claim_id}: the proof ends in no scalar problem that a single number takes to its threshold")
+    crossed, critical, curves = along.crossed, along.critical, along.curves
     size = curves[0].least(reach_of(curves[0]))
     low, reach = curves[0].low, 1.7 * (size - curves[0].low)
     depth = -curves[0].above(size)
@@ -104,7 +126,10 @@ def landscape(claim_id: str, number: int = 0) -> HTML:
     all_curves = [Line("grid", "", sizes, each, width=1) for each in heights]
     ends = [min(one.least(reach), x.high) for one in curves]
     passed = Points("soft", "", ends, [one.above(end) / depth for one, end in zip(curves, ends, strict=True)], "dot", 2)
-    frames = [shown(one, sizes, each, x, depth) for one, each in zip(curves, heights, strict=True)]
+    frames = [
+        shown(one, sizes, each, x, depth, crossed.jumps() and math.isclose(one.tuned, critical))
+        for one, each in zip(curves, heights, strict=True)
+    ]
     how = "jumps to zero from a distance" if crossed.jumps() else "shrinks to zero"
     panel = Panel(
         x, y, [*all_curves, passed, Rule(y=[0.0], dash="1 4")], frames=frames, height=300, width=420,
@@ -137,12 +162,12 @@ def reach_of(one: Curve) -> float:
     return 4 * reach
 
 
-def shown(one: Curve, sizes: list[float], heights: list[float], x: Axis, depth: float) -> list[Line | Points | Words]:
-    """Return a curve with its minimiser: filled, and with words beside it."""
+def shown(
+    one: Curve, sizes: list[float], heights: list[float], x: Axis, depth: float, both: bool
+) -> list[Line | Points | Words]:
+    """Return a curve with its minimiser: filled, and with words beside it. ``both`` says that a jump has two minimisers here."""
     least = min(one.least(x.high - x.low), x.high)
-    # At the threshold of a jump both ends of the jump are minimisers.
-    inner = min(sizes[CURVE // 20 :], key=lambda t: one.above(t))
-    both = inner not in (sizes[CURVE // 20], sizes[-1]) and abs(one.above(inner)) < 4e-3 * depth
+    inner = min(sizes[CURVE // 4 :], key=one.above)
     places = [one.low, inner] if both else [least]
     says = "both are minimal" if both else "alive" if least > one.low else "collapsed"
     height = one.above(places[-1]) / depth

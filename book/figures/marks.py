@@ -121,21 +121,23 @@ class Points(Mark):
 
 @dataclass(frozen=True)
 class Bars(Mark):
-    """Bars from the lower end of the axis up to ``y``, centred at ``x``; ``width`` is in units of the axis."""
+    """Bars up to ``y``, centred at ``x``, from the lower end of the axis or from ``base``; ``width`` is in units of the axis."""
 
     x: Sequence[float] = ()
     y: Sequence[float] = ()
     width: float = 0.6
+    base: Sequence[float] = ()
 
     def drawn(self, frame: Frame) -> str:
         _, _, _, bottom = frame.inside()
         bars = []
-        for x, y in zip(self.x, self.y, strict=True):
+        for x, y, base in zip(self.x, self.y, self.base or [None] * len(self.x), strict=True):
             left, right = frame.at(x - self.width / 2, y), frame.at(x + self.width / 2, y)
+            low = bottom if base is None else (frame.at(None, base) or (0.0, bottom))[1]
             if left and right:
                 bars.append(
                     element(
-                        "rect", x=left[0], y=left[1], width=right[0] - left[0], height=bottom - left[1], class_=self.colour,
+                        "rect", x=left[0], y=left[1], width=right[0] - left[0], height=low - left[1], class_=self.colour,
                         fill="currentColor", fill_opacity=0.35, stroke="currentColor",
                     )
                 )  # fmt: skip

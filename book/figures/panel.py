@@ -25,8 +25,8 @@ class Panel(Frame):
         marks: what is drawn, from the back to the front.
         alt: what the drawing shows, in a sentence for readers who do not see it.
         title: words above the drawing.
-        frames: marks that are drawn in front of ``marks``, one set for each position of the slider; only the first is shown without
-            a script.
+        frames: marks that are drawn in front of ``marks``, one set for each position of the slider.
+        start: the frame that is shown first, and without a script alone.
         bare: whether the axes are left out, for matrices.
         width: width in units.
         height: height in units.
@@ -38,6 +38,7 @@ class Panel(Frame):
     alt: str
     title: str = ""
     frames: Sequence[Sequence[Mark]] = field(default=())
+    start: int = 0
     bare: bool = False
     width: float = WIDTH
     height: float = HEIGHT
@@ -77,7 +78,7 @@ class Panel(Frame):
                 "g",
                 "".join(mark.drawn(self) for mark in marks),
                 data_frame=number,
-                style="display:none" if number else None,
+                style=None if number == self.start else "display:none",
             )
             for number, marks in enumerate(self.frames)
         )

@@ -33,19 +33,21 @@ class Slider:
     Arguments:
         title: what the slider changes; ``<sub>`` is allowed.
         says: the words for each frame.
+        start: the frame at which the slider stands first; the panels must start there, too.
     """
 
     title: str
     says: Sequence[str]
+    start: int = 0
 
     def drawn(self) -> str:
         """Return the slider with its words as HTML."""
         name = "slide-" + hashlib.sha256(json.dumps([self.title, *self.says]).encode()).hexdigest()[:8]
         says = html.escape(json.dumps(list(self.says), ensure_ascii=False))
         return (
-            f'<p class="atlas-slider"><label for="{name}">{self.title} <output for="{name}">{self.says[0]}</output></label>'
-            f'<input id="{name}" type="range" min="0" max="{len(self.says) - 1}" value="0" data-says="{says}" '
-            f'aria-valuetext="{html.escape(self.says[0])}"></p>'
+            f'<p class="atlas-slider"><label for="{name}">{self.title} <output for="{name}">{self.says[self.start]}</output></label>'
+            f'<input id="{name}" type="range" min="0" max="{len(self.says) - 1}" value="{self.start}" data-says="{says}" '
+            f'aria-valuetext="{html.escape(self.says[self.start])}"></p>'
         )
 
 
