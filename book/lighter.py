@@ -31,12 +31,10 @@ LOADED = [
     "core",
     "input/tex-base",
     "[tex]/ams",
-    "[tex]/newcommand",
-    "[tex]/boldsymbol",
     "output/chtml",
     "a11y/assistive-mml",
 ]
-PACKAGES = ["base", "ams", "newcommand", "boldsymbol"]
+PACKAGES = ["base", "ams"]
 STYLES = (
     "styles/pydata-sphinx-theme.css",
     "styles/sphinx-book-theme.css",
@@ -47,6 +45,7 @@ STYLES = (
 ICON_SCRIPT = re.compile(r"<script[^>]*fontawesome\.js[^>]*></script>|<link[^>]*fontawesome[^>]*>")
 SEARCH_SCRIPTS = re.compile(r'<script src="[^"]*(searchtools|language_data|searchindex)\.js[^>]*></script>')
 """Scripts that only the page of search results needs. The theme loads them on every page."""
+TAB_SCRIPT = re.compile(r"<script[^>]*design-tabs\.js[^>]*></script>")
 ICON = re.compile(r'"?([a-z0-9-]+)"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","(M[^"]+)"\]')
 FONTS = re.compile(r"@font-face\s*\{[^}]*Font Awesome[^}]*\}")
 FORMULA = 'class="math'
@@ -84,6 +83,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     for page in pages:
         text = page.read_text(encoding="utf-8")
         lighter = ICON_SCRIPT.sub("", text)
+        lighter = lighter if "sd-tab-set" in lighter else TAB_SCRIPT.sub("", lighter)
         # The entries of a bibliography say that they are such, and so are no items of a list to a reader who hears the page.
         lighter = lighter.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
         lighter = lighter if page.name == "search.html" else SEARCH_SCRIPTS.sub("", lighter)
