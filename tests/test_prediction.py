@@ -94,7 +94,7 @@ EXAMPLES = {
     "mse-imbalanced-relu": {"class_counts": (20, 5, 10, 10), "widths": 3, "weight_decay": 0.01, "feature_decay": 0.003},
     "mse-regression": {
         "theta": (0.5, 2.0, 1.0, 1.0),
-        "samples": 6,
+        "sample_size": 6,
         "depth": 2,
         "widths": 3,
         "weight_decay": 0.01,

@@ -46,7 +46,7 @@ def penalised_bias(values: dict) -> float:
 
 def regression(values: dict) -> float:
     """One direction for each target within the rank, with the decay of depth + 1 balanced factors."""
-    depth, samples, deviations = values["depth"], values["samples"], values["theta"]
+    depth, samples, deviations = values["depth"], values["sample_size"], values["theta"]
     rank = min(*values["widths"], len(deviations))
     decays = [*values["weight_decay"], values["feature_decay"]]
     mean_decay = math.exp(sum(map(math.log, decays)) / (depth + 1))

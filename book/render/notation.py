@@ -47,7 +47,8 @@ class Notation:
             self._give(Quantity(letter.symbol, letter.meaning, letter.says), {part: written})
         for number, threshold in enumerate(claim.prediction.thresholds):
             indices = threshold.ratio.free_symbols & {threshold.index}
-            symbol = indexed("r" + "'" * number, positive=True)[threshold.index] if indices else positive("r")
+            name = "r" + "'" * number
+            symbol = indexed(name, positive=True)[threshold.index] if indices else positive(name)
             latent = re.fullmatch(r"[a-z](_\d)?", threshold.of) is not None
             says = f"the ratio of the threshold of {f'${threshold.of}$' if latent else f'the {threshold.of}'}"
             if self._ratio(threshold) is None:

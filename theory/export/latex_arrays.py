@@ -62,6 +62,9 @@ class TexNumber:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> TexNumber:
+        """Divide by a number, which is written as a fraction, or by a SymPy number."""
+        if isinstance(other, TexNumber):
+            return TexNumber(((sp.Integer(1), rf"\frac{{{self}}}{{{other}}}"),))
         return self * (1 / sp.sympify(other))
 
 

@@ -62,7 +62,7 @@ REGRESSION = Source(
 
 def bind(values: Values) -> Bindings:
     """Return the values of the symbols. The squared singular values of the centred targets are N θ_k²."""
-    deviations, samples = values["theta"], values["samples"]
+    deviations, samples = values["theta"], values["sample_size"]
     targets = len(deviations)
     return {
         **network_bindings(values, targets, targets),
@@ -103,7 +103,7 @@ PROBLEM = Problem(
             "theta", PositiveReals(), r"standard deviations $\theta_i$ of the targets along their principal axes"
         ),
         Parameter(
-            "samples",
+            "sample_size",
             Width(K + 1),
             "number $N$ of samples",
             default=lambda values: 2 * len(values["theta"]),
