@@ -47,7 +47,7 @@ def path_to_zero(claim_id: str) -> Path | None:
     """
     claim = find(claim_id)
     separable = claim.derivation.proof.separable
-    if separable is None:
+    if separable is None or separable.shared is not None:  # a number that all directions share moves with each of them
         return None
     for crossed in make_example(claim).crossings:
         critical = crossed.critical[-1] if crossed.falling else crossed.critical[0]

@@ -22,7 +22,7 @@ from theory.claim import Claim, find
 from theory.cli.arguments import parse_assignments
 from theory.errors import ParameterError
 from theory.expressions import evaluate_exactly
-from theory.problem import Instance, Problem
+from theory.problem import CROSS_ENTROPY, MSE, Instance, Problem
 from theory.symbols import N, n_k
 
 PRECISION = 192
@@ -48,7 +48,7 @@ def can_be_certified(problem: Problem, instance: Instance) -> bool:
     That is so for a nuclear form with one-hot labels and no bias, unless nonnegative features ask for a copositive bound.
     """
     form = problem.nuclear_form
-    if form is None or form.copositive or instance.values.get("bias"):
+    if form is None or form.loss not in (CROSS_ENTROPY, MSE) or form.copositive or instance.values.get("bias"):
         return False
     arrays: Any = LossArrays([int(n) for n in instance.bindings[n_k]])
     try:
@@ -72,7 +72,7 @@ def proposed(claim: Claim, instance: Instance) -> list[list[float]]:
     if formula is None or form is None or not can_be_certified(claim.problem, instance):
         raise ParameterError(f"{claim.id}: these bounds do not apply at these parameters")
     rows = evaluate_exactly(formula, instance.bindings)
-    return [residual(list(column), k, form.cross_entropy) for k, column in enumerate(zip(*rows, strict=True))]
+    return [residual(list(column), k, form.loss == CROSS_ENTROPY) for k, column in enumerate(zip(*rows, strict=True))]
 
 
 def residual(logits: list[float], label: int, cross_entropy: bool) -> list[float]:
@@ -93,12 +93,12 @@ def lower_bound(problem: Problem, instance: Instance, columns: Columns) -> Lower
     decay = ball_of(instance.bindings[form.decays[0]]) * ball_of(instance.bindings[form.decays[1]])
     for margin in MARGINS:
         shrunk = [[(1 - Ball(margin)) * Ball(x) for x in column] for column in columns]
-        if form.cross_entropy:
+        if form.loss == CROSS_ENTROPY:
             shrunk = [with_own_entry(column, k) for k, column in enumerate(shrunk)]
         pivot = least_pivot(norm_form(shrunk, counts, samples**2 * decay))
         if pivot is None:
             continue
-        gains = [gain(column, k, form.cross_entropy) for k, column in enumerate(shrunk)]
+        gains = [gain(column, k, form.loss == CROSS_ENTROPY) for k, column in enumerate(shrunk)]
         value = sum((n * g for n, g in zip(counts, gains, strict=True)), Ball(0)) / samples
         if value.is_finite():
             return LowerBound(value, pivot, margin)

@@ -15,6 +15,7 @@ from numerics.backends.points import points_of
 from numerics.training.certified import train
 from theory.claim import Claim, find
 from theory.cli.arguments import shown_parameters
+from theory.problem import CROSS_ENTROPY
 from theory.symbols import n_k
 
 STORED = ("mse-imbalanced", "ce-imbalanced")
@@ -36,7 +37,7 @@ def trained(claim: Claim) -> dict[str, Any]:
         "made": {"by": "python -m book.live.store", "starts": STARTS, "seed": 0, "torch": torch.__version__},
         "parameters": shown_parameters(claim, instance),
         "point": {name: array.tolist() for name, array in point.items()},
-        "residuals": [residual(logits, k, form.cross_entropy) for k, logits in enumerate(means)],
+        "residuals": [residual(logits, k, form.loss == CROSS_ENTROPY) for k, logits in enumerate(means)],
     }
 
 
