@@ -70,10 +70,11 @@ def all_claims() -> list[Claim]:
     return [claim for claims in chapters().values() for claim in claims]
 
 
-def simplicity(claim: Claim) -> tuple[int, int, str]:
-    """Return what orders the claims of a chapter: the parameters that have to be given, all parameters, and the id."""
+def simplicity(claim: Claim) -> tuple[int, int, int, str]:
+    """Return what orders the claims of a chapter: its variables, the parameters that have to be given, all of them, and the id."""
     parameters = claim.problem.parameters
-    return sum(p.default is REQUIRED for p in parameters), len(parameters), claim.id
+    required = sum(p.default is REQUIRED for p in parameters)
+    return required, len(claim.problem.variables), len(parameters), claim.id
 
 
 def contents() -> dict:
