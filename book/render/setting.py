@@ -21,11 +21,17 @@ BLOCKS = ("X", "V")
 
 
 def objective(problem: Problem) -> str:
-    """Return the minimisation problem as Markdown: the displayed loss, what its letters stand for, and the variables with shapes."""
+    """Return the minimisation problem as Markdown: the displayed loss, what its letters stand for, and the variables with shapes.
+
+    A loss of one's own that computes with numbers in a way that has no notation here is left to the words of the claim.
+    """
     entries = sym.D if any(sym.D in variable.shape for variable in problem.variables) else sym.K
     given = problem.given(LatexArrays(sym.K, sym.N, entries=entries))
     xp = LatexArrays(sym.K, sym.N, BLOCKS)
-    loss = str(problem.loss(xp, variables(problem), given.map(_named, _names(given)), Symbols()))
+    try:
+        loss = str(problem.loss(xp, variables(problem), given.map(_named, _names(given)), Symbols()))
+    except (AttributeError, TypeError):
+        return ""
     meanings = [f"${name} = {block}$" for block, name in xp.blocks.items()]
     meanings += [f"${_given_name(name)} = {a.text}$" for name, a in given.items() if _given_name(name) != a.text]
     names = minimised(problem)

@@ -61,6 +61,9 @@ class TexNumber:
 
     __rmul__ = __mul__
 
+    def __pow__(self, exponent: Any) -> TexNumber:
+        return TexNumber(((sp.Integer(1), rf"\left({self}\right)^{{{latex(sp.sympify(exponent))}}}"),))
+
     def __truediv__(self, other: Any) -> TexNumber:
         """Divide by a number, which is written as a fraction, or by a SymPy number."""
         if isinstance(other, TexNumber):
