@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,8 @@ ONE_OF_EACH_KIND = tuple(
     )
 )
 """Pages that stand for all of their kind where looking at every page would take long."""
+LOOKED_AT = PAGES if os.environ.get("COLLAPSE_ATLAS_ALL_PAGES") else ONE_OF_EACH_KIND
+"""The pages that are looked at: one of each kind, or all of them where the variable ALL_PAGES is set, which takes ten minutes."""
 
 
 def axe() -> str:
@@ -102,7 +105,7 @@ def axe() -> str:
     return Path(found.origin).with_name("axe.min.js").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="module", params=LOOKED_AT)
 def opened(request: pytest.FixtureRequest, browser: WebDriver, address: str) -> Iterator[tuple[str, WebDriver]]:  # noqa: F811
     """Open a page once for all its tests, as a reader does who has chosen nothing."""
     browser.get("about:blank")

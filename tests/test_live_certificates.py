@@ -20,6 +20,7 @@ from numerics.bounds.certificates import problem_bounds
 from numerics.bounds.enclosures import value_at
 from theory.claim import find, registry
 from theory.point import Point
+from theory.problem import CROSS_ENTROPY, MSE
 
 GAP = 1e-12
 """Largest relative gap of a certificate."""
@@ -98,7 +99,12 @@ def certified_claims() -> list[str]:
     found = []
     for claim in registry().values():
         form = claim.problem.nuclear_form
-        if form is not None and not form.copositive and "smoothing" not in {p.name for p in claim.problem.parameters}:
+        if (
+            form is not None
+            and form.loss in (CROSS_ENTROPY, MSE)
+            and not form.copositive
+            and "smoothing" not in {p.name for p in claim.problem.parameters}
+        ):
             found.append(claim.id)
     return found
 

@@ -25,7 +25,7 @@ def test_an_expression_that_matches_nothing_is_said_in_one_line():
     done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 5
     (said,) = (line for line in done.stdout.splitlines() if "'my-setting'" in line)
-    assert said.startswith("no claim or check matches 'my-setting'; the claims are ce-balanced-etf, ")
+    assert said.startswith("no claim or check matches 'my-setting'; the claims are bce-balanced, ")
     assert " mse-target-scale, " in said
     assert said.endswith("a claim in a file of your own needs --claims FILE")
 

@@ -100,7 +100,7 @@ def swept(monkeypatch):
     record = a_record([a_run(seed, {}, **each) for seed, each in enumerate(measured)], {}, SWEEP)
     drawn = []
     monkeypatch.setattr(figures, "recorded", lambda name: record)
-    monkeypatch.setattr(figures, "show", lambda figure, *_, **__: drawn.append(figure))
+    monkeypatch.setattr(figures, "show", lambda name, panels, said, *slider: drawn.append((panels, *slider)))
     return record, drawn
 
 
@@ -108,19 +108,17 @@ def test_a_sweep_is_drawn_with_a_slider(swept):
     record, drawn = swept
     assert figures.figures_of(record) == ["divergences", "active_units"]
     figures.divergences("vae-example")
-    (figure,) = drawn
-    assert [list(trace.y) for trace in figure.data] == [[2.0, 1.0], [2.1, 1.1], [2.2, 1.2]]
-    second = figure.layout.sliders[0].steps[1]
-    assert second.label == "β = 2"
-    assert second.args[0]["y"] == [[1.0, 0.0], [1.1, 0.1], [1.2, 0.2]]
-    assert list(second.args[1]) == [0, 1, 2]
+    (((panel,), slider),) = drawn
+    first, second = panel.frames
+    assert [list(mark.y) for mark in first] == [[2.0, 1.0], [2.1, 1.1], [2.2, 1.2]]
+    assert [list(mark.y) for mark in second] == [[1.0, 0.0], [1.1, 0.1], [1.2, 0.2]]
+    assert list(slider.says) == ["β = 1", "β = 2"]
 
 
 def test_active_units_are_drawn_beside_the_predicted_ones(swept):
     figures.active_units("vae-example")
-    (figure,) = swept[1]
-    assert [list(trace.y) for trace in figure.data] == [[2, 1], [2, 2], [1, 1]]
-    assert list(figure.data[0].x) == ["β = 1", "β = 2"]
+    (((panel,),),) = swept[1]
+    assert [list(mark.y) for mark in panel.marks] == [[2, 1], [2, 2], [1, 1]]
 
 
 def test_vanishing_classes_are_drawn_in_units_of_the_critical_count(monkeypatch):
@@ -134,9 +132,11 @@ def test_vanishing_classes_are_drawn_in_units_of_the_critical_count(monkeypatch)
     record = a_record([a_run(0, {}, mean_norms=[3.9, 0.1])], {}, predicted, {"class_counts": [40, 10]}, about)
     drawn = []
     monkeypatch.setattr(figures, "page_records", lambda word: [record])
-    monkeypatch.setattr(figures, "show", lambda figure, *_, **__: drawn.append(figure))
+    monkeypatch.setattr(figures, "show", lambda name, panels, said, *slider: drawn.append((panels, *slider)))
     assert figures.figures_of(record) == ["mean_gram"]
     assert figures.figures_of_page("minority") == ["overview", "vanishing"]
     figures.vanishing("minority")
-    assert [list(trace.x) for trace in drawn[0].data] == [[2.0, 0.5]] * 2
-    assert list(drawn[0].data[1].y) == [3.9 / 4, 0.1 / 4]
+    (((panel,),),) = drawn
+    _, predicted_marks, trained = panel.marks
+    assert list(predicted_marks.x) == list(trained.x) == [2.0, 0.5]
+    assert list(trained.y) == [3.9 / 4, 0.1 / 4]

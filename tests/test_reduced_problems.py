@@ -24,7 +24,7 @@ INSTANCES = 100
 
 def least(objective: Callable[[Any], Any], largest: float) -> float:
     """Return the least value of a function on [0, largest], from the best of many brackets on a logarithmic grid."""
-    grid = np.array([0.0, *np.geomspace(largest * 1e-9, largest, 400)])
+    grid = np.unique([0.0, *np.geomspace(largest * 1e-9, largest, 400), *np.linspace(0.0, largest, 4001)])
     values = objective(grid)
     best = int(np.argmin(values))
     low, high = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]

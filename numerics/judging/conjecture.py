@@ -171,7 +171,7 @@ def _families(claim: Claim, instance: Instance, point: Point) -> Iterator[Family
     problem, (samples, counts) = claim.problem, claim.problem.samples
     for variable in problem.active_variables(instance):
         array, (rows, columns) = point[variable.name], variable.shape
-        if columns == samples:
+        if columns == samples and counts in instance.bindings:
             means, scatter = _class_means(array, instance.bindings[counts])
             yield _described(f"class means of {variable.name}", _in_user_order(means, instance), scatter)
         if problem.is_labelled(columns, instance):

@@ -52,6 +52,8 @@ def statement(claim: Claim) -> str:
 
 def statements(claim: Claim) -> dict[str, CoqStatement]:
     """Return what is stated of a claim, by the name of its module of Coq; one without flags and depth has no module."""
+    if claim.prediction.value is not None and isinstance(claim.prediction.value.expression, sp.Piecewise):
+        raise ValueError(f"{claim.id}: the minimum is given by cases, which are not stated yet")
     choices = [_choices(parameter) for parameter in claim.problem.parameters]
     found = {}
     for chosen in itertools.product(*(choice for choice in choices if choice)):
