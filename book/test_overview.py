@@ -157,7 +157,9 @@ def results(driver: WebDriver, root: str, words: str) -> list[str]:
 @pytest.mark.parametrize("claim", registry().values(), ids=lambda claim: claim.id)
 def test_search_finds_a_claim_by_id_name_and_paper(browser, address, claim: Claim):  # noqa: F811
     page = f"claims/{claim.id}.html"
-    for words in (claim.id, claim.title, claim.source.title, claim.source.authors):
+    # Sphinx leaves out the shortest words of its index, but not those of a query.
+    paper = " ".join(word for word in claim.source.title.split() if len(word.strip(".,:")) > 2)
+    for words in (claim.id, claim.title, paper, claim.source.authors):
         assert page in results(browser, address, words), words
     assert page == results(browser, address, claim.title)[0]
 
