@@ -12,10 +12,10 @@ from theory.claim import Claim, find
 from theory.errors import ParameterError
 from theory.expressions import Bindings, Formula
 from theory.namespace import ArrayNamespace, Matrix, Row
-from theory.proof import Prediction
-from theory.scalar import Shrinkage
 from theory.posterior_collapse.hierarchy import KAPPA, beta_1, beta_2, sigma_1
 from theory.posterior_collapse.hvae_fixed_variances import sigma_2
+from theory.proof import Prediction
+from theory.scalar import Shrinkage
 from theory.symbols import D, K, M, N, beta, decay_product, eta_dec, eta_enc, feature_decay, k, n_k, theta, weight_decay
 
 VAES = ("thotranhuu99/Posterior_collapse_CVAE_HVAE", "4680514c490baed181a18f3d3137deccbf4d58df")
@@ -188,8 +188,8 @@ HIERARCHY_BRANCH = ReferenceCode(
         r"with $c = \eta_{dec}/\eta_{enc}$, besides a second condition that is right. The optimum wants "
         r"$\theta_k \sigma_1 > \beta_2 c^2 \sigma_2^2/\sqrt{\beta_1}$, and so does the root in the code's own formula for the decoder of "
         r"$z_2$. The two conditions agree at $\beta_1 = 1$. For $\beta_1 > 1$ the code gives up $z_2$ too early, and for $\beta_1 < 1$ it "
-        r"can take the root of a negative number. The repository's commands vary $\beta_1$ only with scripts that use another formula, "
-        r"so this says nothing against a published figure."
+        r"can take the root of a negative number. The repository verifies the theorem at $\beta_1 = 1$, and varies $\beta_1$ only with scripts "
+        "that use another function: the published figures are not affected."
     ),
     lines=(Lines(VAES, "utils.py", 79, 90),),
     quantity=r"$\lambda_k^2$, the squared singular value of the whitened encoder of $z_1$",
@@ -235,7 +235,7 @@ CONDITIONAL_SCALE = ReferenceCode(
     ),
     lines=(Lines(VAES, "matrix_CVAE.py", 19, 19), Lines(VAES, "matrix_CVAE.py", 48, 54)),
     quantity=r"$\omega_k^2$, the squared singular value of the decoder",
-    formula=Formula(sp.Max(0, theta[k] - beta * eta_dec**2) * eta_enc**2 / eta_dec**4, ((k, D),)),
+    formula=Formula((sp.Max(theta[k], beta * eta_dec**2) - beta * eta_dec**2) * eta_enc**2 / eta_dec**4, ((k, D),)),
     derived=lambda prediction: Formula(prediction.named["decoder"].expression, ((k, D),)),
     invariant="decoder_gram",
     read=lambda xp, gram, p: xp.diagonal_of(gram),
@@ -293,6 +293,9 @@ REFERENCE_CODE = {
         HALVED_DIVERGENCE,
     )
 }
+
+WITHOUT_EFFECT = (Lines(VAES, "MNIST_HVAE_Relu.py", 125, 129), Lines(VAES, "MNIST_HVAE_Relu.py", 145, 148))
+"""Lines that look like a difference and do not move the optimum: a trace that is counted twice, and divergences that are clamped."""
 
 
 def reference_code(name: str) -> ReferenceCode:

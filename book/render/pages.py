@@ -67,7 +67,7 @@ from book.render.thresholds import equal_ratios, threshold_rows, without_thresho
 from book.render.verdicts import cells, counted_verdicts, in_few_cells, name_of, verdict_tables
 from theory.claim import registry
 from theory.latex import latex
-from theory.reference_code import REFERENCE_CODE
+from theory.reference_code import REFERENCE_CODE, WITHOUT_EFFECT
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 SPECIFICATIONS = Path(__file__).resolve().parents[2] / "benchmarks" / "sweeps"
@@ -164,7 +164,11 @@ def page(template: str, **values: Any) -> str:
         "tolerances": numerics.tolerances,
         "symbols": theory.symbols,
     }
-    environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
+    environment.globals |= {
+        "backends": list(BACKENDS),
+        "discrepancies": list(REFERENCE_CODE.values()),
+        "without_effect": WITHOUT_EFFECT,
+    }
     return with_upright_words(environment.get_template(f"{template}.md").render(**values))
 
 
