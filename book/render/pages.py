@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 import numerics.tolerances
+import theory.posterior_collapse.information
 import theory.symbols
 from book.contents import all_claims, chapters
 from book.examples import noun, sliding
@@ -66,6 +67,7 @@ from book.render.theorem import cited, notation_list, set_apart, statement, verd
 from book.render.thresholds import equal_ratios, threshold_rows, without_threshold
 from book.render.verdicts import cells, counted_verdicts, in_few_cells, name_of, verdict_tables
 from theory.claim import registry
+from theory.disputes import DISPUTES
 from theory.latex import latex
 from theory.reference_code import REFERENCE_CODE, WITHOUT_EFFECT
 
@@ -167,6 +169,8 @@ def page(template: str, **values: Any) -> str:
     environment.globals |= {
         "backends": list(BACKENDS),
         "discrepancies": list(REFERENCE_CODE.values()),
+        "disputes": DISPUTES,
+        "information": theory.posterior_collapse.information,
         "without_effect": WITHOUT_EFFECT,
     }
     return with_upright_words(environment.get_template(f"{template}.md").render(**values))
