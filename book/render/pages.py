@@ -62,6 +62,7 @@ from book.render.practice import (
 )
 from book.render.predicted import rows
 from book.render.proof import proof_text
+from book.render.scalar_problems import scalar_problems
 from book.render.setting import objective
 from book.render.theorem import cited, notation_list, set_apart, statement, verdict_in_words
 from book.render.thresholds import equal_ratios, threshold_rows, without_threshold
@@ -92,6 +93,7 @@ OVERVIEW = (
     name_of,
     notation_table,
     rests_on,
+    scalar_problems,
     threshold_rows,
     without_threshold,
     words_in_html,
