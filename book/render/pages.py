@@ -99,6 +99,14 @@ OVERVIEW = (
     words_in_html,
 )
 """What the pages on all claims call."""
+OBJECTS: dict[str, Any] = {
+    "backends": list(BACKENDS),
+    "discrepancies": list(REFERENCE_CODE.values()),
+    "disputes": DISPUTES,
+    "information": theory.posterior_collapse.information,
+    "without_effect": WITHOUT_EFFECT,
+}
+"""What single pages are about."""
 
 
 def page(template: str, **values: Any) -> str:
@@ -168,13 +176,7 @@ def page(template: str, **values: Any) -> str:
         "tolerances": numerics.tolerances,
         "symbols": theory.symbols,
     }
-    environment.globals |= {
-        "backends": list(BACKENDS),
-        "discrepancies": list(REFERENCE_CODE.values()),
-        "disputes": DISPUTES,
-        "information": theory.posterior_collapse.information,
-        "without_effect": WITHOUT_EFFECT,
-    }
+    environment.globals |= OBJECTS
     return with_upright_words(environment.get_template(f"{template}.md").render(**values))
 
 

@@ -19,6 +19,8 @@ LETTER = r"[A-Z](_\{?\w+\}?)?"
 """A name that needs no brackets in a power."""
 ENTROPY = r"\mathrm{CE}"
 """The name of the cross-entropy of one sample."""
+BINARY_ENTROPY = r"\mathrm{BCE}"
+"""The name of the binary cross-entropies of one sample, summed over its logits."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +258,11 @@ class LatexArrays:
 
     def column_cross_entropy(self, z: TexMatrix, y: TexMatrix) -> TexRow:
         return TexRow(TexNumber(((sp.Integer(1), rf"{ENTROPY}\left({z.column('i')},\, {y.column('i')}\right)"),)))
+
+    def column_binary_cross_entropy(self, z: TexMatrix, y: TexMatrix) -> TexRow:
+        return TexRow(
+            TexNumber(((sp.Integer(1), rf"{BINARY_ENTROPY}\left({z.column('i')},\, {y.column('i')}\right)"),))
+        )
 
     def total(self, row: TexRow) -> TexNumber:
         if row.total is not None:

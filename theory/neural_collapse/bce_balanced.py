@@ -2,7 +2,8 @@
 
 Setting: minimise (1/N) Σ_i Σ_k BCE(⟨w_k, h_i⟩, [y_i = k]) + (λ_W/2) ‖W‖² + (λ_H/2) ‖H‖² over W (K × d) and H (d × N), with n samples
 in each of K ≥ 5 classes and a width d ≥ K.
-Source: Li et al. (arXiv 2505.05813) study this loss with a bias. Value, logits and thresholds without one are derived here.
+Source: Li, Xiao, Shen, "BCE vs. CE in Deep Feature Learning" (ICML 2025), study this loss with classifier biases. Value, logits and
+thresholds without a bias are derived here.
 """
 
 from __future__ import annotations
@@ -337,7 +338,9 @@ def chain(record: StepRecorder, minimum: Minimum, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="bce-balanced",
     title="Binary cross-entropy with balanced classes: features and classifier oppose each other along the ones",
-    source=Source("Li et al.", "binary cross-entropy and neural collapse", "2025", "2505.05813"),
+    short_title="Binary cross-entropy, balanced",
+    chapter="cross-entropy",
+    source=Source("Li, Xiao, Shen", "BCE vs. CE in Deep Feature Learning", "ICML 2025", "2505.05813"),
     verdict=Verdict.HOLDS,
     statement=(
         "Every global minimiser has within-class features equal to their mean (NC1). The correct logit of every class is "
@@ -345,6 +348,18 @@ CLAIM = Claim(
         "class means of $WH$ are $a(I - J/K) - (e/K) J$ with $a, e > 0$, and $W W^T$ and $\\bar H^T \\bar H$ are multiples of "
         "$a(I - J/K) + (e/K) J$. So neither is a simplex ETF, and features and classifier are not parallel (NC3 fails): along the ones "
         "they point against each other. If ${ratio} \\le 1$, the classes have become one, with equal logits."
+    ),
+    setting=(
+        "$N = K n$ samples carry the labels $y_i$ of $K$ classes, $n$ in each class, as the one-hot columns of $Y$. The features $H$ are "
+        "variables themselves, as if the layers before the last one could produce any features, and there is no bias. Every logit has a "
+        "binary cross-entropy of its own, $\\mathrm{BCE}(z, y) = \\sum_k \\log(1 + e^{\\mp z_k})$, with the minus sign for the class of "
+        "the sample."
+    ),
+    idea=(
+        "The decays add up to a nuclear norm of the logits, and what is left is a convex problem in the logits alone, whose minimiser has "
+        "one correct logit and one wrong logit for all classes. Most labels are zero, so the logits of a sample want a negative sum, and "
+        "without a bias only the features and the classifier together can give it: they turn against each other along the ones. The "
+        "tangents of the binary cross-entropies at the predicted probabilities are a feasible dual point with the predicted value."
     ),
     problem=features_problem(BINARY_CROSS_ENTROPY, ClassCounts(balanced=True, least=FEWEST), Width(K)),
     derive=derive,

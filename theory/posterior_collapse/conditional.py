@@ -26,6 +26,17 @@ DIAGONAL_B = indexed(regression.name, real=True)[k]
 """Entry k of a diagonal B: it is as good as any, because B drops out."""
 
 
+SETTING = (
+    "The data are pairs of a condition $x$ and an output $y$, both with mean zero. The encoder is $z|x,y \\sim "
+    "N(W_1 x + W_2 y, \\Sigma)$, the decoder $y|x,z \\sim N(U_1 z + U_2 x, \\eta_{dec}^2 I)$ "
+    "and the prior $z \\sim N(0, \\eta_{enc}^2 I)$. Linear maps of $x$ and a rotation of $y$ make the condition "
+    "white and the residual covariance of the output diagonal: then $y = B x + \\mathrm{diag}(\\sqrt{\\theta_1}, "
+    "\\ldots, \\sqrt{\\theta_D})\\, \\varepsilon$ with white $\\varepsilon$, and $B$ is the regression of $y$ on $x$. "
+    "The loss is the negative evidence lower bound in closed form."
+)
+"""What the conditional claims model, in words for the book."""
+
+
 def residual_model(problem: Problem) -> LinearVAE:
     """Return the linear VAE on the residual."""
     others = {"U_2": DIAGONAL_B, "W_1": -v * DIAGONAL_B}

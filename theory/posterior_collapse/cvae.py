@@ -73,14 +73,7 @@ CLAIM = Claim(
         "explains the output, the more collapses. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation "
         "within the group."
     ),
-    setting=(
-        "The data are pairs of a condition $x$ and an output $y$, both with mean zero. The encoder is $z|x,y \\sim "
-        "N(W_1 x + W_2 y, \\Sigma)$ with $\\Sigma = S S^T$, the decoder $y|x,z \\sim N(U_1 z + U_2 x, \\eta_{dec}^2 I)$ "
-        "and the prior $z \\sim N(0, \\eta_{enc}^2 I)$. Linear maps of $x$ and a rotation of $y$ make the condition "
-        "white and the residual covariance of the output diagonal: then $y = B x + \\mathrm{diag}(\\sqrt{\\theta_1}, "
-        "\\ldots, \\sqrt{\\theta_D})\\, \\varepsilon$ with white $\\varepsilon$, and $B$ is the regression of $y$ on $x$. "
-        "The loss is the negative evidence lower bound in closed form."
-    ),
+    setting=conditional.SETTING + " The covariance $\\Sigma = S S^T$ is learned.",
     idea=(
         "What the condition says about the output can be given to the decoder for free, so the best decoder uses the "
         "regression on the condition and the code carries none of it. What is left is the linear VAE on the residual "

@@ -61,6 +61,8 @@ def derive(problem: Problem) -> Derivation:
 
 CLAIM = Claim(
     id="cvae-fixed-variance",
+    short_title="Conditional, given variance",
+    chapter="one level",
     title="Conditional linear VAE with given encoder variance: which latent directions carry the residual",
     source=vae.VAE,
     verdict=Verdict.HOLDS,
@@ -74,6 +76,14 @@ CLAIM = Claim(
         "collapse unless $\\sigma_k = \\eta_{{enc}}$: with any other given variance its posterior differs from the prior. Where $d$ "
         "cuts through a group of equal $\\theta_k$, or different $\\sigma$ meet one, this holds up to a rotation within the group. "
         "(Derived here; the paper treats the conditional VAE with a learnable variance, and a given variance without a condition.)"
+    ),
+    setting=conditional.SETTING
+    + " The covariance $\\Sigma = S S^T$ is given; renaming the latent directions changes nothing, so $\\sigma$ is in ascending order.",
+    idea=(
+        "What the condition says about the output can be given to the decoder for free, so the best decoder uses the regression on the "
+        "condition and the code carries none of it. What is left is the linear VAE with the given variance on the residual of the "
+        "regression, whose best encoder is known and whose loss falls apart into one convex scalar problem for each direction. A direction "
+        "is dropped where the residual varies too little to pay for the given noise."
     ),
     problem=PROBLEM,
     derive=derive,

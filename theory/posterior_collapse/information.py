@@ -45,7 +45,7 @@ def predicted_information(prediction: Prediction) -> Formula:
 
 def _encoder_and_variance(prediction: Prediction) -> tuple[sp.Expr, sp.Expr]:
     """Return the squared whitened encoder and the posterior variance of direction k, from the predicted minimiser."""
-    encoder, noise = (prediction.minimiser[name].expression for name in ("W", "S"))
+    encoder, noise = (prediction.minimiser[name].number for name in ("W", "S"))
     return (encoder * theta[k]) ** 2, noise**2
 
 
@@ -54,22 +54,21 @@ def on_side(expression: sp.Expr, alive: bool) -> sp.Expr:
 
     At a given η_dec the marginal variance is the maximum of θ_k², where direction k is alive, and of a floor without θ_k.
     """
-    within = expression.replace(
-        lambda e: isinstance(e, sp.Piecewise),
-        lambda e: next(value for value, where in e.args if where.subs(k, d) == sp.true),
+    within = sp.simplify(
+        expression.replace(sp.Piecewise, lambda *cases: next(c[0] for c in cases if c[1].subs(k, d) == sp.true))
     )
 
-    def chosen(maximum: sp.Expr) -> sp.Expr:
-        (side,) = (part for part in maximum.args if part.has(theta) == alive)
+    def chosen(*parts: sp.Expr) -> sp.Expr:
+        (side,) = (part for part in parts if part.has(theta) == alive)
         return side
 
-    return sp.simplify(sp.expand_log(sp.simplify(within.replace(sp.Max, lambda *parts: chosen(sp.Max(*parts))))))
+    return sp.simplify(sp.expand(sp.simplify(within.replace(sp.Max, chosen)), log=True))
 
 
 def cost_of_direction(prediction: Prediction) -> sp.Expr:
     """Return the summand of the predicted value that belongs to direction k, with the factor before the sum."""
-    (total,) = prediction.value.expression.atoms(sp.Sum)
-    return prediction.value.expression / total * total.function
+    (total,) = prediction.minimum.atoms(sp.Sum)
+    return prediction.minimum / total * total.function
 
 
 def loss_without_information(problem: Problem) -> Callable[[ArrayNamespace, Point, Point, Bindings], Number]:

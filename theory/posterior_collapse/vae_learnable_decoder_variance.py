@@ -280,6 +280,8 @@ def chain(record: StepRecorder, model: LinearVAE, value: sp.Expr) -> Proof:
 
 CLAIM = Claim(
     id="vae-learnable-decoder-variance",
+    short_title="Linear VAE, learned decoder variance",
+    chapter="one level",
     title="Linear VAE that learns its decoder variance: the spectrum of the data decides what collapses",
     source=LUCAS,
     verdict=Verdict.HOLDS,
@@ -293,6 +295,15 @@ CLAIM = Claim(
         "group of equal $\\theta_k$ this holds up to a rotation within the group. With $d \\ge D$ and all directions alive the slope in "
         "$\\log \\eta_{{dec}}^2$ is ${full_slope}$: the loss is unbounded below for $\\beta < 1$, and flat down to $\\eta_{{dec}} = 0$ "
         "at $\\beta = 1$. (The paper treats $\\beta = 1$; derived here for any $\\beta$.)"
+    ),
+    setting=vae.SETTING
+    + " The covariance $\\Sigma = S S^T$ is learned, and so is the standard deviation $\\eta_{dec}$ of the decoder, whose normaliser "
+    "$D \\log \\eta_{dec}^2$ belongs to the loss then.",
+    idea=(
+        "For a given decoder variance this is the linear VAE with learnable encoder variance, whose minimum is known direction by "
+        "direction. What is left is a scalar problem in the decoder variance, which all directions share: it settles at the mean variance "
+        "that the living directions leave unexplained. So a direction lives or dies by its share in the spectrum of the data, and not by "
+        "a noise that was chosen beforehand."
     ),
     problem=PROBLEM,
     derive=derive,
