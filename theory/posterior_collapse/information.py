@@ -62,7 +62,9 @@ def on_side(expression: sp.Expr, alive: bool) -> sp.Expr:
         (side,) = (part for part in parts if part.has(theta) == alive)
         return side
 
-    return sp.simplify(sp.expand(sp.simplify(within.replace(sp.Max, chosen)), log=True))
+    expanded = sp.expand_log(sp.simplify(within.replace(sp.Max, chosen)))
+    assert isinstance(expanded, sp.Expr)
+    return sp.simplify(expanded)
 
 
 def cost_of_direction(prediction: Prediction) -> sp.Expr:
