@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from IPython.display import HTML
 
+from book.figures.tables import scrolling
 from book.figures.words import parameters_in_words, words_in_html
 from numerics.backends.balls import Ball, lowest
 from numerics.backends.bindings import stack_bindings
@@ -43,7 +44,8 @@ def table(name: str) -> HTML:
             line = [parameters_in_words(values), *cells(case, optimum)]
             rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>")
     head = "".join(f"<th>{word}</th>" for word in HEADS)
-    return HTML(f'<div class="atlas-wide"><table class="atlas-table"><tr>{head}</tr>{"".join(rows)}</table></div>')
+    whole = f'<table class="atlas-table"><tr>{head}</tr>{"".join(rows)}</table>'
+    return HTML(scrolling(whole, f"Certified optima: {name}"))
 
 
 def cells(case: Case, optimum: Optimum) -> list[str]:

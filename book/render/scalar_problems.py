@@ -65,9 +65,19 @@ def cost(piece: Piece, variable: sp.Symbol) -> str:
     if function.has(sp.exp(variable)) or function.has(sp.exp(-variable)):
         function, lower, upper = function.subs(variable, sp.log(LOGARITHM_OF)), exponential(lower), exponential(upper)
         variable = LOGARITHM_OF
-    _, depends = function.as_independent(variable, as_Add=True)
+    depends = varying(sp.expand_mul(function, deep=False), variable)
     interval = rf"{written(lower)} \le {latex(variable)}" + ("" if upper == sp.oo else rf" \le {written(upper)}")
     return rf"$\displaystyle {written(depends)}, \quad {interval}$"
+
+
+def varying(function: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+    """Return a sum without the terms, also within cases, that do not depend on the variable."""
+    if isinstance(function, sp.Piecewise):
+        return sp.Piecewise(*((varying(sp.sympify(value), variable), where) for value, where in function.args))
+    _, depends = function.as_independent(variable, as_Add=True)
+    return sp.Add(
+        *(varying(term, variable) if isinstance(term, sp.Piecewise) else term for term in sp.Add.make_args(depends))
+    )
 
 
 def exponential(bound: sp.Expr) -> sp.Expr:
