@@ -12,19 +12,25 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from numerics.backends.ball_arrays import BallArrays
-from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.ball_evaluation import ball_bindings, evaluate_in_balls
 from numerics.backends.balls import Ball, lowest
 from numerics.backends.bindings import shared, stack_bindings
 from numerics.backends.points import points_of
 from numerics.backends.tensors import TorchArrays
 from numerics.bounds.copositive import copositive_bound
-from numerics.bounds.dual import dual_bound_binary, dual_bound_cross_entropy, dual_bound_mse
+from numerics.bounds.dual import (
+    dual_bound_binary,
+    dual_bound_cross_entropy,
+    dual_bound_in_nuclear_ball,
+    dual_bound_mse,
+)
 from numerics.bounds.enclosures import Enclosure, value_at
 from numerics.bounds.separable import separable_bound
 from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
 from theory.claim import Claim
+from theory.expressions import Formula
 from theory.point import Point
-from theory.problem import BINARY_CROSS_ENTROPY, MSE, Instance, Problem
+from theory.problem import BINARY_CROSS_ENTROPY, MSE, Instance, NuclearBall, Problem
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,9 @@ def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[s
     at = {s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
     xp = TorchArrays(at)
     balls = ball_bindings(problem, instance)
+    if isinstance(form, NuclearBall):
+        radius = evaluate_in_balls(Formula(form.radius), balls)
+        return {"dual": dual_bound_in_nuclear_ball(form.logits(xp, point, at), form.labels(xp, at), radius)}
     decay = balls[form.decays[0]] * balls[form.decays[1]]
     with_bias = form.bias in point
     z = form.logits(xp, point)

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from numerics.backends.ball_arrays import BallArrays
 from numerics.backends.ball_evaluation import ball_bindings, evaluate_in_balls
-from numerics.backends.balls import Ball, BallMatrix, highest, lowest
+from numerics.backends.balls import Ball, highest, lowest
+from numerics.backends.unit_norm import feasible_in_balls
 from theory.claim import Claim
 from theory.point import Point
 from theory.problem import Instance, Problem
@@ -46,10 +47,10 @@ class Enclosure:
 
 
 def value_at(problem: Problem, instance: Instance, point: Point) -> Ball:
-    """Enclose the loss at a point (variables [rows, columns]), whose doubles are taken exactly."""
+    """Enclose the loss at a point (variables [rows, columns]), whose doubles are taken exactly; unit norms are restored in balls."""
     bindings = ball_bindings(problem, instance)
     xp = BallArrays(bindings)
-    v = point.map(lambda a: BallMatrix.from_tensor(a))
+    v = feasible_in_balls(problem.active_variables(instance), point)
     return problem.loss(xp, v, problem.given(xp), bindings)
 
 
