@@ -3,8 +3,8 @@
 Setting: minimise (1/N) Σ_i CE(τ W h_i, y_i) over W (K × d) with rows of norm 1 and H (d × N) with columns of norm 1, for n samples in
 each of K classes and a width d ≥ max(2, K − 1). Nothing is penalised. On the two points of the line (d = 1) the claim holds for two
 classes, and there is nothing to descend on.
-Source: Yaras et al., "Neural Collapse with Normalized Features: A Geometric Analysis over the Riemannian Manifold" (NeurIPS 2022), the
-temperature τ as there. The bound here is for d ≥ K − 1.
+Source: Yaras et al., "Neural Collapse with Normalized Features: A Geometric Analysis over the Riemannian Manifold" (NeurIPS 2022). The
+temperature τ multiplies the cosines. The bound is derived here, for every d ≥ K − 1.
 """
 
 from __future__ import annotations
