@@ -199,7 +199,7 @@ class Problem:
     ``ramped(values)`` returns the parameters that training raises from small values: those of a penalty that makes
     doing nothing a local minimum, whatever the data. Where ``spectral``, directions and matrices run over singular
     directions, which belong to no one entry of the sorted parameter. ``nuclear_form`` is the nuclear form of the
-    problem, where there is one; lower bounds of the problem follow from it.
+    problem, where there is one; lower bounds of the problem follow from it, as they do from its ``nuclear_ball``.
     ``labelled`` lists the sizes of variables that run over classes or directions. ``samples`` has the size that runs
     over samples, and the symbol of the numbers of samples per class.
     ``objective`` names the code of the loss in a few words; problems that share this code have the same name.
@@ -220,7 +220,8 @@ class Problem:
     data_view: str = field(default="spectrum", kw_only=True)
     ramped: Callable[[Values], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
     spectral: bool = field(default=False, kw_only=True)
-    nuclear_form: NuclearForm | NuclearBall | None = field(default=None, kw_only=True)
+    nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
+    nuclear_ball: NuclearBall | None = field(default=None, kw_only=True)
     labelled: tuple[sp.Expr, ...] = field(default=(K, D), kw_only=True)
     samples: tuple[sp.Expr, sp.IndexedBase] = field(default=(N, n_k), kw_only=True)
     objective: str = field(default="", kw_only=True)

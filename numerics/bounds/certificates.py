@@ -30,7 +30,7 @@ from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.point import Point
-from theory.problem import BINARY_CROSS_ENTROPY, MSE, Instance, NuclearBall, Problem
+from theory.problem import BINARY_CROSS_ENTROPY, MSE, Instance, Problem
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,17 @@ def certify(claim: Claim, instances: Sequence[Instance], points: Point) -> list[
 
 def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[str, Ball]:
     """Return every lower bound that the form of the problem alone admits, by method. A bound that is not verified is nan."""
-    form = problem.nuclear_form
-    if form is None:
+    form, ball = problem.nuclear_form, problem.nuclear_ball
+    if form is None and ball is None:
         return {}
     stacked = stack_bindings([instance])
     at = {s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
     xp = TorchArrays(at)
     balls = ball_bindings(problem, instance)
-    if isinstance(form, NuclearBall):
-        radius = evaluate_in_balls(Formula(form.radius), balls)
-        return {"dual": dual_bound_in_nuclear_ball(form.logits(xp, point, at), form.labels(xp, at), radius)}
+    if form is None:
+        assert ball is not None
+        radius = evaluate_in_balls(Formula(ball.radius), balls)
+        return {"dual": dual_bound_in_nuclear_ball(ball.logits(xp, point, at), ball.labels(xp, at), radius)}
     decay = balls[form.decays[0]] * balls[form.decays[1]]
     with_bias = form.bias in point
     z = form.logits(xp, point)

@@ -285,7 +285,7 @@ PROBLEM = Problem(
     tied=n_k,
     bind=bind,
     data=lambda xp: Point(Y=xp.labels()),
-    nuclear_form=NuclearBall(logits, lambda xp, p: xp.labels(), temperature * sp.sqrt(K * N)),
+    nuclear_ball=NuclearBall(logits, lambda xp, p: xp.labels(), temperature * sp.sqrt(K * N)),
     objective="cross-entropy, unit norms",
 )
 
