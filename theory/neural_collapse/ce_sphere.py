@@ -36,6 +36,8 @@ from theory.symbols import K, N, d, j, k, n, n_k, positive
 
 temperature = positive("tau")
 """The length of the logits: τ times a cosine."""
+HOTTEST = 100.0
+"""Beyond this temperature the loss is so small beside the decrease that descent in doubles can see, that no point is found."""
 t = positive("t")
 """The margin: by how much the correct logit exceeds every other."""
 CENTRING = SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K) * (1 / K)
@@ -269,7 +271,7 @@ PROBLEM = Problem(
             "feature dimension $d$",
             default=lambda values: len(values["class_counts"]),
         ),
-        Parameter("temperature", PositiveReal(), r"temperature $\tau$, which multiplies the cosines"),
+        Parameter("temperature", PositiveReal(most=HOTTEST), r"temperature $\tau$, which multiplies the cosines"),
     ),
     variables=(Variable("W", (K, d), unit_norm="rows"), Variable("H", (d, N), unit_norm="columns")),
     loss=loss,
