@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -11,7 +13,11 @@ from numerics.backends.tensors import DTYPE
 from numerics.backends.unit_norm import feasible, feasible_in_balls, normalised
 from numerics.bounds.certificates import problem_bounds
 from numerics.bounds.enclosures import value_at
+from numerics.judging.comparison import compare
 from numerics.searching.adversary import descend
+from numerics.searching.thresholds import tuned_to
+from numerics.tolerances import CERTIFICATE_GAP
+from numerics.training.certified import train
 from numerics.training.optimise import minimise
 from proofs_check.harness.points import chain_points
 from theory.claim import find
@@ -86,3 +92,31 @@ def test_the_dual_bound_lies_below_the_loss_at_every_point():
     bound = problem_bounds(CLAIM.problem, INSTANCE, best)["dual"]
     assert lowest(bound) == pytest.approx(predicted, rel=1e-11)
     assert pytest.approx(best.W) == feasible(CLAIM.problem.variables, best).W
+
+
+def test_a_temperature_that_no_descent_follows_is_rejected():
+    with pytest.raises(
+        ParameterError,
+        match="temperature: '101' is not allowed; temperature is a finite number above 0, from 1e-50 to 100",
+    ):
+        CLAIM.problem.instance(class_counts=(2, 2), temperature="101")
+
+
+def test_the_largest_temperature_is_trained_and_predicted_to_all_digits():
+    """The loss there is e^−150, far below the rounding of the numbers whose logarithm it is."""
+    instance = CLAIM.problem.instance(class_counts=(2, 2, 2), widths=2, temperature=100)
+    training = train(CLAIM, [instance], 4, 0, "cpu")
+    (comparison,) = compare(CLAIM, training.solution)
+    assert comparison.failures == ()
+    assert comparison.predicted == pytest.approx(2 * math.exp(-150), rel=1e-12)
+    assert training.certificates[0] is not None
+    assert training.certificates[0].gap < CERTIFICATE_GAP
+
+
+def test_instances_are_tuned_within_the_domain():
+    yardstick = CLAIM.prediction.yardstick
+    assert yardstick is not None
+    values = {"class_counts": (2, 2), "widths": 2}
+    assert tuned_to(CLAIM, yardstick, values, 1, 16.0) == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="different signs"):
+        tuned_to(CLAIM, yardstick, values, 1, 1e9)
