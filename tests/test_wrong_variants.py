@@ -17,6 +17,46 @@ from theory.claim import Claim, add_files, find, places
 from theory.errors import CheckFailed, ParameterError
 
 WRONG = {
+    "ce-sphere": {
+        "a temperature that divides": (
+            "xp.scale(v.W @ v.H, p[temperature])",
+            "xp.scale(v.W @ v.H, 1 / p[temperature])",
+            "step 'reduction' fails",
+        ),
+        "another margin": (
+            "margin = temperature * square",
+            "margin = temperature * K / (K + 1)",
+            "step 'reduction' fails",
+        ),
+        "rows of norm √K": ("gram.entry(k, k) - 1, u", "gram.entry(k, k) - K, u", "step 'unit norm' fails"),
+        "features of any norm": (', unit_norm="columns"', "", "predicted value exceeds duality of the norms"),
+        "a classifier of any norm": (', unit_norm="rows"', "", "predicted value exceeds duality of the norms"),
+        "classes of any size": (
+            "ClassCounts(balanced=True)",
+            "ClassCounts()",
+            "predicted value exceeds duality of the norms",
+        ),
+        "a ball of half the radius": (
+            "temperature * sp.sqrt(K * N)",
+            "temperature * sp.sqrt(K * N) / 2",
+            "the lower bound exceeds a value of the loss",
+        ),
+        "the cosine of an orthogonal frame": (
+            "Measured(-1 / (K - 1)",
+            "Measured(sp.Integer(0)",
+            "cosine, which the statement names, deviates",
+        ),
+        "a tangent at other probabilities": (
+            "epsilon = wrong_probability(margin)",
+            "epsilon = wrong_probability(2 * margin)",
+            "predicted value exceeds duality of the norms",
+        ),
+        "a dual bound without the temperature": (
+            "entropy(epsilon) - temperature * K * epsilon",
+            "entropy(epsilon) - K * epsilon",
+            "duality of the norms exceeds tangent",
+        ),
+    },
     "mse-regularised-bias": {
         "K directions that sum to zero": ("summed = (K - 1) *", "summed = K *", "step 'reduction' fails"),
         "the other share": ("return decay / (1 + decay)", "return 1 / (1 + decay)", "step 'reduction' fails"),
