@@ -367,6 +367,15 @@ def test_what_is_diagonal_symbolically_agrees_on_full_matrices(call):
         assert found == pytest.approx(expected, rel=1e-12), backend
 
 
+def test_the_determinant_of_diagonal_matrices_beside_each_other_agrees():
+    found = [
+        i.numbers(i.xp.logdet_of_gram(i.xp.beside(i.diagonal("a"), i.diagonal("b"))))
+        for backend, i in BACKENDS.items()
+        if backend != "text"
+    ]
+    assert found == pytest.approx([found[0]] * len(found), rel=1e-13)
+
+
 def test_the_axes_of_unequal_labels_agree():
     """Singular vectors are unique up to signs, so the projection on each vector is compared."""
     classes = (0, 0, 0, 1, 1, 2)

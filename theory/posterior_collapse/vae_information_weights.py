@@ -25,7 +25,6 @@ from theory.posterior_collapse.one_level import LinearVAE, deviation, omega, red
 from theory.problem import Parameter, PositiveReal, Problem, Variable
 from theory.proof import (
     Bound,
-    Convex,
     Identity,
     Piece,
     Proof,
