@@ -65,7 +65,7 @@ WRONG = {
             "2 * p[beta_mi] * twice_information",
             "step 'reduction' fails",
         ),
-        "no total correlation in the loss": (
+        "a total correlation that is rewarded": (
             "p[beta_tc] * correlation",
             "-p[beta_tc] * correlation",
             "exceeds loss",
@@ -73,14 +73,9 @@ WRONG = {
         "a code as large as the noise of the decoder": (
             "a: best_u * eta_enc**2",
             "a: best_u * eta_dec**2",
-            "differ",
+            "deviates from its prediction",
         ),
         "another share of noise": ("share = FLOOR / m", "share = eta_dec**2 / m", "step 'the marginal variance' fails"),
-        "a threshold for deviations": (
-            "best, deviation) ** 2",
-            "best, deviation)",
-            "collapse differ",
-        ),
         "noise that the decoder does not see": (
             "return xp.solve(v.S, v.W @ data.root)",
             "return v.W @ data.root",
