@@ -71,8 +71,8 @@ WRONG = {
             "exceeds loss",
         ),
         "a code as large as the noise of the decoder": (
-            "a: best_u * eta_enc**2",
-            "a: best_u * eta_dec**2",
+            "code_variance = best_u * eta_enc**2",
+            "code_variance = best_u * eta_dec**2",
             "deviates from its prediction",
         ),
         "another share of noise": ("share = FLOOR / m", "share = eta_dec**2 / m", "step 'the marginal variance' fails"),

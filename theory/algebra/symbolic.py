@@ -196,10 +196,10 @@ class SymbolicArrays:
     def logdet_of_gram(self, s: SymbolicMatrix | Beside) -> sp.Expr:
         """Return log det(S Sᵀ) for a diagonal matrix S, or for diagonal matrices beside each other."""
         squares = [_diagonal(block, "log-determinant") ** 2 for block in _blocks(s)]
-        return sum_over(sp.log(sum(squares, sp.Integer(0))), sym.k, self.size)
+        return sum_over(sp.log(sum(squares, sp.Integer(0))), sym.k, _blocks(s)[0].size)
 
     def log_of_row_squares(self, s: SymbolicMatrix | Beside) -> sp.Expr:
-        return sum_over(sp.log(self.diagonal_of(self.cross(s, s))), sym.k, self.size)
+        return sum_over(sp.log(self.diagonal_of(self.cross(s, s))), sym.k, _blocks(s)[0].size)
 
 
 def _two_logits(z: SymbolicMatrix, y: SymbolicMatrix) -> tuple[sp.Expr, sp.Expr]:

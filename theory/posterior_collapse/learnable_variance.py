@@ -118,14 +118,14 @@ def predict_at(
     floor, in_marginal = (sp.sympify(e).xreplace({beta: weight}) for e in (FLOOR, IN_MARGINAL))
     best_m = sp.exp(minimum.best.point).subs(here)
     m_k = indexed("m", positive=True)
-    size, encoder, *sizes = (e.subs(m, m_k[k]) for e in (*weights, *sizes))
+    (size, encoder), squares = ([e.subs(m, m_k[k]) for e in part] for part in (weights, sizes))
     point = StructuredPoint(
         model.problem,
         model.xp,
-        model.at(size, encoder, {"S": sp.sqrt(sizes[-1]), **model.others}),
+        model.at(size, encoder, {"S": sp.sqrt(squares[-1]), **model.others}),
         {m_k: sp.Piecewise((best_m, k <= d), (floor, True))},
     )
-    named = _named(model, floor, *(square.subs(m_k[k], best_m) for square in sizes))
+    named = _named(model, floor, *(square.subs(m_k[k], best_m) for square in squares))
     prediction = point.predict(
         sum_over(in_marginal.subs({m: m_k[k], **here}), k, D),
         Threshold(sp.simplify(minimum.ratio.subs(here)), k, D, tuned=weight.name, within_rank=k <= d, of="z"),

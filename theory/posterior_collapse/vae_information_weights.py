@@ -141,7 +141,7 @@ def minimise(record: StepRecorder) -> tuple[Minimum, sp.Expr]:
         Identity(
             "the share of noise",
             r"With $a = v^2\theta^2 + \Sigma$ and $r = \Sigma/a$ the variance of the code and the share of noise in it part.",
-            sp.expand_log(sp.simplify(DIRECTION.subs(omega, decoder).subs(split)), force=True),
+            sp.expand_log(sp.simplify(DIRECTION.subs(omega, decoder).subs(split))),
             IN_SHARE + OWN.subs(u, a / eta_enc**2),
         )
     )
@@ -167,10 +167,19 @@ def minimise(record: StepRecorder) -> tuple[Minimum, sp.Expr]:
         exponential=True,
     )
     ratio = threshold_ratio(record, "the data variance", best, deviation) ** 2
-    at_best = {a: best_u * eta_enc**2, r: share}
-    encoder, best_variance = (e.subs(at_best) for e in (split[v], split[variance]))
-    minimum = Minimum(encoder, best_variance, best, ratio)
-    return minimum, sp.simplify(decoder.subs({v: encoder, variance: best_variance}))
+    signal = (m - FLOOR) / deviation**2
+    record(
+        Identity(
+            "the share of signal",
+            r"The share $1 - r$ may be written $(m - \beta_{mi}\eta_{dec}^2)/\theta^2$: the difference vanishes at both values of the best $m$.",
+            1 - share - signal,
+            (m - FLOOR) * (deviation**2 - m) / (m * deviation**2),
+        )
+    )
+    code_variance = best_u * eta_enc**2
+    weights = (sp.simplify(e.subs(split)).subs(r, 1 - signal).subs(a, code_variance) for e in (decoder, v))
+    best_decoder, encoder = map(sp.simplify, weights)
+    return Minimum(encoder, split[variance].subs({a: code_variance, r: share}), best, ratio), best_decoder
 
 
 g, information = indexed("g", nonnegative=True), sp.Symbol("iota", real=True)
