@@ -275,7 +275,7 @@ CLAIM = Claim(
     "divergence, each with a weight of its own.",
     idea=(
         "Misfit and mutual information do not see an invertible change of the code, if the decoder undoes it. So the two other parts "
-        "are free to vanish: a code of covariance $\\eta_{enc}^2 I$ costs nothing in either. What is left weighs how much the "
+        "are free to vanish: a code with the covariance of the prior costs nothing in either. What is left weighs how much the "
         "code knows against how well it decodes, and falls apart into one scalar problem for each direction of the data."
     ),
     problem=PROBLEM,
