@@ -114,6 +114,15 @@ EXAMPLES = {
         "eta_dec": 0.9,
         "eta_enc": 1.3,
     },
+    "vae-information-weights": {
+        "theta": (0.5, 2.0, 1.0),
+        "latent_dim": 2,
+        "beta_mi": 0.7,
+        "beta_tc": 1.5,
+        "beta_kl": 0.4,
+        "eta_dec": 0.9,
+        "eta_enc": 1.3,
+    },
     "vae-learnable-decoder-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_enc": 1.3},
     "vae-learnable-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_dec": 0.9, "eta_enc": 1.3},
 }

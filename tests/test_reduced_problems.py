@@ -113,11 +113,40 @@ def sphere(values: dict) -> float:
     return math.exp(best)
 
 
+def information(values: dict) -> float:
+    """One direction for each latent dimension, in the weights of decoder and encoder and the posterior variance: three numbers."""
+    noise, prior = values["eta_dec"] ** 2, values["eta_enc"] ** 2
+    informed, dimensions = values["beta_mi"], values["beta_kl"]
+
+    def of(deviation: float) -> float:
+        def objective(at: np.ndarray) -> float:
+            decoder, encoder, log_variance = at
+            variance = prior * math.exp(log_variance)
+            code = (encoder * deviation) ** 2 + variance
+            misfit = (deviation - decoder * encoder * deviation) ** 2 + decoder**2 * variance
+            own = code / prior - 1 - math.log(code / prior)
+            return misfit / noise + informed * math.log(code / variance) + dimensions * own
+
+        least, scale = math.inf, math.sqrt(prior)
+        for share in (0.0, 0.5, 1.0):
+            start = np.array([share * deviation / scale, share * scale / deviation, -share])
+            for _ in range(3):  # the simplex search is started again where it has shrunk too early
+                options = {"xatol": 1e-11, "fatol": 1e-15, "maxiter": 4000}
+                found = minimize(objective, start, method="Nelder-Mead", options=options)
+                start, least = found.x, min(least, float(found.fun))
+        return least
+
+    deviations = sorted(values["theta"], reverse=True)
+    kept = values["latent_dim"]
+    return sum(map(of, deviations[:kept])) + sum(x**2 / noise for x in deviations[kept:])
+
+
 REDUCED = {
     "bce-balanced": binary,
     "ce-sphere": sphere,
     "mse-regularised-bias": penalised_bias,
     "mse-regression": regression,
+    "vae-information-weights": information,
 }
 
 

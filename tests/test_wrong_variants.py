@@ -89,6 +89,39 @@ WRONG = {
             "sum over directions exceeds best bias, nuclear-norm form",
         ),
     },
+    "vae-information-weights": {
+        "a whole divergence in place of the mutual information": (
+            "p[beta_kl] * dimensions",
+            "p[beta_mi] * dimensions",
+            "step 'reduction' fails",
+        ),
+        "a threshold at the weight of the total correlation": (
+            "e.xreplace({beta: beta_mi})",
+            "e.xreplace({beta: beta_tc})",
+            "step 'the marginal variance' fails",
+        ),
+        "twice the mutual information": (
+            "p[beta_mi] * twice_information",
+            "2 * p[beta_mi] * twice_information",
+            "step 'reduction' fails",
+        ),
+        "a total correlation that is rewarded": (
+            "p[beta_tc] * correlation",
+            "-p[beta_tc] * correlation",
+            "exceeds loss",
+        ),
+        "a code as large as the noise of the decoder": (
+            "code_variance = best_u * eta_enc**2",
+            "code_variance = best_u * eta_dec**2",
+            "deviates from its prediction",
+        ),
+        "another share of noise": ("share = FLOOR / m", "share = eta_dec**2 / m", "step 'the marginal variance' fails"),
+        "noise that the decoder does not see": (
+            "return xp.solve(v.S, v.W @ data.root)",
+            "return v.W @ data.root",
+            "exceeds",
+        ),
+    },
     "mse-regression": {
         "variances without the samples": (
             "samples * deviation * deviation",
