@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
@@ -61,7 +62,7 @@ class Refutation:
     logits: Callable[[ArrayNamespace, Point], Matrix]
     holds_where: Boolean
     open_where: str
-    factors: Factors
+    factors: Callable[[Values], Mapping[str, Any]]
 
     @property
     def refuted_where(self) -> Boolean:

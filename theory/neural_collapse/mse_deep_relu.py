@@ -334,9 +334,23 @@ CLAIM = Claim(
         "2405.14468",
     ),
     verdict=Verdict.REFUTED,
-    statement="TODO",
+    statement=(
+        "As published for two classes, and conjectured for more: at every global minimiser what leaves each ReLU collapses to one point a "
+        "class, and these points form an orthogonal frame. For $M = 1$, where there is no ReLU, this holds. For $K = 2$ Súkeník, Mondelli "
+        "and Lampert (arXiv:2305.13165) prove it; it is not proved here. For more classes and $M \\ge 4$ it is false whatever the decays: no "
+        "collapsed point whose outputs have the class means $q I$ in size costs less than ${published}$. Let the classes be edges of a "
+        "complete graph on the least number $r$ of vertices with $r(r-1)/2 \\ge K$, with features 1 at the two vertices of an edge. A "
+        "layer and a ReLU tell the edges apart, and the layers below need rank $r$ only. These points cost ${edges}$, which is less at every "
+        "$q > 0$ iff $r^{{M-1}} < 2 K^{{M-2}}$: for $K = 6$ and $K \\ge 8$ at $M = 4$, and for $K \\ge 6$ at $M \\ge 5$. So no collapsed point but "
+        "zero is a global minimiser there. The edges need not be optimal either: training finds points that are lower still. For $M = 2, 3$, for "
+        "fewer classes, and for $K = 7$ at $M = 4$ the claim stays open here."
+    ),
     setting=SETTING + " Between two layers, entries below zero are set to zero (ReLU).",
-    idea="TODO",
+    idea=(
+        "The decay of a layer that keeps a frame grows with the number of classes. Before the last ReLU the classes need not have a dimension "
+        "each: $K$ edges live in $r$ dimensions, about $\\sqrt{2K}$, and one layer followed by a ReLU takes them to an orthogonal frame, since "
+        "two different edges share at most one vertex. Each further layer below saves more."
+    ),
     problem=deep_relu_problem(),
     derive=derive,
     refutation=REFUTATION,
