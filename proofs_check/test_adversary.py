@@ -11,6 +11,7 @@ from numerics.searching.adversary import Attack, attack, shrunk
 from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.report import Ledger
 from proofs_check.harness.strategies import batches, drawn
+from proofs_check.test_refuted import CASES
 from theory.claim import Claim
 from theory.domains.drawing import Regime
 from theory.errors import CheckFailed
@@ -45,7 +46,7 @@ def test_withstands_the_adversary(claim: Claim, ledger: Ledger) -> None:
 def test_a_false_claim_is_broken_and_the_command_finds_it_again(refuted: Claim, ledger: Ledger, capsys) -> None:
     """From the published structure alone a better point is found, made small, and found again by the printed command."""
     # Few directions: the violation is made smaller afterwards, which takes longer from a large one.
-    small = dataclasses.replace(REGIMES[-1], directions=3)
+    small = dataclasses.replace(REGIMES[-1], directions=CASES[refuted.id].fewest)
     broken = attacks(refuted, ledger, [small], ATTACKS_ON_A_FALSE_CLAIM, steps=1)[-1].violation
     assert broken is not None, "a false claim withstood the adversary"
     smaller = shrunk(broken, steps=1)

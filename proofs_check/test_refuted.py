@@ -44,7 +44,7 @@ class Cases:
     """The sizes at which a refuted claim is examined: formulas at ``refuted`` and ``holds``, and training at all but ``formulas``.
 
     ``beyond`` are counterexamples that no family of the claim gives, and at ``still_open`` none is found. ``iterations`` bounds each
-    search: where a ReLU puts kinks into the loss no search ends by itself.
+    search: where a ReLU puts kinks into the loss no search ends by itself. The adversary attacks instances of ``fewest`` classes.
     """
 
     margin: float
@@ -55,6 +55,7 @@ class Cases:
     still_open: tuple[Case, ...]
     formulas: tuple[Case, ...] = ()
     iterations: int = MAX_ITERATIONS
+    fewest: int = 3
 
 
 CASES = {
@@ -75,6 +76,7 @@ CASES = {
         ((2, 2, SHARES), (2, 3, SHARES), (3, 2, SHARES)),
         ((6, 5, SHARES), (8, 4, SHARES), (10, 4, SHARES), (7, 5, SHARES), (7, 6, SHARES), (12, 4, SHARES)),
         iterations=60,
+        fewest=6,
     ),
 }
 
