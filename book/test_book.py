@@ -299,14 +299,20 @@ def test_list_of_experiments_has_a_row_for_each(page: OpenPage) -> None:
     assert linked == [each.name for experiments in families().values() for each in experiments]
 
 
-def test_tables_of_verdicts_have_a_row_for_every_claim(page: OpenPage) -> None:
+def test_a_table_of_verdicts_has_a_row_for_every_claim(page: OpenPage) -> None:
+    """The table of another device may be older than a claim, but it lists no claim twice and none that is unknown."""
     if page.name not in ("index.html", "verdict_table.html"):
         return
     tables = page.browser.find_elements(By.CSS_SELECTOR, "article .atlas-verdicts table")
     assert tables != []
+    known = {f"{name}.html" for name in registry()}
+    rows = []
     for table in tables:
         linked = [a.get_attribute("href") for a in table.find_elements(By.CSS_SELECTOR, "tbody td:first-child a")]
-        assert sorted(link.rpartition("/")[2] for link in linked) == sorted(f"{name}.html" for name in registry())
+        rows.append([link.rpartition("/")[2] for link in linked])
+        assert len(set(rows[-1])) == len(rows[-1])
+        assert set(rows[-1]) <= known
+    assert known in map(set, rows)
 
 
 def test_sidebar_lists_the_claims_in_the_order_of_the_story(page: OpenPage) -> None:

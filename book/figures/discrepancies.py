@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from IPython.display import HTML
 
+from book.figures.tables import scrolling
 from book.figures.words import parameters_in_words, relative
 from numerics.judging.released_code import Decision, decide
 from theory.reference_code import ReferenceCode, reference_code
@@ -20,7 +21,9 @@ def table(name: str) -> HTML:
     lines = [[parameters_in_words(values), *cells(code, one)] for values, one in zip(settings, decisions, strict=True)]
     rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines)
     head = "".join(f"<th>{word}</th>" for word in heads)
-    return HTML(f'<div class="atlas-wide"><table class="atlas-table"><tr>{head}</tr>{rows}</table></div>')
+    return HTML(
+        scrolling(f'<table class="atlas-table"><tr>{head}</tr>{rows}</table>', "Released code, derived and trained")
+    )
 
 
 def cells(code: ReferenceCode, decision: Decision) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,14 +14,15 @@ from book.figures.axes import Axis, numbered, spanning
 from book.figures.marks import SHAPES, Bars, Cells, Line, Mark, Points, Rule, Words
 from book.figures.panel import Panel
 from book.figures.plotting import COLOURS, Slider, show
+from book.figures.svg import LINE
 from book.figures.words import plain
 from book.render.practice import FAMILIES, Record, amount, families, listed, recorded, words
 from numerics.networks.runs.figures import largest, level, matrices_in_words
 
 GRAM = 150
 """Side in units of a drawn matrix."""
-ROW = 44
-"""Height in units of a row of the overview."""
+ROW, TITLE = 48, 66
+"""Height in units of a row of the overview, and letters of a line of its title."""
 LEAST, MOST = 1e-5, 1e3
 """Ends of the axis of the overview; runs beyond them are drawn at the ends."""
 VANISHING = "minority"
@@ -123,7 +125,9 @@ def overview(word: str) -> HTML:
         ]
         agrees = max(shares) <= 1
         # Names stand above their rows, so that a narrow page has room for the points.
-        marks.append(Words("words", x=LEAST, y=-row, says=record.experiment.title, shift=(2, -9), size=11.5))
+        lines = textwrap.wrap(record.experiment.title, TITLE)
+        above = (2, -9 - LINE * (len(lines) - 1))
+        marks.append(Words("words", x=LEAST, y=-row, says="<br>".join(lines), shift=above, size=11.5))
         marks.append(
             Points(
                 COLOURS[0] if agrees else COLOURS[1], "agrees" if agrees else "departs", [min(max(share, LEAST), MOST) for share in shares],

@@ -15,6 +15,7 @@ from book.figures.marks import DASHES, SHAPES, Line, Mark, Points
 from book.figures.panel import Panel
 from book.figures.phases import phase_diagram
 from book.figures.plotting import COLOURS, Slider, show
+from book.figures.tables import scrolling
 from numerics.sweeps.phases import Phases, phases
 
 RESULTS = Path(__file__).parents[1] / "results" / "sweeps"
@@ -164,7 +165,7 @@ def sizes() -> HTML:
         rows.append("".join(f"<td>{word}</td>" for word in words))
     head = "".join(f"<th>{word}</th>" for word in heads)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return HTML(f'<div class="atlas-wide"><table class="atlas-table"><tr>{head}</tr>{body}</table></div>')
+    return HTML(scrolling(f'<table class="atlas-table"><tr>{head}</tr>{body}</table>', "Cells and times of sweeps"))
 
 
 def _duration(seconds: float) -> str:

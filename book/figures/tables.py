@@ -19,6 +19,11 @@ REFUTED_DECAY = 0.03
 """Equal decays at which the published structure is refuted."""
 
 
+def scrolling(table: str, says: str) -> str:
+    """Return a table in a box that scrolls where the column is narrow, by the arrow keys, too. ``says`` names the box."""
+    return f'<div class="atlas-wide" role="region" tabindex="0" aria-label="{html.escape(says)}">{table}</div>'
+
+
 def comparison_table(run: TrainedExample) -> HTML:
     """Return a table with the predicted and the trained value, the deviations of the invariants, and the certificate."""
     comparison, certificate, solution = run.comparison, run.certificate, run.solution
@@ -43,9 +48,8 @@ def comparison_table(run: TrainedExample) -> HTML:
         (f"Training time on {solution.device}", f"{solution.seconds:.2f} s"),
     ]
     body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
-    return HTML(
-        f'<p>The example: {parameters_in_words(run.example.instance.values)}</p><table class="atlas-table">{body}</table>'
-    )
+    table = scrolling(f'<table class="atlas-table">{body}</table>', "The example: predicted and trained")
+    return HTML(f"<p>The example: {parameters_in_words(run.example.instance.values)}</p>{table}")
 
 
 def conjecture(run: TrainedExample) -> HTML:
@@ -70,6 +74,5 @@ def refutation_table(claim_id: str) -> HTML:
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     names = ("K", "M", "trained", "published, at least", "gap", "found", "proved for all decays")
     head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
-    return HTML(
-        f'<div class="atlas-wide"><table class="table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
-    )
+    table = f'<table class="table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+    return HTML(scrolling(table, "Trained points against the published structure"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 import sympy as sp
@@ -21,6 +23,7 @@ from theory.symbols import K, beta, eta_dec, feature_decay
 
 CLAIMS = sorted(claim_id for claim_id, (place, _) in places().items() if str(place).startswith("theory."))
 """The claims of this suite, which the record holds."""
+ALL_MUTANTS = "COLLAPSE_ATLAS_ALL_MUTANTS"
 SECONDS_WRONG = 10
 """How long Coq may try a wrong step: no right step takes as long on one core."""
 with_coq = pytest.mark.skipif(not available(), reason="Coq is not installed: no step is tried")
@@ -84,7 +87,10 @@ def own_steps(claim_id: str) -> Iterator[Step]:
 @with_coq
 @pytest.mark.parametrize("claim_id", CLAIMS)
 def test_no_wrong_step_is_proved(claim_id: str, folder: Path) -> None:
-    wrong = [as_record(made_wrong(step)) for step in own_steps(claim_id)]
+    """One step of each claim is tried, or all of them where the variable ALL_MUTANTS is set, which takes half an hour."""
+    steps = list(own_steps(claim_id))
+    tried = steps if os.environ.get(ALL_MUTANTS) else Random(claim_id).sample(steps, min(1, len(steps)))
+    wrong = [as_record(made_wrong(step)) for step in tried]
     assert [step.name for step in attempted(folder, wrong, SECONDS_WRONG) if step.checked] == []
 
 
