@@ -44,7 +44,7 @@ class Cases:
     """The sizes at which a refuted claim is examined: formulas at ``refuted`` and ``holds``, and training at all but ``formulas``.
 
     ``beyond`` are counterexamples that no family of the claim gives, and at ``still_open`` none is found. ``iterations`` bounds each
-    search: where a ReLU puts kinks into the loss no search ends by itself. The adversary attacks instances of ``fewest`` classes.
+    search: where a ReLU puts kinks into the loss no search ends by itself. No counterexample has fewer than ``fewest`` classes.
     """
 
     margin: float

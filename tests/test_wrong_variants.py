@@ -70,7 +70,7 @@ WRONG = {
         "another exponent of the frame": (
             "COLLAPSED = K ** (M + 1)",
             "COLLAPSED = K**M",
-            "step 'the published structure' fails",
+            "step 'the sizes of the frames cancel' fails",
         ),
         "half the fit": ("(q - 1) ** 2 / 2", "(q - 1) ** 2 / 4", "step 'the published structure' fails"),
         "seven classes on four layers": ("{K: 8 + more, r: 5}", "{K: 7 + more, r: 5}", "on five vertices' fails"),

@@ -66,7 +66,9 @@ def penalty(squares: sp.Expr) -> sp.Expr:
 COLLAPSED = K ** (M + 1)
 EDGES = K**3 * r ** (M - 1) / 2
 """The products of ‖F‖² of the collapsed point and of the edges."""
-PUBLISHED = FIT + penalty(COLLAPSED)
+WHOLE = K * (M + 1) / 2 * decay_product ** (1 / (M + 1)) * (sp.sqrt(sym.n) * q) ** p
+"""The decay terms of a collapsed point, which are the ``penalty`` of its shapes: the (M + 1)-th root of ``COLLAPSED`` is K."""
+PUBLISHED = FIT + WHOLE
 AS_EDGES = FIT + penalty(EDGES)
 
 
@@ -181,14 +183,10 @@ def record_smaller(record: StepRecorder) -> None:
     more = sp.Symbol("j", integer=True, nonnegative=True)
     least = ((r - 1) * (r - 2) / 2 + 1).subs(r, 6 + more)
     gain = 2 * K**2 - r**3
-    record(
-        Identity(
-            "the ratio of the products",
-            "The edges cost less at every margin iff this ratio is below 1; it falls with every layer, since $r \\le K$.",
-            EDGES / COLLAPSED,
-            r ** (M - 1) / (2 * K ** (M - 2)),
-        )
-    )
+    ratio = EDGES / COLLAPSED
+    says = "The edges cost less at every margin iff this ratio is below 1: at four layers iff $r^3 < 2K^2$, and each layer multiplies it by $r/K$."
+    record(Identity("the ratio at four layers", says, ratio.subs(M, 4), r**3 / (2 * K**2)))
+    record(Identity("the ratio at five layers", says, ratio.subs(M, 5), r**3 / (2 * K**2) * r / K))
     for name, found in (
         ("six classes", gain.subs({K: 6, r: 4}) - 1),
         ("eight classes or more on five vertices", gain.subs({K: 8 + more, r: 5}) - 1),
@@ -236,14 +234,14 @@ def chain(record: StepRecorder) -> Proof:
     return Proof(tuple(record.steps), (SUBMULTIPLICATIVE, RECTIFIED, NUCLEAR_NORM, NORM_DUALITY), STATISTICS, bounds)
 
 
-LARGEST = (1 / (2 * penalty(COLLAPSED) / q**p)) ** (1 / p)
+LARGEST = (1 / (2 * WHOLE.subs(q, 1))) ** (1 / p)
 """Beyond this size the decay terms of a collapsed point alone exceed 1/2, the loss at zero."""
 
 REFUTATION = Refutation(
     t=q,
     published=PUBLISHED,
     least=Separable(
-        (Piece(convex=FIT, concave=penalty(COLLAPSED), lower=sp.Integer(0), upper=LARGEST),),
+        (Piece(convex=FIT, concave=WHOLE, lower=sp.Integer(0), upper=LARGEST),),
         q,
         k,
         sp.Integer(1),
