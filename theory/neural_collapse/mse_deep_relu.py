@@ -192,13 +192,14 @@ def record_smaller(record: StepRecorder) -> None:
         ("eight classes or more on five vertices", gain.subs({K: 8 + more, r: 5}) - 1),
         ("more vertices", sp.expand(gain.subs({K: least, r: 6 + more})) - 1),
         ("seven classes and five layers", (2 * K**3 - r**4).subs({K: 7, r: 5}) - 1),
+        ("five classes and six layers", (2 * K**4 - r**5).subs({K: 5, r: 4}) - 1),
         ("deeper is better", sp.expand(((r - 1) * (r - 2) / 2 + 1 - r).subs(r, 4 + more))),
     ):
         record(
             Nonnegative(
                 f"smaller: {name}",
-                "With $r$ vertices $K \\ge (r-1)(r-2)/2 + 1$: at four layers $2K^2 > r^3$, at five $2K^3 > r^4$, and each further "
-                "layer multiplies by $K/r \\ge 1$.",
+                "With $r$ vertices $K \\ge (r-1)(r-2)/2 + 1$: at four layers $2K^2 > r^3$, at five $2K^3 > r^4$, at six $2K^4 > r^5$, and each "
+                "further layer multiplies by $K/r \\ge 1$.",
                 found,
             )
         )
@@ -259,7 +260,7 @@ REFUTATION = Refutation(
     ),
     logits=rectified_product,
     holds_where=sp.Eq(M, 1),
-    open_where="$M = 2, 3$, and $K \\le 5$ or $K = 7$, $M = 4$",
+    open_where="$M = 2, 3$; $K \\le 4$; $K = 5$ at $M \\le 5$; $K = 7$ at $M = 4$",
     factors=factors_of(collapsed_shapes),
 )
 
@@ -333,15 +334,15 @@ CLAIM = Claim(
     ),
     verdict=Verdict.REFUTED,
     statement=(
-        "As published for two classes, and conjectured for more: at every global minimiser what leaves each ReLU collapses to one point a "
-        "class, and these points form an orthogonal frame. For $M = 1$, where there is no ReLU, this holds. For $K = 2$ Súkeník, Mondelli "
-        "and Lampert (arXiv:2305.13165) prove it; it is not proved here. For more classes and $M \\ge 4$ it is false whatever the decays: no "
-        "collapsed point whose outputs have the class means $q I$ in size costs less than ${published}$. Let the classes be edges of a "
+        "Deep neural collapse: at every global minimiser what leaves each ReLU collapses to one point a class, and these points form an "
+        "orthogonal frame. For $M = 1$, where there is no ReLU, this holds. Earlier work has it for two layers and for two classes "
+        "(arXiv:2305.13165); that is not proved here. For more classes it is false from $M = 4$ on, whatever the decays: no "
+        "collapsed point whose class means of the outputs have the size of $q I$ costs less than ${published}$. Let the classes be edges of a "
         "complete graph on the least number $r$ of vertices with $r(r-1)/2 \\ge K$, with features 1 at the two vertices of an edge. A "
         "layer and a ReLU tell the edges apart, and the layers below need rank $r$ only. These points cost ${edges}$, which is less at every "
-        "$q > 0$ iff $r^{{M-1}} < 2 K^{{M-2}}$: for $K = 6$ and $K \\ge 8$ at $M = 4$, and for $K \\ge 6$ at $M \\ge 5$. So no collapsed point but "
-        "zero is a global minimiser there. The edges need not be optimal either: training finds points that are lower still. For $M = 2, 3$, for "
-        "fewer classes, and for $K = 7$ at $M = 4$ the claim stays open here."
+        "$q > 0$ iff $r^{{M-1}} < 2 K^{{M-2}}$: for $K = 6$ and $K \\ge 8$ at $M = 4$, for $K \\ge 6$ at $M = 5$, and for "
+        "$K \\ge 5$ from $M = 6$ on. So no collapsed point but zero is a global minimiser there. The edges need not be optimal either: training finds points that are lower still. Elsewhere "
+        "the claim stays open here."
     ),
     setting=SETTING + " Between two layers, entries below zero are set to zero (ReLU).",
     idea=(
