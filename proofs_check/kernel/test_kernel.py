@@ -24,6 +24,7 @@ from theory.symbols import K, beta, eta_dec, feature_decay
 CLAIMS = sorted(claim_id for claim_id, (place, _) in places().items() if str(place).startswith("theory."))
 """The claims of this suite, which the record holds."""
 ALL_MUTANTS = "COLLAPSE_ATLAS_ALL_MUTANTS"
+FEW = 6
 SECONDS_WRONG = 10
 """How long Coq may try a wrong step: no right step takes as long on one core."""
 with_coq = pytest.mark.skipif(not available(), reason="Coq is not installed: no step is tried")
@@ -85,9 +86,9 @@ def own_steps(claim_id: str) -> Iterator[Step]:
 
 
 @with_coq
-@pytest.mark.parametrize("claim_id", CLAIMS)
+@pytest.mark.parametrize("claim_id", CLAIMS if os.environ.get(ALL_MUTANTS) else Random(0).sample(CLAIMS, FEW))
 def test_no_wrong_step_is_proved(claim_id: str, folder: Path) -> None:
-    """One step of each claim is tried, or all of them where the variable ALL_MUTANTS is set, which takes half an hour."""
+    """One step of a few claims is tried, or all steps of all claims where the variable ALL_MUTANTS is set: that takes half an hour."""
     steps = list(own_steps(claim_id))
     tried = steps if os.environ.get(ALL_MUTANTS) else Random(claim_id).sample(steps, min(1, len(steps)))
     wrong = [as_record(made_wrong(step)) for step in tried]
