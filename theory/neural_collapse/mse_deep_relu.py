@@ -341,7 +341,8 @@ CLAIM = Claim(
         "complete graph on the least number $r$ of vertices with $r(r-1)/2 \\ge K$, with features 1 at the two vertices of an edge. A "
         "layer and a ReLU tell the edges apart, and the layers below need rank $r$ only. These points cost ${edges}$, which is less at every "
         "$q > 0$ iff $r^{{M-1}} < 2 K^{{M-2}}$: for $K = 6$ and $K \\ge 8$ at $M = 4$, for $K \\ge 6$ at $M = 5$, and for "
-        "$K \\ge 5$ from $M = 6$ on. So no collapsed point but zero is a global minimiser there. The edges need not be optimal either: training finds points that are lower still. Elsewhere "
+        "$K \\ge 5$ from $M = 6$ on. So no collapsed point but zero is a global minimiser there. The edges need not be optimal "
+        "either: training finds points that are lower still. Elsewhere "
         "the claim stays open here."
     ),
     setting=SETTING + " Between two layers, entries below zero are set to zero (ReLU).",
