@@ -94,12 +94,12 @@ def formula_cases(claim: Claim) -> tuple[Case, ...]:
     return cases.refuted + cases.formulas + cases.holds
 
 
-def instance_at(claim: Claim, classes: int, depth: int, share: float) -> Instance:
+def instance_at(claim: Claim, classes: int, depth: int, share: float, samples: int = 0) -> Instance:
     """Return an instance at which the decay terms of the published point cost this share of the loss at zero."""
     cases, refutation = CASES[claim.id], claim.refutation
 
     def of(layers: tuple[float, ...], rest: float) -> Instance:
-        counts = (cases.samples,) * classes
+        counts = (samples or cases.samples,) * classes
         return claim.problem.instance(class_counts=counts, depth=depth, weight_decay=layers, feature_decay=rest)
 
     unit, concave = of((1.0,) * depth, 1.0), refutation.least.pieces[-1].concave
@@ -154,7 +154,7 @@ def test_derivation(refuted: Claim, ledger: Ledger) -> None:
 
 def departures(claim: Claim, classes: int, depth: int, margin: float) -> Iterator[str]:
     """Yield a line for each formula of a refutation that is not the loss at the points for which it stands."""
-    instance, refutation = instance_at(claim, classes, depth, 0.1), claim.refutation
+    instance, refutation = instance_at(claim, classes, depth, 0.1, samples=2), claim.refutation
     published, last = published_point(claim, instance, margin), refutation.least.pieces[-1]
     stated = {"published": (refutation.published, published), "least": (refutation.least.total(), published)}
     for family in refutation.families if depth > 1 else ():
