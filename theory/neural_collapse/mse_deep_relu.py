@@ -2,7 +2,7 @@
 
 Setting: minimise (1/2N) ‖W_M relu(W_{M−1} ⋯ relu(W_1 H)) − Y‖² + Σ_j (λ_j/2) ‖W_j‖² + (λ_H/2) ‖H‖² with n samples in each of K
 classes, depth M, and any widths.
-Source: Súkeník, Mondelli and Lampert, "Neural collapse versus low-rank bias" (arXiv:2405.14468), show that collapse is not optimal,
+Source: Súkeník, Lampert and Mondelli, "Neural collapse versus low-rank bias" (arXiv:2405.14468), show that collapse is not optimal,
 by classes that are the edges of a complete graph. The constants of the family of points below are derived here.
 """
 
