@@ -48,6 +48,8 @@ PHASES = ("what_the_verdicts_mean.html", "sweeps.html")
 OWN_NETWORK = "your_network.html"
 FAMILY_PAGES = {f"experiments/{word}.html": word for word in families()}
 PAGES = tuple(f"{name}.html" for name in files_in(contents()))
+NARROW = ("claims/vae-learnable-decoder-variance.html",)
+"""Pages whose claim allows fewer latent directions than the data have: the last direction is zero at every setting."""
 PATIENCE = 60
 """Largest number of seconds for setting the formulas of a page."""
 FIGURES = 2
@@ -268,8 +270,7 @@ def test_slider_crosses_the_threshold(page: OpenPage) -> None:
         before = page.ask(BARS, figure)
         slide_to_the_end(page, figure)
         after = page.until_changed(BARS, figure, before)
-        assert sum(bar > 0 for bar in before) >= len(before) - 1  # the last direction may be beyond the width
-        assert max(before) > 0
+        assert sum(bar > 0 for bar in before) == len(before) - (page.name in NARROW)
         assert max(after) == 0
 
 

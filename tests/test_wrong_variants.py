@@ -17,6 +17,30 @@ from theory.claim import Claim, add_files, find, places
 from theory.errors import CheckFailed, ParameterError
 
 WRONG = {
+    "bce-balanced": {
+        "a correct logit that costs more": (
+            "(K - 2) * pull * x",
+            "(K - 1) * pull * x",
+            "step 'the logits apart' fails",
+        ),
+        "features along the classifier": (
+            "- AVERAGE * sp.simplify(e / common_w)",
+            "+ AVERAGE * sp.simplify(e / common_w)",
+            "step 'reduction' fails",
+        ),
+        "classes that become one at half the ratio": (
+            "Threshold(\n            1 / (K * PULL)",
+            "Threshold(\n            2 / (K * PULL)",
+            "predicted and trained collapse differ",
+        ),
+        "classes that vanish at half the ratio": (
+            "Threshold(minimum.ratio.subs(here)",
+            "Threshold(2 * minimum.ratio.subs(here)",
+            "predicted and trained collapse differ",
+        ),
+        "wrong logits of the other sign": ("((-wrong, ALIVE)", "((wrong, ALIVE)", "wrong_logit"),
+        "another probability of one class": ("sp.Min(PULL + 1 / K", "sp.Min(PULL + 2 / K", "exceeds"),
+    },
     "mse-regularised-bias": {
         "K directions that sum to zero": ("summed = (K - 1) *", "summed = K *", "step 'reduction' fails"),
         "the other share": ("return decay / (1 + decay)", "return 1 / (1 + decay)", "step 'reduction' fails"),
