@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from theory.claim import Claim, find, registry
+from theory.claim import Claim, module_of, registry
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("theory", "numerics", "proofs_check", "book", "benchmarks")
@@ -113,6 +113,4 @@ def claims_named(text: str) -> list[Path]:
 @cache
 def claim_file(claim_id: str) -> Path:
     """Return the file that defines a claim."""
-    claim = find(claim_id)
-    (module,) = [m for m in list(sys.modules.values()) if getattr(m, "CLAIM", None) is claim]
-    return Path(inspect.getfile(module)).resolve()
+    return Path(inspect.getfile(module_of(claim_id))).resolve()

@@ -31,7 +31,7 @@ from numerics.networks.runs.provenance import commit
 from numerics.networks.runs.run import Watch, run
 from numerics.networks.runs.run_directory import CONFIGURATION, ENVIRONMENT, FIGURES, RESULT
 from numerics.storage import atomic_files
-from numerics.storage.directory_lock import locked
+from numerics.storage.directory_lock import PATIENCE, locked
 from theory.cli.entry import run as run_command
 from theory.errors import CheckFailed, ParameterError
 
@@ -252,6 +252,22 @@ def test_the_lock_dies_with_its_process(tmp_path):
     process.join()
     with locked(tmp_path):
         pass
+
+
+def test_a_lock_that_ends_in_a_moment_is_waited_for(tmp_path):
+    """A killed process may leave a child that holds the lock until the child begins its program."""
+
+    def hold():
+        with locked(tmp_path):
+            (tmp_path / RESULT).mkdir()
+            time.sleep(0.2)
+
+    process = in_a_process(hold)
+    while not (tmp_path / RESULT).exists():
+        time.sleep(0.005)
+    with locked(tmp_path):
+        process.join(PATIENCE)
+    assert process.exitcode == 0
 
 
 def test_a_full_disk_ends_in_one_line_and_keeps_the_run(tmp_path, undisturbed):

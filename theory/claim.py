@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
+from types import ModuleType
 
 import sympy as sp
 
@@ -198,6 +199,12 @@ def places() -> dict[str, tuple[str, Claim]]:
 def registry() -> dict[str, Claim]:
     """Return all claims by id: those of this suite, of installed packages, and of the files given to ``add_files``."""
     return {claim_id: claim for claim_id, (_, claim) in places().items()}
+
+
+def module_of(claim_id: str) -> ModuleType:
+    """Return the module that defines a claim. Other modules may hold the same object under the same name."""
+    place, _ = places()[claim_id]
+    return sources.module_at(place)
 
 
 def add_files(paths: Sequence[str | Path]) -> None:

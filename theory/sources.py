@@ -67,6 +67,11 @@ def loaded(entry: EntryPoint) -> Any:
         raise ParameterError(f"{entry.group}: {located(error, entry.value)}") from error
 
 
+def module_at(place: str) -> ModuleType:
+    """Return the module of a place: of a listed file, of the entry of an installed package, or of a module's own name."""
+    return load(Path(place)) if place in _listed() else importlib.import_module(place.partition(":")[0])
+
+
 def load(path: Path) -> ModuleType:
     """Run a file once and return it as a module of its own.
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 import unicodedata
 
 import sympy as sp
 
 from book.render.lines import displayed
 from book.render.markdown import prose
-from theory.claim import Claim
+from theory.claim import Claim, module_of
 from theory.latex import latex
 from theory.proof import Prediction, Threshold
 from theory.results import Level
@@ -19,8 +18,7 @@ from theory.results import Level
 
 def setting(claim: Claim) -> str:
     """Return the docstring of a claim's file below its first line, one paragraph for each sentence with a label."""
-    (module,) = [m for m in list(sys.modules.values()) if getattr(m, "CLAIM", None) is claim]
-    text = inspect.cleandoc(module.__doc__ or "").partition("\n")[2]
+    text = inspect.cleandoc(module_of(claim.id).__doc__ or "").partition("\n")[2]
     return re.sub(r"^(\w+): ", r"\n**\1:** ", prose(text), flags=re.MULTILINE)
 
 
