@@ -16,9 +16,14 @@ CHAPTERS = {
 }
 """The captions of the chapters that a claim may name, in the order of the book."""
 FALSE, QUESTIONS, OWN = "Where theorems fail", "Open questions", "Claims of your own"
-AT_A_GLANCE = {"map": "Map of what is known", "thresholds": "All thresholds", "verdict_table": "Verdict table"}
+AT_A_GLANCE = {
+    "map": "Map of what is known",
+    "thresholds": "All thresholds",
+    "one_scalar_problem": "One scalar problem",
+    "verdict_table": "Verdict table",
+}
 PAGES = {
-    "What is argued about": {"discrepancies": "Released code"},
+    "What is argued about": {"disputes": "Disputes", "discrepancies": "Released code"},
     "Run and extend": {
         "live": "Live, in your browser",
         "add_a_claim": "Add a claim",

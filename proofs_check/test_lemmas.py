@@ -209,6 +209,33 @@ def pinching(draw: Draw) -> None:
     same(float(singular(blocks[0] + blocks[1]).sum()), pinched, pinched)
 
 
+def best_decoder(draw: Draw) -> None:
+    """No decoder leaves less than the trace, and the best one leaves exactly the trace."""
+    outputs, codes = draw.size(), draw.size()
+    root, w, noise = draw.matrix(outputs, outputs), draw.matrix(codes, outputs), draw.definite(codes)
+    encoded = w @ root
+    code = np.hstack([encoded, noise])
+
+    def left(u: np.ndarray) -> float:
+        return float(((root - u @ encoded) ** 2).sum() + ((u @ noise) ** 2).sum())
+
+    factor = np.vstack([np.linalg.solve(noise, encoded), np.eye(outputs)])
+    solved = np.linalg.lstsq(np.linalg.qr(factor)[1].T, root.T, rcond=None)[0]
+    trace, size = float((solved**2).sum()), float((root**2).sum())
+    best = np.linalg.lstsq(code.T, np.hstack([root, np.zeros((outputs, codes))]).T, rcond=None)[0].T
+    same(left(best), trace, size)
+    other = best + draw.matrix(outputs, codes)
+    no_less(left(other), trace, size + left(other))
+
+
+def hadamard(draw: Draw) -> None:
+    a = draw.definite(draw.size())
+    logs = np.log(np.diag(a)), np.log(np.linalg.eigvalsh(a))
+    no_less(float(logs[0].sum()), float(logs[1].sum()), float(sum(np.abs(part).sum() for part in logs)) + 1)
+    diagonal = np.diag(np.diag(a))
+    same(float(np.linalg.slogdet(diagonal)[1]), float(logs[0].sum()), float(np.abs(logs[0]).sum()) + 1)
+
+
 CHECKS = {
     "variational form of the nuclear norm": nuclear_form,
     "variational form of the Schatten quasi-norm": schatten_forms,
@@ -221,6 +248,8 @@ CHECKS = {
     "a projection enlarges no singular value": projections,
     "the Frobenius norm sees no rotation": turning,
     "pinching": pinching,
+    "the best linear decoder": best_decoder,
+    "Hadamard's inequality": hadamard,
 }
 
 

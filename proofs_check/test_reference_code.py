@@ -15,10 +15,37 @@ from numerics.judging.released_code import Decision, decide
 from numerics.tolerances import CERTIFICATE_GAP, CONTRADICTION, INVARIANT, VALUE_GAP
 from numerics.training.optimise import Ending
 from theory.point import Point
-from theory.reference_code import CROSS_ENTROPY_MARGIN, CVAE_THRESHOLD, DEEP_MSE_BRANCH, REFERENCE_CODE, ReferenceCode
-from theory.symbols import M, N, beta, decay_product, eta_dec, feature_decay, layer_decay, n_k, weight_decay
+from theory.posterior_collapse.hierarchy import beta_1, beta_2, sigma_1
+from theory.posterior_collapse.hvae_fixed_variances import sigma_2
+from theory.reference_code import (
+    CONDITIONAL_SCALE,
+    CROSS_ENTROPY_MARGIN,
+    CVAE_THRESHOLD,
+    DEEP_MSE_BRANCH,
+    HALVED_DIVERGENCE,
+    HIERARCHY_BRANCH,
+    REFERENCE_CODE,
+    ReferenceCode,
+)
+from theory.symbols import (
+    M,
+    N,
+    beta,
+    decay_product,
+    eta_dec,
+    eta_enc,
+    feature_decay,
+    k,
+    layer_decay,
+    n_k,
+    positive,
+    theta,
+    weight_decay,
+)
 
-by_claim = pytest.mark.parametrize("code", REFERENCE_CODE.values(), ids=lambda code: code.claim_id)
+by_claim = pytest.mark.parametrize(
+    "code", REFERENCE_CODE.values(), ids=[f"{code.claim_id}-{code.name}" for code in REFERENCE_CODE.values()]
+)
 
 
 @cache
@@ -115,6 +142,59 @@ def test_the_largest_root_is_stationary_and_not_the_minimum(code: ReferenceCode)
         assert value == pytest.approx(decision.reference_loss, rel=VALUE_GAP)
         assert value > decision.value * (1 + CONTRADICTION)
     assert depths == {2, 3}
+
+
+@pytest.mark.parametrize("code", [HIERARCHY_BRANCH], ids=[HIERARCHY_BRANCH.claim_id])
+def test_the_condition_on_the_hierarchy_is_right_only_at_equal_weight(code: ReferenceCode) -> None:
+    """The code's condition on z_2 is the sign of the root in the decoder of z_2 at β_1 = 1 alone; below, that root is negative."""
+    top = code.claim.prediction.named["top"].expression
+    (root,) = [size for size in top.args if size.has(theta[k])]
+    _, condition = code.formula.expression.args[0][1].args
+    of_code = sp.solve(sp.Eq(condition.lhs, condition.rhs), theta[k])
+    needed = sp.solve(sp.Eq(root, 0), theta[k])
+    assert len(of_code) == len(needed) == 1
+    assert sp.solve(sp.simplify(of_code[0] / needed[0]) - 1, beta_1) == [1]
+
+    low = decide(code, code.settings)[1].instance
+    values = {s: low.bindings[s] for s in (beta_1, beta_2, sigma_1, sigma_2, eta_dec, eta_enc)} | {
+        theta[k]: low.bindings[theta][0]
+    }
+    assert values[beta_1] < 1
+    assert code.formula.expression.args[0][1].subs(values) == sp.true
+    assert root.subs(values) < 0
+
+
+@pytest.mark.parametrize("code", [CONDITIONAL_SCALE], ids=[CONDITIONAL_SCALE.claim_id])
+def test_the_swapped_ratio_is_another_prior(code: ReferenceCode) -> None:
+    """The code's objective is the claim's at the prior scale η_dec²/η_enc: the derivation there, and training there, give the code's decoder."""
+    derived = code.derived(code.claim.prediction).expression
+    assert sp.simplify(derived.subs(eta_enc, eta_dec**2 / eta_enc) - code.formula.expression) == 0
+    assert not code.claim.prediction.threshold.ratio.has(eta_enc)
+    own = [{**values, "eta_enc": values["eta_dec"] ** 2 / values["eta_enc"]} for values in code.settings]
+    for at_own, at_given in zip(decide(code, own), decisions(code.name), strict=True):
+        assert_certified(at_own)
+        assert distance(at_own.trained, at_given.reference) <= INVARIANT
+
+
+@pytest.mark.parametrize("code", [HALVED_DIVERGENCE], ids=[HALVED_DIVERGENCE.claim_id])
+def test_half_of_the_divergence_is_half_of_its_weight(code: ReferenceCode) -> None:
+    """The derivation at β/2, and training there, keep the directions that the code keeps."""
+    kept = code.formula.expression
+    halved_weight = code.claim.prediction.threshold.ratio.subs(beta, beta / 2)
+    assert sp.simplify(kept.lhs / kept.rhs - halved_weight) == 0
+    halved = [{**values, "beta": values["beta"] / 2} for values in code.settings]
+    for at_half, at_whole in zip(decide(code, halved), decisions(code.name), strict=True):
+        assert_certified(at_half)
+        assert at_half.trained == at_whole.reference
+
+
+def test_the_clamped_divergences_are_never_negative() -> None:
+    """With the trace counted twice, the least value of the divergence of z_1 that the script clamps is convex and zero at its minimum."""
+    ratio, log_ratio = positive("x"), sp.Symbol("l", real=True)
+    least = (ratio - 1 - sp.log(ratio)).subs(ratio, sp.exp(log_ratio))
+    assert sp.diff(least, log_ratio, 2) == sp.exp(log_ratio)
+    assert sp.solve(sp.diff(least, log_ratio), log_ratio) == [0]
+    assert least.subs(log_ratio, 0) == 0
 
 
 def at_largest_roots(code: ReferenceCode, decision: Decision) -> tuple[float, float]:

@@ -91,15 +91,19 @@ EQUIVALENT = {
     },
     **{
         (claim_id, "invariant decoded_noise", change): ZERO_FACTOR
-        for claim_id, variance in (("vae-learnable-variance", "theta[k]**2"), ("cvae", "theta[k]"))
+        for claim_id, variance, weight in (
+            ("vae-learnable-variance", "theta[k]**2", "beta"),
+            ("cvae", "theta[k]", "beta"),
+            ("vae-information-weights", "theta[k]**2", "beta_mi"),
+        )
         for change in (
             f"Max to its argument {variance}",
             "constant -2 to -1",
-            "drop factor 1/beta",
+            f"drop factor 1/{weight}",
             "drop factor eta_dec**(-2)",
-            "drop power of 1/beta",
+            f"drop power of 1/{weight}",
             "drop power of eta_dec**(-2)",
-            "sign of 1/(beta*eta_dec**2)",
+            f"sign of 1/({weight}*eta_dec**2)",
         )
     },
     **{

@@ -95,6 +95,11 @@ WRONG = {
         "nothing of z collapses": level("z", keeps_prior=sp.false),
         "the variance of a live direction, said of all": named("variance", without_maximum),
     },
+    "vae-information-weights": {
+        "nothing of z collapses": level("z", keeps_prior=sp.false),
+        "the variance of a live direction, said of all": named("variance", without_maximum),
+        "a threshold twice as large": named("critical", lambda p: 2 * formula("critical")(p)),
+    },
     "vae-learnable-decoder-variance": {
         "nothing of z collapses": level("z", keeps_prior=sp.false),
         "directions beyond the latent dimension": lambda p: replace(

@@ -279,6 +279,7 @@ CALLS = {
     "inner": lambda xp, i: xp.inner(i.full(), i.diagonal("b")),
     "log": lambda xp, i: xp.log(xp.squared_norm(i.full())),
     "logdet_of_gram": lambda xp, i: xp.logdet_of_gram(i.diagonal("b")),
+    "log_of_row_squares": lambda xp, i: xp.log_of_row_squares(i.full()),
     "explained": lambda xp, i: xp.explained(i.diagonal("a"), i.diagonal("b")),
     "singular_values": lambda xp, i: xp.singular_values(i.diagonal("b"), i.size),
     "smallest_first": lambda xp, i: xp.smallest_first(i.diagonal("b"), i.size),
@@ -352,6 +353,7 @@ def full_input(backend):
         "divergences": lambda xp, a: xp.divergences(a @ xp.transpose(a), a),
         "solve": lambda xp, a: xp.solve(a @ xp.transpose(a), a),
         "logdet_of_gram": lambda xp, a: xp.logdet_of_gram(a @ xp.transpose(a)),
+        "logdet_of_gram of a wide matrix": lambda xp, a: xp.logdet_of_gram(a),
     }.items(),
     ids=lambda item: item[0],
 )
@@ -363,6 +365,15 @@ def test_what_is_diagonal_symbolically_agrees_on_full_matrices(call):
         inputs = BACKENDS[backend]
         found = flattened(inputs.numbers(operation(inputs.xp, full_input(backend))))
         assert found == pytest.approx(expected, rel=1e-12), backend
+
+
+def test_the_determinant_of_diagonal_matrices_beside_each_other_agrees():
+    found = [
+        i.numbers(i.xp.logdet_of_gram(i.xp.beside(i.diagonal("a"), i.diagonal("b"))))
+        for backend, i in BACKENDS.items()
+        if backend != "text"
+    ]
+    assert found == pytest.approx([found[0]] * len(found), rel=1e-13)
 
 
 def test_the_axes_of_unequal_labels_agree():

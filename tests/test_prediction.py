@@ -34,6 +34,7 @@ EXAMPLES = {
     "ce-deep-linear": {"class_counts": (2, 2, 2), "depth": 2, "weight_decay": 0.01, "feature_decay": 0.01},
     "ce-imbalanced": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
     "ce-imbalanced-relu": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
+    "ce-sphere": {"class_counts": (3, 3, 3, 3), "widths": 3, "temperature": 2.5},
     "ce-label-smoothing": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "smoothing": 0.1},
     "hvae-fixed-variances": {
         "theta": (0.5, 4.0, 2.0, 1.0),
@@ -110,6 +111,15 @@ EXAMPLES = {
         "theta": (0.5, 2.0, 1.0),
         "sigma": (0.9, 0.3),
         "beta": 0.7,
+        "eta_dec": 0.9,
+        "eta_enc": 1.3,
+    },
+    "vae-information-weights": {
+        "theta": (0.5, 2.0, 1.0),
+        "latent_dim": 2,
+        "beta_mi": 0.7,
+        "beta_tc": 1.5,
+        "beta_kl": 0.4,
         "eta_dec": 0.9,
         "eta_enc": 1.3,
     },

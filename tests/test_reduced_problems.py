@@ -83,7 +83,71 @@ def binary(values: dict) -> float:
     return best
 
 
-REDUCED = {"bce-balanced": binary, "mse-regularised-bias": penalised_bias, "mse-regression": regression}
+def sphere(values: dict) -> float:
+    """One feature for each class, which together with the classifier rows is free but for the norms: the logarithm of the loss."""
+    classes, width, tau = len(values["class_counts"]), values["widths"], values["temperature"]
+
+    def unit(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        norms = np.linalg.norm(x, axis=1, keepdims=True)
+        return x / norms, norms
+
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        (w, w_norms), (h, h_norms) = map(unit, x.reshape(2, classes, width))
+        z = tau * h @ w.T  # one row a class
+        wrong = np.exp(z - z.diagonal()[:, None]) * (1 - np.eye(classes))
+        sums = wrong.sum(1)
+        losses = np.log1p(sums)
+        residual = wrong / (1 + sums)[:, None]
+        residual = residual - np.diag(residual.sum(1))
+        by_w, by_h = tau * residual.T @ h, tau * residual @ w
+        slopes = [
+            (g - (g * v).sum(1, keepdims=True) * v) / norms for g, v, norms in ((by_w, w, w_norms), (by_h, h, h_norms))
+        ]
+        return float(np.log(losses.mean())), np.concatenate([s.ravel() for s in slopes]) / losses.sum()
+
+    generator, best = np.random.default_rng(0), np.inf
+    for _ in range(2):
+        start = generator.normal(size=2 * classes * width)
+        options = {"ftol": 0.0, "gtol": 1e-10, "maxiter": 5000}
+        best = min(best, float(minimize(objective, start, jac=True, method="L-BFGS-B", options=options).fun))
+    return math.exp(best)
+
+
+def information(values: dict) -> float:
+    """One direction for each latent dimension, in the weights of decoder and encoder and the posterior variance: three numbers."""
+    noise, prior = values["eta_dec"] ** 2, values["eta_enc"] ** 2
+    informed, dimensions = values["beta_mi"], values["beta_kl"]
+
+    def of(deviation: float) -> float:
+        def objective(at: np.ndarray) -> float:
+            decoder, encoder, log_variance = at
+            variance = prior * math.exp(log_variance)
+            code = (encoder * deviation) ** 2 + variance
+            misfit = (deviation - decoder * encoder * deviation) ** 2 + decoder**2 * variance
+            own = code / prior - 1 - math.log(code / prior)
+            return misfit / noise + informed * math.log(code / variance) + dimensions * own
+
+        least, scale = math.inf, math.sqrt(prior)
+        for share in (0.0, 0.5, 1.0):
+            start = np.array([share * deviation / scale, share * scale / deviation, -share])
+            for _ in range(3):  # the simplex search is started again where it has shrunk too early
+                options = {"xatol": 1e-11, "fatol": 1e-15, "maxiter": 4000}
+                found = minimize(objective, start, method="Nelder-Mead", options=options)
+                start, least = found.x, min(least, float(found.fun))
+        return least
+
+    deviations = sorted(values["theta"], reverse=True)
+    kept = values["latent_dim"]
+    return sum(map(of, deviations[:kept])) + sum(x**2 / noise for x in deviations[kept:])
+
+
+REDUCED = {
+    "bce-balanced": binary,
+    "ce-sphere": sphere,
+    "mse-regularised-bias": penalised_bias,
+    "mse-regression": regression,
+    "vae-information-weights": information,
+}
 
 
 def instances(claim_id: str) -> list[Instance]:

@@ -41,6 +41,46 @@ WRONG = {
         "wrong logits of the other sign": ("((-wrong, ALIVE)", "((wrong, ALIVE)", "wrong_logit"),
         "another probability of one class": ("sp.Min(PULL + 1 / K", "sp.Min(PULL + 2 / K", "exceeds"),
     },
+    "ce-sphere": {
+        "a temperature that divides": (
+            "xp.scale(v.W @ v.H, p[temperature])",
+            "xp.scale(v.W @ v.H, 1 / p[temperature])",
+            "step 'reduction' fails",
+        ),
+        "another margin": (
+            "margin = temperature * square",
+            "margin = temperature * K / (K + 1)",
+            "step 'reduction' fails",
+        ),
+        "rows of norm √K": ("gram.entry(k, k) - 1, u", "gram.entry(k, k) - K, u", "step 'unit norm' fails"),
+        "features of any norm": (', unit_norm="columns"', "", "predicted value exceeds duality of the norms"),
+        "a classifier of any norm": (', unit_norm="rows"', "", "predicted value exceeds duality of the norms"),
+        "classes of any size": (
+            "ClassCounts(balanced=True)",
+            "ClassCounts()",
+            "predicted value exceeds duality of the norms",
+        ),
+        "a ball of half the radius": (
+            "temperature * sp.sqrt(K * N)",
+            "temperature * sp.sqrt(K * N) / 2",
+            "the lower bound exceeds a value of the loss",
+        ),
+        "the cosine of an orthogonal frame": (
+            "Measured(-1 / (K - 1)",
+            "Measured(sp.Integer(0)",
+            "cosine, which the statement names, deviates",
+        ),
+        "a tangent at other probabilities": (
+            "epsilon = wrong_probability(margin)",
+            "epsilon = wrong_probability(2 * margin)",
+            "predicted value exceeds duality of the norms",
+        ),
+        "a dual bound without the temperature": (
+            "entropy(epsilon) - temperature * K * epsilon",
+            "entropy(epsilon) - K * epsilon",
+            "duality of the norms exceeds tangent",
+        ),
+    },
     "mse-regularised-bias": {
         "K directions that sum to zero": ("summed = (K - 1) *", "summed = K *", "step 'reduction' fails"),
         "the other share": ("return decay / (1 + decay)", "return 1 / (1 + decay)", "step 'reduction' fails"),
@@ -71,6 +111,39 @@ WRONG = {
             "xp.singular_values(xp.centre(over_samples(xp, v.W @ v.H)), p[K])",
             "xp.singular_values(v.W @ v.H, p[K])",
             "sum over directions exceeds best bias, nuclear-norm form",
+        ),
+    },
+    "vae-information-weights": {
+        "a whole divergence in place of the mutual information": (
+            "p[beta_kl] * dimensions",
+            "p[beta_mi] * dimensions",
+            "step 'reduction' fails",
+        ),
+        "a threshold at the weight of the total correlation": (
+            "e.xreplace({beta: beta_mi})",
+            "e.xreplace({beta: beta_tc})",
+            "step 'the marginal variance' fails",
+        ),
+        "twice the mutual information": (
+            "p[beta_mi] * twice_information",
+            "2 * p[beta_mi] * twice_information",
+            "step 'reduction' fails",
+        ),
+        "a total correlation that is rewarded": (
+            "p[beta_tc] * correlation",
+            "-p[beta_tc] * correlation",
+            "exceeds loss",
+        ),
+        "a code as large as the noise of the decoder": (
+            "code_variance = best_u * eta_enc**2",
+            "code_variance = best_u * eta_dec**2",
+            "deviates from its prediction",
+        ),
+        "another share of noise": ("share = FLOOR / m", "share = eta_dec**2 / m", "step 'the marginal variance' fails"),
+        "noise that the decoder does not see": (
+            "return xp.solve(v.S, v.W @ data.root)",
+            "return v.W @ data.root",
+            "exceeds",
         ),
     },
     "mse-regression": {

@@ -176,7 +176,11 @@ class ArrayNamespace(Protocol):
         ...
 
     def logdet_of_gram(self, s: Matrix) -> Number:
-        """Return log det(S Sᵀ)."""
+        """Return log det(S Sᵀ) for a matrix S with at least as many columns as rows."""
+        ...
+
+    def log_of_row_squares(self, s: Matrix) -> Number:
+        """Return Σ_i log ‖s_i‖² over the rows s_i: the logarithm of the product of the diagonal entries of S Sᵀ."""
         ...
 
     def explained(self, factor: Matrix, root: Matrix) -> Number:

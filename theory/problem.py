@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import sympy as sp
 
@@ -65,6 +65,8 @@ class Variable:
     j) in the parameters; starts are drawn and steps are measured in this unit. ``nonnegative`` restricts every entry.
     ``exists(values)`` tells whether the variable exists at these parameters (a bias exists only where ``bias`` is
     true). An ``offset``, such as a bias, is added to the outputs and keeps its value where all factors vanish.
+    ``unit_norm`` restricts the rows or the columns to norm 1; every point at which anything is evaluated obeys this.
+    Raises ParameterError for another ``unit_norm``.
     """
 
     name: str
@@ -73,6 +75,11 @@ class Variable:
     nonnegative: bool = False
     exists: Callable[[Values], bool] = lambda values: True
     offset: bool = False
+    unit_norm: Literal["rows", "columns"] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.unit_norm not in (None, "rows", "columns"):
+            raise reject(f"{self.name}: unit_norm", self.unit_norm, "rows, columns or None")
 
     @property
     def hidden_axis(self) -> int | None:
@@ -129,6 +136,19 @@ class NuclearForm:
 
 
 @dataclass(frozen=True)
+class NuclearBall:
+    """The problem in the logits Z alone, relaxed: minimise (1/N) Σ CE(z_i, y_i) over ‖Z‖_* ≤ ``radius``.
+
+    The dual of this problem bounds the loss from below. ``logits(xp, v, p)`` returns Z, and ``labels(xp, p)`` the one-hot labels Y.
+    ``radius`` is a formula in the parameters.
+    """
+
+    logits: Callable[[ArrayNamespace, Point, Bindings], Matrix]
+    labels: Callable[[ArrayNamespace, Bindings], Matrix]
+    radius: sp.Expr
+
+
+@dataclass(frozen=True)
 class Instance:
     """Concrete parameters of a problem, in canonical form.
 
@@ -179,7 +199,7 @@ class Problem:
     ``ramped(values)`` returns the parameters that training raises from small values: those of a penalty that makes
     doing nothing a local minimum, whatever the data. Where ``spectral``, directions and matrices run over singular
     directions, which belong to no one entry of the sorted parameter. ``nuclear_form`` is the nuclear form of the
-    problem, where there is one; lower bounds of the problem follow from it.
+    problem, where there is one; lower bounds of the problem follow from it, as they do from its ``nuclear_ball``.
     ``labelled`` lists the sizes of variables that run over classes or directions. ``samples`` has the size that runs
     over samples, and the symbol of the numbers of samples per class.
     ``objective`` names the code of the loss in a few words; problems that share this code have the same name.
@@ -201,6 +221,7 @@ class Problem:
     ramped: Callable[[Values], tuple[sp.Basic, ...]] = field(default=lambda values: (), kw_only=True)
     spectral: bool = field(default=False, kw_only=True)
     nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
+    nuclear_ball: NuclearBall | None = field(default=None, kw_only=True)
     labelled: tuple[sp.Expr, ...] = field(default=(K, D), kw_only=True)
     samples: tuple[sp.Expr, sp.IndexedBase] = field(default=(N, n_k), kw_only=True)
     objective: str = field(default="", kw_only=True)

@@ -12,9 +12,38 @@ from theory.claim import Claim, find
 from theory.errors import ParameterError
 from theory.expressions import Bindings, Formula
 from theory.namespace import ArrayNamespace, Matrix, Row
+from theory.posterior_collapse.hierarchy import KAPPA, beta_1, beta_2, sigma_1
+from theory.posterior_collapse.hvae_fixed_variances import sigma_2
 from theory.proof import Prediction
 from theory.scalar import Shrinkage
-from theory.symbols import D, K, M, N, beta, decay_product, eta_dec, feature_decay, k, n_k, theta, weight_decay
+from theory.symbols import D, K, M, N, beta, decay_product, eta_dec, eta_enc, feature_decay, k, n_k, theta, weight_decay
+
+VAES = ("thotranhuu99/Posterior_collapse_CVAE_HVAE", "4680514c490baed181a18f3d3137deccbf4d58df")
+CROSS_ENTROPY = ("Fsoft-AIC/Cross-Entropy-Imbalanced", "8feea0edb4e0015da29514286cd8c004c00cfe05")
+DEEP_LINEAR = ("Fsoft-AIC/Neural-Collapse-in-Deep-Linear-Networks", "1869cb1f4d8ebd4716ecaed0a772b0eb0c7a42b4")
+"""Repositories on GitHub, each with the commit that was read."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines ``first`` to ``last`` of a file in a repository, which is its name and a commit."""
+
+    repository: tuple[str, str]
+    file: str
+    first: int
+    last: int
+
+    @property
+    def url(self) -> str:
+        """The address of the lines at their commit."""
+        name, commit = self.repository
+        return f"https://github.com/{name}/blob/{commit}/{self.file}#L{self.first}-L{self.last}"
+
+    def __str__(self) -> str:
+        name, commit = self.repository
+        return f"{name} at {commit[:7]}, {self.file}, " + (
+            f"line {self.first}" if self.first == self.last else f"lines {self.first} to {self.last}"
+        )
 
 
 @dataclass(frozen=True)
@@ -22,7 +51,7 @@ class ReferenceCode:
     """A formula of released code that differs from the derived one.
 
     ``formula`` is the code's formula for each class or direction: a size, or the condition under which the direction is
-    alive.
+    alive. ``lines`` says where the code has it.
     ``derived(prediction)`` is the formula that the claim's derivation gives instead. ``read(xp, measured, p)`` reads
     the same size off the ``invariant`` of a trained point. ``says`` states the difference in two sentences. The two
     formulas differ at each of ``settings`` and agree at each of ``agreeing``. Where ``compares_losses``, the formula
@@ -33,6 +62,7 @@ class ReferenceCode:
     title: str
     claim_id: str
     says: str
+    lines: tuple[Lines, ...]
     quantity: str
     formula: Formula
     derived: Callable[[Prediction], Formula]
@@ -52,6 +82,11 @@ class ReferenceCode:
         return isinstance(self.formula.expression, sp.logic.boolalg.Boolean)
 
 
+_ON_A_CONDITION = {"theta": (3.0, 1.5, 0.3), "regression": ((1.0,), (0.5,), (-1.0,))}
+_SCALE = sp.sqrt(beta_1 * beta_2) * eta_dec * sigma_2 / eta_enc
+"""√(β_1 β_2) c σ_2, as the code groups it."""
+
+
 CVAE_THRESHOLD = ReferenceCode(
     name="cvae-threshold",
     title="Conditional VAE: the threshold of collapse",
@@ -62,6 +97,7 @@ CVAE_THRESHOLD = ReferenceCode(
         r"$\beta\eta_{dec}^2$. The two thresholds agree only where $\beta\eta_{dec}^2 = 1$: below it the code collapses "
         "directions that live, above it the code keeps directions that have collapsed."
     ),
+    lines=(Lines(VAES, "utils.py", 169, 174),),
     quantity="alive",
     formula=Formula(theta[k] >= sp.sqrt(beta) * eta_dec, ((k, D),)),
     derived=lambda prediction: Formula(prediction.threshold.alive, ((k, D),)),
@@ -86,6 +122,7 @@ CROSS_ENTROPY_MARGIN = ReferenceCode(
         r"through $\lambda_W \lambda_H$ alone: it changes with $\lambda_H$ and stays when the two are exchanged. The two formulas "
         r"agree only where $\lambda_W = 4\lambda_H$, and metrics that divide every matrix by its norm do not show the difference."
     ),
+    lines=(Lines(CROSS_ENTROPY, "validate_NC_unbalanced.py", 28, 45),),
     quantity="margin",
     formula=Formula(
         sp.log(
@@ -121,6 +158,10 @@ DEEP_MSE_BRANCH = ReferenceCode(
         "with zero. Between the fold, where that root appears, and the jump, where it becomes a global minimiser, zero is lower: "
         "there the code predicts a point that does not minimise the loss."
     ),
+    lines=(
+        Lines(DEEP_LINEAR, "validate_NC_unbalanced.py", 35, 42),
+        Lines(DEEP_LINEAR, "synthetic_experiment_imbalanced.py", 70, 77),
+    ),
     quantity="singular value of $Z$",
     formula=Formula(
         sp.sqrt(n_k[k]) * Shrinkage(M, N * decay_product ** (1 / (M + 1)) * n_k[k] ** (-M / (M + 1))), ((k, K),)
@@ -138,7 +179,123 @@ DEEP_MSE_BRANCH = ReferenceCode(
     compares_losses=True,
 )
 
-REFERENCE_CODE = {code.name: code for code in (CVAE_THRESHOLD, CROSS_ENTROPY_MARGIN, DEEP_MSE_BRANCH)}
+HIERARCHY_BRANCH = ReferenceCode(
+    name="hierarchy-branch",
+    title="Two-level VAE with given variances: where both levels are used",
+    claim_id="hvae-fixed-variances",
+    says=(
+        r"The released code uses both levels in direction $k$ where $\theta_k \sigma_1 \ge \beta_2 \sqrt{\beta_1}\, c^2 \sigma_2^2$ "
+        r"with $c = \eta_{dec}/\eta_{enc}$, besides a second condition that is right. The optimum wants "
+        r"$\theta_k \sigma_1 > \beta_2 c^2 \sigma_2^2/\sqrt{\beta_1}$, and so does the root in the code's own formula for the decoder of "
+        r"$z_2$. The two conditions agree at $\beta_1 = 1$. For $\beta_1 > 1$ the code gives up $z_2$ too early, and for $\beta_1 < 1$ it "
+        r"can take the root of a negative number. The repository verifies the theorem at $\beta_1 = 1$, and varies $\beta_1$ only with scripts "
+        "that use another function: the published figures are not affected."
+    ),
+    lines=(Lines(VAES, "utils.py", 79, 90),),
+    quantity=r"$\lambda_k^2$, the squared singular value of the whitened encoder of $z_1$",
+    formula=Formula(
+        sp.Piecewise(
+            (
+                (sigma_1**2 / _SCALE) ** sp.Rational(2, 3)
+                * (theta[k] ** sp.Rational(4, 3) - (_SCALE * sigma_1) ** sp.Rational(2, 3)),
+                sp.And(
+                    theta[k] ** 2 >= _SCALE * sigma_1,
+                    theta[k] * sigma_1 >= beta_2 * sp.sqrt(beta_1) * (eta_dec * sigma_2 / eta_enc) ** 2,
+                ),
+            ),
+            (0, sigma_1 >= KAPPA * sigma_2),
+            (0, theta[k] < sp.sqrt(beta_1) * sigma_1),
+            (sigma_1 * (theta[k] / sp.sqrt(beta_1) - sigma_1), True),
+        ),
+        ((k, D),),
+    ),
+    derived=lambda prediction: Formula(prediction.named["encoder"].expression, ((k, D),)),
+    invariant="encoder_gram",
+    read=lambda xp, gram, p: xp.diagonal_of(gram),
+    settings=(
+        {"theta": (1.768,), "beta1": 2.0, "sigma1": 0.6},
+        {"theta": (1.768,), "beta1": 0.5, "sigma1": 0.6},
+    ),
+    agreeing=(
+        {"theta": (1.768,), "beta1": 1.0, "sigma1": 0.6},
+        {"theta": (3.0,), "beta1": 2.0, "sigma1": 0.6},
+    ),
+)
+
+CONDITIONAL_SCALE = ReferenceCode(
+    name="conditional-scale",
+    title="Conditional VAE on matrices: the scale of the prior",
+    claim_id="cvae",
+    says=(
+        r"The released script sets $c = \eta_{enc}/\eta_{dec}$ where its loss uses $c$ as $\eta_{dec}/\eta_{enc}$. So it minimises the "
+        r"objective with the prior scale $\eta_{dec}^2/\eta_{enc}$, and the decoder that it finds is the one below; the formulas that the "
+        r"script compares with are those of $\eta_{enc}$. The two agree where $\eta_{enc} = \eta_{dec}$, and which directions collapse "
+        r"does not depend on the prior's scale. The script's defaults are $\eta_{enc} = \eta_{dec} = 1$, and the repository runs it with "
+        r"these: its published verification is not affected."
+    ),
+    lines=(Lines(VAES, "matrix_CVAE.py", 19, 19), Lines(VAES, "matrix_CVAE.py", 48, 54)),
+    quantity=r"$\omega_k^2$, the squared singular value of the decoder",
+    formula=Formula((sp.Max(theta[k], beta * eta_dec**2) - beta * eta_dec**2) * eta_enc**2 / eta_dec**4, ((k, D),)),
+    derived=lambda prediction: Formula(prediction.named["decoder"].expression, ((k, D),)),
+    invariant="decoder_gram",
+    read=lambda xp, gram, p: xp.diagonal_of(gram),
+    settings=(
+        {**_ON_A_CONDITION, "beta": 2.0, "eta_dec": 0.5, "eta_enc": 1.0},
+        {**_ON_A_CONDITION, "beta": 1.0, "eta_dec": 0.8, "eta_enc": 0.5},
+    ),
+    agreeing=(
+        {**_ON_A_CONDITION, "beta": 2.0, "eta_dec": 1.0, "eta_enc": 1.0},
+        {**_ON_A_CONDITION, "beta": 1.0, "eta_dec": 0.7, "eta_enc": 0.7},
+    ),
+)
+
+HALVED_DIVERGENCE = ReferenceCode(
+    name="halved-divergence",
+    title="VAEs with ReLU: half of the divergence",
+    claim_id="vae-learnable-variance",
+    says=(
+        r"The scripts of the non-linear models halve the divergence and leave the reconstruction as in the linear models, which charge the "
+        r"whole divergence: the weight that a non-linear script calls $\beta$ is $\beta/2$ in the objective of the theorems. The rows below "
+        r"show what this does in the linear model, where both thresholds are known: a direction between them is kept with the "
+        r"halved divergence and collapses with the whole. Curves against $\beta$ keep their shape, on an axis that is stretched by two; a "
+        r"comparison with a threshold, or of a non-linear script with a linear one, is at two weights. Among these is the repository's pair on "
+        r"learned and given variance: its script for the given variance is a linear model with another latent dimension."
+    ),
+    lines=(
+        Lines(VAES, "MNIST_VAE_Relu_learnable_sigma.py", 71, 89),
+        Lines(VAES, "MNIST_CVAE_Relu.py", 87, 105),
+        Lines(VAES, "MNIST_HVAE_Relu.py", 145, 150),
+        Lines(VAES, "MNIST_VAE_Relu_nonlearnable_sigma.py", 35, 57),
+    ),
+    quantity="alive",
+    formula=Formula(theta[k] ** 2 > beta * eta_dec**2 / 2, ((k, D),)),
+    derived=lambda prediction: Formula(prediction.threshold.alive, ((k, D),)),
+    invariant="encoder_gram",
+    read=lambda xp, gram, p: xp.diagonal_of(gram),
+    settings=(
+        {"theta": (2.0, 0.9, 0.4), "beta": 1.0, "eta_dec": 1.0},
+        {"theta": (2.0, 1.2, 0.9), "beta": 2.0, "eta_dec": 1.0},
+    ),
+    agreeing=(
+        {"theta": (2.0, 1.2, 0.5), "beta": 1.0, "eta_dec": 1.0},
+        {"theta": (1.0, 0.7, 0.1), "beta": 0.4, "eta_dec": 0.5},
+    ),
+)
+
+REFERENCE_CODE = {
+    code.name: code
+    for code in (
+        CVAE_THRESHOLD,
+        CROSS_ENTROPY_MARGIN,
+        DEEP_MSE_BRANCH,
+        HIERARCHY_BRANCH,
+        CONDITIONAL_SCALE,
+        HALVED_DIVERGENCE,
+    )
+}
+
+WITHOUT_EFFECT = (Lines(VAES, "MNIST_HVAE_Relu.py", 125, 129), Lines(VAES, "MNIST_HVAE_Relu.py", 145, 148))
+"""Lines that look like a difference and do not move the optimum: a trace that is counted twice, and divergences that are clamped."""
 
 
 def reference_code(name: str) -> ReferenceCode:

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 import numerics.tolerances
+import theory.posterior_collapse.information
 import theory.symbols
 from book.contents import all_claims, chapters
 from book.examples import noun, sliding
@@ -61,13 +62,15 @@ from book.render.practice import (
 )
 from book.render.predicted import rows
 from book.render.proof import proof_text
+from book.render.scalar_problems import scalar_problems
 from book.render.setting import objective
 from book.render.theorem import cited, notation_list, set_apart, statement, verdict_in_words
 from book.render.thresholds import equal_ratios, threshold_rows, without_threshold
 from book.render.verdicts import cells, counted_verdicts, in_few_cells, name_of, verdict_tables
 from theory.claim import registry
+from theory.disputes import DISPUTES
 from theory.latex import latex
-from theory.reference_code import REFERENCE_CODE
+from theory.reference_code import REFERENCE_CODE, WITHOUT_EFFECT
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 SPECIFICATIONS = Path(__file__).resolve().parents[2] / "benchmarks" / "sweeps"
@@ -90,11 +93,20 @@ OVERVIEW = (
     name_of,
     notation_table,
     rests_on,
+    scalar_problems,
     threshold_rows,
     without_threshold,
     words_in_html,
 )
 """What the pages on all claims call."""
+OBJECTS: dict[str, Any] = {
+    "backends": list(BACKENDS),
+    "discrepancies": list(REFERENCE_CODE.values()),
+    "disputes": DISPUTES,
+    "information": theory.posterior_collapse.information,
+    "without_effect": WITHOUT_EFFECT,
+}
+"""What single pages are about."""
 
 
 def page(template: str, **values: Any) -> str:
@@ -164,13 +176,13 @@ def page(template: str, **values: Any) -> str:
         "tolerances": numerics.tolerances,
         "symbols": theory.symbols,
     }
-    environment.globals |= {"backends": list(BACKENDS), "discrepancies": list(REFERENCE_CODE.values())}
+    environment.globals |= OBJECTS
     return with_upright_words(environment.get_template(f"{template}.md").render(**values))
 
 
 def with_upright_words(text: str) -> str:
-    """Return text in whose formulas the indices "dec" and "enc" are upright: a word is no product of letters."""
-    return re.sub(r"_\{(dec|enc)\}", r"_{\\mathrm{\1}}", text)
+    """Return text in whose formulas indices such as "dec" and "enc" are upright: a word is no product of letters."""
+    return re.sub(r"_\{(dec|enc|mi|tc|kl)\}", r"_{\\mathrm{\1}}", text)
 
 
 def benchmark(name: str) -> dict[str, Any]:

@@ -185,4 +185,8 @@ class BallArrays:
         return a * factor
 
     def logdet_of_gram(self, s: BallMatrix) -> Ball:
-        return 2 * abs(s.entries.det()).log()
+        rows, columns = s.shape
+        return 2 * abs(s.entries.det()).log() if rows == columns else self.cross(s, s).entries.det().log()
+
+    def log_of_row_squares(self, s: BallMatrix) -> Ball:
+        return sum((x.log() for x in self.column_squares(s.transposed).entries.entries()), Ball(0))

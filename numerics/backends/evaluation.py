@@ -124,6 +124,8 @@ class Evaluator:
                 return reduce(torch.mul, map(walk, e.args))
             case sp.Pow():
                 return torch.sqrt(walk(e.base)) if e.exp == sp.S.Half else walk(e.base) ** walk(e.exp)
+            case sp.log(args=(sp.Add() as of,)) if sp.S.One in of.args:  # small beside 1, the rest keeps its digits
+                return torch.log1p(walk(of - 1))
             case sp.log():
                 return torch.log(walk(e.args[0]))
             case sp.exp():

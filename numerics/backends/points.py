@@ -10,6 +10,7 @@ import torch
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import evaluate
 from numerics.backends.tensors import DTYPE
+from numerics.backends.unit_norm import normalised
 from theory.claim import Claim
 from theory.expressions import Formula
 from theory.point import Point
@@ -33,7 +34,7 @@ def random_point(claim: Claim, instances: Sequence[Instance], scale: float, gene
         rows, columns = (int(side.subs(sizes)) for side in variable.shape)
         unit = evaluate(Formula(variable.scale, ((k, sp.Integer(rows)), (j, sp.Integer(columns)))), bindings)
         entries = scale * unit * torch.randn(len(instances), rows, columns, generator=generator, dtype=DTYPE)
-        arrays[variable.name] = entries.abs() if variable.nonnegative else entries
+        arrays[variable.name] = normalised(variable, entries.abs() if variable.nonnegative else entries)
     return Point(arrays)
 
 

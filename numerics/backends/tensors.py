@@ -178,7 +178,12 @@ class TorchArrays:
         return torch.log(x)
 
     def logdet_of_gram(self, s: Tensor) -> Tensor:
-        return 2 * torch.linalg.slogdet(s).logabsdet
+        """Return the logarithm by a QR decomposition unless S is square: the Gram matrix would square the condition number."""
+        square = s if s.shape[-2] == s.shape[-1] else torch.linalg.qr(s.mT).R
+        return 2 * torch.linalg.slogdet(square).logabsdet
+
+    def log_of_row_squares(self, s: Tensor) -> Tensor:
+        return s.square().sum(-1).log().sum(-1)
 
     def singular_values(self, a: Tensor, count: int) -> Float64[Tensor, "*b count"]:
         """Return zero for singular values that rounding cannot tell from zero: a small power of them would not be small."""

@@ -12,17 +12,23 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from numerics.backends.ball_arrays import BallArrays
-from numerics.backends.ball_evaluation import ball_bindings
+from numerics.backends.ball_evaluation import ball_bindings, evaluate_in_balls
 from numerics.backends.balls import Ball, lowest
 from numerics.backends.bindings import shared, stack_bindings
 from numerics.backends.points import points_of
 from numerics.backends.tensors import TorchArrays
 from numerics.bounds.copositive import copositive_bound
-from numerics.bounds.dual import dual_bound_binary, dual_bound_cross_entropy, dual_bound_mse
+from numerics.bounds.dual import (
+    dual_bound_binary,
+    dual_bound_cross_entropy,
+    dual_bound_in_nuclear_ball,
+    dual_bound_mse,
+)
 from numerics.bounds.enclosures import Enclosure, value_at
 from numerics.bounds.separable import separable_bound
 from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
 from theory.claim import Claim
+from theory.expressions import Formula
 from theory.point import Point
 from theory.problem import BINARY_CROSS_ENTROPY, MSE, Instance, Problem
 
@@ -70,13 +76,17 @@ def certify(claim: Claim, instances: Sequence[Instance], points: Point) -> list[
 
 def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[str, Ball]:
     """Return every lower bound that the form of the problem alone admits, by method. A bound that is not verified is nan."""
-    form = problem.nuclear_form
-    if form is None:
+    form, ball = problem.nuclear_form, problem.nuclear_ball
+    if form is None and ball is None:
         return {}
     stacked = stack_bindings([instance])
     at = {s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
     xp = TorchArrays(at)
     balls = ball_bindings(problem, instance)
+    if form is None:
+        assert ball is not None
+        radius = evaluate_in_balls(Formula(ball.radius), balls)
+        return {"dual": dual_bound_in_nuclear_ball(ball.logits(xp, point, at), ball.labels(xp, at), radius)}
     decay = balls[form.decays[0]] * balls[form.decays[1]]
     with_bias = form.bias in point
     z = form.logits(xp, point)

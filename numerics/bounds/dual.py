@@ -80,6 +80,26 @@ def dual_bound_cross_entropy(z: Float64[Tensor, "K N"], labels: BallMatrix, deca
     return Ball("nan")
 
 
+def dual_bound_in_nuclear_ball(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], radius: Ball) -> Ball:
+    """Enclose the dual value (1/N) (Σ entropy(p_i) − radius ‖Y − P‖_op) at the softmax P of the logits, for one-hot labels Y.
+
+    Every P is feasible. The operator norm is verified to lie below the number that floating point computed and a margin.
+    """
+    wrong = wrong_probabilities(z, y)
+    columns = with_correct_entries(wrong.T.tolist(), exact_labels(y))
+    p_minus_y = BallMatrix.of(columns).transposed
+    norm = float(torch.linalg.matrix_norm(wrong - y * wrong.sum(0), 2))
+    entropies = [
+        entropy([x for i, x in enumerate(column) if i != own])
+        for column, own in zip(columns, exact_labels(y), strict=True)
+    ]
+    for margin in MARGINS:
+        largest = Ball(norm * (1 + margin))
+        if has_norm_at_most(p_minus_y, largest * largest):
+            return (sum(entropies, Ball(0)) - radius * largest) / z.shape[1]
+    return Ball("nan")
+
+
 def with_correct_entries(wrong: Sequence[Sequence[Any]], labels: Sequence[int]) -> list[list[Ball]]:
     """Return columns of P − Y from the wrong-class probabilities. The correct entry makes the sum of its column zero."""
     columns = []

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from numerics.backends.ball_arrays import BallArrays
 from numerics.backends.ball_evaluation import ball_bindings, evaluate_in_balls
-from numerics.backends.balls import Ball, BallMatrix, highest, lowest
+from numerics.backends.balls import Ball, highest, lowest
+from numerics.backends.unit_norm import feasible_in_balls
 from theory.claim import Claim
+from theory.expressions import Bindings
+from theory.namespace import ArrayNamespace
 from theory.point import Point
 from theory.problem import Instance, Problem
+
+Quantity = Callable[[ArrayNamespace, Point, Point, Bindings], Ball]
+"""A number that a point has: a function of the array namespace, the point, the given arrays and the parameters, as a loss is."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +53,16 @@ class Enclosure:
 
 
 def value_at(problem: Problem, instance: Instance, point: Point) -> Ball:
-    """Enclose the loss at a point (variables [rows, columns]), whose doubles are taken exactly."""
+    """Enclose the loss at a point (variables [rows, columns]), whose doubles are taken exactly; unit norms are restored in balls."""
+    return quantity_at(problem.loss, problem, instance, point)
+
+
+def quantity_at(quantity: Quantity, problem: Problem, instance: Instance, point: Point) -> Ball:
+    """Enclose a number that a point has, as ``value_at`` does with the loss."""
     bindings = ball_bindings(problem, instance)
     xp = BallArrays(bindings)
-    v = point.map(lambda a: BallMatrix.from_tensor(a))
-    return problem.loss(xp, v, problem.given(xp), bindings)
+    v = feasible_in_balls(problem.active_variables(instance), point)
+    return quantity(xp, v, problem.given(xp), bindings)
 
 
 def predicted_value(claim: Claim, instance: Instance) -> Ball | None:

@@ -15,6 +15,7 @@ from numerics.backends.balls import BallMatrix
 from numerics.backends.bindings import setting, stack_bindings
 from numerics.backends.evaluation import Evaluator
 from numerics.backends.points import points_of
+from numerics.backends.unit_norm import feasible_in_balls
 from numerics.tolerances import DOUBTFUL, LINK, ROUNDED
 from theory.claim import Claim
 from theory.expressions import Formula
@@ -99,7 +100,8 @@ class Chain:
         """
         bindings = ball_bindings(self.claim.problem, instance)
         xp = BallArrays(bindings)
-        given = (xp, point.map(BallMatrix.from_tensor), self.claim.problem.given(xp), bindings)
+        v = feasible_in_balls(self.claim.problem.active_variables(instance), point)
+        given = (xp, v, self.claim.problem.given(xp), bindings)
         try:
             known = bindings | {s.symbol: _listed(s.measure(*given)) for s in self.claim.proof.statistics}
             bounds = [evaluate_in_balls(Formula(b.expression), known) for b in self.claim.proof.bounds]

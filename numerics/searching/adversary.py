@@ -22,6 +22,7 @@ from numerics.backends.balls import Ball, highest
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.points import points_of, random_point
 from numerics.backends.tensors import DTYPE
+from numerics.backends.unit_norm import normalised
 from numerics.bounds.enclosures import predicted_value, value_at
 from numerics.bounds.separable import separable_bound
 from numerics.judging.chain import Chain
@@ -168,6 +169,8 @@ def descend(
         with torch.no_grad():
             for name in nonnegative & leaves.keys():
                 leaves[name].clamp_(min=0)
+            for variable in claim.problem.active_variables(instances[0]):
+                leaves[variable.name].copy_(normalised(variable, leaves[variable.name]))
             for shift in moving.shifts.values():
                 shift.clamp_(-FARTHEST, FARTHEST)
     found = moving.moved() if parameters_move else list(instances)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from numerics.backends.evaluation import evaluate
 from numerics.backends.tensors import DTYPE
+from numerics.backends.unit_norm import normalised
 from theory.expressions import Formula
 from theory.point import Point
 from theory.problem import Variable
@@ -27,6 +28,7 @@ class Layout:
         sizes = {s: v for s, v in bindings.items() if isinstance(v, int)}
         self.shapes = [(int(v.shape[0].subs(sizes)), int(v.shape[1].subs(sizes))) for v in variables]
         self.names = [v.name for v in variables]
+        self.variables = tuple(variables)
         self.factors = [i for i, v in enumerate(variables) if 1 not in v.shape]
         self.lengths = [rows * columns for rows, columns in self.shapes]
         scales = [
@@ -45,9 +47,13 @@ class Layout:
         )
 
     def unpack(self, x: Float64[Tensor, "B n"], scale: Float64[Tensor, "B n"]) -> Point:
+        """Return the variables. A variable of unit norm is packed as any array that gives it when it is normalised."""
         parts = (x * scale).split(self.lengths, dim=1)
         return Point(
-            {name: part.reshape(-1, *shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)}
+            {
+                v.name: normalised(v, part.reshape(-1, *shape))
+                for v, part, shape in zip(self.variables, parts, self.shapes, strict=True)
+            }
         )
 
 

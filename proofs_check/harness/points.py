@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from numerics.backends.points import random_point
+from numerics.backends.unit_norm import feasible
 from numerics.searching.adversary import tight_points
 from theory.claim import Claim
 from theory.point import Point
@@ -26,5 +27,6 @@ def chain_points(claim: Claim, instances: Sequence[Instance], trained: Point, se
     randoms = [random_point(claim, instances, scale, generator) for scale in SCALES]
     tight = tight_points(claim, instances, generator)
     trained = trained.map(lambda array: array.cpu())
-    between = [mixture(trained, p, share) for p in (randoms[3], *tight) for share in (0.01, 0.3)]
+    variables = claim.problem.active_variables(instances[0])
+    between = [feasible(variables, mixture(trained, p, share)) for p in (randoms[3], *tight) for share in (0.01, 0.3)]
     return [*randoms, *tight, *between, trained]

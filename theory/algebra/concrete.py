@@ -150,6 +150,9 @@ class ConcreteArrays:
     def logdet_of_gram(self, s: sp.Matrix) -> sp.Expr:
         return sp.log((s * s.T).det())
 
+    def log_of_row_squares(self, s: sp.Matrix) -> sp.Expr:
+        return sum((sp.log(x) for x in self.column_squares(s.T)), sp.Integer(0))
+
     def apply_layers(self, layers: tuple[sp.Matrix, ...], h: sp.Matrix) -> sp.Matrix:
         return reduce(lambda below, w: w * below, layers, h)
 

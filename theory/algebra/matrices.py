@@ -149,6 +149,9 @@ class Beside:
     def __sub__(self, other: Beside) -> Beside:
         return Beside(tuple(a - b for a, b in zip(self.blocks, other.blocks, strict=True)))
 
+    def __mul__(self, factor: sp.Expr) -> Beside:
+        return Beside(tuple(block * factor for block in self.blocks))
+
 
 @dataclass(frozen=True)
 class Layered:

@@ -147,7 +147,7 @@ class SymbolicArrays:
     def norm(self, a: SymbolicMatrix | Beside | sp.Expr) -> sp.Expr:
         return sp.sqrt(self.squared_norm(a))
 
-    def scale(self, a: SymbolicMatrix, factor: sp.Expr) -> SymbolicMatrix:
+    def scale(self, a: SymbolicMatrix | Beside, factor: sp.Expr) -> SymbolicMatrix | Beside:
         return a * factor
 
     def singular_values(self, a: SymbolicMatrix, count: sp.Expr) -> sp.Expr:
@@ -193,9 +193,13 @@ class SymbolicArrays:
     def log(self, x: sp.Expr) -> sp.Expr:
         return sp.log(x)
 
-    def logdet_of_gram(self, s: SymbolicMatrix) -> sp.Expr:
-        """Return log det(S Sᵀ) for a diagonal matrix S."""
-        return sum_over(sp.log(_diagonal(s, "log-determinant") ** 2), sym.k, s.size)
+    def logdet_of_gram(self, s: SymbolicMatrix | Beside) -> sp.Expr:
+        """Return log det(S Sᵀ) for a diagonal matrix S, or for diagonal matrices beside each other."""
+        squares = [_diagonal(block, "log-determinant") ** 2 for block in _blocks(s)]
+        return sum_over(sp.log(sum(squares, sp.Integer(0))), sym.k, _blocks(s)[0].size)
+
+    def log_of_row_squares(self, s: SymbolicMatrix | Beside) -> sp.Expr:
+        return sum_over(sp.log(self.diagonal_of(self.cross(s, s))), sym.k, _blocks(s)[0].size)
 
 
 def _two_logits(z: SymbolicMatrix, y: SymbolicMatrix) -> tuple[sp.Expr, sp.Expr]:

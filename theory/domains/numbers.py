@@ -27,32 +27,44 @@ EXCESS_ALLOWED = (-10.0, 30.0)
 
 @dataclass(frozen=True)
 class PositiveReal(Domain):
-    """A real number from SMALLEST to LARGEST."""
+    """A real number from SMALLEST to ``most``, which is LARGEST unless the computations of a claim end earlier."""
 
     moves = True
     varies = True
     scales = True
 
     decay: bool = field(default=False, kw_only=True)
+    most: float = field(default=LARGEST, kw_only=True)
 
     @property
     def says(self) -> str:
-        return f"a finite number above 0, from {SMALLEST:g} to {LARGEST:g}"
+        return f"a finite number above 0, from {SMALLEST:g} to {self.most:g}"
 
     def canonical(self, name: str, value: object) -> float:
-        return read_positive_number(name, value, self.says)
+        number = read_positive_number(name, value, self.says)
+        if number > self.most:
+            raise reject(name, value, self.says)
+        return number
 
     def example(self, values: Values) -> float:
         return 0.05
 
     def drawn(self, name: str, draws: Draws, values: Values) -> float:
-        return draws.number(DECADES_OF_DECAY if self.decay else DECADES, DECADES_ALLOWED, name)
+        allowed = DECADES_ALLOWED[0], math.log10(self.most)
+        return min(self.most, draws.number(DECADES_OF_DECAY if self.decay else DECADES, allowed, name))
 
     def displaced(self, arrays: Any, name: str, start: Values, factor: Any, moved: Values) -> Any:
-        return start[name] * factor
+        moved_to = start[name] * factor
+        return moved_to if self.most == LARGEST else arrays.within(moved_to, SMALLEST, self.most)
 
     def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-        return tuple((f"{name}_positive", f"0 < {name}") for name in names)
+        positive = tuple((f"{name}_positive", f"0 < {name}") for name in names)
+        if self.most == LARGEST:
+            return positive
+        return (*positive, *((f"{name}_at_most", f"{name} <= {self.most:g}") for name in names))
+
+    def extremes(self) -> tuple[float, ...]:
+        return () if self.most == LARGEST else (self.most,)
 
 
 @dataclass(frozen=True)

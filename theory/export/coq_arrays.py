@@ -209,6 +209,10 @@ class CoqArrays:
     def log(self, x: Term) -> Term:
         return x.applied("ln")
 
+    def log_of_row_squares(self, s: CoqMatrix) -> Term:
+        squares = self.column_squares(self.transpose(s))
+        return self.total(CoqRow(squares.columns, lambda c: self.log(squares.entry(c))))
+
     def apply_layers(self, layers: Sequence[CoqMatrix], h: CoqMatrix) -> CoqMatrix:
         return reduce(lambda below, w: w @ below, layers, h)
 

@@ -58,6 +58,11 @@ class CoqProblem:
             if v.nonnegative:
                 rows, columns = map(self.parameters.size, v.shape)
                 yield f"(forall i j, (i < {rows})%nat -> (j < {columns})%nat -> 0 <= {v.name} i j)"
+            if v.unit_norm is not None:
+                xp, matrix = CoqArrays(), self._matrix(v)
+                unit = matrix if v.unit_norm == "columns" else xp.transpose(matrix)
+                size, norm = self.parameters.size(v.shape[v.unit_norm == "columns"]), xp.column_squares(unit).entry("l")
+                yield f"(forall l, (l < {size})%nat -> {norm.text} = 1)"
 
     @property
     def binders(self) -> str:

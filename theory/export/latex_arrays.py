@@ -284,6 +284,11 @@ class LatexArrays:
         gram = s @ self.transpose(s)
         return TexNumber(((sp.Integer(1), rf"\log\det\left({gram.written}\right)"),))
 
+    def log_of_row_squares(self, s: TexMatrix) -> TexNumber:
+        gram = s @ self.transpose(s)
+        body = rf"\sum_{{i=1}}^{{{latex(s.rows)}}} \log \left({gram.written}\right)_{{ii}}"
+        return TexNumber(((sp.Integer(1), body),))
+
     def layer_decays(self, layers: TexLayers, decay: sp.IndexedBase) -> TexNumber:
         entry = rf"\frac{{{latex(sp.Symbol(str(decay.label)))}_{{l}}}}{{2}} \|W_{{l}}\|^2"
         return TexNumber(((sp.Integer(1), rf"\sum_{{l=1}}^{{{latex(layers.depth)}}} {entry}"),))

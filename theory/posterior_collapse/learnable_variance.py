@@ -94,24 +94,42 @@ def minimise(record: StepRecorder) -> Minimum:
 
 def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
     """Predict the point: directions paired with the principal axes, at the best m of the first d, and at ``FLOOR`` beyond."""
+    size = sp.sqrt((m - FLOOR) / eta_enc**2)
+    back = {omega: size, deviation: model.deviation}
+    encoder, best_variance = (sp.simplify(best.subs(back)) for best in (minimum.encoder, minimum.variance))
+    # The squared singular values of decoder and whitened encoder, and the posterior variance.
+    sizes = (sp.simplify(size**2), sp.simplify((model.deviation * minimum.encoder.subs(back)) ** 2), best_variance)
+    return predict_at(model, minimum, (size, encoder), sizes)
+
+
+def predict_at(
+    model: LinearVAE,
+    minimum: Minimum,
+    weights: tuple[sp.Expr, sp.Expr],
+    sizes: tuple[sp.Expr, sp.Expr, sp.Expr],
+    weight: sp.Symbol = beta,
+) -> Prediction:
+    """Predict the point whose directions have the entries ``weights`` of decoder and encoder.
+
+    ``sizes`` are the squared singular values of decoder and whitened encoder, and the posterior variance. All are written in m,
+    and ``weight`` stands in the place of β.
+    """
     here = {deviation: model.deviation}
+    floor, in_marginal = (sp.sympify(e).xreplace({beta: weight}) for e in (FLOOR, IN_MARGINAL))
     best_m = sp.exp(minimum.best.point).subs(here)
     m_k = indexed("m", positive=True)
-    size = sp.sqrt((m_k[k] - FLOOR) / eta_enc**2)
-    back = {omega: size, **here}
-    encoder, best_variance = (sp.simplify(best.subs(back)) for best in (minimum.encoder, minimum.variance))
+    (size, encoder), squares = ([e.subs(m, m_k[k]) for e in part] for part in (weights, sizes))
     point = StructuredPoint(
         model.problem,
         model.xp,
-        model.at(size, encoder, {"S": sp.sqrt(best_variance), **model.others}),
-        {m_k: sp.Piecewise((best_m, k <= d), (FLOOR, True))},
+        model.at(size, encoder, {"S": sp.sqrt(squares[-1]), **model.others}),
+        {m_k: sp.Piecewise((best_m, k <= d), (floor, True))},
     )
-    # The squared singular values of decoder and whitened encoder, and the posterior variance.
-    sizes = (sp.simplify(size**2), sp.simplify((model.deviation * minimum.encoder.subs(back)) ** 2), best_variance)
+    named = _named(model, floor, *(square.subs(m_k[k], best_m) for square in squares))
     prediction = point.predict(
-        sum_over(IN_MARGINAL.subs({m: m_k[k], **here}), k, D),
-        Threshold(sp.simplify(minimum.ratio.subs(here)), k, D, tuned="beta", within_rank=k <= d, of="z"),
-        named=with_letters(_named(model, *(square.subs(m_k[k], best_m) for square in sizes)), Letter(m_k[k], best_m)),
+        sum_over(in_marginal.subs({m: m_k[k], **here}), k, D),
+        Threshold(sp.simplify(minimum.ratio.subs(here)), k, D, tuned=weight.name, within_rank=k <= d, of="z"),
+        named=with_letters(named, Letter(m_k[k], best_m)),
         levels=(
             vae.level("z", (0,), d, lambda xp, v, data, p: v[model.encoder] @ data.root, lambda xp, v, data, p: v.S),
         ),
@@ -119,13 +137,15 @@ def predict(model: LinearVAE, minimum: Minimum) -> Prediction:
     return model.without_others(prediction)
 
 
-def _named(model: LinearVAE, decoder: sp.Expr, encoder: sp.Expr, best_variance: sp.Expr) -> dict[str, Result]:
-    """Return what the statements name."""
+def _named(
+    model: LinearVAE, floor: sp.Expr, decoder: sp.Expr, encoder: sp.Expr, best_variance: sp.Expr
+) -> dict[str, Result]:
+    """Return what the statements name; ``floor`` is the marginal variance of a direction that the decoder does not use."""
     return {
         "decoder": vae.of_decoder(decoder, model.deviation**2),
         "encoder": vae.of_encoder(encoder),
         "variance": vae.of_variance(best_variance, "S"),
-        "critical": Decides(FLOOR, lambda critical: model.deviation**2 / critical),
+        "critical": Decides(floor, lambda critical: model.deviation**2 / critical),
     }
 
 

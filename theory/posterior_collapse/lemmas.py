@@ -23,3 +23,14 @@ RIDGE = Lemma(
     r"$I - U A^{-1} U^T = \kappa^2 M^{-1}$. It is attained by $W = A^{-1} U^T$ alone.",
     "Horn, Johnson, Matrix Analysis, 0.7.4",
 )
+BEST_DECODER = Lemma(
+    "the best linear decoder",
+    r"$\min_U \|C^{1/2} - U W C^{1/2}\|^2 + \|U S\|^2 = \mathrm{tr}(C^{1/2} (I + F^T F)^{-1} C^{1/2})$ with $F = S^{-1} W C^{1/2}$ and an "
+    r"invertible $S$: completing the square in $U$. It is attained by $U = C W^T A^{-1}$ alone, with $A = W C W^T + S S^T$.",
+    "Horn, Johnson, Matrix Analysis, 0.7.4",
+)
+HADAMARD = Lemma(
+    "Hadamard's inequality",
+    r"$\log\det A \le \sum_i \log A_{ii}$ for a positive definite $A$, with equality iff $A$ is diagonal.",
+    "Horn, Johnson, Matrix Analysis, 7.8.1",
+)

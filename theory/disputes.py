@@ -1,0 +1,117 @@
+"""Disputed statements on posterior collapse: who says what, and the settings at which trained and certified optima decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from theory.claim import Claim, Source, find
+from theory.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class Case:
+    """Settings of one claim, of equal sizes, and what they show in a few words."""
+
+    claim_id: str
+    shows: str
+    settings: tuple[dict[str, Any], ...]
+
+    @property
+    def claim(self) -> Claim:
+        return find(self.claim_id)
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A published statement that the derivation of a claim contradicts.
+
+    ``says`` is the statement in other words, ``read`` the part of the paper that was read, and ``sentence`` what the suite
+    establishes, in a form that can be quoted.
+    """
+
+    name: str
+    title: str
+    source: Source
+    read: str
+    says: str
+    sentence: str
+    cases: tuple[Case, ...]
+
+
+INFORMATION = Dispute(
+    name="information",
+    title="Does a weight above 1 drive the information of a linear VAE to zero?",
+    source=Source(
+        "Vu, Wan, Wei",
+        "Mutual Information Collapse Explains Disentanglement Failure in β-VAEs",
+        "preprint",
+        "2602.09277",
+    ),
+    read="abstract",
+    says=(
+        r"In a linear-Gaussian $\beta$-VAE with $\beta > 1$, stationarity contracts the gain of the encoder and drives the mutual information of "
+        "latent variables and factors to zero. The abstract does not say whether the noise of the decoder is given or learned."
+    ),
+    sentence=(
+        r"With the noise of the decoder given, every global minimum of the linear $\beta$-VAE has positive mutual information for all "
+        r"$\beta$ below $\theta_1^2/\eta_{dec}^2$, however large that is, and none from there on. With one learned noise variance and fewer latent "
+        r"directions than the data have, the bound is the largest variance of the data over the mean one. It is 1 exactly where all variances "
+        r"are equal: only then does $\beta > 1$ alone decide."
+    ),
+    cases=(
+        Case(
+            "vae-learnable-variance",
+            "noise of the decoder given: information above $\\beta = 1$",
+            tuple({"theta": (2.0, 1.0), "eta_dec": 0.5, "beta": weight} for weight in (1.5, 3.0, 15.0, 17.0)),
+        ),
+        Case(
+            "vae-learnable-decoder-variance",
+            "noise learned, variances of the data unequal: information above $\\beta = 1$",
+            tuple({"theta": (2.0, 1.0, 0.5), "beta": weight} for weight in (1.5, 2.2, 2.4)),
+        ),
+        Case(
+            "vae-learnable-decoder-variance",
+            "noise learned, variances of the data equal: none above $\\beta = 1$",
+            tuple({"theta": (1.0, 1.0, 1.0), "beta": weight} for weight in (0.9, 1.1)),
+        ),
+    ),
+)
+
+CONTINUITY = Dispute(
+    name="continuity",
+    title="Does the KL divergence jump where a VAE collapses?",
+    source=Source(
+        "Li, Zhang, Zhang, Chen",
+        "Posterior Collapse as a Phase Transition in Variational Autoencoders",
+        "preprint",
+        "2510.01621",
+    ),
+    read="abstract, first and second version",
+    says=(
+        "Collapse sets in where the variance of the decoder exceeds the largest eigenvalue of the covariance of the data, and this boundary is "
+        "marked by a discontinuity of the KL divergence of posterior and prior. The second version adds that the divergence and its derivatives are "
+        "not analytic there."
+    ),
+    sentence=(
+        r"In the linear VAE the KL divergence at the global minimum is continuous in $\beta$ and in $\eta_{dec}$ and is zero at the threshold; its "
+        r"first derivative jumps. The minimum is continuously differentiable in $\beta$, and its second derivative goes from $-1/\beta$ to 0 as a "
+        "direction collapses: a transition of second order. The place of the threshold is the published one."
+    ),
+    cases=(
+        Case(
+            "vae-learnable-variance",
+            "the noise of the decoder crosses the largest deviation of the data",
+            tuple({"theta": (2.0, 1.0), "beta": 1.0, "eta_dec": noise} for noise in (1.8, 1.98, 1.998, 2.002, 2.2)),
+        ),
+    ),
+)
+
+DISPUTES = {dispute.name: dispute for dispute in (INFORMATION, CONTINUITY)}
+
+
+def dispute(name: str) -> Dispute:
+    """Return the dispute with this name. Raises ParameterError when there is none."""
+    if name not in DISPUTES:
+        raise ParameterError(f"{name!r}: no such dispute; they are {', '.join(DISPUTES)}")
+    return DISPUTES[name]
