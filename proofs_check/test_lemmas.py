@@ -236,7 +236,30 @@ def hadamard(draw: Draw) -> None:
     same(float(np.linalg.slogdet(diagonal)[1]), float(logs[0].sum()), float(np.abs(logs[0]).sum()) + 1)
 
 
+def product_norm(draw: Draw) -> None:
+    """A product is no larger than its factors together, and as large where both have rank one along one direction."""
+    rows, inner, columns = draw.size(), draw.size(), draw.size()
+    a, b = draw.matrix(rows, inner), draw.matrix(inner, columns)
+    bound = float(np.linalg.norm(a) * np.linalg.norm(b))
+    no_less(bound, float(np.linalg.norm(a @ b)), bound)
+    left, middle, right = (draw.generator.normal(size=size) for size in (rows, inner, columns))
+    a, b = np.outer(left, middle), np.outer(middle, right)
+    bound = float(np.linalg.norm(a) * np.linalg.norm(b))
+    same(float(np.linalg.norm(a @ b)), bound, bound)
+
+
+def rectified(draw: Draw) -> None:
+    """The ReLU takes away a part that is orthogonal to what it leaves, so that it enlarges no norm."""
+    a = draw.matrix(draw.size(), draw.size())
+    kept, size = np.maximum(a, 0.0), float((a**2).sum())
+    same(float((kept * (a - kept)).sum()), 0.0, size)
+    same(float((kept**2).sum() + ((a - kept) ** 2).sum()), size, size)
+    no_less(size, float((kept**2).sum()), size)
+
+
 CHECKS = {
+    "the norm of a product": product_norm,
+    "the ReLU enlarges no norm": rectified,
     "variational form of the nuclear norm": nuclear_form,
     "variational form of the Schatten quasi-norm": schatten_forms,
     "Gibbs' inequality": gibbs,

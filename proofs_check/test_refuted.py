@@ -2,56 +2,131 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from numerics.bounds.steps import contradictions
+from numerics.judging.chain import Chain
 from numerics.judging.counterexamples import (
     Counterexample,
-    block_logits,
     hold_against_published,
-    loss_at_logits,
+    loss_at,
     objective_at,
-    simplex_logits,
+    point_of_family,
+    published_point,
     status,
 )
 from numerics.tolerances import VALUE_GAP
-from numerics.training.optimise import minimise
+from numerics.training.optimise import MAX_ITERATIONS, minimise
+from proofs_check.harness.examine import chain_failures
+from proofs_check.harness.points import chain_points
 from proofs_check.harness.report import Ledger
-from theory.claim import Claim
+from theory.claim import Claim, find
+from theory.point import Point
 from theory.problem import Instance
+from theory.refutation import SimplexRefutation
 
 STARTS = 3
 MARGINS = (0.1, 1.0, 4.0)
 SAME_FORMULA = 1e-12
 """Relative distance of a loss from its formula: rounding of some hundred terms."""
-REFUTED = ((6, 2), (7, 2), (4, 3), (5, 3), (4, 5))
-HOLDS = ((3, 1), (6, 1))
 SHARES = (0.05, 0.25)
-BEYOND_THE_PROOF = ((4, 2, (0.25,)), (5, 2, SHARES))
-OPEN = ((2, 2, SHARES), (3, 2, SHARES), (3, 3, SHARES), (4, 2, (0.02,)))
+Case = tuple[int, int, tuple[float, ...]]
+"""A number of classes, a depth, and the decays: shares of the loss at zero that the decay terms of the published point of ``margin`` cost."""
 
 
-def instance_at(claim: Claim, classes: int, depth: int, share: float) -> Instance:
-    """Return an instance at which the Schatten term of a simplex ETF of margin 3 is this share of log K."""
-    samples, p = 2, 2 / (depth + 1)
-    decay = share * math.log(classes) / ((depth + 1) / 2 * (classes - 1) * (samples**0.5 * 3) ** p)
+@dataclass(frozen=True)
+class Cases:
+    """The sizes at which a refuted claim is examined: formulas at ``refuted`` and ``holds``, and training at all but ``formulas``.
+
+    ``beyond`` are counterexamples that no family of the claim gives, and at ``still_open`` none is found. ``iterations`` bounds each
+    search: where a ReLU puts kinks into the loss no search ends by itself. No counterexample has fewer than ``fewest`` classes.
+    """
+
+    margin: float
+    samples: int
+    refuted: tuple[Case, ...]
+    holds: tuple[Case, ...]
+    beyond: tuple[Case, ...]
+    still_open: tuple[Case, ...]
+    formulas: tuple[Case, ...] = ()
+    iterations: int = MAX_ITERATIONS
+    fewest: int = 3
+
+
+CASES = {
+    "ce-deep-linear": Cases(
+        3.0,
+        2,
+        tuple((*sizes, SHARES) for sizes in ((6, 2), (7, 2), (4, 3), (5, 3), (4, 5))),
+        ((3, 1, SHARES), (6, 1, SHARES)),
+        ((4, 2, (0.25,)), (5, 2, SHARES)),
+        ((2, 2, SHARES), (3, 2, SHARES), (3, 3, SHARES), (4, 2, (0.02,))),
+    ),
+    "mse-deep-relu": Cases(
+        1.0,
+        1,
+        ((6, 4, SHARES),),
+        ((3, 1, SHARES), (6, 1, SHARES)),
+        (),
+        ((2, 2, SHARES), (2, 3, SHARES), (3, 2, SHARES)),
+        ((6, 5, SHARES), (8, 4, SHARES), (10, 4, SHARES), (7, 5, SHARES), (5, 6, SHARES), (12, 4, SHARES)),
+        iterations=60,
+        fewest=6,
+    ),
+}
+
+
+def over(kind: str) -> pytest.MarkDecorator:
+    """Parametrise a test by the cases of one kind of every refuted claim."""
+    found = [(find(name), *case) for name, cases in CASES.items() for case in getattr(cases, kind)]
+    names = [f"{claim.id}-{classes}-{depth}" for claim, classes, depth, _ in found]
+    return pytest.mark.parametrize(("refuted", "classes", "depth", "shares"), found, ids=names)
+
+
+def formula_cases(claim: Claim) -> tuple[Case, ...]:
+    """Return the sizes at which the formulas of a refutation are held against losses."""
+    cases = CASES[claim.id]
+    return cases.refuted + cases.formulas + cases.holds
+
+
+def instance_at(claim: Claim, classes: int, depth: int, share: float, samples: int = 0) -> Instance:
+    """Return an instance at which the decay terms of the published point cost this share of the loss at zero."""
+    cases, refutation = CASES[claim.id], claim.refutation
+
+    def of(layers: tuple[float, ...], rest: float) -> Instance:
+        counts = (samples or cases.samples,) * classes
+        return claim.problem.instance(class_counts=counts, depth=depth, weight_decay=layers, feature_decay=rest)
+
+    unit, concave = of((1.0,) * depth, 1.0), refutation.least.pieces[-1].concave
+    whole = objective_at(refutation, concave, unit, cases.margin)
+    decay = share * objective_at(refutation, refutation.published, of((1e-9,) * depth, 1e-9), 0.0) / whole
     # The decays of the layers are unequal with the same product, since only the product enters.
     layers = tuple(decay * (2.0 if i % 2 else 0.5) for i in range(depth))
-    rest = decay ** (depth + 1) / math.prod(layers)
-    return claim.problem.instance(
-        class_counts=(samples,) * classes, depth=depth, weight_decay=layers, feature_decay=rest
-    )
+    return of(layers, decay ** (depth + 1) / math.prod(layers))
 
 
-def trained(
-    claim: Claim, classes: int, depth: int, ledger: Ledger, shares: tuple[float, ...] = SHARES
-) -> list[Counterexample]:
+def trained(claim: Claim, classes: int, depth: int, ledger: Ledger, shares: tuple[float, ...]) -> list[Counterexample]:
     """Train instances of these sizes from random starts, and hold the best points against the published structure."""
     instances = [instance_at(claim, classes, depth, share) for share in shares]
-    solution = minimise(claim.problem, instances, STARTS, ledger.seed % 1000, ledger.device)
+
+    def refuting(rows: list[int], points: Point) -> list[bool]:
+        """Tell at which instances no lower point is needed."""
+        return [found.refutes for found in hold_against_published(claim, [instances[i] for i in rows], points)]
+
+    solution = minimise(
+        claim.problem,
+        instances,
+        STARTS,
+        ledger.seed % 1000,
+        ledger.device,
+        max_iterations=CASES[claim.id].iterations,
+        closed=refuting,
+    )
     found = hold_against_published(claim, instances, solution.best_point())
     lowest = [c.lower for c in found]
     reached = sum(int((v <= low * (1 + VALUE_GAP)).sum()) for v, low in zip(solution.values, lowest, strict=True))
@@ -79,65 +154,98 @@ def test_derivation(refuted: Claim, ledger: Ledger) -> None:
 
 def departures(claim: Claim, classes: int, depth: int, margin: float) -> Iterator[str]:
     """Yield a line for each formula of a refutation that is not the loss at the points for which it stands."""
-    instance, refutation = instance_at(claim, classes, depth, 0.1), claim.refutation
-    simplex, last = simplex_logits(classes, margin), refutation.least.pieces[-1]
-    stated = {"published": (refutation.published, simplex), "least": (refutation.least.total(), simplex)}
-    for family in refutation.families:
-        if sum(family.blocks(classes)) == classes:
-            logits = block_logits(family.blocks(classes), margin)
-            stated[family.name] = family.objective, logits
-            stated[f"blocks of {family.name}"] = refutation.objective(family.blocks(classes)), logits
+    instance, refutation = instance_at(claim, classes, depth, 0.1, samples=2), claim.refutation
+    published, last = published_point(claim, instance, margin), refutation.least.pieces[-1]
+    stated = {"published": (refutation.published, published), "least": (refutation.least.total(), published)}
+    for family in refutation.families if depth > 1 else ():
+        if family.blocks is None or sum(family.blocks(classes)) == classes:
+            stated[family.name] = family.objective, point_of_family(claim, instance, family, margin)
+        if isinstance(refutation, SimplexRefutation) and sum(family.blocks(classes)) == classes:
+            blocks = refutation.objective(family.blocks(classes))
+            stated[f"blocks of {family.name}"] = blocks, point_of_family(claim, instance, family, margin)
     if depth > 1 and len(stated) == 2:
         yield "no family has so many classes"
     pairs = {
-        name: (objective_at(refutation, formula, instance, margin), loss_at_logits(claim, instance, logits))
-        for name, (formula, logits) in stated.items()
+        name: (objective_at(refutation, formula, instance, margin), loss_at(claim, instance, point))
+        for name, (formula, point) in stated.items()
     }
     # Where the search for the least margin ends, the penalty alone equals the loss at margin zero.
     penalty = objective_at(refutation, last.concave.subs(refutation.t, last.upper), instance, margin)
-    pairs["end"] = penalty, loss_at_logits(claim, instance, simplex_logits(classes, 0.0))
+    pairs["end"] = penalty, loss_at(claim, instance, published_point(claim, instance, 0.0))
     for name, (value, loss) in pairs.items():
         if value != pytest.approx(loss, rel=SAME_FORMULA):
             yield f"{name} is {value}, the loss {loss}"
 
 
-@pytest.mark.parametrize("margin", MARGINS)
-@pytest.mark.parametrize(("classes", "depth"), REFUTED + HOLDS)
-def test_formulas_are_losses(refuted: Claim, classes: int, depth: int, margin: float) -> None:
+def test_every_refuted_claim_has_cases(refuted: Claim) -> None:
+    assert refuted.id in CASES
+
+
+def test_formulas_are_losses(refuted: Claim) -> None:
     """The formulas of the published structure and of the counterexamples are the loss at points of these structures."""
-    assert list(departures(refuted, classes, depth, margin)) == []
+    for (classes, depth, _), margin in itertools.product(formula_cases(refuted), MARGINS):
+        assert list(departures(refuted, classes, depth, margin)) == []
 
 
-@pytest.mark.parametrize("margin", MARGINS)
-@pytest.mark.parametrize(("classes", "depth"), REFUTED)
-def test_a_family_beats_the_published_structure_margin_by_margin(
-    refuted: Claim, classes: int, depth: int, margin: float
-) -> None:
-    for share in SHARES:
-        instance, refutation = instance_at(refuted, classes, depth, share), refuted.refutation
+def not_better(claim: Claim) -> Iterator[str]:
+    """Yield a line for each family that is said to beat the published structure and does not."""
+    refutation = claim.refutation
+    for classes, depth, margin in itertools.product(range(2, 13), range(1, 6), MARGINS):
+        instance = instance_at(claim, classes, depth, 0.1)
         published = objective_at(refutation, refutation.published, instance, margin)
         sizes = {s: v for s, v in instance.bindings.items() if isinstance(v, int)}
-        better = [f for f in refutation.families if bool(f.where.subs(sizes))]
-        assert better
-        assert all(objective_at(refutation, f.objective, instance, margin) < published for f in better)
+        for family in refutation.families:
+            if (
+                bool(family.where.subs(sizes))
+                and not objective_at(refutation, family.objective, instance, margin) < published
+            ):
+                yield f"{family.name}: not better at {classes} classes and {depth} layers"
 
 
-@pytest.mark.parametrize(("classes", "depth"), REFUTED)
-def test_counterexample_is_found_by_training(refuted: Claim, classes: int, depth: int, ledger: Ledger) -> None:
+def broken_links(claim: Claim) -> list[str]:
+    """Return the links of the chain that some point of a few instances breaks."""
+    found: list[str] = []
+    for classes, depth in ((3, 1), (3, 2), (4, 3)):
+        instances = [instance_at(claim, classes, depth, share) for share in SHARES]
+        trained = minimise(
+            claim.problem, instances, 1, max_iterations=10, closed=lambda rows, points: [True] * len(rows)
+        )
+        points = chain_points(claim, instances, trained.best_point(), seed=0)
+        chain = Chain(claim, instances)
+        found += chain_failures([chain.judged(point) for point in points], [False] * len(instances))
+    return found
+
+
+def test_a_family_beats_the_published_structure_margin_by_margin(refuted: Claim) -> None:
+    assert list(not_better(refuted)) == []
+    for classes, depth, _ in CASES[refuted.id].refuted + CASES[refuted.id].formulas:
+        assert status(refuted.refutation, instance_at(refuted, classes, depth, 0.1)) == "refuted"
+
+
+def test_the_chain_holds_at_every_point(refuted: Claim) -> None:
+    assert broken_links(refuted) == []
+
+
+@over("refuted")
+def test_counterexample_is_found_by_training(
+    refuted: Claim, classes: int, depth: int, shares: tuple[float, ...], ledger: Ledger
+) -> None:
     assert status(refuted.refutation, instance_at(refuted, classes, depth, 0.1)) == "refuted"
-    for counterexample in trained(refuted, classes, depth, ledger):
+    for counterexample in trained(refuted, classes, depth, ledger, shares):
         assert counterexample.refutes, f"upper {counterexample.upper}, published at least {counterexample.lower}"
 
 
-@pytest.mark.parametrize(("classes", "depth"), HOLDS)
-def test_the_part_that_holds(refuted: Claim, classes: int, depth: int, ledger: Ledger) -> None:
+@over("holds")
+def test_the_part_that_holds(
+    refuted: Claim, classes: int, depth: int, shares: tuple[float, ...], ledger: Ledger
+) -> None:
     """Where the claim holds, training reaches the published value and nothing lower."""
     assert status(refuted.refutation, instance_at(refuted, classes, depth, 0.1)) == "holds"
-    for counterexample in trained(refuted, classes, depth, ledger):
+    for counterexample in trained(refuted, classes, depth, ledger, shares):
         assert 0 <= counterexample.gap <= VALUE_GAP
 
 
-@pytest.mark.parametrize(("classes", "depth", "shares"), BEYOND_THE_PROOF)
+@over("beyond")
 def test_counterexamples_beyond_the_proof(
     refuted: Claim, classes: int, depth: int, shares: tuple[float, ...], ledger: Ledger
 ) -> None:
@@ -147,7 +255,7 @@ def test_counterexamples_beyond_the_proof(
         assert counterexample.refutes, f"upper {counterexample.upper}, published at least {counterexample.lower}"
 
 
-@pytest.mark.parametrize(("classes", "depth", "shares"), OPEN)
+@over("still_open")
 def test_open_cases_are_attacked(
     refuted: Claim, classes: int, depth: int, shares: tuple[float, ...], ledger: Ledger
 ) -> None:

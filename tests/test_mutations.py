@@ -13,7 +13,7 @@ from proofs_check.harness.mutation import UNEVALUABLE, Evidence, Mutant, mutants
 from proofs_check.harness.plugin import BATCHES
 from proofs_check.harness.report import Ledger
 from proofs_check.harness.strategies import batches, drawn
-from proofs_check.test_refuted import HOLDS, MARGINS, REFUTED, departures
+from proofs_check.test_refuted import MARGINS, departures, formula_cases
 from theory.claim import Claim
 from theory.problem import Instance
 
@@ -201,9 +201,9 @@ def test_mutants_are_killed(claim, ledger, record_property):
 
 def departs(claim: Claim) -> bool:
     """Return whether a formula of a refutation is not the loss at some point for which it stands."""
-    points = itertools.product(REFUTED + HOLDS, MARGINS)
+    points = itertools.product(formula_cases(claim), MARGINS)
     try:
-        return any(any(departures(claim, *sizes, margin)) for sizes, margin in points)
+        return any(any(departures(claim, classes, depth, margin)) for (classes, depth, _), margin in points)
     except UNEVALUABLE:
         return True
 

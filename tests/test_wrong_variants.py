@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.examine import examine, judge
 from proofs_check.harness.strategies import batches, drawn
+from proofs_check.test_refuted import broken_links, departures, formula_cases, not_better
 from theory import sources
 from theory.claim import Claim, add_files, find, places
 from theory.errors import CheckFailed, ParameterError
@@ -113,6 +115,41 @@ WRONG = {
             "sum over directions exceeds best bias, nuclear-norm form",
         ),
     },
+    "mse-deep-relu": {
+        "no ReLU": (
+            "network_loss(MSE, rectified_product)",
+            "network_loss(MSE)",
+            "step 'the loss at 6 edges, 4 layers' fails",
+        ),
+        "edges told apart too late": (
+            "sp.Rational(1, 2) if b",
+            "sp.Rational(1, 3) if b",
+            "step 'the loss at 6 edges, 4 layers' fails",
+        ),
+        "another constant of the edges": (
+            "r ** (M - 1) / 2\n",
+            "r ** (M - 1) / 3\n",
+            "step 'the loss at 6 edges, 4 layers' fails",
+        ),
+        "another exponent of the frame": (
+            "COLLAPSED = K ** (M + 1)",
+            "COLLAPSED = K**M",
+            "step 'the sizes of the frames cancel' fails",
+        ),
+        "half the fit": ("(q - 1) ** 2 / 2", "(q - 1) ** 2 / 4", "step 'the published structure' fails"),
+        "seven classes on four layers": ("{K: 8 + more, r: 5}", "{K: 7 + more, r: 5}", "on five vertices' fails"),
+        "a threshold too wide": (
+            "r ** (M - 1) < 2 * K ** (M - 2)",
+            "r ** (M - 1) < 3 * K ** (M - 2)",
+            "edges: not better at 7 classes and 4 layers",
+        ),
+        "a search that ends too early": ("LARGEST = (1 / (2 *", "LARGEST = (1 / (4 *", "end is"),
+        "factors that are not balanced": (
+            "(M + 1) / 2 * (decay_product * size)",
+            "(M + 1) * (decay_product * size)",
+            "exceeds loss",
+        ),
+    },
     "vae-information-weights": {
         "a whole divergence in place of the mutual information": (
             "p[beta_kl] * dimensions",
@@ -188,25 +225,33 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     places.cache_clear()
 
 
-def failures(claim: Claim) -> str:
-    """Return the failures of the checks of one batch, as one text."""
+def failures(claim: Claim, claim_id: str) -> str:
+    """Return the failures of the checks of one batch, or of the formulas of a refutation, as one text."""
     try:
         claim.proof.check()
         claim.check_named()
+        if claim.refutation is not None:
+            return "\n".join(failures_of_refutation(dataclasses.replace(claim, id=claim_id)))
         (batch,) = drawn(batches(claim, REGIMES[-1]), 1, seed=0)
         return "\n".join(judge(claim, examine(claim, batch, "cpu")).all_failures())
     except (CheckFailed, ParameterError) as error:
         return str(error)
 
 
+def failures_of_refutation(claim: Claim) -> list[str]:
+    """Return where a formula is not the loss, where a family is not better than said, and where the chain breaks."""
+    (classes, depth, _), *_ = formula_cases(claim)
+    return [*departures(claim, classes, depth, 1.0), *not_better(claim), *broken_links(claim)]
+
+
 @pytest.mark.parametrize("claim_id", WRONG)
 def test_a_claim_as_it_is_fails_nothing(claim_id, changed):
-    assert failures(changed(claim_id, "CLAIM = Claim(", "CLAIM = Claim(")) == ""
+    assert failures(changed(claim_id, "CLAIM = Claim(", "CLAIM = Claim("), claim_id) == ""
 
 
 @pytest.mark.parametrize(("claim_id", "mistake"), CASES, ids=lambda value: value.replace(" ", "_"))
 def test_a_wrong_variant_fails(claim_id, mistake, changed):
     old, new, said = WRONG[claim_id][mistake]
-    found = failures(changed(claim_id, old, new))
+    found = failures(changed(claim_id, old, new), claim_id)
     assert found
     assert re.search(said, found)

@@ -100,6 +100,10 @@ class ArrayNamespace(Protocol):
         """Subtract from each column the mean of its entries."""
         ...
 
+    def relu(self, a: Matrix) -> Matrix:
+        """Return a matrix with the entries below zero replaced by zero."""
+        ...
+
     def class_means(self, h: Matrix, y: Matrix) -> Matrix:
         """Return the mean of the columns of ``h`` over the samples of each class, h yᵀ (y yᵀ)⁻¹."""
         ...
@@ -209,6 +213,10 @@ class ArrayNamespace(Protocol):
 
     def apply_layers(self, layers: Layers, h: Matrix) -> Matrix:
         """Return W_M ⋯ W_1 h."""
+        ...
+
+    def apply_rectified(self, layers: Layers, h: Matrix) -> Matrix:
+        """Return W_M relu(W_{M−1} ⋯ relu(W_1 h)): entries below zero become zero between the layers."""
         ...
 
     def layer_decays(self, layers: Layers, decay: Any) -> Number:

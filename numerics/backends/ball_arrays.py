@@ -61,6 +61,9 @@ class BallArrays:
             flint.arb_mat([[x + b for x in row] for row, (b,) in zip(a.tolist(), column.tolist(), strict=True)])
         )
 
+    def relu(self, a: BallMatrix) -> BallMatrix:
+        return BallMatrix.of([[x.max(Ball(0)) for x in row] for row in a.tolist()])
+
     def centre(self, a: BallMatrix) -> BallMatrix:
         rows, columns = a.shape
         means = [sum(column, Ball(0)) / rows for column in a.transposed.tolist()]
@@ -91,6 +94,10 @@ class BallArrays:
 
     def apply_layers(self, layers: Sequence[BallMatrix], h: BallMatrix) -> BallMatrix:
         return reduce(lambda below, w: w @ below, layers, h)
+
+    def apply_rectified(self, layers: Sequence[BallMatrix], h: BallMatrix) -> BallMatrix:
+        first, *others = layers
+        return reduce(lambda below, w: w @ self.relu(below), others, first @ h)
 
     def layer_decays(self, layers: Sequence[BallMatrix], decay: Sequence[Ball]) -> Ball:
         return sum((weight / 2 * w.squared_norm() for weight, w in zip(decay, layers, strict=True)), Ball(0))

@@ -103,6 +103,9 @@ class TorchArrays:
     def add_column(self, a: Tensor, column: Tensor) -> Tensor:
         return a + column
 
+    def relu(self, a: Tensor) -> Tensor:
+        return a.relu()
+
     def centre(self, a: Tensor) -> Tensor:
         return a - a.mean(-2, keepdim=True)
 
@@ -122,6 +125,10 @@ class TorchArrays:
         for w in layers:
             h = w @ h
         return h
+
+    def apply_rectified(self, layers: Sequence[Tensor], h: Tensor) -> Tensor:
+        first, *others = layers
+        return reduce(lambda below, w: w @ below.relu(), others, first @ h)
 
     def layer_decays(self, layers: Sequence[Tensor], decay: Float64[Tensor, "*b M"]) -> Tensor:
         return reduce(torch.add, (decay[..., i] / 2 * self.squared_norm(w) for i, w in enumerate(layers)))

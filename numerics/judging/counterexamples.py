@@ -21,7 +21,7 @@ from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.point import Point
 from theory.problem import Instance
-from theory.refutation import Refutation
+from theory.refutation import Factors, Family, Refutation, SimplexRefutation
 
 
 class Counterexample(Enclosure):
@@ -37,6 +37,13 @@ def refutation_of(claim: Claim) -> Refutation:
     """Return the refutation of a claim. Raises ParameterError for a claim without one."""
     if claim.refutation is None:
         raise ParameterError(f"claim: {claim.id!r} is not allowed; it is a claim with a refutation")
+    return claim.refutation
+
+
+def simplices_of(claim: Claim) -> SimplexRefutation:
+    """Return the refutation of a claim by simplices. Raises ParameterError for a claim without one."""
+    if not isinstance(claim.refutation, SimplexRefutation):
+        raise ParameterError(f"claim: {claim.id!r} is not allowed; it is a claim that simplices refute")
     return claim.refutation
 
 
@@ -69,13 +76,47 @@ def simplex_logits(classes: int, margin: float) -> Float64[Tensor, "K K"]:
     return margin * (torch.eye(classes, dtype=DTYPE) - torch.ones(classes, classes, dtype=DTYPE) / classes)
 
 
+def point_of_factors(claim: Claim, instance: Instance, factors: Factors, margin: float) -> Point:
+    """Return the point of a structure at a margin; all widths of the instance must be K."""
+    bindings, margins = stack_bindings([instance]), torch.tensor([margin], dtype=DTYPE)
+    evaluator, labels, over_samples = Evaluator(bindings), TorchArrays(bindings).labels(), _over_samples(claim)
+    arrays = {}
+    for name, factor in factors(instance.values).items():
+        size = float(evaluator.evaluate(Formula(factor.size), {refutation_of(claim).t: margins}))
+        matrix = size * torch.tensor(
+            [[float(x) for x in factor.shape.row(i)] for i in range(factor.shape.rows)], dtype=DTYPE
+        )
+        arrays[name] = matrix @ labels if name in over_samples else matrix
+    return Point(arrays)
+
+
+def published_point(claim: Claim, instance: Instance, margin: float) -> Point:
+    """Return the point of the published structure at a margin; all widths of the instance must be K."""
+    refutation = refutation_of(claim)
+    if isinstance(refutation, SimplexRefutation):
+        return point_of_logits(claim, instance, simplex_logits(len(instance.order), margin))
+    return point_of_factors(claim, instance, refutation.factors, margin)
+
+
+def point_of_family(claim: Claim, instance: Instance, family: Family, margin: float) -> Point:
+    """Return the point of a family at a margin; all widths of the instance must be K."""
+    if family.factors is not None:
+        return point_of_factors(claim, instance, family.factors, margin)
+    assert family.blocks is not None
+    return point_of_logits(claim, instance, block_logits(family.blocks(len(instance.order)), margin))
+
+
+def _over_samples(claim: Claim) -> set[str]:
+    return {v.name for v in claim.problem.variables if v.shape[1] == claim.problem.samples[0]}
+
+
 def point_of_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> Point:
     """Return balanced factors with these symmetric mean logits; all widths of the instance must be K."""
-    refutation, bindings = refutation_of(claim), stack_bindings([instance])
+    refutation, bindings = simplices_of(claim), stack_bindings([instance])
     sizes, axes = torch.linalg.eigh(logits)
     sizes = torch.where(sizes > ROUNDED_AWAY * sizes.max(), sizes, 0.0)
     evaluator, labels = Evaluator(bindings), TorchArrays(bindings).labels()
-    over_samples = {v.name for v in claim.problem.variables if v.shape[1] == claim.problem.samples[0]}
+    over_samples = _over_samples(claim)
     arrays = {}
     for name, size in refutation.factors(instance.values).items():
         factor = (axes * evaluator.evaluate(Formula(size), {refutation.logit: sizes})) @ axes.mT
@@ -83,9 +124,9 @@ def point_of_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K
     return Point(arrays)
 
 
-def loss_at_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K K"]) -> float:
-    """Return the loss at balanced factors with these symmetric mean logits; all widths of the instance must be K."""
-    return float(value_at(claim.problem, instance, point_of_logits(claim, instance, logits)))
+def loss_at(claim: Claim, instance: Instance, point: Point) -> float:
+    """Return the loss at a point."""
+    return float(value_at(claim.problem, instance, point))
 
 
 def objective_at(refutation: Refutation, objective: sp.Expr, instance: Instance, margin: float) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import sympy as sp
 import torch
 
 from numerics.backends.bindings import setting, stack_bindings
@@ -17,7 +19,9 @@ from numerics.judging.counterexamples import (
     hold_against_published,
     objective_at,
     objectives_at,
+    point_of_family,
     point_of_logits,
+    published_point,
     refutation_of,
     status,
 )
@@ -25,7 +29,7 @@ from numerics.training.optimise import minimise
 from theory.claim import Claim, Verdict
 from theory.point import Point
 from theory.problem import Instance
-from theory.refutation import Refutation
+from theory.refutation import Refutation, SimplexRefutation
 
 MARGIN_GRID = torch.logspace(math.log10(0.05), math.log10(40.0), 400, dtype=DTYPE)
 """Margins at which groups are compared before the best one is refined."""
@@ -62,7 +66,12 @@ def best_structures(claim: Claim, instances: Sequence[Instance], starts: int, se
     ``starts`` random starts from ``seed``. Raises ParameterError for a claim without a refutation.
     """
     refutation = refutation_of(claim)
-    best = [_best_simplices(claim, refutation, instance) for instance in instances]
+    best = [
+        _best_simplices(claim, refutation, instance)
+        if isinstance(refutation, SimplexRefutation)
+        else _best_of_families(claim, refutation, instance)
+        for instance in instances
+    ]
     left = [i for i, each in enumerate(best) if each.verdict is Verdict.OPEN]
     if left:
         among = [instances[i] for i in left]
@@ -77,7 +86,24 @@ def best_structures(claim: Claim, instances: Sequence[Instance], starts: int, se
     return best
 
 
-def _best_simplices(claim: Claim, refutation: Refutation, instance: Instance) -> BestStructure:
+def _best_of_families(claim: Claim, refutation: Refutation, instance: Instance) -> BestStructure:
+    """Return the best point among the zero point, the published ones and those of the families that beat them."""
+    known = {symbol: value for symbol, value in instance.bindings.items() if isinstance(value, int)}
+    applicable = [family for family in refutation.families if family.where.subs(known) == sp.true]
+    candidates = [
+        (refutation.published, partial(published_point, claim, instance)),
+        *((family.objective, partial(point_of_family, claim, instance, family)) for family in applicable),
+    ]
+    found = [(*_best_margin(refutation, instance, objective), at) for objective, at in candidates]
+    margin, loss, at = min(found, key=lambda candidate: candidate[1])
+    margin = margin if loss < objective_at(refutation, refutation.published, instance, 0.0) else 0.0
+    point = _batch(at(margin))
+    (held,) = hold_against_published(claim, [instance], point)
+    rank = _rank(claim, instance, point)
+    return BestStructure(_verdict(status(refutation, instance), held), held, rank, ())
+
+
+def _best_simplices(claim: Claim, refutation: SimplexRefutation, instance: Instance) -> BestStructure:
     """Return the best point among the zero point and the simplices over groups of classes."""
     classes = len(instance.order)
     groups, margin = _best_groups(refutation, instance)
@@ -103,13 +129,16 @@ def _rank(claim: Claim, instance: Instance, point: Point) -> int:
     return int((sizes > RANK * sizes[0]).sum()) if sizes[0] > 0 else 0
 
 
-def _best_groups(refutation: Refutation, instance: Instance) -> tuple[list[int], float]:
+def _best_groups(refutation: SimplexRefutation, instance: Instance) -> tuple[list[int], float]:
     """Return the sizes of the groups, and their margin, that have the least loss among all ways to split the classes.
 
     There are no groups where the zero point has the least loss.
     """
     classes = len(instance.order)
-    found = [(groups, *_best_margin(refutation, instance, groups)) for groups in _partitions(classes, classes)]
+    found = [
+        (groups, *_best_margin(refutation, instance, refutation.objective(groups)))
+        for groups in _partitions(classes, classes)
+    ]
     groups, margin, loss = min(found, key=lambda candidate: candidate[2])
     at_zero = objective_at(refutation, refutation.objective([classes]), instance, 0.0)
     return (groups, margin) if loss < at_zero else ([], 0.0)
@@ -124,9 +153,9 @@ def _partitions(total: int, largest: int) -> Iterator[list[int]]:
             yield [first, *rest]
 
 
-def _best_margin(refutation: Refutation, instance: Instance, groups: Sequence[int]) -> tuple[float, float]:
+def _best_margin(refutation: Refutation, instance: Instance, objective: sp.Expr) -> tuple[float, float]:
     """Return the margin of least loss, and that loss, found on a grid and then on ever finer grids around the best point."""
-    objective, margins = refutation.objective(groups), MARGIN_GRID
+    margins = MARGIN_GRID
     for _ in range(REFINEMENTS):
         losses = objectives_at(refutation, objective, instance, margins)
         best = int(losses.argmin())

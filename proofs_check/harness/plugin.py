@@ -115,7 +115,9 @@ def ledger(request: pytest.FixtureRequest) -> Ledger:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    own: list[str] = []
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        own += [mark.args[0]] if isinstance(mark.args[0], str) else mark.args[0]
     for name, refuted in (("claim", False), ("refuted", True)):
         if name in metafunc.fixturenames and name not in own:
             chosen = {c.id: c for c in registry().values() if (c.refutation is not None) == refuted}

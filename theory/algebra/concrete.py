@@ -56,6 +56,9 @@ class ConcreteArrays:
     def add_column(self, a: sp.Matrix, column: sp.Matrix) -> sp.Matrix:
         return a + column * sp.ones(1, a.cols)
 
+    def relu(self, a: sp.Matrix) -> sp.Matrix:
+        return a.applyfunc(lambda x: sp.Max(x, 0))
+
     def centre(self, a: sp.Matrix) -> sp.Matrix:
         return a - sp.ones(a.rows, a.rows) * a / a.rows
 
@@ -155,6 +158,10 @@ class ConcreteArrays:
 
     def apply_layers(self, layers: tuple[sp.Matrix, ...], h: sp.Matrix) -> sp.Matrix:
         return reduce(lambda below, w: w * below, layers, h)
+
+    def apply_rectified(self, layers: tuple[sp.Matrix, ...], h: sp.Matrix) -> sp.Matrix:
+        first, *others = layers
+        return reduce(lambda below, w: w * self.relu(below), others, first * h)
 
     def top_grams(self, layers: tuple[sp.Matrix, ...]) -> list[sp.Matrix]:
         above = [self.apply_layers(layers[i:], sp.eye(w.cols)) for i, w in enumerate(layers)]

@@ -67,6 +67,20 @@ class SymbolicArrays:
     def add_column(self, a: SymbolicMatrix, column: sp.Expr) -> SymbolicMatrix:
         return a + SymbolicMatrix(a.size, sp.Integer(0), ((column, sp.Integer(1)),))
 
+    def relu(self, a: SymbolicMatrix) -> SymbolicMatrix:
+        """Return a matrix with the entries below zero replaced by zero.
+
+        Raises ValueError unless the matrix is diagonal, of the form aI + bJ, or a sum of matrices that are provably nonnegative.
+        """
+        if all((u * v).is_nonnegative for u, v in a.rank_one) and a.diagonal.is_nonnegative:
+            return a
+        other = sum((u * v for u, v in a.rank_one), sp.Integer(0))
+        if any(x.has(sym.k) for term in a.rank_one for x in term):
+            raise ValueError("the symbolic relu is defined for diagonal and nonnegative matrices, and for aI + bJ")
+        rest = sp.Max(other, 0)
+        diagonal = SymbolicMatrix.diag(a.size, sp.Max(a.diagonal + other, 0) - rest)
+        return diagonal if rest == 0 else diagonal + SymbolicMatrix.ones(a.size) * rest
+
     def centre(self, a: SymbolicMatrix) -> SymbolicMatrix:
         return (SymbolicMatrix.identity(a.size) - SymbolicMatrix.ones(a.size) * (1 / a.size)) @ a
 
@@ -99,6 +113,13 @@ class SymbolicArrays:
 
     def apply_layers(self, layers: SymbolicLayers, h: SymbolicMatrix) -> SymbolicMatrix:
         return (layers.power(layers.depth) @ h) * (1 / sp.sqrt(layers.total))
+
+    def apply_rectified(self, layers: SymbolicLayers, h: SymbolicMatrix) -> SymbolicMatrix:
+        """Return the product of the layers where what leaves every layer is provably nonnegative. Raises ValueError where it is not."""
+        below = layers.power(sym.layer) @ h
+        if self.relu(below) != below:
+            raise ValueError("the symbolic rectified layers are defined where what leaves every layer is nonnegative")
+        return self.apply_layers(layers, h)
 
     def layer_decays(self, layers: SymbolicLayers, decay: sp.IndexedBase) -> sp.Expr:
         """Return Σ_l (λ_l/2) ‖W_l‖², to which every layer contributes the same."""

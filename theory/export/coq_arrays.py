@@ -129,6 +129,9 @@ class CoqArrays:
     def add_column(self, a: CoqMatrix, column: CoqMatrix) -> CoqMatrix:
         return CoqMatrix(a.rows, a.columns, lambda r, c: a.entry(r, c) + column.entry(r, "0"))
 
+    def relu(self, a: CoqMatrix) -> CoqMatrix:
+        return CoqMatrix(a.rows, a.columns, lambda r, c: a.entry(r, c).applied("Rmax 0"))
+
     def centre(self, a: CoqMatrix) -> CoqMatrix:
         def entry(r: str, c: str) -> Term:
             return a.entry(r, c) - self._column_sum(a, c, (r, c)) / self.rows(a)
@@ -215,6 +218,10 @@ class CoqArrays:
 
     def apply_layers(self, layers: Sequence[CoqMatrix], h: CoqMatrix) -> CoqMatrix:
         return reduce(lambda below, w: w @ below, layers, h)
+
+    def apply_rectified(self, layers: Sequence[CoqMatrix], h: CoqMatrix) -> CoqMatrix:
+        first, *others = layers
+        return reduce(lambda below, w: w @ self.relu(below), others, first @ h)
 
     def layer_decays(self, layers: Sequence[CoqMatrix], decay: sp.IndexedBase) -> Term:
         terms = [Term(size_text(decay[i]), Term.ATOM) / 2 * self.squared_norm(w) for i, w in enumerate(layers, start=1)]

@@ -251,6 +251,22 @@ class LatexArrays:
     def apply_layers(self, layers: TexLayers, h: TexMatrix) -> TexMatrix:
         return TexMatrix(rf"W_{{{latex(layers.depth)}}} \cdots W_{{1}}", str, layers.rows) @ h
 
+    def relu(self, a: TexMatrix) -> TexMatrix:
+        return TexMatrix(
+            rf"\left({a.written}\right)_+",
+            lambda index: rf"\left({_product(a.factor, a.column(index))}\right)_+",
+            a.rows,
+        )
+
+    def apply_rectified(self, layers: TexLayers, h: TexMatrix) -> TexMatrix:
+        left = rf"W_{{{latex(layers.depth)}}} \left(\cdots \left(W_{{1}} "
+
+        def column(index: str) -> str:
+            inner = rf"\left({h.column(index)}\right)" if h.is_sum else h.column(index)
+            return rf"{left}{inner}\right)_+ \cdots\right)_+"
+
+        return TexMatrix(rf"{left}{h.bracketed}\right)_+ \cdots\right)_+", column, layers.rows, h.factor)
+
     def rows(self, a: TexMatrix) -> sp.Expr:
         return a.rows
 

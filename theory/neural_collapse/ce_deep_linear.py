@@ -37,7 +37,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.refutation import Family, Refutation
+from theory.refutation import Family, SimplexRefutation
 from theory.results import Shown
 from theory.symbols import K, M, N, decay_product, feature_decay, k, layer_decay, positive
 
@@ -231,7 +231,7 @@ def balanced_sizes(values: Values) -> dict[str, sp.Expr]:
     return {**layers, "H": shared / sp.sqrt(feature_decay * sym.n)}
 
 
-REFUTATION = Refutation(
+REFUTATION = SimplexRefutation(
     t=t,
     published=PUBLISHED,
     least=Separable(

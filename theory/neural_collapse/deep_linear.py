@@ -14,7 +14,7 @@ import sympy as sp
 
 from theory import symbols as sym
 from theory.expressions import Bindings, Values
-from theory.namespace import ArrayNamespace, Measure, Number
+from theory.namespace import ArrayNamespace, Matrix, Measure, Number
 from theory.neural_collapse.features import CROSS_ENTROPY, MSE, cross_entropy_losses, squared_losses
 from theory.neural_collapse.layer_invariants import OF_BIAS, along_axes, along_classes, label_axes, scatter
 from theory.neural_collapse.layers import DEEPEST, layers, logits
@@ -82,12 +82,12 @@ def deep_linear_problem(fit: str, counts: ClassCounts, with_bias: bool = False) 
     )
 
 
-def network_loss(fit: str) -> Measure:
-    """Return the loss of a deep linear network. ``fit`` is CROSS_ENTROPY or MSE."""
+def network_loss(fit: str, outputs: Callable[[ArrayNamespace, Point], Matrix] = logits) -> Measure:
+    """Return the loss of a network, by default a deep linear one. ``fit`` is CROSS_ENTROPY or MSE; ``outputs(xp, v)`` gives the logits."""
     sample_losses = {CROSS_ENTROPY: cross_entropy_losses, MSE: squared_losses}[fit]
 
     def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
-        fitted = xp.total(sample_losses(xp, logits(xp, v), data)) / p[N]
+        fitted = xp.total(sample_losses(xp, outputs(xp, v), data)) / p[N]
         decays = xp.layer_decays(layers(v), p[layer_decay])
         return fitted + decays + p[feature_decay] / 2 * xp.total(xp.column_squares(v.H))
 

@@ -21,6 +21,11 @@ def product(xp: ArrayNamespace, v: Point) -> Matrix:
     return xp.apply_layers(layers(v), v.H)
 
 
+def rectified_product(xp: ArrayNamespace, v: Point) -> Matrix:
+    """W_M relu(W_{M−1} ⋯ relu(W_1 H)), with the linear map W_1 H where there is one layer."""
+    return xp.apply_rectified(layers(v), v.H)
+
+
 def logits(xp: ArrayNamespace, v: Point) -> Matrix:
     """W_M ⋯ W_1 H, plus the bias where the problem has one."""
     z = product(xp, v)

@@ -43,3 +43,14 @@ TURNING = Lemma(
     r"$U Z V^T$, and no decay term changes.",
     "Horn, Johnson, Matrix Analysis, Section 5.6",
 )
+SUBMULTIPLICATIVE = Lemma(
+    "the norm of a product",
+    r"$\|AB\|_F \le \|A\|_F \|B\|_F$.",
+    "Horn, Johnson, Matrix Analysis, Section 5.6",
+)
+RECTIFIED = Lemma(
+    "the ReLU enlarges no norm",
+    r"$\|\mathrm{relu}(A)\|_F \le \|A\|_F$, and $A - \mathrm{relu}(A)$ is orthogonal to $\mathrm{relu}(A)$: entry by entry one of the two "
+    r"is zero.",
+    "entry by entry, $a = \\max(a, 0) + \\min(a, 0)$",
+)
