@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import sympy as sp
 import torch
 from jaxtyping import Float64
@@ -83,9 +84,7 @@ def point_of_factors(claim: Claim, instance: Instance, factors: Factors, margin:
     arrays = {}
     for name, factor in factors(instance.values).items():
         size = float(evaluator.evaluate(Formula(factor.size), {refutation_of(claim).t: margins}))
-        matrix = size * torch.tensor(
-            [[float(x) for x in factor.shape.row(i)] for i in range(factor.shape.rows)], dtype=DTYPE
-        )
+        matrix = size * torch.as_tensor(np.array(factor.shape, dtype=np.float64))
         arrays[name] = matrix @ labels if name in over_samples else matrix
     return Point(arrays)
 
