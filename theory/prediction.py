@@ -86,9 +86,12 @@ class Prediction:
 
     def _collapsed(self, level: Level) -> Formula:
         """Return the condition that no threshold of a level has direction k alive and that the posterior equals the prior."""
+        if self.point is None:
+            raise ParameterError(
+                f"level {level.name}: the prediction has no structured point that tells how many directions there are"
+            )
         zero = [sp.Not(self.thresholds[position].alive) for position in level.thresholds]
-        axis = (self.threshold.index, self.threshold.count)
-        return Formula(sp.And(*zero, level.keeps_prior), (axis,))
+        return Formula(sp.And(*zero, level.keeps_prior), ((sym.k, self.point.xp.size),))
 
 
 Unknowns: TypeAlias = Mapping[sp.Symbol, sp.Expr] | Mapping[sp.IndexedBase, sp.Expr]

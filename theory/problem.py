@@ -20,6 +20,7 @@ from theory.domains import (
     PositivePerDimension,
     PositiveReal,
     PositiveReals,
+    RealAbove,
     RealBetween,
     RealMatrix,
     WholeNumber,

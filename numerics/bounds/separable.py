@@ -113,8 +113,12 @@ class _PieceInBalls:
             self.high = self.end(in_balls(piece.upper)(Ball(0)).upper())
             return
         width = Ball(1)
-        while not self.slope(self.low.at + width) > 0:
+        for _ in range(HALVINGS):
+            if self.slope(self.low.at + width) > 0:
+                break
             width = 2 * width
+        else:
+            raise Undecided("where a piece without an upper end begins to rise")
         self.high = self.end((self.low.at + width).upper())
 
     def end(self, x: Ball) -> _End:

@@ -22,7 +22,7 @@ from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.point import Point
 from theory.results import Decides, Level, Measured, Minimised, Reading, Result
-from theory.symbols import indexed
+from theory.symbols import indexed, k
 
 CROSSES = 1e-10
 """Relative distance at which a ratio counts as 1 where the ratio of its threshold is 1. Both ratios are rounded, and
@@ -196,7 +196,7 @@ class Judge:
         """Return the instances at which the number of latent directions without divergence differs from the prediction."""
         prediction = self.claim.prediction
         collapsed = self.evaluator.evaluate(prediction.collapses[level.name]).bool()
-        keeps = self._kept(level.keeps_prior, ((prediction.threshold.index, level.latent),))
+        keeps = self._kept(level.keeps_prior, ((k, level.latent),))
         paired = min(collapsed.shape[1], keeps.shape[1])
         sure = collapsed[:, :paired]
         close = torch.zeros_like(sure)

@@ -3,7 +3,7 @@
 from theory.domains.domain import Domain
 from theory.domains.flag import Flag
 from theory.domains.lists import PositivePerDimension, PositiveReals, RealMatrix
-from theory.domains.numbers import GreaterThan, PositiveReal, RealBetween
+from theory.domains.numbers import GreaterThan, PositiveReal, RealAbove, RealBetween
 from theory.domains.reading import LARGEST, LARGEST_INTEGER, SMALLEST, reject, unbound
 from theory.domains.sizes import ClassCounts, WholeNumber, Width, WidthPair, Widths
 
@@ -18,6 +18,7 @@ __all__ = [
     "PositivePerDimension",
     "PositiveReal",
     "PositiveReals",
+    "RealAbove",
     "RealBetween",
     "RealMatrix",
     "WholeNumber",

@@ -81,7 +81,7 @@ class Domain(ABC):
         raise NotImplementedError(f"{type(self).__name__} is not displaced")
 
     def extremes(self) -> tuple[float, ...]:
-        """Return the allowed values nearest to the ends of an open interval, or nothing for a domain without such ends."""
+        """Return the least and the largest allowed number of an interval, or nothing for a domain without such ends."""
         return ()
 
     def cases(self) -> tuple[Any, ...]:

@@ -23,6 +23,8 @@ DECADES_ABOVE = (-2.0, 2.0)
 """log10 range of the relative excess over the other parameter. Below a threshold the range is shorter, down to one
 decade: there the loss is small beside its terms, and the rounding of these terms grows with the number."""
 EXCESS_ALLOWED = (-10.0, 30.0)
+DECADES_ABOVE_LIMIT = (-15.0, math.log10(LARGEST))
+"""log10 range of the excess over a fixed limit."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class PositiveReal(Domain):
         return (*positive, *((f"{name}_at_most", f"{name} <= {self.most:g}") for name in names))
 
     def extremes(self) -> tuple[float, ...]:
-        return () if self.most == LARGEST else (self.most,)
+        return () if self.most == LARGEST else (SMALLEST, self.most)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,44 @@ class RealBetween(Domain):
         """Multiply the odds of the number between its limits by the factor."""
         odds = (start[name] - self.low) / (self.high - start[name]) * factor
         return arrays.within(self.low + (self.high - self.low) * odds / (1 + odds), *self.extremes())
+
+
+@dataclass(frozen=True)
+class RealAbove(Domain):
+    """A real number above ``low``, up to LARGEST; ``because`` tells what happens at and below that limit."""
+
+    moves = True
+    varies = True
+
+    low: float
+    because: str
+
+    @property
+    def says(self) -> str:
+        return f"a finite number above {self.low:g}, up to {LARGEST:g} ({self.because})"
+
+    def canonical(self, name: str, value: object) -> float:
+        number = read_number(name, value, self.says)
+        if not self.low < number <= LARGEST:
+            raise reject(name, value, self.says)
+        return number
+
+    def example(self, values: Values) -> float:
+        return self.low + 1.0
+
+    def drawn(self, name: str, draws: Draws, values: Values) -> float:
+        least, most = self.extremes()
+        return min(max(least, self.low + draws.number(DECADES_ABOVE, DECADES_ABOVE_LIMIT, name)), most)
+
+    def extremes(self) -> tuple[float, ...]:
+        return math.nextafter(self.low, math.inf), LARGEST
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return tuple((f"{name}_above", f"{self.low:g} < {name}") for name in names)
+
+    def displaced(self, arrays: Any, name: str, start: Values, factor: Any, moved: Values) -> Any:
+        """Multiply the excess over the limit by the factor."""
+        return arrays.within(self.low + (start[name] - self.low) * factor, *self.extremes())
 
 
 @dataclass(frozen=True)

@@ -228,8 +228,10 @@ class LatexArrays:
         return atom(self.blocks.get(block, block), a.rows)
 
     def transpose(self, a: TexMatrix) -> TexMatrix:
-        base = a.text if re.fullmatch(LETTER, a.text) else rf"\left({a.text}\right)"
-        return replace(a, text=IDENTITY if a.text == IDENTITY else f"{base}^{{T}}", is_sum=False)
+        return replace(a, text=IDENTITY if a.text == IDENTITY else f"{_base(a)}^{{T}}", is_sum=False)
+
+    def solve(self, a: TexMatrix, b: TexMatrix) -> TexMatrix:
+        return TexMatrix(f"{_base(a)}^{{-1}}", str, a.rows, 1 / a.factor) @ b
 
     def scale(self, a: TexMatrix, factor: Any) -> TexMatrix:
         return replace(a, factor=a.factor * factor)
@@ -308,6 +310,11 @@ class LatexArrays:
     def layer_decays(self, layers: TexLayers, decay: sp.IndexedBase) -> TexNumber:
         entry = rf"\frac{{{latex(sp.Symbol(str(decay.label)))}_{{l}}}}{{2}} \|W_{{l}}\|^2"
         return TexNumber(((sp.Integer(1), rf"\sum_{{l=1}}^{{{latex(layers.depth)}}} {entry}"),))
+
+
+def _base(a: TexMatrix) -> str:
+    """Return a matrix as the base of a power, in brackets unless it is a letter."""
+    return a.text if re.fullmatch(LETTER, a.text) else rf"\left({a.text}\right)"
 
 
 def _diagonal(first: sp.Expr, last: sp.Expr, count: sp.Symbol) -> TexMatrix:

@@ -25,9 +25,17 @@ RIDGE = Lemma(
 )
 BEST_DECODER = Lemma(
     "the best linear decoder",
-    r"$\min_U \|C^{1/2} - U W C^{1/2}\|^2 + \|U S\|^2 = \mathrm{tr}(C^{1/2} (I + F^T F)^{-1} C^{1/2})$ with $F = S^{-1} W C^{1/2}$ and an "
-    r"invertible $S$: completing the square in $U$. It is attained by $U = C W^T A^{-1}$ alone, with $A = W C W^T + S S^T$.",
-    "Horn, Johnson, Matrix Analysis, 0.7.4",
+    r"With $F = S^{-1} W C^{1/2}$ and an invertible $S$, $R = (I - U W) C (I - U W)^T + U S S^T U^T$ is "
+    r"$C^{1/2} (I + F^T F)^{-1} C^{1/2} + (U - C W^T A^{-1}) A (U - C W^T A^{-1})^T$ with $A = W C W^T + S S^T$: completing the square in "
+    r"$U$. So $\mathrm{tr}\,R \ge \mathrm{tr}(C^{1/2} (I + F^T F)^{-1} C^{1/2})$ and $\det R \ge \det C / \det(I + F F^T)$, both attained "
+    r"by $U = C W^T A^{-1}$ alone.",
+    "Horn, Johnson, Matrix Analysis, 0.7.4 and 7.7.4",
+)
+STEIN_LOSS = Lemma(
+    "Stein's loss is not negative",
+    r"$\mathrm{tr}\,A - \log\det A - D \ge 0$ for a positive definite $A$ of size $D$, with equality iff $A = I$: the sum of $a - \log a - 1$ "
+    r"over the eigenvalues $a$ of $A$.",
+    "James, Stein, Estimation with Quadratic Loss (1961)",
 )
 HADAMARD = Lemma(
     "Hadamard's inequality",
