@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import hypothesis
 import numpy as np
 import pytest
@@ -210,22 +212,51 @@ def pinching(draw: Draw) -> None:
 
 
 def best_decoder(draw: Draw) -> None:
-    """No decoder leaves less than the trace, and the best one leaves exactly the trace."""
+    """The best decoder leaves exactly the least residual, and any other decoder more by the square of the lemma."""
     outputs, codes = draw.size(), draw.size()
     root, w, noise = draw.matrix(outputs, outputs), draw.matrix(codes, outputs), draw.definite(codes)
-    encoded = w @ root
-    code = np.hstack([encoded, noise])
-
-    def left(u: np.ndarray) -> float:
-        return float(((root - u @ encoded) ** 2).sum() + ((u @ noise) ** 2).sum())
-
-    factor = np.vstack([np.linalg.solve(noise, encoded), np.eye(outputs)])
-    solved = np.linalg.lstsq(np.linalg.qr(factor)[1].T, root.T, rcond=None)[0]
-    trace, size = float((solved**2).sum()), float((root**2).sum())
-    best = np.linalg.lstsq(code.T, np.hstack([root, np.zeros((outputs, codes))]).T, rcond=None)[0].T
-    same(left(best), trace, size)
+    best, least, residual = least_residual(root, w, noise)
+    trace, size = float(np.trace(least)), float((root**2).sum())
+    same(float((residual(best) ** 2).sum()), trace, size)
     other = best + draw.matrix(outputs, codes)
-    no_less(left(other), trace, size + left(other))
+    left = float((residual(other) ** 2).sum())
+    no_less(left, trace, size + left)
+    lost = (other - best) @ np.hstack([w @ root, noise])
+    excess = residual(other) @ residual(other).T - least - lost @ lost.T
+    same(float(np.linalg.norm(excess)), 0.0, size + left + float((lost**2).sum()))
+    best_determinant(draw.definite(outputs), w, noise, other)
+
+
+def least_residual(
+    root: np.ndarray, w: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Return the best decoder, the matrix that the lemma says it leaves, and the function that gives a root of what a decoder leaves."""
+    encoded = w @ root
+    factor = np.vstack([np.linalg.solve(noise, encoded), np.eye(len(root))])
+    solved = np.linalg.lstsq(np.linalg.qr(factor)[1].T, root.T, rcond=None)[0]
+    code = np.hstack([encoded, noise])
+    best = np.linalg.lstsq(code.T, np.hstack([root, np.zeros((len(root), len(noise)))]).T, rcond=None)[0].T
+    return best, solved.T @ solved, lambda u: np.hstack([root - u @ encoded, u @ noise])
+
+
+def best_determinant(root: np.ndarray, w: np.ndarray, noise: np.ndarray, other: np.ndarray) -> None:
+    """The determinant that the best decoder leaves is that of the lemma, and no other decoder leaves a smaller one."""
+    best, _, residual = least_residual(root, w, noise)
+    factor = np.linalg.solve(noise, w @ root)
+    least = float(2 * np.linalg.slogdet(root)[1] - np.log1p(singular(factor) ** 2).sum())
+    left = singular(residual(best))
+    cancelled = float(np.linalg.norm(root) + np.linalg.norm(best) * np.linalg.norm(w @ root)) / float(left[-1])
+    size = 1 + abs(least) + 1e-3 * cancelled
+    same(2 * float(np.log(left).sum()), least, size)
+    no_less(2 * float(np.log(singular(residual(other))).sum()), least, size)
+
+
+def stein(draw: Draw) -> None:
+    a = draw.definite(draw.size())
+    values = np.linalg.eigvalsh(a)
+    trace, logs = float(np.trace(a)), np.log(values)
+    no_less(trace - len(a), float(logs.sum()), trace + float(np.abs(logs).sum()) + len(a))
+    same(float(np.trace(np.eye(len(a)))) - len(a), float(np.linalg.slogdet(np.eye(len(a)))[1]), 1.0)
 
 
 def hadamard(draw: Draw) -> None:
@@ -273,6 +304,7 @@ CHECKS = {
     "pinching": pinching,
     "the best linear decoder": best_decoder,
     "Hadamard's inequality": hadamard,
+    "Stein's loss is not negative": stein,
 }
 
 

@@ -235,4 +235,5 @@ class TorchArrays:
         return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device).expand_as(like)
 
     def solve(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.linalg.solve(a, b.expand(*a.shape[:-2], *b.shape[-2:]))
+        """Return entries that are not finite where a matrix is singular: the other points of the batch keep theirs."""
+        return torch.linalg.solve_ex(a, b.expand(*a.shape[:-2], *b.shape[-2:])).result

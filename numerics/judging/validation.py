@@ -232,6 +232,11 @@ class _Operations:
     def __init__(self, xp: Any) -> None:
         self._xp = xp
 
+    def solve(self, a: Tensor, b: Tensor) -> Tensor:
+        """Solve linear equations, as the namespace does, or raise for a singular matrix, which the namespace does not."""
+        torch.linalg.solve(a, a)
+        return self._xp.solve(a, b)
+
     def __getattr__(self, name: str) -> Any:
         xp = self.__dict__["_xp"]
         if hasattr(xp, name):
