@@ -17,6 +17,9 @@ HALVINGS = 200
 """Most rounds of branch and bound. About twenty settle a direction; more are needed where its minimiser lies many
 decades below the width of its piece."""
 
+DOUBLINGS = 1100
+"""Most doublings of the width within which a piece without an upper end has to begin to rise: they reach beyond all doubles."""
+
 RESOLVED = 1e-13
 """Branch and bound ends where the lower bound and the least known value, each summed over all directions, come this close, relative."""
 
@@ -40,14 +43,10 @@ def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> B
             return SharedMinimum(separable, separable.shared, bindings).lower()
         except Undecided:
             return Ball("-inf")
-    count = int(sp.sympify(separable.count).subs({s: v for s, v in bindings.items() if isinstance(v, int)}))
-    fixed, searches = Ball(0), []
-    for number in range(1, count + 1):
-        direction = _Direction(separable, bindings, number)
-        if decide(separable.free, bindings, {separable.index: number}):
-            searches.append(_BranchAndBound(direction.pieces))
-        else:
-            fixed += direction.at_start
+    try:
+        searches, fixed = _started(separable, bindings)
+    except Undecided:
+        return Ball("-inf")
     for _ in range(HALVINGS):
         known = sum((search.known for search in searches), fixed)
         share = RESOLVED * abs(known) / max(1, len(searches))
@@ -57,6 +56,22 @@ def separable_bound(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> B
         for search in coarse:
             search.halve()
     return sum((search.lower() for search in searches), fixed)
+
+
+def _started(separable: Separable, bindings: Mapping[sp.Basic, Any]) -> tuple[list[_BranchAndBound], Ball]:
+    """Return the searches of the free directions, and the sum of the values of the others.
+
+    Raises Undecided for a piece that falls without end.
+    """
+    count = int(sp.sympify(separable.count).subs({s: v for s, v in bindings.items() if isinstance(v, int)}))
+    fixed, searches = Ball(0), []
+    for number in range(1, count + 1):
+        direction = _Direction(separable, bindings, number)
+        if decide(separable.free, bindings, {separable.index: number}):
+            searches.append(_BranchAndBound(direction.pieces))
+        else:
+            fixed += direction.at_start
+    return searches, fixed
 
 
 def start_is_least(separable: Separable, bindings: Mapping[sp.Basic, Any], direction: int) -> bool:
@@ -113,7 +128,7 @@ class _PieceInBalls:
             self.high = self.end(in_balls(piece.upper)(Ball(0)).upper())
             return
         width = Ball(1)
-        for _ in range(HALVINGS):
+        for _ in range(DOUBLINGS):
             if self.slope(self.low.at + width) > 0:
                 break
             width = 2 * width
