@@ -71,9 +71,9 @@ def test_information_above_weight_one_is_certified() -> None:
             informed[number, optimum.instance.values["beta"]] = carries
     above_one = [
         {carries for (case, weight), carries in informed.items() if case == number and weight > 1}
-        for number in range(3)
+        for number in range(len(INFORMATION.cases))
     ]
-    assert above_one == [{True, False}, {True, False}, {False}]
+    assert above_one == [{True, False}, {True, False}, {False}, {False}]
     assert informed[2, 0.9]
 
 

@@ -17,6 +17,7 @@ from numerics.backends.balls import Ball
 from numerics.backends.bindings import stack_bindings
 from numerics.searching.adversary import _Displacing, _Moving
 from numerics.searching.structure import sweep
+from numerics.searching.thresholds import tuned_to
 from proofs_check.harness.drawing import LARGE, REGIMES, HypothesisDraws, WideDraws
 from proofs_check.harness.strategies import drawn, group_sizes
 from theory.claim import find, registry
@@ -24,6 +25,8 @@ from theory.cli.arguments import parse_assignments, written_parameters
 from theory.domains import Domain
 from theory.errors import ParameterError
 from theory.problem import Parameter
+from theory.symbols import D, beta, k
+from theory.threshold import Threshold
 
 for module in pkgutil.iter_modules(theory.domains.__path__):
     importlib.import_module(f"theory.domains.{module.name}")
@@ -238,3 +241,22 @@ def test_parameters_that_depend_on_one_another_are_refused():
     )
     with pytest.raises(ParameterError, match="a, b: depend on one another"):
         dataclasses.replace(problem, parameters=(*problem.parameters, first, second))
+
+
+def test_a_number_above_a_limit_is_drawn_close_to_it_and_far_off():
+    """The limit itself is refused, with what happens there; the next number is allowed, and so is one tuned close to the limit."""
+    claim = find("vae-learnable-decoder-covariance")
+    domain = claim.problem.parameter("beta").domain
+    least, most = domain.extremes()
+    assert 1 < least < 1 + 1e-15
+    assert domain.canonical("beta", str(least)) == least
+    with pytest.raises(ValueError, match=r"beta: '1' is not allowed; beta is a finite number above 1, .*\(at 1 .*\)"):
+        domain.canonical("beta", "1")
+    random = Random(0)
+    excesses = [domain.drawn("beta", WideDraws(random, (2,)), {}) - 1 for _ in range(200)]
+    assert 0 < min(excesses) < 1e-8
+    assert 1e8 < max(excesses) < most
+    excess = Threshold(1 / (beta - 1), k, D, tuned="beta")
+    for ratio in (1e8, 1.0, 1e-8):
+        tuned = tuned_to(claim, excess, {"theta": (2.0, 1.0)}, 1, ratio)
+        assert 1 / (tuned - 1) == pytest.approx(ratio, rel=1e-6)

@@ -100,6 +100,11 @@ WRONG = {
         "the variance of a live direction, said of all": named("variance", without_maximum),
         "a threshold twice as large": named("critical", lambda p: 2 * formula("critical")(p)),
     },
+    "vae-learnable-decoder-covariance": {
+        "nothing of z collapses": level("z", keeps_prior=sp.false),
+        "standard deviations for variances": named("noise", lambda p: sp.sqrt(formula("noise")(p))),
+        "a posterior of half the prior's variance": named("variance", lambda p: formula("variance")(p) / 2),
+    },
     "vae-learnable-decoder-variance": {
         "nothing of z collapses": level("z", keeps_prior=sp.false),
         "directions beyond the latent dimension": lambda p: replace(

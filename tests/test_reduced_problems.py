@@ -155,6 +155,35 @@ def information(values: dict) -> float:
     return sum(map(of, deviations[:kept])) + sum(x**2 / noise for x in deviations[kept:])
 
 
+def covariance(values: dict) -> float:
+    """One direction for each axis of the data, in decoder, encoder, posterior variance and the decoder's variance: four numbers."""
+    weight, prior = values["beta"], values["eta_enc"] ** 2
+
+    def of(deviation: float) -> float:
+        def objective(at: np.ndarray) -> tuple[float, np.ndarray]:
+            share, known, log_variance, log_noise = at  # in units of the data and of the prior, as the slopes are
+            omega, v = share * deviation / math.sqrt(prior), known * math.sqrt(prior) / deviation
+            variance, noise = prior * math.exp(log_variance), deviation**2 * math.exp(log_noise)
+            misfit = ((deviation - deviation * omega * v) ** 2 + omega**2 * variance) / noise
+            divergence = ((v * deviation) ** 2 + variance) / prior - 1 - math.log(variance / prior)
+            missed, spread, precision = 1 - share * known, math.exp(log_variance), math.exp(-log_noise)
+            slopes = [
+                2 * (share * spread - missed * known) * precision,
+                2 * (weight * known - missed * share * precision),
+                share**2 * spread * precision + weight * (spread - 1),
+                1 - misfit,
+            ]
+            return misfit + math.log(noise) + weight * divergence, np.array(slopes)
+
+        starts = np.random.default_rng(0).normal(size=(3, 4))
+        options = {"ftol": 0.0, "gtol": 1e-10, "maxiter": 5000}
+        found = (minimize(objective, start, jac=True, method="L-BFGS-B", options=options) for start in starts)
+        return min(float(each.fun) for each in found)
+
+    kept, deviations = values["latent_dim"], sorted(values["theta"], reverse=True)
+    return sum(map(of, deviations[:kept])) + sum(1 + 2 * math.log(each) for each in deviations[kept:])
+
+
 REDUCED = {
     "bce-balanced": binary,
     "ce-sphere": sphere,
@@ -162,6 +191,7 @@ REDUCED = {
     "mse-regularised-bias": penalised_bias,
     "mse-regression": regression,
     "vae-information-weights": information,
+    "vae-learnable-decoder-covariance": covariance,
 }
 
 

@@ -150,6 +150,53 @@ WRONG = {
             "exceeds loss",
         ),
     },
+    "vae-learnable-decoder-covariance": {
+        "half the normaliser": (
+            "misfit + xp.logdet_of_gram(v.T)",
+            "misfit + xp.logdet_of_gram(v.T) / 2",
+            "step 'reduction' fails",
+        ),
+        "half the divergence": (
+            "p[beta] * vae.twice_kl",
+            "p[beta] / 2 * vae.twice_kl",
+            "step 'reduction' fails",
+        ),
+        "information at half its price": (
+            "+ 2 * iota * (beta - 1)",
+            "+ iota * (beta - 1)",
+            "step 'the price of information' fails",
+        ),
+        "a critical weight of two": (
+            "+ 2 * iota * (beta - 1)",
+            "+ iota * (beta - 2)",
+            "step 'the price of information' fails",
+        ),
+        "weights below one": (
+            "RealAbove(1, ",
+            "RealAbove(0.5, ",
+            "predicted value exceeds mutual information alone",
+        ),
+        "a decoder as noisy as the prior": (
+            '"T": sp.sqrt(noise)',
+            '"T": eta_enc',
+            "deviates from its prediction",
+        ),
+        "a code that knows half a nat": (
+            "silent = {iota: slope.point,",
+            "silent = {iota: sp.Rational(1, 2),",
+            "deviates from its prediction",
+        ),
+        "information counted twice": (
+            "- knows + beta * divergence",
+            "- knows / 2 + beta * divergence",
+            "minimum over the decoder exceeds minimum over the decoder's covariance",
+        ),
+        "noise that the decoder does not see": (
+            "xp.singular_values(xp.solve(v.S, v.W @ data.root)",
+            "xp.singular_values(v.W @ data.root",
+            "exceeds",
+        ),
+    },
     "vae-information-weights": {
         "a whole divergence in place of the mutual information": (
             "p[beta_kl] * dimensions",

@@ -7,6 +7,7 @@ from typing import Any
 
 from theory.claim import Claim, Source, find
 from theory.errors import ParameterError
+from theory.posterior_collapse.vae_learnable_decoder_covariance import VU
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,7 @@ class Dispute:
 INFORMATION = Dispute(
     name="information",
     title="Does a weight above 1 drive the information of a linear VAE to zero?",
-    source=Source(
-        "Vu, Wan, Wei",
-        "Mutual Information Collapse Explains Disentanglement Failure in β-VAEs",
-        "preprint",
-        "2602.09277",
-    ),
+    source=VU,
     read="abstract",
     says=(
         r"In a linear-Gaussian $\beta$-VAE with $\beta > 1$, stationarity contracts the gain of the encoder and drives the mutual information of "
@@ -57,7 +53,8 @@ INFORMATION = Dispute(
         r"With the noise of the decoder given, every global minimum of the linear $\beta$-VAE has positive mutual information for all "
         r"$\beta$ below $\theta_1^2/\eta_{dec}^2$, however large that is, and none from there on. With one learned noise variance and fewer latent "
         r"directions than the data have, the bound is the largest variance of the data over the mean one. It is 1 exactly where all variances "
-        r"are equal: only then does $\beta > 1$ alone decide."
+        r"are equal: only then does $\beta > 1$ alone decide. With the whole covariance of the decoder learned it always does: every global "
+        r"minimum with $\beta > 1$ is without information, and at $\beta = 1$ every amount of information has the same loss."
     ),
     cases=(
         Case(
@@ -74,6 +71,11 @@ INFORMATION = Dispute(
             "vae-learnable-decoder-variance",
             "noise learned, variances of the data equal: none above $\\beta = 1$",
             tuple({"theta": (1.0, 1.0, 1.0), "beta": weight} for weight in (0.9, 1.1)),
+        ),
+        Case(
+            "vae-learnable-decoder-covariance",
+            "whole covariance learned, variances of the data unequal: none above $\\beta = 1$",
+            tuple({"theta": (2.0, 1.0, 0.5), "beta": weight} for weight in (1.05, 1.5, 2.2)),
         ),
     ),
 )

@@ -62,7 +62,7 @@ def predict(claim: Claim, instance: Instance) -> dict:
             return None
 
     collapsed = evaluate("collapsed", prediction.collapsed)
-    if ordered and prediction.thresholds and len(collapsed) != len(instance.order):
+    if ordered and prediction.collapses and len(collapsed) != len(instance.order):
         name = claim.problem.sorted_parameter
         raise ParameterError(
             f"{claim.id}: collapsed: has {len(collapsed)} entries, and {name} has {len(instance.order)}"
@@ -72,7 +72,7 @@ def predict(claim: Claim, instance: Instance) -> dict:
         "parameters": shown_parameters(claim, instance),
         "value": value,
         "invariants": invariants,
-        "collapsed": instance.in_user_order(collapsed, ordered) if prediction.thresholds else [],
+        "collapsed": instance.in_user_order(collapsed, ordered) if prediction.collapses else [],
         "collapses": {name: listed(name, formula) for name, formula in prediction.collapses.items()},
         "zero": {name: listed(name, formula) for name, formula in prediction.zeros.items()},
         "ratios": {t.of: shown(t.of, Formula(t.ratio, ((t.index, t.count),))) for t in prediction.thresholds},

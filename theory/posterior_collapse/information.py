@@ -77,7 +77,7 @@ def loss_without_information(problem: Problem) -> Callable[[ArrayNamespace, Poin
     """Return the least loss of a linear VAE whose code knows nothing of the data, as a function of any point of the same sizes.
 
     Such a code has W = 0. Then neither term of the loss is below its value at U = 0 and at the prior's covariance, and a learned
-    decoder variance is best at the mean variance of the data.
+    decoder variance is best at the mean variance of the data, and a learned decoder covariance at that of the data.
     """
 
     def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
@@ -85,6 +85,8 @@ def loss_without_information(problem: Problem) -> Callable[[ArrayNamespace, Poin
         if "eta_dec" in v:
             mean = xp.squared_norm(data.root) / p[D]
             silent["eta_dec"] = xp.scale(xp.identity(v.eta_dec), mean**0.5)
+        if "T" in v:
+            silent["T"] = data.root
         return problem.loss(xp, Point(silent), data, p)
 
     return loss

@@ -44,7 +44,7 @@ from theory.symbols import D, beta, d, eta_enc, indexed, j, k, positive, theta
 VU = Source(
     "Vu, Wan, Wei",
     "Mutual Information Collapse Explains Disentanglement Failure in β-VAEs",
-    "preprint",
+    "2026",
     "2602.09277",
 )
 
@@ -135,9 +135,10 @@ def reduce(record: StepRecorder, model: LinearVAE) -> None:
 class Best:
     """The best entries of a direction: of decoder and encoder, the posterior variance and the decoder's variance.
 
-    ``critical`` is the weight at which information costs nothing.
+    ``information`` is what the direction knows there, and ``critical`` the weight at which information costs nothing.
     """
 
+    information: sp.Expr
     decoder: sp.Expr
     encoder: sp.Expr
     variance: sp.Expr
@@ -181,19 +182,19 @@ def minimise(record: StepRecorder) -> Best:
     encoder, best_variance = (split[part].subs(silent) for part in (v, variance))
     weight = decoder.subs({v: encoder, variance: best_variance})
     noise = sp.exp(log_noise).subs(residual, left).subs(silent)
-    return Best(weight, encoder, best_variance, noise, critical)
+    return Best(slope.point, weight, encoder, best_variance, noise, critical)
 
 
 def predict(model: LinearVAE, best: Best) -> Prediction:
     """Predict the point: nothing is decoded, every posterior is the prior, and the decoder has the covariance of the data.
 
-    No direction lives at any weight. The yardstick only sees to it that weights near the critical one and far from it are drawn.
+    No direction lives at any weight. The yardstick only sees to it that priors narrower and wider than the data are drawn.
     """
     here = {deviation: model.deviation}
-    noise, cost = (sp.simplify(e.subs(here)) for e in (best.noise, COST.subs(iota, 0)))
-    variables = model.at(best.decoder, best.encoder, {"S": sp.sqrt(best.variance), "T": sp.sqrt(noise)})
+    decoder, encoder, noise = (sp.simplify(e.subs(here)) for e in (best.decoder, best.encoder, best.noise))
+    variables = model.at(decoder, encoder, {"S": sp.sqrt(best.variance), "T": sp.sqrt(noise)})
     prediction = StructuredPoint(model.problem, model.xp, variables, {}).predict(
-        sum_over(cost, k, D),
+        sum_over(COST.subs({iota: best.information, **here}), k, D),
         named={
             "noise": Measured(
                 noise, lambda reading: reading.diagonal("decoder_covariance"), ((k, D),), unit=theta[1] ** 2
@@ -204,7 +205,7 @@ def predict(model: LinearVAE, best: Best) -> Prediction:
         },
         levels=(vae.level("z", (), d, lambda xp, v, data, p: v.W @ data.root, lambda xp, v, data, p: v.S),),
     )
-    yardstick = Threshold(best.critical / (beta - best.critical), k, D, tuned=beta.name)
+    yardstick = Threshold(model.deviation**2 / eta_enc**2, k, D, tuned=eta_enc.name)
     return replace(prediction, yardstick=yardstick)
 
 
@@ -278,7 +279,7 @@ def chain(record: StepRecorder, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="vae-learnable-decoder-covariance",
     title="Linear VAE that learns the covariance of its decoder: a weight above 1 collapses every direction",
-    short_title="Linear VAE, learned decoder covariance",
+    short_title="Linear VAE, decoder covariance",
     chapter="one level",
     source=VU,
     verdict=Verdict.HOLDS,
