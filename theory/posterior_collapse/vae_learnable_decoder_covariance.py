@@ -172,7 +172,7 @@ def minimise(record: StepRecorder) -> Best:
         Identity(
             "the price of information",
             r"With the best decoder and its best variance only $\iota$ is left: information lowers the residual and costs $\beta$ times as much.",
-            sp.expand_log(FIT.subs(t, log_noise).subs(residual, left) + beta * divergence.subs(a, best_u * eta_enc**2)),
+            FIT.subs(t, log_noise).subs(residual, left) + beta * divergence.subs(a, best_u * eta_enc**2),
             COST,
         )
     )
@@ -287,10 +287,10 @@ CLAIM = Claim(
         "The whole covariance $P = T T^T$ of the decoder is learned, and $\\beta > {critical_weight}$. At every global minimum all latent "
         "directions have collapsed, whatever the data and the latent dimension $d$: $W = 0$ and $U = 0$, every posterior variance is "
         "${variance}$, that of the prior, and the decoder has the covariance of the data, with the variance ${noise}$ along axis $k$. "
-        "At its best a direction of the data that carries $\\iota$ nats of information costs ${cost}$. So at $\\beta = {critical_weight}$ "
-        "information costs nothing: every amount of it is optimal. For $\\beta < {critical_weight}$ the loss is unbounded below, with a single "
-        "latent direction already. (The abstract of the paper states the collapse for $\\beta > 1$ and names no noise of the decoder. With "
-        "one learned variance in place of a covariance the spectrum of the data decides.)"
+        "A direction of the data with standard deviation $\\theta$ costs at least ${cost}$ if $\\iota$ nats of it are known. "
+        "So at $\\beta = {critical_weight}$ information costs nothing: every amount of it is optimal. For $\\beta < {critical_weight}$ the loss "
+        "is unbounded below, with a single latent direction already. (The abstract of the paper states the collapse for $\\beta > 1$ and names "
+        "no noise of the decoder. With one learned variance in place of a covariance the spectrum of the data decides.)"
     ),
     setting=vae.SETTING.replace("$x|z \\sim N(U z, \\eta_{dec}^2 I)$", "$x|z \\sim N(U z, T T^T)$")
     + " The covariance $\\Sigma = S S^T$ is learned, and so is that of the decoder, whose normaliser $\\log\\det(T T^T)$ belongs to the "
