@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import torch
 
+from numerics.backends.tensors import DTYPE
 from numerics.bounds.steps import contradictions
 from numerics.judging.chain import Chain
 from numerics.judging.counterexamples import (
@@ -66,6 +68,14 @@ CASES = {
         ((3, 1, SHARES), (6, 1, SHARES)),
         ((4, 2, (0.25,)), (5, 2, SHARES)),
         ((2, 2, SHARES), (3, 2, SHARES), (3, 3, SHARES), (4, 2, (0.02,))),
+    ),
+    "ce-deep-linear-bias": Cases(
+        3.0,
+        2,
+        tuple((*sizes, SHARES) for sizes in ((6, 2), (7, 2), (4, 3), (5, 3), (3, 3), (3, 4))),
+        ((3, 1, SHARES), (6, 1, SHARES)),
+        ((4, 2, (0.25,)), (5, 2, SHARES)),
+        ((2, 2, SHARES), (3, 2, SHARES), (4, 2, (0.02,))),
     ),
     "mse-deep-relu": Cases(
         1.0,
@@ -158,9 +168,9 @@ def departures(claim: Claim, classes: int, depth: int, margin: float) -> Iterato
     published, last = published_point(claim, instance, margin), refutation.least.pieces[-1]
     stated = {"published": (refutation.published, published), "least": (refutation.least.total(), published)}
     for family in refutation.families if depth > 1 else ():
-        if family.blocks is None or sum(family.blocks(classes)) == classes:
+        if family.exists(classes):
             stated[family.name] = family.objective, point_of_family(claim, instance, family, margin)
-        if isinstance(refutation, SimplexRefutation) and sum(family.blocks(classes)) == classes:
+        if isinstance(refutation, SimplexRefutation) and family.blocks is not None and family.exists(classes):
             blocks = refutation.objective(family.blocks(classes))
             stated[f"blocks of {family.name}"] = blocks, point_of_family(claim, instance, family, margin)
     if depth > 1 and len(stated) == 2:
@@ -185,6 +195,21 @@ def test_formulas_are_losses(refuted: Claim) -> None:
     """The formulas of the published structure and of the counterexamples are the loss at points of these structures."""
     for (classes, depth, _), margin in itertools.product(formula_cases(refuted), MARGINS):
         assert list(departures(refuted, classes, depth, margin)) == []
+
+
+def test_no_offset_lowers_the_published_loss(refuted: Claim) -> None:
+    """Offsets, such as a bias, are zero at the published points; no other offset is better there, and equal entries change nothing."""
+    offsets = [v.name for v in refuted.problem.variables if v.offset]
+    generator = torch.Generator().manual_seed(0)
+    for (classes, depth), margin in itertools.product(((3, 3), (4, 2)) if offsets else (), MARGINS):
+        instance = instance_at(refuted, classes, depth, 0.1)
+        point = published_point(refuted, instance, margin)
+        least = loss_at(refuted, instance, point)
+        for scale, name in itertools.product((1e-3, 0.1, 1.0, 10.0), offsets):
+            drawn = scale * torch.randn(point[name].shape, generator=generator, dtype=DTYPE)
+            assert loss_at(refuted, instance, point.extended(**{name: drawn})) > least * (1 - SAME_FORMULA)
+            even = loss_at(refuted, instance, point.extended(**{name: torch.full_like(point[name], scale)}))
+            assert even == pytest.approx(least, rel=SAME_FORMULA)
 
 
 def not_better(claim: Claim) -> Iterator[str]:

@@ -33,6 +33,7 @@ EXAMPLES = {
     "ce-balanced-etf": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "bias": True},
     "ce-deep-linear": {"class_counts": (2, 2, 2), "depth": 2, "weight_decay": 0.01, "feature_decay": 0.01},
     "mse-deep-relu": {"class_counts": (2, 2, 2), "depth": 2, "weight_decay": 0.01, "feature_decay": 0.01},
+    "ce-deep-linear-bias": {"class_counts": (2, 2, 2), "depth": 3, "weight_decay": 0.01, "feature_decay": 0.01},
     "ce-imbalanced": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
     "ce-imbalanced-relu": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
     "ce-sphere": {"class_counts": (3, 3, 3, 3), "widths": 3, "temperature": 2.5},

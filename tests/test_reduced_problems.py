@@ -97,6 +97,19 @@ def frame(values: dict) -> float:
     return least(objective, 1.0)
 
 
+def simplex(values: dict) -> float:
+    """A simplex ETF of margin t in every layer; a bias, whose entries are equal by symmetry, changes nothing."""
+    classes, samples = len(values["class_counts"]), values["class_counts"][0]
+    decays, factors = [*values["weight_decay"], values["feature_decay"]], values["depth"] + 1
+    mean_decay = math.exp(sum(map(math.log, decays)) / factors)
+    weight = factors / 2 * (classes - 1) * mean_decay
+
+    def objective(margin: Any) -> Any:
+        return np.log1p((classes - 1) * np.exp(-margin)) + weight * (math.sqrt(samples) * margin) ** (2 / factors)
+
+    return least(objective, (math.log(classes) / weight) ** (factors / 2) / math.sqrt(samples))
+
+
 def sphere(values: dict) -> float:
     """One feature for each class, which together with the classifier rows is free but for the norms: the logarithm of the loss."""
     classes, width, tau = len(values["class_counts"]), values["widths"], values["temperature"]
@@ -186,6 +199,7 @@ def covariance(values: dict) -> float:
 
 REDUCED = {
     "bce-balanced": binary,
+    "ce-deep-linear-bias": simplex,
     "ce-sphere": sphere,
     "mse-deep-relu": frame,
     "mse-regularised-bias": penalised_bias,

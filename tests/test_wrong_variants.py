@@ -43,6 +43,40 @@ WRONG = {
         "wrong logits of the other sign": ("((-wrong, ALIVE)", "((wrong, ALIVE)", "wrong_logit"),
         "another probability of one class": ("sp.Min(PULL + 1 / K", "sp.Min(PULL + 2 / K", "exceeds"),
     },
+    "ce-deep-linear-bias": {
+        "a shorter line": ("LENGTH = 4 * t", "LENGTH = 3 * t", "step 'the loss of three classes on a line' fails"),
+        "ends that are nearer to each other": (
+            "+ sp.exp(-4 * t))",
+            "+ sp.exp(-2 * t))",
+            "step 'the loss of three classes on a line' fails",
+        ),
+        "half the bias": (
+            "b=sp.Matrix([0, t, 0])",
+            "b=sp.Matrix([0, t / 2, 0])",
+            "step 'the loss of three classes on a line' fails",
+        ),
+        "ends on one side": (
+            "[[1, 0, -1], [0, 0, 0], [-1, 0, 1]]",
+            "[[1, 0, 1], [0, 0, 0], [1, 0, 1]]",
+            "step 'the loss of three classes on a line' fails",
+        ),
+        "a mean over two classes": (
+            "+ sp.log(1 + 2 * sp.exp(-t))) / 3",
+            "+ sp.log(1 + 2 * sp.exp(-t))) / 2",
+            "step 'the loss of three classes on a line' fails",
+        ),
+        "a slope in the bias that counts a class twice": (
+            "(K - 1) * wrong + correct - 1",
+            "K * wrong + correct - 1",
+            "step 'the best bias of a simplex' fails",
+        ),
+        "a gain over a longer line": (
+            "gain = 2 - 4**q",
+            "gain = 2 - 5**q",
+            "step 'a line: no larger at 3 layers' fails",
+        ),
+        "a line at two layers": ("sp.Eq(K, 3), M >= 3", "sp.Eq(K, 3), M >= 2", "a line: not better at 3 classes and 2"),
+    },
     "ce-sphere": {
         "a temperature that divides": (
             "xp.scale(v.W @ v.H, p[temperature])",

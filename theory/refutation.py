@@ -34,7 +34,8 @@ class Family:
     ``objective`` is the loss at such a point with balanced factors, as a function of the margin t. ``where`` is the
     condition on the sizes under which the family beats the published structure. The points are either simplices over
     groups of classes or given by their ``factors``. ``blocks(K)`` lists the number of classes of each simplex; a block
-    of s classes has the logits t s/(s−1) (I − J/s), so that its correct logits are t.
+    of s classes has the logits t s/(s−1) (I − J/s), so that its correct logits are t. ``classes`` is the number of classes
+    of a family that exists for one number alone.
     """
 
     name: str
@@ -43,6 +44,13 @@ class Family:
     blocks: Callable[[int], list[int]] | None = None
     where: Boolean = sp.true
     factors: Factors | None = None
+    classes: int | None = None
+
+    def exists(self, classes: int) -> bool:
+        """Tell whether the family has points with this number of classes."""
+        if self.blocks is not None and sum(self.blocks(classes)) != classes:
+            return False
+        return self.classes in (None, classes)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sympy as sp
@@ -86,7 +86,7 @@ def point_of_factors(claim: Claim, instance: Instance, factors: Factors, margin:
         size = float(evaluator.evaluate(Formula(factor.size), {refutation_of(claim).t: margins}))
         matrix = size * torch.as_tensor(np.array(factor.shape, dtype=np.float64))
         arrays[name] = matrix @ labels if name in over_samples else matrix
-    return Point(arrays)
+    return _without_offsets(claim, instance, arrays)
 
 
 def published_point(claim: Claim, instance: Instance, margin: float) -> Point:
@@ -120,7 +120,18 @@ def point_of_logits(claim: Claim, instance: Instance, logits: Float64[Tensor, "K
     for name, size in refutation.factors(instance.values).items():
         factor = (axes * evaluator.evaluate(Formula(size), {refutation.logit: sizes})) @ axes.mT
         arrays[name] = factor @ labels if name in over_samples else factor
-    return Point(arrays)
+    return _without_offsets(claim, instance, arrays)
+
+
+def _without_offsets(claim: Claim, instance: Instance, factors: Mapping[str, Tensor]) -> Point:
+    """Return the point of these factors, at which every other offset of the problem, such as a bias, is zero."""
+    sizes = {s: v for s, v in instance.bindings.items() if isinstance(v, int)}
+    offsets = {
+        v.name: torch.zeros(*(int(sp.sympify(side).subs(sizes)) for side in v.shape), dtype=DTYPE)
+        for v in claim.problem.active_variables(instance)
+        if v.offset
+    }
+    return Point({**offsets, **factors})
 
 
 def loss_at(claim: Claim, instance: Instance, point: Point) -> float:
