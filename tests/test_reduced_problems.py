@@ -22,6 +22,8 @@ from theory.problem import Instance
 AGREES = 1e-7
 """Relative distance of a predicted value from the numerical minimum. The search stops where rounding hides the descent."""
 INSTANCES = 100
+SMALL = 30.0
+"""The search for the logarithm of a margin begins this far below zero."""
 
 
 def least(objective: Callable[[Any], Any], largest: float) -> float:
@@ -107,7 +109,9 @@ def simplex(values: dict) -> float:
     def objective(margin: Any) -> Any:
         return np.log1p((classes - 1) * np.exp(-margin)) + weight * (math.sqrt(samples) * margin) ** (2 / factors)
 
-    return least(objective, (math.log(classes) / weight) ** (factors / 2) / math.sqrt(samples))
+    # The largest margin may be many decades above the best one: the logarithm of the margin, from its least on, is searched.
+    decades = math.log((math.log(classes) / weight) ** (factors / 2) / math.sqrt(samples)) + SMALL
+    return min(math.log(classes), least(lambda above: objective(np.exp(above - SMALL)), decades))
 
 
 def sphere(values: dict) -> float:
