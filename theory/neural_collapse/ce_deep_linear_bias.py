@@ -146,6 +146,13 @@ REFUTATION = replace(
         ),
     ),
     open_where="$K = 2$ at any depth $M \\ge 2$, and $K = 3, 4, 5$ at $M = 2$, where the answer may depend on the decays",
+    shown=tuple(
+        {"class_counts": (2,) * classes, "depth": depth, "weight_decay": (0.01,) * depth, "feature_decay": 0.01}
+        for classes, depth in (
+            (3, 3),
+            *((classes, depth) for depth in (1, 2, 3) for classes in (2, 3, 4, 5) if (classes, depth) != (3, 3)),
+        )
+    ),
 )
 
 CLAIM = Claim(
