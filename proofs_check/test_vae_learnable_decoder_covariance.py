@@ -56,7 +56,7 @@ def knowing(nats: float, latent_dim: int) -> Point:
     left = theta.clone()
     left[:latent_dim] *= math.sqrt(noise)
     code = PRIOR * math.sqrt(noise) * torch.eye(latent_dim, dtype=DTYPE)
-    return Point(U=decoder, W=encoder, S=code[None], T=left.diag()[None])
+    return Point(U=decoder, W=encoder, S=code[None], L=left.diag()[None])
 
 
 def along_the_line(beta: float, latent_dim: int) -> list[float]:

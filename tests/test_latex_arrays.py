@@ -24,7 +24,7 @@ XP = LatexArrays(sym.K, sym.N)
         ("ce-balanced-etf", r"\frac{1}{N} \sum_{i=1}^{N} \mathrm{CE}\left(W h_{i} + b,\, y_{i}\right) + "),
         ("mse-deep-linear-balanced-bias", r"\|W_{M} \cdots W_{1} H + b \mathbf{1}^{T} - Y\|^2 + \sum_{l=1}^{M} "),
         ("vae-learnable-variance", r"\|C^{1/2} - U W C^{1/2}\|^2 + \|U S\|^2"),
-        ("vae-learnable-decoder-covariance", r"\|T^{-1} \left(C^{1/2} - U W C^{1/2}\right)\|^2 + \|T^{-1} U S\|^2"),
+        ("vae-learnable-decoder-covariance", r"\|L^{-1} \left(C^{1/2} - U W C^{1/2}\right)\|^2 + \|L^{-1} U S\|^2"),
     ],
 )
 def test_the_setting_is_the_loss_itself(claim_id: str, written: str) -> None:

@@ -186,8 +186,8 @@ WRONG = {
     },
     "vae-learnable-decoder-covariance": {
         "half the normaliser": (
-            "misfit + xp.logdet_of_gram(v.T)",
-            "misfit + xp.logdet_of_gram(v.T) / 2",
+            "misfit + xp.logdet_of_gram(v.L)",
+            "misfit + xp.logdet_of_gram(v.L) / 2",
             "step 'reduction' fails",
         ),
         "half the divergence": (
@@ -211,8 +211,8 @@ WRONG = {
             "predicted value exceeds mutual information alone",
         ),
         "a decoder as noisy as the prior": (
-            '"T": sp.sqrt(noise)',
-            '"T": eta_enc',
+            '"L": sp.sqrt(noise)',
+            '"L": eta_enc',
             "deviates from its prediction",
         ),
         "a code that knows half a nat": (

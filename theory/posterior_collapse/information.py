@@ -85,8 +85,8 @@ def loss_without_information(problem: Problem) -> Callable[[ArrayNamespace, Poin
         if "eta_dec" in v:
             mean = xp.squared_norm(data.root) / p[D]
             silent["eta_dec"] = xp.scale(xp.identity(v.eta_dec), mean**0.5)
-        if "T" in v:
-            silent["T"] = data.root
+        if "L" in v:
+            silent["L"] = data.root
         return problem.loss(xp, Point(silent), data, p)
 
     return loss

@@ -1,6 +1,6 @@
 """Linear VAE that learns the whole covariance of its decoder: a weight above 1 collapses every latent direction, whatever the data.
 
-Setting: encoder z|x ~ N(Wx, Σ) with any covariance Σ = S Sᵀ, decoder x|z ~ N(Uz, P) with any covariance P = T Tᵀ, prior
+Setting: encoder z|x ~ N(Wx, Σ) with any covariance Σ = S Sᵀ, decoder x|z ~ N(Uz, P) with any covariance P = L Lᵀ, prior
 N(0, η_enc² I), KL weight β > 1; minimise E (x − Uz)ᵀ P⁻¹ (x − Uz) + log det P + 2β E KL(q(z|x) ‖ p(z)). The data are zero-mean with
 covariance diag(θ_i²): its principal axes are the coordinate axes, which a rotation of x brings about for any data. At β = 1 every
 amount of information has the same loss, and for β < 1 the loss is unbounded below, whatever the latent dimension.
@@ -57,13 +57,13 @@ def residuals(v: Point, data: Point) -> tuple[Matrix, Matrix]:
 def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return tr(P⁻¹ R) + log det P + 2β KL, expectations taken in closed form; data.root is the square root of Cov(x)."""
     of_means, of_noise = residuals(v, data)
-    misfit = xp.squared_norm(xp.solve(v.T, of_means)) + xp.squared_norm(xp.solve(v.T, of_noise))
-    return misfit + xp.logdet_of_gram(v.T) + p[beta] * vae.twice_kl(xp, v.W @ data.root, v.S, p)
+    misfit = xp.squared_norm(xp.solve(v.L, of_means)) + xp.squared_norm(xp.solve(v.L, of_noise))
+    return misfit + xp.logdet_of_gram(v.L) + p[beta] * vae.twice_kl(xp, v.W @ data.root, v.S, p)
 
 
 def decoder_covariance(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
-    """Return P = T Tᵀ."""
-    return v.T @ xp.transpose(v.T)
+    """Return P = L Lᵀ."""
+    return v.L @ xp.transpose(v.L)
 
 
 PROBLEM = Problem(
@@ -81,7 +81,7 @@ PROBLEM = Problem(
         Variable("U", (D, d), theta[k] / eta_enc),
         Variable("W", (d, D), eta_enc / theta[j]),
         Variable("S", (d, d), eta_enc),
-        Variable("T", (D, D), theta[k]),
+        Variable("L", (D, D), theta[k]),
     ),
     loss=loss,
     invariants=(
@@ -89,7 +89,7 @@ PROBLEM = Problem(
             "U", "W", lambda v, data: v.S, theta[1] ** 2, tells="encoder_gram", noise_unit=theta[1] ** 2
         ),
         vae.variance_deficit(),
-        Invariant("decoder_covariance", "$T T^T$", decoder_covariance, unit=theta[1] ** 2),
+        Invariant("decoder_covariance", "$L L^T$", decoder_covariance, unit=theta[1] ** 2),
     ),
     sorted_parameter="theta",
     tied=theta,
@@ -128,7 +128,7 @@ def reduce(record: StepRecorder, model: LinearVAE) -> None:
     own, tau = indexed("Sigma_dir", positive=True)[k], indexed("tau_dir", positive=True)[k]
     divergence = (v**2 * deviation**2 + own) / eta_enc**2 - 1 + sp.log(eta_enc**2) - sp.log(own)
     direction = FIT.subs({residual: RESIDUAL.subs(variance, own), t: sp.log(tau**2)}) + beta * divergence
-    reduce_to_directions(record, model, direction, {"S": sp.sqrt(own), "T": tau})
+    reduce_to_directions(record, model, direction, {"S": sp.sqrt(own), "L": tau})
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def predict(model: LinearVAE, best: Best) -> Prediction:
     """
     here = {deviation: model.deviation}
     decoder, encoder, noise = (sp.simplify(e.subs(here)) for e in (best.decoder, best.encoder, best.noise))
-    variables = model.at(decoder, encoder, {"S": sp.sqrt(best.variance), "T": sp.sqrt(noise)})
+    variables = model.at(decoder, encoder, {"S": sp.sqrt(best.variance), "L": sp.sqrt(noise)})
     prediction = StructuredPoint(model.problem, model.xp, variables, {}).predict(
         sum_over(COST.subs({iota: best.information, **here}), k, D),
         named={
@@ -284,7 +284,7 @@ CLAIM = Claim(
     source=VU,
     verdict=Verdict.HOLDS,
     statement=(
-        "The whole covariance $P = T T^T$ of the decoder is learned, and $\\beta > {critical_weight}$. At every global minimum all latent "
+        "The whole covariance $P = L L^T$ of the decoder is learned, and $\\beta > {critical_weight}$. At every global minimum all latent "
         "directions have collapsed, whatever the data and the latent dimension $d$: $W = 0$ and $U = 0$, every posterior variance is "
         "${variance}$, that of the prior, and the decoder has the covariance of the data, with the variance ${noise}$ along axis $k$. "
         "A direction of the data with standard deviation $\\theta$ costs at least ${cost}$ if $\\iota$ nats of it are known. "
@@ -292,8 +292,8 @@ CLAIM = Claim(
         "is unbounded below, with a single latent direction already. (The abstract of the paper states the collapse for $\\beta > 1$ and names "
         "no noise of the decoder. With one learned variance in place of a covariance the spectrum of the data decides.)"
     ),
-    setting=vae.SETTING.replace("$x|z \\sim N(U z, \\eta_{dec}^2 I)$", "$x|z \\sim N(U z, T T^T)$")
-    + " The covariance $\\Sigma = S S^T$ is learned, and so is that of the decoder, whose normaliser $\\log\\det(T T^T)$ belongs to the "
+    setting=vae.SETTING.replace("$x|z \\sim N(U z, \\eta_{dec}^2 I)$", "$x|z \\sim N(U z, L L^T)$")
+    + " The covariance $\\Sigma = S S^T$ is learned, and so is that of the decoder, whose normaliser $\\log\\det(L L^T)$ belongs to the "
     "loss then.",
     idea=(
         "A decoder that learns its covariance pays for the logarithm of what it leaves unexplained, axis by axis. One nat of information about "
