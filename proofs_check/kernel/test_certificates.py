@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +16,12 @@ import torch
 from numerics.backends.points import points_of
 from numerics.bounds.integer_columns import CONJUGATES, DENOMINATOR
 from numerics.bounds.integer_dual import IntegerDual, dual_at
+from numerics.commands.main import main
 from numerics.tolerances import CERTIFICATE_GAP
 from numerics.training.certified import train
 from proofs_check.kernel.compiler import KERNEL, available, rejected, requirements
 from theory.claim import Claim, find
+from theory.cli.entry import DONE
 from theory.export.coq_certificate import CHECKERS, UNIT, certificate_theorem
 from theory.export.coq_statement import statement
 from theory.export.steps_file import file_name
@@ -139,3 +143,25 @@ def test_coq_rejects_other_decays(folder, trained):
     claim, _, dual = trained
     smaller = replace(dual, decays=(dual.decays[0] / 2, dual.decays[1]))
     assert "Unable to unify" in refused(folder, claim, smaller, dual.bound)
+
+
+@pytest.mark.parametrize("claim_id", CHECKERS)
+def test_coq_accepts_the_file_that_the_command_writes(claim_id, folder, capsys):
+    """The file compiles as it is, and proves the bound that the command prints."""
+    file = folder / f"Written_{claim_id.partition('-')[0]}.v"
+    words = [
+        claim_id,
+        "class_counts=6,3",
+        "weight_decay=0.02",
+        "feature_decay=0.01",
+        "--starts",
+        "2",
+        "--device",
+        "cpu",
+    ]
+    assert main(["certify", *words, "--coq", str(file), "--json"]) == DONE
+    written = json.loads(capsys.readouterr().out)["coq"]
+    assert written["file"] == str(file)
+    assert 0 <= written["gap"] <= CERTIFICATE_GAP
+    assert f"{round(Decimal(written['lower']) * UNIT)} / {UNIT} <= loss" in file.read_text(encoding="utf-8")
+    assert not rejected(folder, file)
