@@ -109,7 +109,7 @@ def test_every_claim_can_be_started_from(claim_id, own):
 
 
 def test_help_says_which_claims_to_start_from(capsys):
-    """The help lists the claims that derive and bound in their own file. A claim is left out if it shares its derivation."""
+    """The help lists the claims that derive and bound in their own file, and apart from them those that share a derivation."""
     with pytest.raises(SystemExit) as caught:
         theory_main(["new", "--help"])
     assert caught.value.code == 0
@@ -118,8 +118,9 @@ def test_help_says_which_claims_to_start_from(capsys):
     assert "mse-imbalanced" in offered
     assert "ce-balanced-etf" not in offered
     assert list(offered.values()) == sorted(offered.values())
-    assert all(re.search(rf"^  {claim_id} +{lines}$", said, re.MULTILINE) for claim_id, lines in offered.items())
     for claim_id, claim in registry().items():
+        lines = f"{offered[claim_id]}  " if claim_id in offered else ""
+        assert re.search(rf"^  {claim_id} +{lines}{re.escape(claim.name)}$", said, re.MULTILINE)
         assert bool(shared_derivations(claim)) == (claim_id not in offered)
 
 
