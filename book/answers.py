@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from IPython.display import Markdown
+
 OF_THE_CALLER = ("CI", "PYTEST", "COLLAPSE")
 """Beginnings of the variables of the environment that would change an answer."""
 
 
-def answer(command: str, files: Mapping[str, str]) -> str:
-    """Return what a command prints.
+def answer(command: str, files: Mapping[str, str]) -> Markdown:
+    """Return what a command prints, as a block whose lines are not broken: tables keep their columns.
 
     Arguments:
         command: a command such as ``pytest …`` or ``python -m numerics …``, run by the Python that runs this.
@@ -36,4 +38,5 @@ def answer(command: str, files: Mapping[str, str]) -> str:
             text=True,
             check=False,
         )
-    return (done.stdout + done.stderr).strip()
+    said = (done.stdout + done.stderr).strip()
+    return Markdown(f"```text\n{said}\n```")

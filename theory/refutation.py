@@ -80,6 +80,7 @@ class Refutation:
     logits of a point. ``factors`` gives the published point; a refutation by simplices has another way to build points.
     ``holds_where`` is the condition under which the claim holds; ``open_where`` says in words where neither is known.
     ``cases`` are the sizes at which the checks examine all this.
+    ``shown`` are settings for a reader to look at; at the first of them a family beats the published structure.
     """
 
     t: sp.Symbol
@@ -91,6 +92,7 @@ class Refutation:
     open_where: str
     factors: Callable[[Values], Mapping[str, Any]]
     cases: Cases
+    shown: tuple[Mapping[str, Any], ...]
 
     @property
     def refuted_where(self) -> Boolean:

@@ -279,6 +279,10 @@ REFUTATION = SimplexRefutation(
         beyond=((4, 2, (0.25,)), (5, 2, SHARES)),
         still_open=((2, 2, SHARES), (3, 2, SHARES), (3, 3, SHARES), (4, 2, (0.02,))),
     ),
+    shown=tuple(
+        {"class_counts": (2,) * classes, "depth": depth, "weight_decay": (0.03,) * depth, "feature_decay": 0.03}
+        for classes, depth in ((6, 2), *((classes, depth) for depth in (1, 2, 3) for classes in (3, 4, 5, 7)))
+    ),
 )
 
 CLAIM = Claim(

@@ -273,6 +273,10 @@ REFUTATION = Refutation(
         iterations=60,
         fewest=6,
     ),
+    shown=tuple(
+        {"class_counts": (1,) * classes, "depth": depth, "weight_decay": (0.004,) * depth, "feature_decay": 0.004}
+        for classes, depth in ((10, 4), (6, 4), (8, 4), (12, 4), (6, 5), (10, 5), (3, 1), (2, 2), (4, 3))
+    ),
 )
 
 
@@ -339,7 +343,7 @@ CLAIM = Claim(
     chapter="depth",
     source=Source(
         "Súkeník, Lampert, Mondelli",
-        "Neural collapse versus low-rank bias: Is deep neural collapse really optimal?",
+        "Neural Collapse versus Low-rank Bias: Is Deep Neural Collapse Really Optimal?",
         "NeurIPS 2024",
         "2405.14468",
     ),
