@@ -21,7 +21,7 @@ DATA = ("book/results", "book/tutorial", "benchmarks/results", "benchmarks/sweep
 NO_SOURCE = {"_build", "__pycache__", "generated"}
 ANSWERS = "book/answers.py"
 """The module that runs commands of the suite."""
-ASKED = ("proofs_check/test_*.py", "numerics/commands/main.py", "book/tutorial/*.py")
+ASKED = ("proofs_check/test_*.py", "numerics/__main__.py", "theory/__main__.py", "book/tutorial/*.py")
 """What the answers of commands are made from, and what no page that shows them imports."""
 CLAIM_PAGE = ("book/pages/claim.md", "book/render/pages.py")
 """The template of a claim's page, and the module that fills it in."""

@@ -99,15 +99,6 @@ def in_its_place(text, old, new):
     return text.replace(old, new)
 
 
-@pytest.mark.parametrize("claim_id", registry())
-def test_every_claim_can_be_started_from(claim_id, own):
-    path = own(starting_file("my-setting", find(claim_id), "my_setting.py"))
-    names = [[p.name for p in find(name).problem.parameters] for name in ("my-setting", claim_id)]
-    assert names[0] == names[1]
-    assert places()["my-setting"][0] == str(path)
-    assert 'id="next-setting"' in starting_file("next-setting", find("my-setting"), "next_setting.py")
-
-
 def test_help_says_which_claims_to_start_from(capsys):
     """The help lists the claims that derive and bound in their own file, and apart from them those that share a derivation."""
     with pytest.raises(SystemExit) as caught:
