@@ -32,6 +32,7 @@ def changes():
 @pytest.fixture
 def changed(changes, tmp_path, monkeypatch):
     """Return a function that makes some of the page's replacements in the file, and returns the claim."""
+
     def change(*numbers):
         monkeypatch.setenv(sources.FILES, "")  # the next file gives the same id
         text = FILE.read_text(encoding="utf-8")
