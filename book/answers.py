@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,8 +17,12 @@ OF_THE_CALLER = ("CI", "PYTEST", "COLLAPSE")
 """Beginnings of the variables of the environment that would change an answer."""
 
 
+WIDTH = 96
+"""Longest line of words, in characters."""
+
+
 def answer(command: str, files: Mapping[str, str]) -> Markdown:
-    """Return what a command prints, as a block whose lines are not broken: tables keep their columns.
+    """Return what a command prints, as a block in which tables keep their columns.
 
     Arguments:
         command: a command such as ``pytest …`` or ``python -m numerics …``, run by the Python that runs this.
@@ -38,5 +43,12 @@ def answer(command: str, files: Mapping[str, str]) -> Markdown:
             text=True,
             check=False,
         )
-    said = (done.stdout + done.stderr).strip()
-    return Markdown(f"```text\n{said}\n```")
+    lines = [broken(line) for line in (done.stdout + done.stderr).strip().splitlines()]
+    return Markdown("\n".join(["```text", *lines, "```"]))
+
+
+def broken(line: str) -> str:
+    """Break a long line of words as a terminal does. A line of a table, whose columns lie further apart than words, stays whole."""
+    if len(line) <= WIDTH or "  " in line.strip():
+        return line
+    return textwrap.fill(line, WIDTH, subsequent_indent="    ")

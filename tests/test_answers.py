@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from book import fingerprint
-from book.answers import answer
+from book.answers import answer, broken
 from proofs_check.harness.examine import examine, judge
 from proofs_check.harness.report import Ledger
 from proofs_check.test_claims import test_derived as derived
@@ -87,9 +87,16 @@ def test_an_answer_is_what_the_command_prints_with_these_files():
     assert re.search(r"^another-name +HOLDS", said, re.MULTILINE)
 
 
+def test_long_lines_of_words_are_broken_and_those_of_tables_are_not():
+    assert broken("word " * 40).count("\n") == 2
+    assert broken("cell  " * 40) == "cell  " * 40
+
+
 @pytest.mark.parametrize("name", ["proofs_check/test_claims.py", "numerics/commands/conjecture.py"])
 def test_the_answers_on_a_page_rest_on_the_checks(name, monkeypatch):
-    page = functools.partial(fingerprint.of_run, "```{code-cell} python\nfrom book.answers import answer\n```\n")
+    page = functools.partial(
+        fingerprint.of_run, "```{code-cell} python\nfrom book.answers import answer, broken\n```\n"
+    )
     before, real, path = page(), fingerprint.content, ROOT / name
     assert path.exists()
     monkeypatch.setattr(fingerprint, "content", lambda at: "changed" if at == path else real(at))
