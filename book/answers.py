@@ -17,8 +17,8 @@ OF_THE_CALLER = ("CI", "PYTEST", "COLLAPSE")
 """Beginnings of the variables of the environment that would change an answer."""
 
 
-WIDTH = 96
-"""Longest line of words, in characters."""
+WIDTH = 78
+"""Longest line of words, in characters: a column of the book holds it."""
 
 
 def answer(command: str, files: Mapping[str, str]) -> Markdown:
