@@ -38,7 +38,7 @@ def answer(command: str, files: Mapping[str, str]) -> Markdown:
         done = subprocess.run(
             [sys.executable, *start, *words],
             cwd=folder,
-            env={**inherited, "PYTHONPATH": packages},
+            env={**inherited, "PYTHONPATH": packages, "COLUMNS": str(WIDTH)},
             capture_output=True,
             text=True,
             check=False,
