@@ -26,6 +26,7 @@ PAGES = {
     "What is argued about": {"disputes": "Disputes", "discrepancies": "Released code"},
     "Run and extend": {
         "live": "Live, in your browser",
+        "bring_us_your_theorem": "Bring us your theorem",
         "add_a_claim": "Add a claim",
         "tutorial": "Tutorial",
         "second_example": "A second example",

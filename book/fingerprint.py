@@ -19,6 +19,10 @@ ROOMS = ("theory", "numerics", "proofs_check", "book", "benchmarks")
 DATA = ("book/results", "book/tutorial", "benchmarks/results", "benchmarks/sweeps", "constraints.txt")
 """Files that code reads without importing them. A change of one of them changes every fingerprint."""
 NO_SOURCE = {"_build", "__pycache__", "generated"}
+ANSWERS = "book/answers.py"
+"""The module that runs commands of the suite."""
+ASKED = ("proofs_check/test_*.py", "numerics/__main__.py", "theory/__main__.py", "book/tutorial/*.py")
+"""What the answers of commands are made from, and what no page that shows them imports."""
 CLAIM_PAGE = ("book/pages/claim.md", "book/render/pages.py")
 """The template of a claim's page, and the module that fills it in."""
 
@@ -78,9 +82,10 @@ def imported(paths: Iterable[Path]) -> set[Path]:
 
 @cache
 def needed_by(path: Path) -> tuple[Path, ...]:
-    """Return the files that a file of code imports, and those of the claims whose ids it names."""
+    """Return the files that a file of code imports, those of the claims whose ids it names, and those that its commands run."""
     text = path.read_text(encoding="utf-8")
-    return (*modules_in(ast.parse(text)), *claims_named(text))
+    asked = (found for places in ASKED for found in sorted(ROOT.glob(places))) if path == ROOT / ANSWERS else ()
+    return (*modules_in(ast.parse(text)), *claims_named(text), *asked)
 
 
 def modules_in(tree: ast.AST) -> Iterator[Path]:

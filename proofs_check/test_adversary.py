@@ -11,7 +11,7 @@ from numerics.searching.adversary import Attack, attack, shrunk
 from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.report import Ledger
 from proofs_check.harness.strategies import batches, drawn
-from proofs_check.test_refuted import CASES, instance_at
+from proofs_check.test_refuted import instance_at
 from theory.claim import Claim
 from theory.domains.drawing import Regime
 from theory.errors import CheckFailed
@@ -47,9 +47,10 @@ def test_a_false_claim_is_broken_and_the_command_finds_it_again(refuted: Claim, 
     """From the published structure alone a better point is found, made small, and found again by the printed command."""
     # Few directions: the violation is made smaller afterwards, which takes longer from a large one.
     small = dataclasses.replace(REGIMES[-1], directions=3)
-    if CASES[refuted.id].fewest > small.directions:
+    cases = refuted.refutation.cases
+    if cases.fewest > small.directions:
         # So few classes refute nothing. At the smallest known sizes one attack takes as long as all of the others together.
-        (classes, depth, shares), *_ = CASES[refuted.id].refuted
+        (classes, depth, shares), *_ = cases.refuted
         instances = [instance_at(refuted, classes, depth, shares[-1])]
         broken = smaller = attack(refuted, instances, steps=1, seed=ledger.seed % 1000).violation
     else:

@@ -42,7 +42,8 @@ def test_derived(claim: Claim, ledger: Ledger) -> None:
     if claim.prediction.value is None:
         assert set(claim.prediction.invariants) <= known
     else:
-        assert claim.proof.bounds[-1].expression == claim.prediction.value.expression
+        # A conjecture may have a value and no chain yet. Then training alone is held against the value.
+        assert not claim.proof.bounds or claim.proof.bounds[-1].expression == claim.prediction.value.expression
         assert set(claim.prediction.invariants) == known
 
 

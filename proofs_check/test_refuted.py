@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 import torch
@@ -27,86 +26,35 @@ from numerics.training.optimise import MAX_ITERATIONS, minimise
 from proofs_check.harness.examine import chain_failures
 from proofs_check.harness.points import chain_points
 from proofs_check.harness.report import Ledger
-from theory.claim import Claim, find
+from theory.claim import Claim, registry
 from theory.point import Point
 from theory.problem import Instance
-from theory.refutation import SimplexRefutation
+from theory.refutation import SHARES, Case, SimplexRefutation
 
 STARTS = 3
 MARGINS = (0.1, 1.0, 4.0)
 SAME_FORMULA = 1e-12
 """Relative distance of a loss from its formula: rounding of some hundred terms."""
-SHARES = (0.05, 0.25)
-Case = tuple[int, int, tuple[float, ...]]
-"""A number of classes, a depth, and the decays: shares of the loss at zero that the decay terms of the published point of ``margin`` cost."""
-
-
-@dataclass(frozen=True)
-class Cases:
-    """The sizes at which a refuted claim is examined: formulas at ``refuted`` and ``holds``, and training at all but ``formulas``.
-
-    ``beyond`` are counterexamples that no family of the claim gives, and at ``still_open`` none is found. ``iterations`` bounds each
-    search: where a ReLU puts kinks into the loss no search ends by itself. No counterexample has fewer than ``fewest`` classes.
-    """
-
-    margin: float
-    samples: int
-    refuted: tuple[Case, ...]
-    holds: tuple[Case, ...]
-    beyond: tuple[Case, ...]
-    still_open: tuple[Case, ...]
-    formulas: tuple[Case, ...] = ()
-    iterations: int = MAX_ITERATIONS
-    fewest: int = 3
-
-
-CASES = {
-    "ce-deep-linear": Cases(
-        3.0,
-        2,
-        tuple((*sizes, SHARES) for sizes in ((6, 2), (7, 2), (4, 3), (5, 3), (4, 5))),
-        ((3, 1, SHARES), (6, 1, SHARES)),
-        ((4, 2, (0.25,)), (5, 2, SHARES)),
-        ((2, 2, SHARES), (3, 2, SHARES), (3, 3, SHARES), (4, 2, (0.02,))),
-    ),
-    "ce-deep-linear-bias": Cases(
-        3.0,
-        2,
-        tuple((*sizes, SHARES) for sizes in ((6, 2), (7, 2), (4, 3), (5, 3), (3, 3), (3, 4))),
-        ((3, 1, SHARES), (6, 1, SHARES)),
-        ((4, 2, (0.25,)), (5, 2, SHARES)),
-        ((2, 2, SHARES), (3, 2, SHARES), (4, 2, (0.02,))),
-    ),
-    "mse-deep-relu": Cases(
-        1.0,
-        1,
-        ((6, 4, SHARES),),
-        ((3, 1, SHARES), (6, 1, SHARES)),
-        (),
-        ((2, 2, SHARES), (2, 3, SHARES), (3, 2, SHARES)),
-        ((6, 5, SHARES), (8, 4, SHARES), (10, 4, SHARES), (7, 5, SHARES), (5, 6, SHARES), (12, 4, SHARES)),
-        iterations=60,
-        fewest=6,
-    ),
-}
 
 
 def over(kind: str) -> pytest.MarkDecorator:
     """Parametrise a test by the cases of one kind of every refuted claim."""
-    found = [(find(name), *case) for name, cases in CASES.items() for case in getattr(cases, kind)]
+    refuted = [claim for claim in registry().values() if claim.refutation is not None]
+    found = [(claim, *case) for claim in refuted for case in getattr(claim.refutation.cases, kind)]
     names = [f"{claim.id}-{classes}-{depth}" for claim, classes, depth, _ in found]
     return pytest.mark.parametrize(("refuted", "classes", "depth", "shares"), found, ids=names)
 
 
 def formula_cases(claim: Claim) -> tuple[Case, ...]:
     """Return the sizes at which the formulas of a refutation are held against losses."""
-    cases = CASES[claim.id]
+    cases = claim.refutation.cases
     return cases.refuted + cases.formulas + cases.holds
 
 
 def instance_at(claim: Claim, classes: int, depth: int, share: float, samples: int = 0) -> Instance:
     """Return an instance at which the decay terms of the published point cost this share of the loss at zero."""
-    cases, refutation = CASES[claim.id], claim.refutation
+    refutation = claim.refutation
+    cases = refutation.cases
 
     def of(layers: tuple[float, ...], rest: float) -> Instance:
         counts = (samples or cases.samples,) * classes
@@ -134,7 +82,7 @@ def trained(claim: Claim, classes: int, depth: int, ledger: Ledger, shares: tupl
         STARTS,
         ledger.seed % 1000,
         ledger.device,
-        max_iterations=CASES[claim.id].iterations,
+        max_iterations=claim.refutation.cases.iterations or MAX_ITERATIONS,
         closed=refuting,
     )
     found = hold_against_published(claim, instances, solution.best_point())
@@ -188,7 +136,8 @@ def departures(claim: Claim, classes: int, depth: int, margin: float) -> Iterato
 
 
 def test_every_refuted_claim_has_cases(refuted: Claim) -> None:
-    assert refuted.id in CASES
+    assert refuted.refutation.cases.refuted
+    assert refuted.refutation.cases.holds
 
 
 def test_formulas_are_losses(refuted: Claim) -> None:
@@ -243,7 +192,7 @@ def broken_links(claim: Claim) -> list[str]:
 
 def test_a_family_beats_the_published_structure_margin_by_margin(refuted: Claim) -> None:
     assert list(not_better(refuted)) == []
-    for classes, depth, _ in CASES[refuted.id].refuted + CASES[refuted.id].formulas:
+    for classes, depth, _ in refuted.refutation.cases.refuted + refuted.refutation.cases.formulas:
         assert status(refuted.refutation, instance_at(refuted, classes, depth, 0.1)) == "refuted"
 
 

@@ -53,6 +53,32 @@ class Family:
         return self.classes in (None, classes)
 
 
+SHARES = (0.05, 0.25)
+"""Decays of a case that is examined where the decay terms are small, and where they matter."""
+Case = tuple[int, int, tuple[float, ...]]
+"""A number of classes, a depth, and the decays: shares of the loss at zero that the decay terms of the published point of ``margin`` cost."""
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The sizes at which a refuted claim is examined: formulas at ``refuted`` and ``holds``, and training at all but ``formulas``.
+
+    ``beyond`` are counterexamples that no family of the claim gives, and at ``still_open`` none is found. Every class has
+    ``samples``. ``iterations`` bounds each search, where None stands for the bound of the optimiser: where a ReLU puts kinks into
+    the loss no search ends by itself. No counterexample has fewer than ``fewest`` classes.
+    """
+
+    margin: float
+    samples: int
+    refuted: tuple[Case, ...]
+    holds: tuple[Case, ...]
+    beyond: tuple[Case, ...]
+    still_open: tuple[Case, ...]
+    formulas: tuple[Case, ...] = ()
+    iterations: int | None = None
+    fewest: int = 3
+
+
 @dataclass(frozen=True)
 class Refutation:
     """The proof that a published claim is false, with the part of the claim that holds.
@@ -61,6 +87,7 @@ class Refutation:
     ``published`` over t as a scalar problem, which gives a certified lower bound. ``logits(xp, v)`` returns the
     logits of a point. ``factors`` gives the published point; a refutation by simplices has another way to build points.
     ``holds_where`` is the condition under which the claim holds; ``open_where`` says in words where neither is known.
+    ``cases`` are the sizes at which the checks examine all this.
     ``shown`` are settings for a reader to look at; at the first of them a family beats the published structure.
     """
 
@@ -72,6 +99,7 @@ class Refutation:
     holds_where: Boolean
     open_where: str
     factors: Callable[[Values], Mapping[str, Any]]
+    cases: Cases
     shown: tuple[Mapping[str, Any], ...]
 
     @property

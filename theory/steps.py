@@ -42,10 +42,19 @@ class Step(ABC):
         """Whether the statement holds. A step never changes, so it is decided once."""
         return self.holds()
 
+    @property
+    def sides(self) -> tuple[sp.Expr, sp.Expr] | None:
+        """The two expressions whose equality the statement needs, or None for a statement of another kind."""
+        return None
+
     def check(self) -> None:
-        """Raise StepFailed unless the statement holds."""
-        if not self._true:
-            raise StepFailed(f"step {self.name!r} fails: {self.says}")
+        """Raise StepFailed unless the statement holds. Its message shows the difference of two sides that should be equal."""
+        if self._true:
+            return
+        says = f"step {self.name!r} fails: {self.says}"
+        if self.sides is None or equal(*self.sides):
+            raise StepFailed(says)
+        raise StepFailed(f"{says}\n{difference(*self.sides)}")
 
 
 @dataclass(frozen=True)
@@ -55,15 +64,12 @@ class Identity(Step):
     left: sp.Expr
     right: sp.Expr
 
+    @property
+    def sides(self) -> tuple[sp.Expr, sp.Expr]:
+        return self.left, self.right
+
     def holds(self) -> bool:
         return equal(self.left, self.right)
-
-    def check(self) -> None:
-        """Raise StepFailed, with the difference of the sides in its message, unless the sides are equal."""
-        try:
-            super().check()
-        except StepFailed as error:
-            raise StepFailed(f"{error}\n{difference(self.left, self.right)}") from None
 
     def latex(self) -> str:
         return f"{latex(self.left)} = {latex(self.right)}"
@@ -140,9 +146,12 @@ class SumOfSquares(Step):
     expression: sp.Expr
     squares: tuple[tuple[sp.Expr, sp.Expr], ...]
 
+    @property
+    def sides(self) -> tuple[sp.Expr, sp.Expr]:
+        return self.expression, sum((weight * base**2 for weight, base in self.squares), sp.Integer(0))
+
     def holds(self) -> bool:
-        total = sum(weight * base**2 for weight, base in self.squares)
-        return equal(self.expression, total) and all(provably_nonnegative(weight) for weight, _ in self.squares)
+        return equal(*self.sides) and all(provably_nonnegative(weight) for weight, _ in self.squares)
 
     def latex(self) -> str:
         total = sum(sp.Mul(weight, base**2, evaluate=False) for weight, base in self.squares)

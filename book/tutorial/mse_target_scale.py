@@ -68,7 +68,7 @@ PROBLEM = Problem(
 )
 
 
-# From the loss to its minimiser, in four parts. Every `record(…)` is a step that is checked on the spot.
+# From the loss to its minimiser, in four parts. Every `record(…)` is a step that the checks decide.
 def derive(problem):
     """Reduce the loss to one scalar problem a class, minimise it, predict the point, and bound the loss from below."""
     record = StepRecorder()

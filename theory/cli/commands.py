@@ -242,14 +242,17 @@ class _HelpOnNew(argparse.Action):
 
 
 def said_of_starting_points() -> str:
-    """Return the claims that are good to start from, one on each line, with the reason."""
-    found = starting_points()
-    width = max(map(len, found), default=0)
+    """Return all claims by what they are about, those that are good to start from first, one on each line."""
+    found, known = starting_points(), registry()
+    width = max(map(len, known), default=0)
+    whole = [f"  {claim_id:<{width}}  {lines:4}  {known[claim_id].name}" for claim_id, lines in found.items()]
+    shared = [f"  {claim_id:<{width}}  {claim.name}" for claim_id, claim in known.items() if claim_id not in found]
     return "\n".join(
         [
-            "claims to start from, whose whole derivation stands in their own file, with the number of its lines:",
-            *(f"  {claim_id:<{width}}  {lines:4}" for claim_id, lines in found.items()),
-            "The other claims share a derivation with further claims; --like takes them too.",
+            "claims whose whole derivation stands in their own file, with the number of its lines:",
+            *whole,
+            "claims that share a derivation with others; the written file imports that part, and `new` says from where:",
+            *shared,
         ]
     )
 

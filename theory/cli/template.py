@@ -24,14 +24,15 @@ WORK = frozenset({"Bound", "StructuredPoint"})
 PARTS = {
     "def loss(": "The loss, written once: `xp` is SymPy in the derivation, PyTorch in training, balls in certificates.",
     "PROBLEM =": "The problem: parameters with their domains, variables with their shapes, and invariants to compare.",
-    "def derive(": "From the loss to its minimiser, in four parts: every `record(…)` is a step that is checked on the spot.",
-    "def reduce(": "First part: the loss reduces to scalar problems, one for each class or direction.",
-    "def minimise(": "Second part: the minimiser of the scalar problem, and the threshold at which it leaves zero.",
-    "def predict(": "Third part: the point that is put into the loss, and the predicted value and invariants.",
-    "def chain(": "Fourth part: the proof, bounds of the loss that hold at every point.",
+    "def derive(": "From the loss to its minimiser: every `record(…)` is a step that the checks decide.",
+    "def reduce(": "The reduction: at candidates for the minimiser the loss is a function of a few numbers.",
+    "def minimise(": "The minimiser: the best numbers, and the threshold at which they leave zero.",
+    "def predict(": "The prediction: the point that is put into the loss, and the value and the invariants there.",
+    "def chain(": "The chain: the proof, bounds of the loss that hold at every point.",
     "    statistics =": "The statistics in which the bounds are written: numbers measured at a point.",
     "STATISTICS =": "The statistics in which the bounds are written: numbers measured at a point.",
-    "    bounds =": "The chain: each bound lies below the one before it, at every point, and names what proves this.",
+    "    bounds =": "Each bound lies below the one before it, at every point, and names what proves this.",
+    "REFUTATION =": "The refutation: the best of the published structure, points that lie below it, and sizes to examine.",
     "CLAIM =": "The claim. The statement may use, as {name}, each result that `predict` was given as `named`.",
 }
 """The comment that is put above each part of a file, by the beginning of the line with which the part begins."""

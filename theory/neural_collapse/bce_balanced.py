@@ -17,6 +17,7 @@ from theory.claim import Claim, Derivation, Source, Verdict
 from theory.namespace import Matrix, Row
 from theory.neural_collapse.features import features_problem, logits, mean_logits
 from theory.neural_collapse.lemmas import GIBBS, NORM_DUALITY, NUCLEAR_NORM
+from theory.neural_collapse.logit_statistics import OF_LOGITS, correct, every, s
 from theory.point import Point
 from theory.problem import BINARY_CROSS_ENTROPY, ClassCounts, Problem, Width
 from theory.proof import (
@@ -32,7 +33,7 @@ from theory.proof import (
 )
 from theory.results import Decides, Measured, Reading
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
-from theory.symbols import K, N, feature_decay, indexed, j, k, n, positive, weight_decay
+from theory.symbols import K, N, feature_decay, j, k, n, positive, weight_decay
 
 FEWEST = 5
 """With two or three classes the common logit vanishes at some decays below the threshold, where these formulas do not hold. With four
@@ -273,17 +274,14 @@ def record_dual_value(record: StepRecorder, minimum: Minimum) -> None:
     )
 
 
-s = indexed("sigma", nonnegative=True)
-correct_sum, every, fit = sp.symbols("a_y s_z f", real=True)
+fit = sp.Symbol("f", real=True)
 STATISTICS = (
     Statistic(
         fit,
         "mean binary cross-entropy",
         lambda xp, v, data, p: xp.total(xp.column_binary_cross_entropy(logits(xp, v), data.Y)) / p[N],
     ),
-    Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, data.Y.shape[-2])),
-    Statistic(correct_sum, r"$\sum_i z_{i,y_i}$", lambda xp, v, data, p: xp.inner(data.Y, logits(xp, v))),
-    Statistic(every, r"$\sum_{i,j} z_{i,j}$", lambda xp, v, data, p: xp.sum_of_entries(logits(xp, v))),
+    *OF_LOGITS,
 )
 """What the bounds are written in."""
 
@@ -308,7 +306,7 @@ def chain(record: StepRecorder, minimum: Minimum, value: sp.Expr) -> Proof:
         ),
         Bound(
             "tangents at the predicted probabilities",
-            entropies + (q * every - both * correct_sum) / N + DECAY * nuclear,
+            entropies + (q * every - both * correct) / N + DECAY * nuclear,
             "Each binary cross-entropy lies above its tangent at the predicted probability.",
             (GIBBS.name, "the tangent of the binary cross-entropy"),
         ),

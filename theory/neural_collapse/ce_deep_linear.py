@@ -37,7 +37,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.refutation import Family, SimplexRefutation
+from theory.refutation import SHARES, Cases, Family, SimplexRefutation
 from theory.results import Shown
 from theory.symbols import K, M, N, decay_product, feature_decay, k, layer_decay, positive
 
@@ -271,6 +271,14 @@ REFUTATION = SimplexRefutation(
     factors=balanced_sizes,
     holds_where=sp.Eq(M, 1),
     open_where="$K \\le 3$ at any depth $M \\ge 2$, and $K = 4, 5$ at $M = 2$, where the answer may depend on the decays",
+    cases=Cases(
+        margin=3.0,
+        samples=2,
+        refuted=tuple((*sizes, SHARES) for sizes in ((6, 2), (7, 2), (4, 3), (5, 3), (4, 5))),
+        holds=((3, 1, SHARES), (6, 1, SHARES)),
+        beyond=((4, 2, (0.25,)), (5, 2, SHARES)),
+        still_open=((2, 2, SHARES), (3, 2, SHARES), (3, 3, SHARES), (4, 2, (0.02,))),
+    ),
     shown=tuple(
         {"class_counts": (2,) * classes, "depth": depth, "weight_decay": (0.03,) * depth, "feature_decay": 0.03}
         for classes, depth in ((6, 2), *((classes, depth) for depth in (1, 2, 3) for classes in (3, 4, 5, 7)))

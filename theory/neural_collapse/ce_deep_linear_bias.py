@@ -24,7 +24,7 @@ from theory.neural_collapse.features import CROSS_ENTROPY, DLN
 from theory.point import Point
 from theory.problem import ClassCounts, Problem
 from theory.proof import Identity, Nonnegative, StepRecorder
-from theory.refutation import Factor, Family
+from theory.refutation import SHARES, Cases, Factor, Family
 from theory.results import Shown
 from theory.symbols import K, M, N, decay_product, feature_decay, layer_decay, positive
 
@@ -146,6 +146,14 @@ REFUTATION = replace(
         ),
     ),
     open_where="$K = 2$ at any depth $M \\ge 2$, and $K = 3, 4, 5$ at $M = 2$, where the answer may depend on the decays",
+    cases=Cases(
+        margin=3.0,
+        samples=2,
+        refuted=tuple((*sizes, SHARES) for sizes in ((6, 2), (7, 2), (4, 3), (5, 3), (3, 3), (3, 4))),
+        holds=((3, 1, SHARES), (6, 1, SHARES)),
+        beyond=((4, 2, (0.25,)), (5, 2, SHARES)),
+        still_open=((2, 2, SHARES), (3, 2, SHARES), (4, 2, (0.02,))),
+    ),
     shown=tuple(
         {"class_counts": (2,) * classes, "depth": depth, "weight_decay": (0.01,) * depth, "feature_decay": 0.01}
         for classes, depth in (

@@ -45,7 +45,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.refutation import Factor, Factors, Family, Refutation
+from theory.refutation import SHARES, Cases, Factor, Factors, Family, Refutation
 from theory.results import Shown
 from theory.symbols import K, M, N, decay_product, feature_decay, k, layer, layer_decay, n_k, positive
 
@@ -262,6 +262,17 @@ REFUTATION = Refutation(
     holds_where=sp.Eq(M, 1),
     open_where="$M = 2, 3$; $K \\le 4$; $K = 5$ at $M \\le 5$; $K = 7$ at $M = 4$",
     factors=factors_of(collapsed_shapes),
+    cases=Cases(
+        margin=1.0,
+        samples=1,
+        refuted=((6, 4, SHARES),),
+        holds=((3, 1, SHARES), (6, 1, SHARES)),
+        beyond=(),
+        still_open=((2, 2, SHARES), (2, 3, SHARES), (3, 2, SHARES)),
+        formulas=tuple((*sizes, SHARES) for sizes in ((6, 5), (8, 4), (10, 4), (7, 5), (5, 6), (12, 4))),
+        iterations=60,
+        fewest=6,
+    ),
     shown=tuple(
         {"class_counts": (1,) * classes, "depth": depth, "weight_decay": (0.004,) * depth, "feature_decay": 0.004}
         for classes, depth in ((10, 4), (6, 4), (8, 4), (12, 4), (6, 5), (10, 5), (3, 1), (2, 2), (4, 3))

@@ -17,6 +17,7 @@ from theory.errors import ParameterError
 from theory.latex import latex
 from theory.neural_collapse.features import logits, margins
 from theory.neural_collapse.lemmas import GIBBS, NORM_DUALITY, NUCLEAR_NORM
+from theory.neural_collapse.logit_statistics import OF_LOGITS, correct, every, s
 from theory.neural_collapse.softmax import entropy, record_tangent_steps, wrong_probability
 from theory.point import Point
 from theory.problem import Problem
@@ -34,7 +35,7 @@ from theory.proof import (
 )
 from theory.results import Decides, Letter, Measured
 from theory.scalar import minimise_on_half_line, stationary_point, threshold_ratio
-from theory.symbols import K, N, feature_decay, indexed, j, k, n, positive, smoothing, weight_decay
+from theory.symbols import K, N, feature_decay, j, k, n, positive, smoothing, weight_decay
 
 t = positive("t")
 """The margin: by how much the correct logit exceeds every other."""
@@ -202,17 +203,14 @@ def record_dual_value(record: StepRecorder, reduction: Reduction) -> None:
     )
 
 
-s = indexed("sigma", nonnegative=True)
-correct, every, fit = sp.symbols("a c f", real=True)
+fit = sp.Symbol("f", real=True)
 STATISTICS = (
     Statistic(
         fit,
         "mean cross-entropy",
         lambda xp, v, data, p: xp.total(xp.column_cross_entropy(logits(xp, v), data.Y)) / p[N],
     ),
-    Statistic(s, "singular values of $WH$", lambda xp, v, data, p: xp.singular_values(v.W @ v.H, data.Y.shape[-2])),
-    Statistic(correct, r"$\sum_i z_{i,y_i}$", lambda xp, v, data, p: xp.inner(data.Y, logits(xp, v))),
-    Statistic(every, r"$\sum_{i,j} z_{i,j}$", lambda xp, v, data, p: xp.sum_of_entries(logits(xp, v))),
+    *OF_LOGITS,
 )
 """What the bounds are written in."""
 

@@ -77,8 +77,7 @@ CLAIM = Claim(
         "cuts through a group of equal $\\theta_k$, or different $\\sigma$ meet one, this holds up to a rotation within the group. "
         "(Derived here; the paper treats the conditional VAE with a learnable variance, and a given variance without a condition.)"
     ),
-    setting=conditional.SETTING
-    + " The covariance $\\Sigma = S S^T$ is given; renaming the latent directions changes nothing, so $\\sigma$ is in ascending order.",
+    setting=f"{conditional.SETTING} {fixed_variance.GIVEN}",
     idea=(
         "What the condition says about the output can be given to the decoder for free, so the best decoder uses the regression on the "
         "condition and the code carries none of it. What is left is the linear VAE with the given variance on the residual of the "

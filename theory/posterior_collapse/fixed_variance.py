@@ -35,6 +35,8 @@ from theory.symbols import D, beta, d, eta_dec, eta_enc, indexed, j, k, positive
 
 noise, x = positive("sigma"), sp.Symbol("x", nonnegative=True)
 
+GIVEN = "The covariance $\\Sigma = S S^T$ is given; renaming the latent directions changes nothing, so $\\sigma$ is in ascending order."
+"""What a given variance adds to the setting, in words."""
 KAPPA_SQUARED = beta * eta_dec**2 / eta_enc**2
 """κ²: what ω² has to be compared with."""
 DIRECTION = (

@@ -20,13 +20,15 @@ from theory.proof import Statistic
 from theory.results import Level, Measured
 from theory.symbols import D, beta, d, eta_dec, eta_enc, k, theta
 
-SETTING = (
+MODEL = (
     "The data $x$ have mean zero and covariance $C = \\mathrm{diag}(\\theta_1^2, \\ldots, \\theta_D^2)$: a rotation "
     "of $x$ makes the principal axes the coordinate axes. The encoder is $z|x \\sim N(W x, \\Sigma)$, the decoder "
     "$x|z \\sim N(U z, \\eta_{dec}^2 I)$ and the prior $z \\sim N(0, \\eta_{enc}^2 I)$; the loss is the negative "
-    "evidence lower bound in closed form, in which $\\beta$ weighs the divergence from the prior."
+    "evidence lower bound in closed form"
 )
-"""What the problem of an unconditional VAE models, in words."""
+"""What the problem of an unconditional VAE models, in the words of a sentence that may go on."""
+SETTING = f"{MODEL}, in which $\\beta$ weighs the divergence from the prior."
+"""What the problem of an unconditional VAE with a weight of the whole divergence models, in words."""
 
 VAE = Source(
     "Dang, Tran, Nguyen, Ho",

@@ -69,8 +69,7 @@ CLAIM = Claim(
         "prior. Where $d$ cuts through a group of equal $\\theta_k$, or different $\\sigma$ meet one, this holds up to a rotation "
         "within the group."
     ),
-    setting=vae.SETTING
-    + " The covariance $\\Sigma = S S^T$ is given; renaming the latent directions changes nothing, so $\\sigma$ is in ascending order.",
+    setting=f"{vae.SETTING} {given.GIVEN}",
     idea=(
         "For a given decoder the loss is a square in the encoder, so the best encoder is known. What is left depends "
         "on the decoder through its eigenvalues alone once these are paired with the principal axes in the best "

@@ -270,8 +270,8 @@ CLAIM = Claim(
         "this holds up to a rotation within the group. (The paper names the decomposition; the minimum is derived here. With "
         "$\\beta_{{tc}}$ or $\\beta_{{kl}}$ zero the value stays the same, but the code need not have this covariance.)"
     ),
-    setting=vae.SETTING.replace(", in which $\\beta$ weighs the divergence from the prior", "")
-    + " Here the data are Gaussian, and the divergence is split into mutual information, total correlation and dimension-wise "
+    setting=vae.MODEL
+    + ". Here the data are Gaussian, and the divergence is split into mutual information, total correlation and dimension-wise "
     "divergence, each with a weight of its own.",
     idea=(
         "Misfit and mutual information do not see an invertible change of the code, if the decoder undoes it. So the two other parts "
