@@ -169,6 +169,20 @@ class TorchArrays:
     def column_binary_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
         return torch.nn.functional.softplus(z * (1 - 2 * y), threshold=700.0).sum(-2)
 
+    def column_contrastive_loss(self, s: Tensor, y: Tensor) -> Tensor:
+        """Return the losses from the similarities less the mean over the positives, so that a tiny loss keeps its relative accuracy.
+
+        A common shift keeps the exponentials finite.
+        """
+        itself = torch.eye(s.shape[-1], dtype=torch.bool, device=s.device)
+        positive = (y.mT @ y).masked_fill(itself, 0.0)
+        count = positive.sum(-2)
+        lead = (s - ((s * positive).sum(-2) / count)[..., None, :]).masked_fill(itself, -torch.inf)
+        shift = lead.detach().amax(-2).clamp(min=0)
+        lead = lead - shift[..., None, :]
+        excess = torch.where(positive > 0, torch.expm1(lead), torch.exp(lead)).sum(-2)
+        return count.log() + shift + torch.log1p(excess / count)
+
     def total(self, row: Tensor) -> Tensor:
         return row.sum(-1)
 
