@@ -138,10 +138,14 @@ class BallArrays:
         """Return log Σ_{a ≠ i} exp(s_ai − m_i) for each sample i, where m_i is the mean over its positives. The labels are exact."""
         labels, losses = [column.index(1) for column in y.transposed.tolist()], []
         for i, column in enumerate(s.transposed.tolist()):
-            others = [(x, label == labels[i]) for a, (x, label) in enumerate(zip(column, labels, strict=True)) if a != i]
+            others = [
+                (x, label == labels[i]) for a, (x, label) in enumerate(zip(column, labels, strict=True)) if a != i
+            ]
             own = [x for x, positive in others if positive]
             mean = sum(own, Ball(0)) / len(own)
-            above = sum(((x - mean).expm1() for x in own), Ball(0))  # zero for one positive, so that a tiny loss stays accurate
+            above = sum(
+                ((x - mean).expm1() for x in own), Ball(0)
+            )  # zero for one positive, so that a tiny loss stays accurate
             wrong = sum(((x - mean).exp() for x, positive in others if not positive), Ball(0))
             losses.append(Ball(len(own)).log() + ((above + wrong) / len(own)).log1p())
         return BallMatrix.of([losses])

@@ -166,7 +166,7 @@ class SymbolicArrays:
         classes_of_n_k = self.multiplicity == sym.n_k[sym.k] and self.size == sym.K
         samples = sym.N if classes_of_n_k else sum_over(self.multiplicity, sym.k, self.size)
         positives, negatives = self.multiplicity - 1, samples - self.multiplicity
-        return sp.log(positives + negatives * sp.exp(sp.simplify(other - own)))
+        return sp.log(positives) + sp.log(1 + negatives / positives * sp.exp(sp.simplify(other - own)))
 
     def total(self, row: sp.Expr) -> sp.Expr:
         return sum_over(row * self.multiplicity, sym.k, self.size)

@@ -1,0 +1,314 @@
+"""Supervised contrastive loss with ReLU features of unit norm, any class counts: an orthogonal frame at every temperature.
+
+Setting: minimise the mean over the N samples of the supervised contrastive loss
+
+    log Σ_{a ≠ i} exp(⟨h_i, h_a⟩/τ) − (1/(n_k − 1)) Σ_p ⟨h_i, h_p⟩/τ,
+
+where p runs over the other samples of the class k of sample i, over H ≥ 0 (d × N) with columns of norm 1, for n_k ≥ 2 samples in class k
+of K classes and a width d ≥ K. Nothing is penalised, and there is no classifier.
+Source: Kini et al., "Symmetric Neural-Collapse Representations with Supervised Contrastive Loss: The Impact of ReLU and Batching" (ICLR
+2024). Its abstract states that the minimisers form an orthogonal frame under class imbalances; value and proof are derived here.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
+from theory.claim import Claim, Derivation, Source, Verdict
+from theory.expressions import Bindings, Values
+from theory.namespace import ArrayNamespace, Matrix, Number, Row
+from theory.neural_collapse.features import mean_gram, within_class_scatter
+from theory.neural_collapse.lemmas import GIBBS
+from theory.neural_collapse.softmax import record_class_means, record_tangent_steps
+from theory.point import Point
+from theory.problem import ClassCounts, Invariant, Parameter, PositiveReal, Problem, SimilarityBox, Variable, Width
+from theory.proof import (
+    Bound,
+    Identity,
+    Nonnegative,
+    Prediction,
+    Proof,
+    Statistic,
+    StepRecorder,
+    StructuredPoint,
+    Threshold,
+)
+from theory.results import Letter, Measured, Reading
+from theory.symbols import K, N, d, indexed, j, k, n, n_k, positive
+
+temperature = positive("tau")
+"""The cosines are divided by τ."""
+COLDEST, HOTTEST = 0.05, 100.0
+"""Below the first temperature the other classes are too small a share of the loss for descent in doubles to see, above the second all
+cosines are."""
+positives, negatives = positive("m"), positive("r")
+"""The other samples of the class of a sample, and the samples of other classes."""
+OF_CLASS_K = {positives: n_k[k] - 1, negatives: N - n_k[k]}
+
+
+def similarities(xp: ArrayNamespace, v: Point, p: Bindings) -> Matrix:
+    """Hᵀ H/τ, the cosine of each pair of samples over the temperature."""
+    return xp.scale(xp.transpose(v.H) @ v.H, 1 / p[temperature])
+
+
+def losses(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
+    """The supervised contrastive loss of each sample."""
+    return xp.column_contrastive_loss(similarities(xp, v, p), data.Y)
+
+
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """The mean of the supervised contrastive losses. Norms are no part of it: the features have norm 1."""
+    return xp.total(losses(xp, v, data, p)) / p[N]
+
+
+def derive(problem: Problem) -> Derivation:
+    """Predict the loss of an orthogonal frame, and bound the loss of any nonnegative unit vectors from below by this."""
+    record = StepRecorder()
+    least = sp.log(positives) + sp.log(1 + negatives / positives * sp.exp(-1 / temperature))
+    frame = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), Point(H=SymbolicMatrix.identity(K)), {})
+    value = reduce(record, frame, least)
+    prediction = predict(frame, least, value)
+    wrong = Letter(
+        indexed("varepsilon", positive=True)[k],
+        wrong_share().subs(OF_CLASS_K),
+        says="the predicted probability of all other classes together, for a sample of class $k$",
+    )
+    return Derivation(chain(record, least, value), prediction, (wrong,))
+
+
+def reduce(record: StepRecorder, frame: StructuredPoint, least: sp.Expr) -> sp.Expr:
+    """Return the loss of an orthogonal frame, the mean over the samples of what a sample of its class costs."""
+    value = sum_over(n_k[k] * least.subs(OF_CLASS_K), k, K) / N
+    record(
+        Identity(
+            "reduction",
+            "With one unit vector a class, orthogonal to the others, cosines are 1 within a class and 0 between classes.",
+            frame.loss(),
+            value,
+        )
+    )
+    return value
+
+
+def predict(frame: StructuredPoint, least: sp.Expr, value: sp.Expr) -> Prediction:
+    """Predict the value and the invariants of an orthogonal frame.
+
+    No class collapses at any temperature. The yardstick only sees to it that small and large temperatures are drawn.
+    """
+    prediction = frame.predict(
+        value,
+        named={
+            "class_loss": Measured(least.subs(OF_CLASS_K), class_losses, ((k, K),)),
+            "length": Measured(sp.Integer(1), lambda reading: reading.diagonal("mean_gram"), ((k, K),)),
+        },
+    )
+    yardstick = Threshold((2 * temperature) ** 4, k, K, tuned="temperature")
+    return Prediction(
+        prediction.value, prediction.invariants, (), prediction.named, yardstick=yardstick, point=prediction.point
+    )
+
+
+def class_losses(reading: Reading) -> Row:
+    """Measure the mean of the losses of each class."""
+    row = losses(reading.xp, reading.v, reading.data, reading.p)
+    return reading.xp.class_means(row[..., None, :], reading.data.Y)[..., 0, :]
+
+
+def wrong_share() -> sp.Expr:
+    """Return the probability of all samples of other classes together, in the softmax at the orthogonal frame."""
+    return 1 / (1 + positives / negatives * sp.exp(1 / temperature))
+
+
+def entropy(least: sp.Expr) -> sp.Expr:
+    """Return the entropy of the softmax at the orthogonal frame, in what a sample costs there."""
+    return least + wrong_share() / temperature
+
+
+def record_pairs(record: StepRecorder) -> None:
+    """Record the sums over pairs of samples of the same class in the class means, and that they are at most those of equal samples."""
+    samples = sp.symbols("h_1:4", real=True)
+    pairs = sp.Add(*(2 * a * b for i, a in enumerate(samples) for b in samples[:i]))
+    record(
+        Identity(
+            "pairs of a class",
+            r"The ordered pairs of different samples add up to $n_k^2 \|\bar h_k\|^2 - n_k$ (three samples, one coordinate shown).",
+            sp.expand(sp.Add(*samples) ** 2) - sp.Add(*(x**2 for x in samples)),
+            pairs,
+        )
+    )
+    record_class_means(
+        record,
+        r"So $\|\bar h_k\|^2 \le 1$ for features of norm 1: a mean is no longer (three samples, one coordinate shown).",
+    )
+
+
+def record_softmax(record: StepRecorder, least: sp.Expr) -> None:
+    """Record the softmax at the orthogonal frame, its entropy, and the signs of the factors in the tangent there."""
+    like, unlike = (1 - wrong_share()) / positives, wrong_share() / negatives
+    record(
+        Identity(
+            "the softmax",
+            r"The probabilities $(1-\varepsilon)/m$ of the class and $\varepsilon/r$ of the others are those of cosines 1 and 0.",
+            unlike / like,
+            sp.exp(-1 / temperature),
+        )
+    )
+    record(
+        Identity(
+            "the entropy",
+            r"Their entropy is the loss at cosines 1 and 0, and $\varepsilon/\tau$.",
+            sp.expand_log(
+                -positives * like * sp.log(sp.simplify(like)) - negatives * unlike * sp.log(sp.simplify(unlike)),
+                force=True,
+            ),
+            entropy(least),
+        )
+    )
+    record(
+        Identity(
+            "the same class",
+            r"Each of the $m$ others of the class has $\varepsilon/m$ less than its share $1/m$ …",
+            1 / positives - like,
+            wrong_share() / positives,
+        )
+    )
+    record(
+        Nonnegative(
+            "a shortfall",
+            r"… which is not negative: a longer class mean lowers the tangent.",
+            wrong_share() / positives,
+        )
+    )
+    record(Nonnegative("other classes", "Probabilities of other classes are not negative.", unlike / temperature))
+    record(
+        Identity(
+            "the value of the tangent",
+            r"At $\|\bar h_k\|^2 = 1$ the pairs of a class are $n_k m$, and $\varepsilon$ drops out.",
+            entropy(least)
+            - wrong_share() / positives * ((positives + 1) ** 2 - (positives + 1)) / (positives + 1) / temperature,
+            least,
+        )
+    )
+
+
+gram = indexed("G", real=True)
+STATISTICS = (Statistic(gram, r"$\langle \bar h_k, \bar h_l\rangle$", mean_gram),)
+"""What the bounds are written in."""
+
+
+def chain(record: StepRecorder, least: sp.Expr, value: sp.Expr) -> Proof:
+    """Bound the loss of any nonnegative unit vectors from below by the tangent at the softmax of an orthogonal frame."""
+    record_tangent_steps(record)
+    record_pairs(record)
+    record_softmax(record, least)
+    wrong, constant = wrong_share().subs(OF_CLASS_K), entropy(least).subs(OF_CLASS_K)
+    pairs = wrong / (n_k[k] - 1) * (n_k[k] ** 2 * gram[k, k] - n_k[k]) / temperature
+    own = sp.Sum(n_k[k] * constant - pairs, (k, 1, K)) / N
+    between = (1 - sp.KroneckerDelta(k, j)) * n_k[k] * n_k[j] * wrong / (N - n_k[k]) * gram[k, j] / temperature
+    bounds = (
+        Bound(
+            "tangent at the predicted probabilities",
+            own + sp.Sum(between, (k, 1, K), (j, 1, K)) / N,
+            "The loss of a sample is the mean of cross-entropies, one for each other sample of its class as the label. They lie above "
+            "their tangents at the predicted probabilities, by a Kullback–Leibler divergence.",
+            (
+                GIBBS.name,
+                "the tangent of the cross-entropy",
+                "logarithm below its tangent",
+                "tangent point of the logarithm",
+                "the softmax",
+                "the entropy",
+                "the same class",
+                "pairs of a class",
+            ),
+        ),
+        Bound(
+            "pairs of one class",
+            own,
+            "Nonnegative features have nonnegative inner products.",
+            ("other classes",),
+        ),
+        Bound(
+            "predicted value",
+            value,
+            "No class mean is longer than its features, and length only lowers the bound.",
+            ("class means suffice", "a shortfall", "the value of the tangent", "reduction"),
+        ),
+    )
+    return Proof(tuple(record.steps), (GIBBS,), STATISTICS, bounds)
+
+
+def bind(values: Values) -> Bindings:
+    counts = values["class_counts"]
+    return {
+        K: len(counts),
+        d: values["widths"],
+        N: sum(counts),
+        n: counts[0],
+        n_k: counts,
+        temperature: values["temperature"],
+    }
+
+
+PROBLEM = Problem(
+    parameters=(
+        Parameter("class_counts", ClassCounts(samples=2), "samples per class, $n_1, …, n_K$"),
+        Parameter(
+            "widths",
+            Width(K),
+            "feature dimension $d$",
+            default=lambda values: len(values["class_counts"]),
+        ),
+        Parameter(
+            "temperature",
+            PositiveReal(least=COLDEST, most=HOTTEST),
+            r"temperature $\tau$, by which the cosines are divided",
+        ),
+    ),
+    variables=(Variable("H", (d, N), nonnegative=True, unit_norm="columns"),),
+    loss=loss,
+    invariants=(
+        Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, shows_collapse=True),
+        Invariant("within_class_scatter", r"$\sum_i \|h_i - \bar h_{y_i}\|^2$", within_class_scatter, kind="scalar"),
+    ),
+    sorted_parameter="class_counts",
+    tied=n_k,
+    bind=bind,
+    data=lambda xp: Point(Y=xp.labels()),
+    similarity_box=SimilarityBox(similarities, lambda xp, p: xp.labels(), 1 / temperature),
+    objective="supervised contrastive loss, unit norms",
+)
+
+CLAIM = Claim(
+    id="supcon-relu",
+    title="Supervised contrastive loss with ReLU features: an orthogonal frame for any class counts",
+    short_title="Supervised contrastive loss",
+    chapter="imbalance",
+    source=Source(
+        "Kini, Vakilian, Behnia, Gill, Thrampoulidis",
+        "Symmetric Neural-Collapse Representations with Supervised Contrastive Loss: The Impact of ReLU and Batching",
+        "ICLR 2024",
+        "2306.07960",
+    ),
+    verdict=Verdict.HOLDS,
+    statement=(
+        "At every global minimiser all features of class $k$ equal their mean $h_k$ (NC1). The class means are mutually orthogonal, with "
+        "$\\|h_k\\|^2 = {length}$ (NC2): an orthogonal frame, whatever the class counts and the temperature. The minimum is the mean over "
+        "the samples of what a sample costs, ${class_loss}$ for one of class $k$. No class collapses to zero."
+    ),
+    setting=(
+        "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples, $n_k \\ge 2$ of them from class $k$ of $K$. The features, the "
+        "columns $h_i$ of $H$, are nonnegative, as after a ReLU, and normalised. With $S = H^T H/\\tau$ the loss of sample $i$, of "
+        "class $k$, is $\\log \\sum_{a \\ne i} e^{s_{ai}} - \\frac{1}{n_k - 1} \\sum_p s_{pi}$, where $p$ runs over the other samples of "
+        "its class: each of them should be more similar to it than all the samples of other classes. There is no classifier."
+    ),
+    idea=(
+        "The loss of a sample is convex in its cosines, and its tangent at the softmax of an orthogonal frame pays for cosines with other "
+        "classes and gains from those within the class. Nonnegative features have no cosine below 0, and no cosine exceeds 1. An "
+        "orthogonal frame attains both ends at once, and for this the class counts do not matter. Without the ReLU cosines between "
+        "classes may be negative, and then the counts do matter."
+    ),
+    problem=PROBLEM,
+    derive=derive,
+)
