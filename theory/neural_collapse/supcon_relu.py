@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from theory.algebra import SymbolicArrays, SymbolicMatrix, sum_over
+from theory.algebra import SymbolicArrays, SymbolicMatrix
 from theory.claim import Claim, Derivation, Source, Verdict
 from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Matrix, Number, Row
@@ -79,16 +79,17 @@ def derive(problem: Problem) -> Derivation:
 
 def reduce(record: StepRecorder, frame: StructuredPoint, least: sp.Expr) -> sp.Expr:
     """Return the loss of an orthogonal frame, the mean over the samples of what a sample of its class costs."""
-    value = sum_over(n_k[k] * least.subs(OF_CLASS_K), k, K) / N
+    of_class_k = frame.measure(losses)
     record(
         Identity(
             "reduction",
-            "With one unit vector a class, orthogonal to the others, cosines are 1 within a class and 0 between classes.",
-            frame.loss(),
-            value,
+            "With one unit vector a class, orthogonal to the others, cosines are 1 within a class and 0 between classes. So each sample "
+            "has $m$ others at cosine 1 and $r$ at cosine 0.",
+            of_class_k.subs({N: n_k[k] + negatives}).subs({n_k[k]: positives + 1}),
+            least,
         )
     )
-    return value
+    return frame.loss()
 
 
 def predict(frame: StructuredPoint, least: sp.Expr, value: sp.Expr) -> Prediction:
