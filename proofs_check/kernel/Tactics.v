@@ -33,6 +33,11 @@ Proof.
   intros quotient denominator. replace f with (f / g * g) by (field; lra). now apply Rmult_lt_0_compat.
 Qed.
 
+Lemma denominator_pos f g : 0 < g / f -> 0 < g -> f <> 0 -> 0 < f.
+Proof.
+  intros quotient above nonzero. replace f with (g / (g / f)) by (field; lra). now apply Rdiv_lt_0_compat.
+Qed.
+
 Lemma square_nonneg x n : 0 <= x ^ (2 * n).
 Proof. rewrite pow_mult. apply pow_le, pow2_ge_0. Qed.
 
@@ -110,6 +115,7 @@ Ltac nonzero :=
   lazymatch goal with
   | |- _ /\ _ => split; nonzero
   | |- _ <> 0 => first [ assumption | apply Rgt_not_eq; red; solve [positive] | lra
+                       | match goal with given : _ <> 0 |- _ => intro; apply given; lra end
                        | apply pow_nonzero; nonzero | apply Rmult_integral_contrapositive; split; nonzero ]
   | |- True => exact I
   | _ => idtac
@@ -198,6 +204,20 @@ Ltac numerator argument factor rest :=
   assert (sign : 0 < factor) by
     (apply (numerator_pos factor rest);
      [ replace (factor / rest) with argument by finish; assumption | positive ]).
+
+(** The same of a denominator: the argument is rest / factor. *)
+Ltac denominator argument factor rest :=
+  let sign := fresh "sign" in
+  assert (sign : 0 < factor) by
+    (apply (denominator_pos factor rest);
+     [ replace (rest / factor) with argument by finish; assumption | positive | nonzero ]).
+
+(** A number of at least zero that is not zero, as a hypothesis says. *)
+Ltac above_zero factor :=
+  let sign := fresh "sign" in
+  assert (sign : 0 < factor) by
+    (destruct (Rle_lt_or_eq_dec 0 factor);
+     [ nonnegative | assumption | match goal with given : _ <> 0 |- _ => exfalso; apply given; lra end ]).
 
 Lemma root_of_power q x : (0 < q)%nat -> 0 < x -> Rpower x (1 / INR q) ^ q = x.
 Proof.

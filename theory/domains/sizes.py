@@ -151,7 +151,8 @@ class Width(Domain):
 
     def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
         most = "" if self.most == sp.oo else f" <= {self.most}"
-        return tuple((f"{name}_width", f"({self.least} <= {name}{most})%nat") for name in names)
+        ends = sp.Max.make_args(self.least)  # a maximum is an end of several parts
+        return tuple((f"{name}_width", " /\\ ".join(f"({e} <= {name}{most})%nat" for e in ends)) for name in names)
 
     def drawn(self, name: str, draws: Draws, values: Values) -> int:
         """Return a width of the regime, as far as ``least`` and ``most`` allow."""

@@ -11,7 +11,7 @@ import sympy as sp
 
 from theory.export.coq_terms import APPLICATION, POWER, PRODUCT, CoqTerms
 from theory.export.leaves import Factors, RationalForms, Unit, leaves
-from theory.expressions import provably_positive
+from theory.expressions import provably_nonnegative, provably_positive
 
 ENCLOSURE = 10000
 """Roots of numbers are enclosed between neighbouring multiples of one over this number."""
@@ -133,12 +133,18 @@ class Hints:
         return f"Rpower {base} {self._new.argument(unit.of)}" if unit.kind == "power" else f"{unit.kind} {base}"
 
     def _sign(self, argument: sp.Expr, factors: Factors) -> Iterator[str]:
-        """Yield the hint that a factor is positive where this is known of the product alone, as a hypothesis."""
+        """Yield the hints that a factor is positive where this is known of the product alone, as a hypothesis.
+
+        A factor that is at least zero is positive, because a hypothesis says that it is not zero.
+        """
         unknown = [(f, times) for f, times in factors if not provably_positive(self.forms.meaning(f))]
-        if len(unknown) == 1 and unknown[0][1] == 1:
-            factor = unknown[0][0]
-            rest = self._product([(f, -times) for f, times in factors if f != factor])
-            yield f"numerator {self._old.argument(argument)} {self._new.argument(factor)} ({rest})"
+        signed = [(f, times) for f, times in unknown if not provably_nonnegative(self.forms.meaning(f))]
+        if len(signed) == 1 and abs(signed[0][1]) == 1:
+            ((factor, times),) = signed
+            yield from (f"above_zero {self._new.argument(f)}" for f, _ in unknown if f != factor)
+            rest = self._product([(f, -times * power) for f, power in factors if f != factor])
+            tactic = "numerator" if times == 1 else "denominator"
+            yield f"{tactic} {self._old.argument(argument)} {self._new.argument(factor)} ({rest})"
 
     def _product(self, factors: Factors) -> str:
         """Return the Coq text of a product, in which numbers are kept apart: 2 * 3, not 6."""
