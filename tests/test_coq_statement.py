@@ -32,7 +32,7 @@ PREDICTED = (
     "mse-regularised-bias",
 )
 """Claims whose predictions are stated; a deep linear network at depth 1."""
-UNPREDICTED = ("ce-deep-linear", "ce-imbalanced", "ce-sphere", "mse-deep-relu")
+UNPREDICTED = ("ce-deep-linear", "ce-imbalanced", "ce-sphere", "mse-deep-relu", "supcon-relu")
 """Claims without a closed form of the minimum, or without a threshold, of which only the problem is stated."""
 UNSTATED = {
     "bce-balanced": "the minimum is given by cases",

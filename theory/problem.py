@@ -269,6 +269,11 @@ class Problem:
         """The fewest classes or directions that the parameters allow."""
         return max(parameter.domain.fewest for parameter in self.parameters)
 
+    @property
+    def has_bound(self) -> bool:
+        """Whether the form of the problem alone gives a lower bound."""
+        return any(form is not None for form in (self.nuclear_form, self.nuclear_ball, self.similarity_box))
+
     def is_labelled(self, side: sp.Expr, instance: Instance) -> bool:
         """Tell whether a side of a variable runs over classes or directions."""
         known = {s: v for s, v in instance.bindings.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}

@@ -78,7 +78,7 @@ def certify(claim: Claim, instances: Sequence[Instance], points: Point) -> list[
 def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[str, Ball]:
     """Return every lower bound that the form of the problem alone admits, by method. A bound that is not verified is nan."""
     form, ball, box = problem.nuclear_form, problem.nuclear_ball, problem.similarity_box
-    if form is None and ball is None and box is None:
+    if not problem.has_bound:
         return {}
     stacked = stack_bindings([instance])
     at = {s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
