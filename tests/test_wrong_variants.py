@@ -150,6 +150,42 @@ WRONG = {
             "exceeds loss",
         ),
     },
+    "supcon-relu": {
+        "a temperature that multiplies": (
+            "xp.transpose(v.H) @ v.H, 1 / p[temperature]",
+            "xp.transpose(v.H) @ v.H, p[temperature]",
+            "step 'reduction' fails",
+        ),
+        "a sample that is its own positive": (
+            "{positives: n_k[k] - 1,",
+            "{positives: n_k[k],",
+            "lies below|deviates|exceeds",
+        ),
+        "all samples as negatives": ("negatives: N - n_k[k]}", "negatives: N - 1}", "deviates|exceeds"),
+        "features of either sign": ("nonnegative=True, unit_norm", "unit_norm", "pairs of one class exceeds tangent"),
+        "features of any norm": (
+            '(d, N), nonnegative=True, unit_norm="columns")',
+            "(d, N), nonnegative=True)",
+            "exceeds",
+        ),
+        "a frame that has no room": ("Width(K),", "Width(sp.Max(1, K - 1), sp.Max(1, K - 1)),", "not tight|lies above"),
+        "a box of half the similarities": (
+            "lambda xp, p: xp.labels(), 1 / temperature)",
+            "lambda xp, p: xp.labels(), 1 / (2 * temperature))",
+            "the lower bound exceeds a value of the loss|outside the certified",
+        ),
+        "cosines of other classes that gain": (
+            "like, unlike = (1 - wrong_share()) / positives, wrong_share() / negatives",
+            "like, unlike = (1 - wrong_share()) / positives, -wrong_share() / negatives",
+            "step 'the softmax' fails",
+        ),
+        "a tangent at twice the temperature": (
+            "positives / negatives * sp.exp(1 / temperature))",
+            "positives / negatives * sp.exp(1 / (2 * temperature)))",
+            "step 'the softmax' fails",
+        ),
+        "a mean longer than its features": ("Measured(sp.Integer(1)", "Measured(sp.Integer(2)", "length"),
+    },
     "vae-information-weights": {
         "a whole divergence in place of the mutual information": (
             "p[beta_kl] * dimensions",
