@@ -162,7 +162,11 @@ WRONG = {
             "lies below|deviates|exceeds",
         ),
         "all samples as negatives": ("negatives: N - n_k[k]}", "negatives: N - 1}", "deviates|exceeds"),
-        "features of either sign": ("nonnegative=True, unit_norm", "unit_norm", "pairs of one class exceeds tangent"),
+        "features of either sign": (
+            "nonnegative=True, unit_norm",
+            "unit_norm",
+            "tangent, pairs of one class exceeds loss",
+        ),
         "features of any norm": (
             '(d, N), nonnegative=True, unit_norm="columns")',
             "(d, N), nonnegative=True)",

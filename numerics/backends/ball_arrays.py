@@ -136,7 +136,7 @@ class BallArrays:
 
     def column_contrastive_loss(self, s: BallMatrix, y: BallMatrix) -> BallMatrix:
         """Return log Σ_{a ≠ i} exp(s_ai − m_i) for each sample i, where m_i is the mean over its positives. The labels are exact."""
-        labels, losses = [column.index(1) for column in y.transposed.tolist()], []
+        labels, losses = [next(k for k, x in enumerate(label) if 2 * x > 1) for label in y.transposed.tolist()], []
         for i, column in enumerate(s.transposed.tolist()):
             others = [
                 (x, label == labels[i]) for a, (x, label) in enumerate(zip(column, labels, strict=True)) if a != i

@@ -35,7 +35,7 @@ from theory.proof import (
     Threshold,
 )
 from theory.results import Letter, Measured, Reading
-from theory.symbols import K, N, d, indexed, j, k, n, n_k, positive
+from theory.symbols import K, N, d, indexed, k, n, n_k, positive
 
 temperature = positive("tau")
 """The cosines are divided by τ."""
@@ -157,12 +157,17 @@ def record_softmax(record: StepRecorder, least: sp.Expr) -> None:
     )
     record(
         Identity(
+            "the likeliest",
+            r"Minus the loss at cosines 1 and 0 is the logarithm of the probability of each other of the class …",
+            sp.exp(-least),
+            like,
+        )
+    )
+    record(
+        Identity(
             "the entropy",
-            r"Their entropy is the loss at cosines 1 and 0, and $\varepsilon/\tau$.",
-            sp.expand_log(
-                -positives * like * sp.log(sp.simplify(like)) - negatives * unlike * sp.log(sp.simplify(unlike)),
-                force=True,
-            ),
+            r"… so that the entropy is this loss and $\varepsilon/\tau$.",
+            positives * like * least + negatives * unlike * (least + 1 / temperature),
             entropy(least),
         )
     )
@@ -193,8 +198,8 @@ def record_softmax(record: StepRecorder, least: sp.Expr) -> None:
     )
 
 
-gram = indexed("G", real=True)
-STATISTICS = (Statistic(gram, r"$\langle \bar h_k, \bar h_l\rangle$", mean_gram),)
+length = indexed("g", nonnegative=True)
+STATISTICS = (Statistic(length, r"$\|\bar h_k\|^2$", lambda xp, v, data, p: xp.diagonal_of(mean_gram(xp, v, data, p))),)
 """What the bounds are written in."""
 
 
@@ -204,31 +209,26 @@ def chain(record: StepRecorder, least: sp.Expr, value: sp.Expr) -> Proof:
     record_pairs(record)
     record_softmax(record, least)
     wrong, constant = wrong_share().subs(OF_CLASS_K), entropy(least).subs(OF_CLASS_K)
-    pairs = wrong / (n_k[k] - 1) * (n_k[k] ** 2 * gram[k, k] - n_k[k]) / temperature
-    own = sp.Sum(n_k[k] * constant - pairs, (k, 1, K)) / N
-    between = (1 - sp.KroneckerDelta(k, j)) * n_k[k] * n_k[j] * wrong / (N - n_k[k]) * gram[k, j] / temperature
+    pairs = wrong / (n_k[k] - 1) * (n_k[k] ** 2 * length[k] - n_k[k]) / temperature
     bounds = (
         Bound(
-            "tangent at the predicted probabilities",
-            own + sp.Sum(between, (k, 1, K), (j, 1, K)) / N,
+            "tangent, pairs of one class",
+            sp.Sum(n_k[k] * constant - pairs, (k, 1, K)) / N,
             "The loss of a sample is the mean of cross-entropies, one for each other sample of its class as the label. They lie above "
-            "their tangents at the predicted probabilities, by a Kullback–Leibler divergence.",
+            "their tangents at the predicted probabilities, by a Kullback–Leibler divergence. Pairs of different classes only add to "
+            "the tangents: nonnegative features have nonnegative inner products.",
             (
                 GIBBS.name,
                 "the tangent of the cross-entropy",
                 "logarithm below its tangent",
                 "tangent point of the logarithm",
                 "the softmax",
+                "the likeliest",
                 "the entropy",
                 "the same class",
                 "pairs of a class",
+                "other classes",
             ),
-        ),
-        Bound(
-            "pairs of one class",
-            own,
-            "Nonnegative features have nonnegative inner products.",
-            ("other classes",),
         ),
         Bound(
             "predicted value",
