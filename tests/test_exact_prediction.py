@@ -51,21 +51,24 @@ def wide_draws(random, least=2):
     return WideDraws(random, groups)
 
 
-def reference(e, bound, place=None):
-    """Evaluate an expression at bindings, term by term. A part that is bound as a whole has the value to which it is bound."""
-    place = place or {}
+def reference(e, bound, place=None, sums=None):
+    """Evaluate an expression at bindings, term by term. A part that is bound as a whole has the value to which it is bound.
+
+    ``sums`` keeps the value of each sum at each place of its free indices: a sum inside of another may not depend on its index.
+    """
+    place, sums = place or {}, {} if sums is None else sums
     if e.args and e in bound:
         return bound[e]
 
     def of(part):
-        return reference(part, bound, place)
+        return reference(part, bound, place, sums)
 
     def over(e):
         def run(limits, here):
             if not limits:
-                return [reference(e.function, bound, here)]
+                return [reference(e.function, bound, here, sums)]
             *inner, (index, first, last) = limits
-            ends = [int(reference(end, bound, here)) for end in (first, last)]
+            ends = [int(reference(end, bound, here, sums)) for end in (first, last)]
             return [x for i in range(ends[0], ends[1] + 1) for x in run(inner, {**here, index: i})]
 
         return run(list(e.limits), place)
@@ -95,28 +98,31 @@ def reference(e, bound, place=None):
         case sp.KroneckerDelta():
             return mpmath.mpf(int(of(e.args[0]) == of(e.args[1])))
         case sp.Sum():
-            return sum(over(e))
+            known = e, mpmath.mp.dps, tuple((s, place[s]) for s in place if e.has(s))
+            if known not in sums:
+                sums[known] = sum(over(e))
+            return sums[known]
         case sp.Product():
             return mpmath.fprod(over(e))
         case sp.Piecewise():
-            return next(of(value) for value, condition in e.args if holds(condition, bound, place))
+            return next(of(value) for value, condition in e.args if holds(condition, bound, place, sums))
         case Shrinkage():
             return halved_shrinkage(*map(of, e.args), mpmath.mp.dps)
     raise NotImplementedError(f"no reference for {type(e).__name__}")
 
 
-def holds(condition, bound, place):
+def holds(condition, bound, place, sums):
     match condition:
         case sp.logic.boolalg.BooleanTrue() | sp.logic.boolalg.BooleanFalse():
             return bool(condition)
         case sp.Not():
-            return not holds(condition.args[0], bound, place)
+            return not holds(condition.args[0], bound, place, sums)
         case sp.And():
-            return all(holds(a, bound, place) for a in condition.args)
+            return all(holds(a, bound, place, sums) for a in condition.args)
         case sp.Or():
-            return any(holds(a, bound, place) for a in condition.args)
+            return any(holds(a, bound, place, sums) for a in condition.args)
     with mpmath.workdps(max(DECIDING, mpmath.mp.dps)):
-        left, right = (reference(a, bound, place) for a in condition.args)
+        left, right = (reference(a, bound, place, sums) for a in condition.args)
         same = abs(left - right) <= mpmath.mpf(10) ** (20 - mpmath.mp.dps) * abs(left)
     order = 0 if same else 1 if left > right else -1
     return {sp.Gt: order > 0, sp.Ge: order >= 0, sp.Lt: order < 0, sp.Le: order <= 0, sp.Eq: order == 0}[
@@ -160,11 +166,13 @@ def halved_shrinkage(depth, kappa, digits):
 
 
 def reference_array(formula, bound):
+    sums = {}
+
     def entries(axes, place):
         if not axes:
             if isinstance(formula.expression, sp.logic.boolalg.Boolean):
-                return holds(formula.expression, bound, place)
-            return reference(sp.sympify(formula.expression), bound, place)
+                return holds(formula.expression, bound, place, sums)
+            return reference(sp.sympify(formula.expression), bound, place, sums)
         (index, length), *rest = axes
         return [entries(rest, {**place, index: i}) for i in range(1, int(reference(sp.sympify(length), bound)) + 1)]
 
@@ -314,7 +322,7 @@ def directions_at_their_least(separable, bound):
     """Yield the index, the least value and the point where it is taken, for each direction of a separable bound."""
     for number in range(1, int(reference(sp.sympify(separable.count), bound)) + 1):
         place = {separable.index: number}
-        if holds(sp.sympify(separable.free), bound, place):
+        if holds(sp.sympify(separable.free), bound, place, {}):
             yield place, *min(least(piece, separable.variable, bound, place) for piece in separable.pieces)
         else:
             first = separable.pieces[0]

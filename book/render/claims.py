@@ -64,9 +64,14 @@ def crossed(claim: Claim, threshold: Threshold) -> str:
     return f"${entry}$"
 
 
+def decided(threshold: Threshold) -> str:
+    """Return what a threshold decides about: the letter of a code as a formula, anything else in words."""
+    return f"${threshold.of}$" if re.fullmatch(r"[a-z](_\d)?", threshold.of) else f"the {threshold.of}"
+
+
 def collapsed_where(prediction: Prediction, level: Level) -> str:
     """Return the condition under which a direction of a level has collapsed, as a clause."""
-    zero = " and in ".join(f"${prediction.thresholds[position].of}$" for position in level.thresholds)
+    zero = " and in ".join(decided(prediction.thresholds[position]) for position in level.thresholds)
     conditions = [f"direction $k$ is zero in {zero}"] if zero else []
     if level.keeps_prior != sp.true:
         conditions.append(f"${latex(level.keeps_prior)}$")

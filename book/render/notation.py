@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from functools import cached_property
 import sympy as sp
 
 from book.render.abbreviations import abbreviated
+from book.render.claims import decided
 from theory.claim import Claim
 from theory.proof import Step, Threshold
 from theory.results import Letter
@@ -49,8 +49,7 @@ class Notation:
             indices = threshold.ratio.free_symbols & {threshold.index}
             name = "r" + "'" * number
             symbol = indexed(name, positive=True)[threshold.index] if indices else positive(name)
-            latent = re.fullmatch(r"[a-z](_\d)?", threshold.of) is not None
-            says = f"the ratio of the threshold of {f'${threshold.of}$' if latent else f'the {threshold.of}'}"
+            says = f"the ratio of the threshold of {decided(threshold)}"
             if self._ratio(threshold) is None:
                 self._give(Quantity(symbol, threshold.ratio, says), {threshold.ratio: symbol})
 

@@ -33,6 +33,7 @@ from book.render.citations import cite, key_of, keys_in
 from book.render.claims import (
     collapsed_where,
     crossed,
+    decided,
     expressed,
     setting,
     within_rank,
@@ -128,6 +129,7 @@ def page(template: str, **values: Any) -> str:
         cells,
         cited,
         collapsed_where,
+        decided,
         constants,
         crossed,
         definitions,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from book.contents import chapters
+from book.render.claims import decided
 from book.render.lines import tidy
 from theory import symbols as sym
 from theory.claim import Claim
@@ -54,7 +55,7 @@ def living(claim: Claim, threshold: Threshold, index: str) -> str:
     if threshold.of == "classes":
         along_labels = claim.problem.spectral or kind == "spectrum"
         return f"singular direction ${index}$ of the labels" if along_labels else f"class ${index}$"
-    return f"direction ${index}$ of {f'the {threshold.of}' if threshold.of.isalpha() and len(threshold.of) > 1 else f'${threshold.of}$'}"
+    return f"direction ${index}$ of {decided(threshold)}"
 
 
 def shown(ratio: sp.Expr) -> str:

@@ -328,7 +328,7 @@ CLAIM = Claim(
     chapter="depth",
     source=Source(
         "Súkeník, Lampert, Mondelli",
-        "Neural collapse versus low-rank bias: Is deep neural collapse really optimal?",
+        "Neural Collapse versus Low-rank Bias: Is Deep Neural Collapse Really Optimal?",
         "NeurIPS 2024",
         "2405.14468",
     ),

@@ -256,7 +256,7 @@ def chain(record: StepRecorder, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="vae-information-weights",
     title="Linear VAE with its divergence weighed in three parts: the mutual information alone decides what collapses",
-    short_title="Linear VAE, divergence in three parts",
+    short_title="Linear VAE, three weights",
     chapter="one level",
     source=CHEN,
     verdict=Verdict.HOLDS,
