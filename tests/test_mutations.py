@@ -47,6 +47,11 @@ ZERO_EXCESS = (
 )
 
 EQUIVALENT = {
+    (
+        "supcon-relu",
+        "bound tangent, pairs of one class",
+        "drop factor g[k]",
+    ): f"{STILL_A_PROOF}; it is the predicted value, which the tangent has where no class mean is shorter than its features",
     **{
         ("hvae-learnable-variances", f"invariant {name}", change): ZERO_EXCESS
         for name in ("decoder_gram", "encoder_gram", "decoded_noise")
