@@ -45,7 +45,13 @@ from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 HTML = Path(__file__).resolve().parent / "_build" / "html"
 CLAIM_PAGES = {f"claims/{claim.id}.html": claim for claim in registry().values()}
 PHASES = ("what_the_verdicts_mean.html", "sweeps.html")
-OWN_NETWORK = "your_network.html"
+OTHER_FIGURES = {
+    "what_the_verdicts_mean.html": 2,
+    "sweeps.html": 1,
+    "your_network.html": 1,
+    "one_scalar_problem.html": 1,
+}
+"""Figures on pages that belong to no claim and no family of experiments."""
 FAMILY_PAGES = {f"experiments/{word}.html": word for word in families()}
 PAGES = tuple(f"{name}.html" for name in files_in(contents()))
 NARROW = ("claims/vae-learnable-decoder-variance.html",)
@@ -234,7 +240,7 @@ def figures_on(name: str) -> int:
     if name in CLAIM_PAGES:
         claim = CLAIM_PAGES[name]
         return FIGURES + len(sliding(claim)) + has_landscape(claim) if claim.refutation is None else 1
-    return int(name in (*PHASES, OWN_NETWORK))
+    return OTHER_FIGURES.get(name, 0)
 
 
 def test_figures_are_drawn(page: OpenPage) -> None:

@@ -53,6 +53,7 @@ class Refutation:
     ``published`` over t as a scalar problem, which gives a certified lower bound. ``logits(xp, v)`` returns the
     logits of a point. ``factors`` gives the published point; a refutation by simplices has another way to build points.
     ``holds_where`` is the condition under which the claim holds; ``open_where`` says in words where neither is known.
+    ``shown`` are settings for a reader to look at; at the first of them a family beats the published structure.
     """
 
     t: sp.Symbol
@@ -63,6 +64,7 @@ class Refutation:
     holds_where: Boolean
     open_where: str
     factors: Callable[[Values], Mapping[str, Any]]
+    shown: tuple[Mapping[str, Any], ...]
 
     @property
     def refuted_where(self) -> Boolean:

@@ -12,6 +12,7 @@ from book.figures.panel import Panel
 from book.figures.plotting import COLOURS, show
 from book.figures.words import relative
 from numerics.backends.tensors import DTYPE
+from numerics.backends.unit_norm import feasible
 from numerics.judging.chain import run_chain
 from theory.claim import Verdict
 from theory.point import Point
@@ -25,7 +26,7 @@ REMAINING = tuple(10 ** (-i / 5) for i in range(36))
 
 
 def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> Point:
-    """Return one random point multiplied by each length, as a batch of points."""
+    """Return one random point multiplied by each length, as a batch of points. Variables of unit norm stay as they are."""
     generator = torch.Generator().manual_seed(seed)
     trained = example.claim.problem.active_variables(example.instance)
     sizes = {s: v for s, v in example.instance.bindings.items() if isinstance(v, int)}
@@ -35,7 +36,7 @@ def random_points(example: Example, lengths: tuple[float, ...], seed: int) -> Po
         rows, columns = (int(side.subs(sizes)) for side in variable.shape)
         array = torch.randn(rows, columns, generator=generator, dtype=DTYPE)
         arrays[variable.name] = scales * (array.abs() if variable.nonnegative else array)
-    return Point(arrays)
+    return feasible(trained, Point(arrays))
 
 
 def chain(run: TrainedExample) -> HTML:
@@ -45,17 +46,21 @@ def chain(run: TrainedExample) -> HTML:
     HOLDS is broken.
     """
     example = run.example
-    ray = random_points(example, LENGTHS, seed=0)
     start = random_points(example, (1.0,), seed=1)
     left = torch.tensor(REMAINING, dtype=DTYPE)[:, None, None]
     best = run.point
-    segment = start.map(lambda first, last: left * first + (1 - left) * last, best)
+    variables = example.claim.problem.active_variables(example.instance)
+    segment = feasible(variables, start.map(lambda first, last: left * first + (1 - left) * last, best))
     optimum = best.map(lambda array: array[None])
     broken: list[str] = []
     silent = example.claim.prediction.value is None
     reference = "trained minimum" if silent else "predicted value"
+    ways = [(REMAINING, segment, "share of the way left", "from a random point to the optimum")]
+    if any(variable.unit_norm is None for variable in variables):  # points of unit norm do not grow
+        ray = random_points(example, LENGTHS, seed=0)
+        ways.insert(0, (LENGTHS, ray, "size of the random entries", "at random points of growing size"))
     drawn: list[list[Line]] = []
-    for positions, point in ((LENGTHS, ray), (REMAINING, segment)):
+    for positions, point, *_ in ways:
         values = run_chain(example.claim, [example.instance] * len(positions), point)
         broken += values.violations()
         shown = len(values.names) - (not silent)
@@ -78,21 +83,13 @@ def chain(run: TrainedExample) -> HTML:
     above = f"above the {reference}, relative"
     panels = [
         Panel(
-            axis,
+            Axis(positions[0], positions[-1], along, logarithmic=True),
             spanning([y for line in lines for y in line.y], above, logarithmic=True),
             lines,
             f"Loss and bounds {title}: {order}.",
             title,
         )
-        for axis, lines, title in zip(
-            (
-                Axis(LENGTHS[0], LENGTHS[-1], "size of the random entries", logarithmic=True),
-                Axis(REMAINING[0], REMAINING[-1], "share of the way left", logarithmic=True),
-            ),
-            drawn,
-            ("at random points of growing size", "from a random point to the optimum"),
-            strict=True,
-        )
+        for (positions, _, along, title), lines in zip(ways, drawn, strict=True)
     ]
     words = (
         f"Each line is one bound of the chain above the {reference}, which is the zero of this scale; {order}. A line "

@@ -9,14 +9,10 @@ from IPython.display import HTML
 from book.examples import TrainedExample
 from book.figures.words import parameters_in_words, relative, words_in_html
 from numerics.judging.conjecture import observe
-from numerics.judging.counterexamples import hold_against_published, status
+from numerics.judging.counterexamples import refutation_of, status
+from numerics.searching.best_structure import best_structures
 from numerics.tolerances import VALUE_GAP
-from numerics.training.optimise import minimise
 from theory.claim import find
-
-REFUTED_SIZES = [(classes, depth) for depth in range(1, 4) for classes in range(3, 8)]
-REFUTED_DECAY = 0.03
-"""Equal decays at which the published structure is refuted."""
 
 
 def scrolling(table: str, says: str) -> str:
@@ -60,19 +56,20 @@ def conjecture(run: TrainedExample) -> HTML:
 
 
 def refutation_table(claim_id: str) -> HTML:
-    """Return a table of trained points at several sizes, each against the best point of the published structure."""
+    """Return a table of the lowest points found at several settings, each against the best point of the published structure."""
     claim, rows = find(claim_id), []
-    for classes, depth in REFUTED_SIZES:
-        instance = claim.problem.instance(
-            class_counts=(2,) * classes, depth=depth, weight_decay=REFUTED_DECAY, feature_decay=REFUTED_DECAY
-        )
-        solution = minimise(claim.problem, [instance], starts=2)
-        (found,) = hold_against_published(claim, [instance], solution.best_point())
+    instances = [claim.problem.instance(**setting) for setting in refutation_of(claim).shown]
+    for instance in sorted(instances, key=lambda each: (each.values["depth"], len(each.order))):
+        (best,) = best_structures(claim, [instance], starts=2, seed=0)
+        found = best.found
         says = "counterexample" if found.refutes else "nothing better found"
-        known = status(claim.refutation, instance)
-        cells = (classes, depth, f"{found.upper:.10f}", f"{found.lower:.10f}", f"{found.gap:.1e}", says, known)
+        known = status(refutation_of(claim), instance)
+        cells = (
+            len(instance.order), instance.values["depth"], best.rank,
+            f"{found.upper:.10f}", f"{found.lower:.10f}", f"{found.gap:.1e}", says, known,
+        )  # fmt: skip
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    names = ("K", "M", "trained", "published, at least", "gap", "found", "proved for all decays")
+    names = ("K", "M", "rank", "lowest found", "published, at least", "gap", "found", "proved for all decays")
     head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
     table = f'<table class="table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
-    return HTML(scrolling(table, "Trained points against the published structure"))
+    return HTML(scrolling(table, "The lowest points found against the published structure"))

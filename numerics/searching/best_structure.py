@@ -94,7 +94,7 @@ def _best_of_families(claim: Claim, refutation: Refutation, instance: Instance) 
         (refutation.published, partial(published_point, claim, instance)),
         *((family.objective, partial(point_of_family, claim, instance, family)) for family in applicable),
     ]
-    found = [(*_best_margin(refutation, instance, objective), at) for objective, at in candidates]
+    found = [(*best_margin(refutation, instance, objective), at) for objective, at in candidates]
     margin, loss, at = min(found, key=lambda candidate: candidate[1])
     margin = margin if loss < objective_at(refutation, refutation.published, instance, 0.0) else 0.0
     point = _batch(at(margin))
@@ -136,7 +136,7 @@ def _best_groups(refutation: SimplexRefutation, instance: Instance) -> tuple[lis
     """
     classes = len(instance.order)
     found = [
-        (groups, *_best_margin(refutation, instance, refutation.objective(groups)))
+        (groups, *best_margin(refutation, instance, refutation.objective(groups)))
         for groups in _partitions(classes, classes)
     ]
     groups, margin, loss = min(found, key=lambda candidate: candidate[2])
@@ -153,7 +153,7 @@ def _partitions(total: int, largest: int) -> Iterator[list[int]]:
             yield [first, *rest]
 
 
-def _best_margin(refutation: Refutation, instance: Instance, objective: sp.Expr) -> tuple[float, float]:
+def best_margin(refutation: Refutation, instance: Instance, objective: sp.Expr) -> tuple[float, float]:
     """Return the margin of least loss, and that loss, found on a grid and then on ever finer grids around the best point."""
     margins = MARGIN_GRID
     for _ in range(REFINEMENTS):

@@ -271,6 +271,10 @@ REFUTATION = SimplexRefutation(
     factors=balanced_sizes,
     holds_where=sp.Eq(M, 1),
     open_where="$K \\le 3$ at any depth $M \\ge 2$, and $K = 4, 5$ at $M = 2$, where the answer may depend on the decays",
+    shown=tuple(
+        {"class_counts": (2,) * classes, "depth": depth, "weight_decay": (0.03,) * depth, "feature_decay": 0.03}
+        for classes, depth in ((6, 2), *((classes, depth) for depth in (1, 2, 3) for classes in (3, 4, 5, 7)))
+    ),
 )
 
 CLAIM = Claim(

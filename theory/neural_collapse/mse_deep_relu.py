@@ -262,6 +262,10 @@ REFUTATION = Refutation(
     holds_where=sp.Eq(M, 1),
     open_where="$M = 2, 3$; $K \\le 4$; $K = 5$ at $M \\le 5$; $K = 7$ at $M = 4$",
     factors=factors_of(collapsed_shapes),
+    shown=tuple(
+        {"class_counts": (1,) * classes, "depth": depth, "weight_decay": (0.004,) * depth, "feature_decay": 0.004}
+        for classes, depth in ((10, 4), (6, 4), (8, 4), (12, 4), (6, 5), (10, 5), (3, 1), (2, 2), (4, 3))
+    ),
 )
 
 
