@@ -165,7 +165,7 @@ WRONG = {
         "features of either sign": (
             "nonnegative=True, unit_norm",
             "unit_norm",
-            "tangent, pairs of one class exceeds loss",
+            "predicted value exceeds mean similarities",
         ),
         "features of any norm": (
             '(d, N), nonnegative=True, unit_norm="columns")',
@@ -178,15 +178,21 @@ WRONG = {
             "lambda xp, p: xp.labels(), 1 / (2 * temperature))",
             "the lower bound exceeds a value of the loss|outside the certified",
         ),
-        "cosines of other classes that gain": (
-            "like, unlike = (1 - wrong_share()) / positives, wrong_share() / negatives",
-            "like, unlike = (1 - wrong_share()) / positives, -wrong_share() / negatives",
-            "step 'the softmax' fails",
+        "a softmax of the other sign": (
+            "positives / negatives * sp.exp(-u)",
+            "positives / negatives * sp.exp(u)",
+            "step 'the softmax of the means' fails",
         ),
-        "a tangent at twice the temperature": (
-            "positives / negatives * sp.exp(1 / temperature))",
-            "positives / negatives * sp.exp(1 / (2 * temperature)))",
-            "step 'the softmax' fails",
+        "a cost that falls": ("sp.diff(cost(u), u)", "-sp.diff(cost(u), u)", "step 'the cost rises' fails"),
+        "pairs of a sample with itself": (
+            "(n_k[k] * length[k] - 1) / (n_k[k] - 1)",
+            "n_k[k] * length[k] / (n_k[k] - 1)",
+            "predicted value exceeds mean similarities",
+        ),
+        "half the cost of the negatives": (
+            "sp.log(1 + negatives / positives",
+            "sp.log(1 + negatives / 2 / positives",
+            "step 'reduction' fails",
         ),
         "a mean longer than its features": ("Measured(sp.Integer(1)", "Measured(sp.Integer(2)", "length"),
     },

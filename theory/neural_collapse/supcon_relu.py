@@ -18,7 +18,7 @@ from theory.algebra import SymbolicArrays, SymbolicMatrix
 from theory.claim import Claim, Derivation, Source, Verdict
 from theory.expressions import Bindings, Values
 from theory.namespace import ArrayNamespace, Matrix, Number, Row
-from theory.neural_collapse.features import mean_gram, within_class_scatter
+from theory.neural_collapse.features import mean_features, mean_gram, within_class_scatter
 from theory.neural_collapse.lemmas import GIBBS
 from theory.neural_collapse.softmax import record_class_means, record_tangent_steps
 from theory.point import Point
@@ -34,7 +34,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.results import Letter, Measured, Reading
+from theory.results import Measured, Reading
 from theory.symbols import K, N, d, indexed, k, n, n_k, positive
 
 temperature = positive("tau")
@@ -65,16 +65,15 @@ def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
 def derive(problem: Problem) -> Derivation:
     """Predict the loss of an orthogonal frame, and bound the loss of any nonnegative unit vectors from below by this."""
     record = StepRecorder()
-    least = sp.log(positives) + sp.log(1 + negatives / positives * sp.exp(-1 / temperature))
     frame = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), Point(H=SymbolicMatrix.identity(K)), {})
+    least = cost(-1 / temperature)
     value = reduce(record, frame, least)
-    prediction = predict(frame, least, value)
-    wrong = Letter(
-        indexed("varepsilon", positive=True)[k],
-        wrong_share().subs(OF_CLASS_K),
-        says="the predicted probability of all other classes together, for a sample of class $k$",
-    )
-    return Derivation(chain(record, least, value), prediction, (wrong,))
+    return Derivation(chain(record, value), predict(frame, least, value))
+
+
+def cost(excess: sp.Expr) -> sp.Expr:
+    """Return what a sample costs whose similarity with each negative exceeds that with each positive by ``excess``."""
+    return sp.log(positives) + sp.log(1 + negatives / positives * sp.exp(excess))
 
 
 def reduce(record: StepRecorder, frame: StructuredPoint, least: sp.Expr) -> sp.Expr:
@@ -116,16 +115,6 @@ def class_losses(reading: Reading) -> Row:
     return reading.xp.class_means(row[..., None, :], reading.data.Y)[..., 0, :]
 
 
-def wrong_share() -> sp.Expr:
-    """Return the probability of all samples of other classes together, in the softmax at the orthogonal frame."""
-    return 1 / (1 + positives / negatives * sp.exp(1 / temperature))
-
-
-def entropy(least: sp.Expr) -> sp.Expr:
-    """Return the entropy of the softmax at the orthogonal frame, in what a sample costs there."""
-    return least + wrong_share() / temperature
-
-
 def record_pairs(record: StepRecorder) -> None:
     """Record the sums over pairs of samples of the same class in the class means, and that they are at most those of equal samples."""
     samples = sp.symbols("h_1:4", real=True)
@@ -144,97 +133,90 @@ def record_pairs(record: StepRecorder) -> None:
     )
 
 
-def record_softmax(record: StepRecorder, least: sp.Expr) -> None:
-    """Record the softmax at the orthogonal frame, its entropy, and the signs of the factors in the tangent there."""
-    like, unlike = (1 - wrong_share()) / positives, wrong_share() / negatives
+def record_averages(record: StepRecorder) -> None:
+    """Record the tangent at the softmax of the mean similarities, which is what they cost, and that the cost rises with the excess."""
+    u = sp.Symbol("u", real=True)
+    wrong = 1 / (1 + positives / negatives * sp.exp(-u))
+    like, unlike = (1 - wrong) / positives, wrong / negatives
     record(
         Identity(
-            "the softmax",
-            r"The probabilities $(1-\varepsilon)/m$ of the class and $\varepsilon/r$ of the others are those of cosines 1 and 0.",
+            "the softmax of the means",
+            r"Equal similarities within the class and, larger by $u$, with others have the softmax $(1-\varepsilon)/m$ and $\varepsilon/r$ …",
             unlike / like,
-            sp.exp(-1 / temperature),
+            sp.exp(u),
         )
     )
     record(
         Identity(
-            "the likeliest",
-            r"Minus the loss at cosines 1 and 0 is the logarithm of the probability of each other of the class …",
-            sp.exp(-least),
+            "its logarithm",
+            r"… whose logarithms are minus the cost, and $u$ more …",
+            sp.exp(-cost(u)),
             like,
         )
     )
     record(
         Identity(
-            "the entropy",
-            r"… so that the entropy is this loss and $\varepsilon/\tau$.",
-            positives * like * least + negatives * unlike * (least + 1 / temperature),
-            entropy(least),
+            "the tangent at the means",
+            r"… so that the tangent there, linear in all similarities, is the cost at their means.",
+            positives * like * cost(u) + negatives * unlike * (cost(u) - u) + wrong * u,
+            cost(u),
         )
     )
-    record(
-        Identity(
-            "the same class",
-            r"Each of the $m$ others of the class has $\varepsilon/m$ less than its share $1/m$ …",
-            1 / positives - like,
-            wrong_share() / positives,
-        )
-    )
-    record(
-        Nonnegative(
-            "a shortfall",
-            r"… which is not negative: a longer class mean lowers the tangent.",
-            wrong_share() / positives,
-        )
-    )
-    record(Nonnegative("other classes", "Probabilities of other classes are not negative.", unlike / temperature))
-    record(
-        Identity(
-            "the value of the tangent",
-            r"At $\|\bar h_k\|^2 = 1$ the pairs of a class are $n_k m$, and $\varepsilon$ drops out.",
-            entropy(least)
-            - wrong_share() / positives * ((positives + 1) ** 2 - (positives + 1)) / (positives + 1) / temperature,
-            least,
-        )
-    )
+    record(Nonnegative("the cost rises", "A larger excess costs more.", sp.diff(cost(u), u)))
 
 
-length = indexed("g", nonnegative=True)
-STATISTICS = (Statistic(length, r"$\|\bar h_k\|^2$", lambda xp, v, data, p: xp.diagonal_of(mean_gram(xp, v, data, p))),)
+def of_others(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
+    """The inner products of each class mean with all samples of other classes, summed."""
+    means = mean_features(xp, v, data)
+    counts = data.Y @ xp.transpose(data.Y)
+    return xp.column_sums(xp.transpose(v.H) @ means) - xp.diagonal_of(xp.transpose(means) @ means @ counts)
+
+
+def number_of_others(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
+    """The number of samples of other classes, for each class."""
+    counts = data.Y @ xp.transpose(data.Y)
+    return xp.diagonal_of(xp.scale(xp.identity(counts), p[N]) - counts)
+
+
+length, others, rest = (indexed(name, nonnegative=True) for name in "gcr")
+STATISTICS = (
+    Statistic(length, r"$\|\bar h_k\|^2$", lambda xp, v, data, p: xp.diagonal_of(mean_gram(xp, v, data, p))),
+    Statistic(others, r"$\sum_i \langle h_i, \bar h_k\rangle$ over the samples of other classes", of_others),
+    Statistic(rest, "the number of samples of other classes than $k$", number_of_others),
+)
 """What the bounds are written in."""
 
 
-def chain(record: StepRecorder, least: sp.Expr, value: sp.Expr) -> Proof:
-    """Bound the loss of any nonnegative unit vectors from below by the tangent at the softmax of an orthogonal frame."""
+def chain(record: StepRecorder, value: sp.Expr) -> Proof:
+    """Bound the loss of any nonnegative unit vectors from below: by their mean similarities, and these by their ends."""
     record_tangent_steps(record)
+    record_averages(record)
     record_pairs(record)
-    record_softmax(record, least)
-    wrong, constant = wrong_share().subs(OF_CLASS_K), entropy(least).subs(OF_CLASS_K)
-    pairs = wrong / (n_k[k] - 1) * (n_k[k] ** 2 * length[k] - n_k[k]) / temperature
+    between = others[k] / rest[k]
+    within = (n_k[k] * length[k] - 1) / (n_k[k] - 1)
     bounds = (
         Bound(
-            "tangent, pairs of one class",
-            sp.Sum(n_k[k] * constant - pairs, (k, 1, K)) / N,
-            "The loss of a sample is the mean of cross-entropies, one for each other sample of its class as the label. They lie above "
-            "their tangents at the predicted probabilities, by a Kullback–Leibler divergence. Pairs of different classes only add to "
-            "the tangents: nonnegative features have nonnegative inner products.",
+            "mean similarities of each class",
+            sp.Sum(n_k[k] * cost((between - within) / temperature).subs(OF_CLASS_K), (k, 1, K)) / N,
+            "The loss of a sample is the mean of cross-entropies, one for each positive as the label. They lie above their tangents at "
+            "the softmax of the mean similarities, by a Kullback–Leibler divergence, and averaged over the class these tangents see "
+            "the mean similarities alone.",
             (
                 GIBBS.name,
                 "the tangent of the cross-entropy",
                 "logarithm below its tangent",
                 "tangent point of the logarithm",
-                "the softmax",
-                "the likeliest",
-                "the entropy",
-                "the same class",
+                "the softmax of the means",
+                "its logarithm",
+                "the tangent at the means",
                 "pairs of a class",
-                "other classes",
             ),
         ),
         Bound(
             "predicted value",
             value,
-            "No class mean is longer than its features, and length only lowers the bound.",
-            ("class means suffice", "a shortfall", "the value of the tangent", "reduction"),
+            "Nonnegative features have nonnegative inner products, and no class mean is longer than its features.",
+            ("the cost rises", "class means suffice", "reduction"),
         ),
     )
     return Proof(tuple(record.steps), (GIBBS,), STATISTICS, bounds)
@@ -305,10 +287,10 @@ CLAIM = Claim(
         "its class: each of them should be more similar to it than all the samples of other classes. There is no classifier."
     ),
     idea=(
-        "The loss of a sample is convex in its cosines, and its tangent at the softmax of an orthogonal frame pays for cosines with other "
-        "classes and gains from those within the class. Nonnegative features have no cosine below 0, and no cosine exceeds 1. An "
-        "orthogonal frame attains both ends at once, and for this the class counts do not matter. Without the ReLU cosines between "
-        "classes may be negative, and then the counts do matter."
+        "The loss of a sample is convex in its similarities, so it is at least what their means cost: those within the class, and those "
+        "with other classes. The cost rises with the second and falls with the first. Nonnegative features have no cosine below 0, and "
+        "no cosine exceeds 1. An orthogonal frame attains both ends at once, and for this the class counts do not matter. Without the "
+        "ReLU cosines between classes may be negative, and then the counts do matter."
     ),
     problem=PROBLEM,
     derive=derive,
