@@ -167,11 +167,6 @@ WRONG = {
             "unit_norm",
             "predicted value exceeds mean similarities",
         ),
-        "features of any norm": (
-            '(d, N), nonnegative=True, unit_norm="columns")',
-            "(d, N), nonnegative=True)",
-            "exceeds",
-        ),
         "a frame that has no room": ("Width(K),", "Width(sp.Max(1, K - 1), sp.Max(1, K - 1)),", "not tight|lies above"),
         "a box of half the similarities": (
             "lambda xp, p: xp.labels(), 1 / temperature)",
