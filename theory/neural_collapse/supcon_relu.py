@@ -173,9 +173,9 @@ def of_others(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
 
 
 def number_of_others(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
-    """The number of samples of other classes, for each class."""
+    """The number of samples of other classes, for each class. All samples are as many as the squares of their features, of norm 1, sum to."""
     counts = data.Y @ xp.transpose(data.Y)
-    return xp.diagonal_of(xp.scale(xp.identity(counts), p[N]) - counts)
+    return xp.diagonal_of(xp.scale(xp.identity(counts), xp.squared_norm(v.H)) - counts)
 
 
 length, others, rest = (indexed(name, nonnegative=True) for name in "gcr")
