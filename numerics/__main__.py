@@ -3,7 +3,7 @@
 ``experiment list | run NAME --out DIR | report DIR…`` trains networks on data and compares them with the prediction.
 ``measure FILE.npz loss=… weight_decay=… feature_decay=… [--json]`` holds a trained network against the theory.
 ``sweep SPEC.toml --out DIR [--workers N | --scheduler ADDRESS]`` computes grids and samples of parameters; ``sweep show DIR`` shows them.
-``conjecture`` also takes ``--sweep name=from:to:count``.
+``conjecture`` also takes ``--sweep name=from:to:count``, and ``certify`` takes ``--coq FILE.v``.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import linear_sum_assignment, minimize, minimize_scalar
 
 from numerics.backends.ball_evaluation import ball_bindings
 from numerics.backends.bindings import stack_bindings
@@ -169,33 +169,87 @@ def contrast(values: dict) -> float:
 
 def information(values: dict) -> float:
     """One direction for each latent dimension, in the weights of decoder and encoder and the posterior variance: three numbers."""
-    noise, prior = values["eta_dec"] ** 2, values["eta_enc"] ** 2
+    noise = values["eta_dec"] ** 2
     informed, dimensions = values["beta_mi"], values["beta_kl"]
 
     def of(deviation: float) -> float:
-        def objective(at: np.ndarray) -> float:
-            decoder, encoder, log_variance = at
-            variance = prior * math.exp(log_variance)
-            code = (encoder * deviation) ** 2 + variance
-            misfit = (deviation - decoder * encoder * deviation) ** 2 + decoder**2 * variance
-            own = code / prior - 1 - math.log(code / prior)
-            return misfit / noise + informed * math.log(code / variance) + dimensions * own
+        def objective(at: np.ndarray) -> tuple[float, np.ndarray]:
+            decoder, encoder, log_variance = at  # in units of deviation/η_enc, of its inverse, and of η_enc²
+            variance = math.exp(log_variance)
+            code, left, data = encoder**2 + variance, 1 - decoder * encoder, deviation**2 / noise
+            value = data * (left**2 + decoder**2 * variance) + informed * math.log(code / variance)
+            by_code = informed / code + dimensions * (1 - 1 / code)
+            slopes = (
+                2 * data * (decoder * variance - encoder * left),
+                2 * (encoder * by_code - data * decoder * left),
+                variance * (data * decoder**2 + by_code) - informed,
+            )
+            return value + dimensions * (code - 1 - math.log(code)), np.array(slopes)
 
-        least, scale = math.inf, math.sqrt(prior)
-        for share in (0.0, 0.5, 1.0):
-            start = np.array([share * deviation / scale, share * scale / deviation, -share])
-            for _ in range(3):  # the simplex search is started again where it has shrunk too early
-                options = {"xatol": 1e-11, "fatol": 1e-15, "maxiter": 4000}
-                found = minimize(objective, start, method="Nelder-Mead", options=options)
-                start, least = found.x, min(least, float(found.fun))
-        return least
+        starts = (np.array([share, share, -share]) for share in (0.0, 0.5, 1.0))
+        return min(float(minimize(objective, start, jac=True, method="BFGS").fun) for start in starts)
 
     deviations = sorted(values["theta"], reverse=True)
     kept = values["latent_dim"]
     return sum(map(of, deviations[:kept])) + sum(x**2 / noise for x in deviations[kept:])
 
 
+def residual(values: dict) -> float:
+    """Each residual direction with each given variance, two weights a pair, and the assignment of one to the other that costs least."""
+    noise, prior, weight = values["eta_dec"] ** 2, values["eta_enc"] ** 2, values["beta"]
+    sigmas, data = values["sigma"], [x / noise for x in values["theta"]]
+
+    def pair(amount: float, variance: float) -> float:
+        def objective(at: np.ndarray) -> tuple[float, np.ndarray]:
+            decoder, encoder = at
+            left = 1 - decoder * encoder
+            value = amount * (left**2 + decoder**2 * variance) + weight * (
+                encoder**2 + variance - 1 - math.log(variance)
+            )
+            slopes = (
+                2 * amount * (decoder * variance - encoder * left),
+                2 * (weight * encoder - amount * decoder * left),
+            )
+            return value, np.array(slopes)
+
+        starts = (np.array([share, share]) for share in (0.0, 0.5, 1.0))
+        return min(float(minimize(objective, start, jac=True, method="BFGS").fun) for start in starts)
+
+    variances = [x**2 / prior for x in sigmas]
+    alone = sum(weight * (variance - 1 - math.log(variance)) for variance in variances)
+    gains = [[pair(x, v) - weight * (v - 1 - math.log(v)) - x for v in variances] for x in data]
+    rows, columns = linear_sum_assignment(gains)
+    return alone + sum(data) + sum(min(0.0, gains[row][column]) for row, column in zip(rows, columns, strict=True))
+
+
+def learned_noise(values: dict) -> float:
+    """Three numbers for each latent dimension, and the logarithm of the decoder variance that they share."""
+    deviations = np.array(sorted(values["theta"], reverse=True))
+    kept, weight = values["latent_dim"], values["beta"]
+
+    def objective(at: np.ndarray) -> tuple[float, np.ndarray]:
+        log_noise, (decoder, encoder, log_variance) = at[0], at[1:].reshape(3, kept)
+        data, variance = deviations**2 * math.exp(-log_noise), np.exp(log_variance)
+        living, left = data[:kept], 1 - decoder * encoder
+        misfit = living * (left**2 + decoder**2 * variance)
+        value = len(data) * log_noise + misfit.sum() + data[kept:].sum()
+        value += weight * (encoder**2 + variance - 1 - log_variance).sum()
+        slopes = (
+            [len(data) - misfit.sum() - data[kept:].sum()],
+            2 * living * (decoder * variance - encoder * left),
+            2 * (weight * encoder - living * decoder * left),
+            variance * (living * decoder**2 + weight) - weight,
+        )
+        return float(value), np.concatenate(slopes)
+
+    spread = math.log(np.mean(deviations**2))
+    starts = (np.concatenate([[spread], np.full(2 * kept, share), np.full(kept, -share)]) for share in (0.0, 0.5, 1.0))
+    return min(float(minimize(objective, start, jac=True, method="BFGS").fun) for start in starts)
+
+
 REDUCED = {
+    "cvae-fixed-variance": residual,
+    "vae-learnable-decoder-variance": learned_noise,
     "bce-balanced": binary,
     "ce-sphere": sphere,
     "mse-deep-relu": frame,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from IPython.display import HTML
 
-from book.figures.tables import scrolling
 from book.figures.words import parameters_in_words, words_in_html
 from numerics.backends.balls import Ball, lowest
 from numerics.backends.bindings import stack_bindings
@@ -26,7 +25,7 @@ HEADS = (
     "KL divergence",
     "Mutual information",
     "Predicted",
-    "So",
+    "Informed at every global minimum",
 )
 DIGITS = 9
 
@@ -41,11 +40,14 @@ def table(name: str) -> HTML:
         silent = loss_without_information(case.claim.problem)
         quantities = {"silent": silent, "divergence": mean_divergence, "information": mutual_information}
         for values, optimum in zip(case.settings, optima(case.claim, case.settings, quantities), strict=True):
-            line = [parameters_in_words(values), *cells(case, optimum)]
-            rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>")
-    head = "".join(f"<th>{word}</th>" for word in HEADS)
-    whole = f'<table class="atlas-table"><tr>{head}</tr>{"".join(rows)}</table>'
-    return HTML(scrolling(whole, f"Certified optima: {name}"))
+            line = [f"<td>{parameters_in_words(values)}</td>"]
+            line += [
+                f'<td data-label="{head}">{cell}</td>'
+                for head, cell in zip(HEADS[1:], cells(case, optimum), strict=True)
+            ]
+            rows.append(f"<tr>{''.join(line)}</tr>")
+    heads = "".join(f"<th>{word}</th>" for word in HEADS)
+    return HTML(f'<table class="atlas-stacked"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>')
 
 
 def cells(case: Case, optimum: Optimum) -> list[str]:
@@ -54,15 +56,15 @@ def cells(case: Case, optimum: Optimum) -> list[str]:
     certificate, found = optimum.certificate, optimum.quantities
     carries = certificate.upper < lowest(found["silent"])
     return [
-        f"[{certificate.lower:.15g}, {certificate.upper:.15g}]",
+        in_digits(Ball(certificate.lower).union(Ball(certificate.upper))),
         in_digits(found["silent"]),
         in_digits(found["divergence"]),
         in_digits(found["information"]),
         f"{predicted:.6g}",
-        "informed at every global minimum" if carries else "nothing gained by information",
+        "yes" if carries else "no gain",
     ]
 
 
 def in_digits(ball: Ball) -> str:
     """Return a ball by its centre and radius, or zero where it lies below what a measurement resolves."""
-    return "0" if abs(float(ball)) <= INVARIANT**2 else ball.str(DIGITS)
+    return "0" if abs(float(ball)) <= INVARIANT**2 else ball.str(DIGITS).strip("[]").replace("+/-", "±")

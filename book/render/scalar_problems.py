@@ -67,7 +67,7 @@ def cost(piece: Piece, variable: sp.Symbol) -> str:
         variable = LOGARITHM_OF
     depends = varying(sp.expand_mul(function, deep=False), variable)
     interval = rf"{written(lower)} \le {latex(variable)}" + ("" if upper == sp.oo else rf" \le {written(upper)}")
-    return rf"$\displaystyle {written(depends)}, \quad {interval}$"
+    return rf"$\displaystyle {written(depends)}$ for ${interval}$"
 
 
 def varying(function: sp.Expr, variable: sp.Symbol) -> sp.Expr:

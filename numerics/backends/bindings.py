@@ -62,6 +62,12 @@ def shared(symbol: sp.Basic, value: Tensor) -> bool:
     return isinstance(symbol, sp.IndexedBase) and value.ndim == 1
 
 
+def single_bindings(instance: Instance) -> dict[sp.Basic, Any]:
+    """Return the bindings of one instance as tensors without an axis of instances. Raises ParameterError as ``stack_bindings`` does."""
+    stacked = stack_bindings([instance])
+    return {s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
+
+
 def setting(problem: Problem, bindings: Mapping[sp.Basic, Any]) -> tuple[TorchArrays, Point]:
     """Return the namespace and the given arrays of a problem at these bindings."""
     xp = TorchArrays(bindings)

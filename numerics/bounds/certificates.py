@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from numerics.backends.ball_arrays import BallArrays
 from numerics.backends.ball_evaluation import ball_bindings, evaluate_in_balls
 from numerics.backends.balls import Ball, lowest
-from numerics.backends.bindings import shared, stack_bindings
+from numerics.backends.bindings import single_bindings
 from numerics.backends.points import points_of
 from numerics.backends.tensors import TorchArrays
 from numerics.bounds.copositive import copositive_bound
@@ -80,8 +78,7 @@ def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[s
     form, ball, box = problem.nuclear_form, problem.nuclear_ball, problem.similarity_box
     if not problem.has_bound:
         return {}
-    stacked = stack_bindings([instance])
-    at = {s: v[0] if isinstance(v, Tensor) and not shared(s, v) else v for s, v in stacked.items()}
+    at = single_bindings(instance)
     xp = TorchArrays(at)
     balls = ball_bindings(problem, instance)
     if box is not None:

@@ -11,73 +11,72 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from numerics.backends.balls import Ball, lowest
-from numerics.backends.tensors import DTYPE
-from numerics.bounds.dual import MARGINS, entropy
-from theory.export.coq_certificate import UNIT
-
-DENOMINATOR = 10**18
-"""The denominator of the probabilities."""
-ROUNDED_OFF = 1000
-"""By how many of 1/UNIT a bound is lowered: a checker in fixed point loses less than 100 in each logarithm."""
-
-Matrix = list[list[int]]
+from numerics.backends.bindings import single_bindings
+from numerics.backends.tensors import DTYPE, TorchArrays
+from numerics.bounds.dual import MARGINS
+from numerics.bounds.integer_columns import CONJUGATES, DENOMINATOR, Matrix
+from theory.point import Point
+from theory.problem import Instance, NuclearForm
 
 
 @dataclass(frozen=True)
 class IntegerDual:
-    """Probabilities, one column a class, as numerators over DENOMINATOR, and a factor that shows that they are dual feasible.
+    """A dual point, one column a class, as numerators over DENOMINATOR, and a factor that shows that it is dual feasible.
 
-    Let R be the columns of labels less probabilities, times DENOMINATOR, and D the class counts. The integer matrix
-    scale · I − b R D Rᵀ less the sum of the squares of the rows of ``factor`` is diagonally dominant, where λ_W λ_H = a/b and
-    scale = N² a DENOMINATOR².
+    ``loss`` is that of the logits, and ``decays`` are λ_W and λ_H. Let R be the columns of labels less dual point, times
+    DENOMINATOR, and D the class counts. The integer matrix scale · I − b R D Rᵀ less the sum of the squares of the rows of
+    ``factor`` is diagonally dominant, where λ_W λ_H = a/b and scale = N² a DENOMINATOR².
     """
 
+    loss: str
     counts: tuple[int, ...]
-    decays: Fraction
+    decays: tuple[Fraction, Fraction]
     columns: Matrix
     factor: Matrix
 
     @property
     def bound(self) -> int:
-        """A lower bound of the loss as a multiple of 1/UNIT: the mean entropy, rounded down."""
-        total = Ball(0)
-        for label, (count, column) in enumerate(zip(self.counts, self.columns, strict=True)):
-            total += count * entropy([Ball(x) / DENOMINATOR for k, x in enumerate(column) if k != label])
-        return math.floor(Fraction(lowest(total / sum(self.counts))) * UNIT) - ROUNDED_OFF
+        """A lower bound of the whole loss as a multiple of 1/UNIT, rounded down."""
+        return CONJUGATES[self.loss].bound(self.counts, self.columns)
+
+
+def dual_at(form: NuclearForm, instance: Instance, point: Point) -> IntegerDual | None:
+    """Return a feasible dual point near the logits of a trained point, or None where none is found.
+
+    The labels are one-hot, and there is no bias. Raises KeyError for a loss without dual points in integers.
+    """
+    at = single_bindings(instance)
+    xp = TorchArrays(at)
+    labels = form.labels(xp, at)
+    weight, feature = (Fraction(x.p, x.q) for x in (instance.bindings[symbol] for symbol in form.decays))
+    counts = [int(n) for n in labels.sum(1).tolist()]
+    return integer_dual(form.loss, xp.class_means(form.logits(xp, point), labels), counts, (weight, feature))
 
 
 def integer_dual(
-    mean_logits: Float64[Tensor, "K K"], counts: Sequence[int], decays: Fraction, margins: Sequence[float] = MARGINS
+    loss: str,
+    mean_logits: Float64[Tensor, "K K"],
+    counts: Sequence[int],
+    decays: tuple[Fraction, Fraction],
+    margins: Sequence[float] = MARGINS,
 ) -> IntegerDual | None:
-    """Return a feasible dual point near the softmax of the logits, or None where none is found.
+    """Return a feasible dual point of a loss near the mean logits, or None where none is found.
 
-    ``mean_logits`` has one column a class, with ``counts`` samples each, and ``decays`` is λ_W λ_H. Of the ``margins`` by
-    which the point is shrunk below the limit that doubles find, the first at which exact arithmetic agrees is taken.
+    ``mean_logits`` has one column a class, with ``counts`` samples each, and ``decays`` are λ_W and λ_H. The point is shrunk
+    towards the labels. Of the ``margins`` below the limit that doubles find, the first at which exact arithmetic agrees is
+    taken. Raises KeyError for a loss without dual points in integers.
     """
-    n = torch.tensor(counts, dtype=DTYPE)
-    one_hot = torch.eye(len(counts), dtype=DTYPE)
-    wrong = torch.softmax(mean_logits, 0) * (1 - one_hot)
-    residual = one_hot * wrong.sum(0) - wrong
-    norm = float(torch.linalg.matrix_norm(residual * n**0.5, 2))
-    shrink = min(1.0, sum(counts) * math.sqrt(decays) / max(norm, 1e-300))
+    conjugate, product = CONJUGATES[loss], decays[0] * decays[1]
+    residual = conjugate.residual(mean_logits)
+    norm = float(torch.linalg.matrix_norm(residual * torch.tensor(counts, dtype=DTYPE) ** 0.5, 2))
+    shrink = min(1.0, sum(counts) * math.sqrt(product) / max(norm, 1e-300))
     for margin in margins:
-        columns = probabilities((shrink * (1 - margin) * wrong).T.tolist())
-        form = quadratic_form(columns, counts, decays)
+        columns = conjugate.columns(shrink * (1 - margin) * residual)
+        form = quadratic_form(columns, counts, product)
         factor = cholesky_rows(form)
         if factor is not None and is_dominant(less_squares(form, factor)):
-            return IntegerDual(tuple(counts), decays, columns, factor)
+            return IntegerDual(loss, tuple(counts), decays, columns, factor)
     return None
-
-
-def probabilities(wrong: Sequence[Sequence[float]]) -> Matrix:
-    """Return columns of positive numerators with the sum DENOMINATOR from the probabilities of wrong classes, zero at the right one."""
-    columns = []
-    for label, column in enumerate(wrong):
-        numerators = [max(1, round(Fraction(p) * DENOMINATOR)) for p in column]
-        numerators[label] = DENOMINATOR - sum(x for k, x in enumerate(numerators) if k != label)
-        columns.append(numerators)
-    return columns
 
 
 def quadratic_form(columns: Matrix, counts: Sequence[int], decays: Fraction) -> Matrix:

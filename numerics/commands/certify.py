@@ -6,6 +6,7 @@ import argparse
 from functools import partial
 
 from numerics.bounds.enclosures import predicted_value
+from numerics.commands.coq_file import coq_path, write_theorem
 from numerics.commands.options import training_options
 from numerics.commands.training import BALL_DIGITS, report_failures, train_and_report
 from numerics.judging.comparison import compare
@@ -16,6 +17,7 @@ from theory.claim import Claim
 from theory.cli.arguments import print_json, shown_parameters
 from theory.cli.entry import CHECK_FAILED
 from theory.errors import ParameterError
+from theory.export.coq_certificate import CHECKERS
 from theory.problem import Instance
 from theory.refutation import Refutation
 
@@ -25,11 +27,18 @@ NAME = "certify"
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Add the command to a parser of commands."""
     does = "train, then bound the global minimum from below"
-    commands.add_parser(NAME, parents=[training_options()], help=does)
+    parser = commands.add_parser(NAME, parents=[training_options()], help=does)
+    parser.add_argument(
+        "--coq",
+        metavar="FILE.v",
+        help=f"also write the lower bound as a theorem that Coq checks ({' or '.join(CHECKERS)})",
+    )
 
 
 def answer(claim: Claim, options: argparse.Namespace) -> int:
     """Train at the given parameters, print the bounds, and return the exit status."""
+    if options.coq is not None:
+        options.coq = coq_path(claim, options.coq)
     report = _report if claim.refutation is None else partial(_report_refutation, claim.refutation)
     return train_and_report(claim, options, report)
 
@@ -46,6 +55,9 @@ def _report(
             "claims whose proof has a Separable"
         )
     failures = unfinished + certificate.failures(predicted_value(claim, instance), comparison.near_threshold)
+    theorem = None if options.coq is None else write_theorem(claim, instance, training, options.coq)
+    if options.coq is not None and theorem is None:
+        failures.append("no dual point in integers is verified near the trained point: no theorem of Coq is written")
     result = {
         "id": claim.id,
         "parameters": shown_parameters(claim, instance),
@@ -57,6 +69,7 @@ def _report(
         "method": certificate.method,
         "seconds": training.solution.seconds,
         "device": training.solution.device,
+        **({} if options.coq is None else {"coq": theorem}),
         "failures": list(failures),
     }
     if options.json:
@@ -65,6 +78,9 @@ def _report(
         print(f"upper {certificate.upper:.15g}")
         print(f"lower {certificate.lower:.15g} ({certificate.method} bound, verified in ball arithmetic)")
         print(f"gap   {certificate.gap_ball.str(BALL_DIGITS)} (relative)")
+        if theorem is not None:
+            print(f"wrote {theorem['file']}: no loss is below {theorem['lower']} (relative gap {theorem['gap']:.1e})")
+            print(f"after make kernel, Coq checks it with: {theorem['check']}")
     return report_failures(failures)
 
 

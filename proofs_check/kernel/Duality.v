@@ -1,5 +1,5 @@
-(** Weak duality of the cross-entropy with decay: every feasible matrix of probabilities bounds the loss from below.
-    *)
+(** Weak duality with decay: a feasible matrix pays for the slope of the fit, so that every feasible matrix of
+    probabilities bounds the cross-entropy from below. *)
 From Coq Require Import Reals Lra Lia Arith.
 From Atlas Require Import Sums Softmax.
 Open Scope R_scope.
@@ -103,6 +103,34 @@ Proof.
     apply Rmult_lt_0_compat; [lra | now apply pow_lt].
 Qed.
 
+(** The slope along the logits W H + b is that of one coordinate of the features after the other: the bias drops out.
+    *)
+Lemma slope_by_coordinates d W H b : (forall k, (k < K)%nat -> b k * sum N (fun j => Y k j - P k j) = 0) ->
+  sum N (fun j => sum K (fun k => (Y k j - P k j) * (product d W H k j + b k)))
+  = sum d (fun i => sum N (fun j => sum K (fun k => (Y k j - P k j) * (W k i * H i j)))).
+Proof.
+  intros unseen.
+  rewrite (sum_ext N _ (fun j => sum K (fun k => (Y k j - P k j) * product d W H k j)
+    + sum K (fun k => b k * (Y k j - P k j))))
+    by (intros; rewrite <- sum_plus; apply sum_ext; intros; ring).
+  rewrite sum_plus, (sum_swap N K (fun j k => b k * (Y k j - P k j))).
+  rewrite (sum_zero K) by (intros; rewrite sum_scale; now apply unseen). rewrite Rplus_0_r.
+  rewrite (sum_swap d N). apply sum_ext. intros j _. rewrite (sum_swap d K). apply sum_ext. intros k _.
+  unfold product. now rewrite sum_scale.
+Qed.
+
+(** The decay terms pay for the slope along the logits W H + b, where P is feasible. A bias wants rows of Y - P that sum
+    to zero. *)
+Lemma slope_below_decays d W H b : feasible -> (forall i, (i < d)%nat -> cone (H i)) ->
+  (forall k, (k < K)%nat -> b k * sum N (fun j => Y k j - P k j) = 0) ->
+  / INR N * sum N (fun j => sum K (fun k => (Y k j - P k j) * (product d W H k j + b k)))
+  <= lw / 2 * squared_norm K d W + lh / 2 * squared_norm d N H.
+Proof.
+  intros dual inside unseen. rewrite (slope_by_coordinates d W H b unseen).
+  unfold squared_norm. rewrite (sum_swap K d), <- !sum_scale, <- sum_plus. apply sum_le. intros i below.
+  exact (dual (fun k => W k i) (H i) (inside i below)).
+Qed.
+
 Hypothesis probabilities : forall k j, (k < K)%nat -> (j < N)%nat -> 0 <= P k j.
 Hypothesis total : forall j, (j < N)%nat -> sum K (fun k => P k j) = 1.
 
@@ -120,22 +148,6 @@ Proof.
   rewrite sum_minus. lra.
 Qed.
 
-(** The slope along the logits W H + b is that of one coordinate of the features after the other: the bias drops out.
-    *)
-Lemma slope_by_coordinates d W H b : (forall k, (k < K)%nat -> b k * sum N (fun j => Y k j - P k j) = 0) ->
-  sum N (fun j => sum K (fun k => (Y k j - P k j) * (product d W H k j + b k)))
-  = sum d (fun i => sum N (fun j => sum K (fun k => (Y k j - P k j) * (W k i * H i j)))).
-Proof.
-  intros unseen.
-  rewrite (sum_ext N _ (fun j => sum K (fun k => (Y k j - P k j) * product d W H k j)
-    + sum K (fun k => b k * (Y k j - P k j))))
-    by (intros; rewrite <- sum_plus; apply sum_ext; intros; ring).
-  rewrite sum_plus, (sum_swap N K (fun j k => b k * (Y k j - P k j))).
-  rewrite (sum_zero K) by (intros; rewrite sum_scale; now apply unseen). rewrite Rplus_0_r.
-  rewrite (sum_swap d N). apply sum_ext. intros j _. rewrite (sum_swap d K). apply sum_ext. intros k _.
-  unfold product. now rewrite sum_scale.
-Qed.
-
 (** Weak duality: the mean entropy of feasible P is a lower bound of the loss. A bias wants rows of Y - P that sum to
     zero. *)
 Theorem weak_duality d W H b : feasible -> (forall i, (i < d)%nat -> cone (H i)) ->
@@ -145,11 +157,6 @@ Theorem weak_duality d W H b : feasible -> (forall i, (i < d)%nat -> cone (H i))
      + lw / 2 * squared_norm K d W + lh / 2 * squared_norm d N H.
 Proof.
   intros dual inside unseen. pose proof (above_tangent (fun k j => product d W H k j + b k)) as tangent.
-  cbv beta in tangent. rewrite (slope_by_coordinates d W H b unseen) in tangent.
-  assert (paid : / INR N * sum d (fun i => sum N (fun j => sum K (fun k => (Y k j - P k j) * (W k i * H i j))))
-    <= lw / 2 * squared_norm K d W + lh / 2 * squared_norm d N H).
-  { unfold squared_norm. rewrite (sum_swap K d), <- !sum_scale, <- sum_plus. apply sum_le. intros i below.
-    exact (dual (fun k => W k i) (H i) (inside i below)). }
-  lra.
+  pose proof (slope_below_decays d W H b dual inside unseen). cbv beta in tangent. lra.
 Qed.
 End Duality.

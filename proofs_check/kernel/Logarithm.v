@@ -1,6 +1,6 @@
 (** Lower bounds of logarithms that Coq computes in fixed point: the series of ln ((1 + t) / (1 - t)), cut off. *)
 From Coq Require Import Reals Lra Lia Arith ZArith.
-From Atlas Require Import Sums.
+From Atlas Require Import Sums FixedPoint.
 Open Scope R_scope.
 
 (** The first n terms of the series of the inverse hyperbolic tangent. *)
@@ -60,22 +60,6 @@ Proof.
   replace ((1 - x ^ 2) * (/ (1 + x) * 1 - / (1 - x) * (0 - 1) - 2 * slope n x))
     with (2 - 2 * ((1 - x ^ 2) * slope n x)) by (field; lra).
   rewrite slope_closed. assert (0 <= x ^ (2 * n)) by (apply pow_le; lra). lra.
-Qed.
-
-(** The unit of all fixed-point numbers. *)
-Definition unit : Z := 10 ^ 18.
-
-(** The real number that a fixed-point number stands for. *)
-Definition real_of (z : Z) : R := IZR z / IZR unit.
-
-Lemma unit_positive : 0 < IZR unit. Proof. apply IZR_lt. reflexivity. Qed.
-
-(** A quotient of integers rounds down. *)
-Lemma quotient_below a b : (0 < b)%Z -> IZR (a / b) <= IZR a / IZR b.
-Proof.
-  intros positive. pose proof (IZR_lt 0 b positive). apply Rmult_le_reg_r with (IZR b); [easy |].
-  replace (IZR a / IZR b * IZR b) with (IZR a) by (field; lra). rewrite <- mult_IZR. apply IZR_le.
-  rewrite Z.mul_comm. now apply Z.mul_div_le.
 Qed.
 
 (** The terms k, ..., k + n - 1 of the series, rounded down, from the square of t and from its power 2 k + 1. *)

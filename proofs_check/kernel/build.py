@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from proofs_check.kernel.compiler import KERNEL, Compiled, checker_complaint, compile_all
-from proofs_check.kernel.theorems import ALLOWED_AXIOMS, Theorem, axioms, forbidden_words, theorem_file, theorems
+from proofs_check.kernel.theorems import ALLOWED_AXIOMS, Theorem, axioms, forbidden_words, theorem_files, theorems
 from theory.claim import find, registry
 from theory.errors import CheckFailed
 from theory.export.attempt import LOGICAL, attempted, version
@@ -120,7 +120,7 @@ def _rows(texts: Sequence[Generated], compiled: dict[str, Compiled]) -> list[Row
     rows = []
     for text in texts:
         names = [file_name(kind, text.claim_id) for kind in ("Steps", "Statement")]
-        mine = [*(f"generated/{name}.v" for name in names), theorem_file(text.claim_id)]
+        mine = [*(f"generated/{name}.v" for name in names), *theorem_files(text.claim_id)]
         record = KernelRecord(
             text.steps,
             tuple(TheoremRecord(t.name, t.says, t.statement, t.file, of_theorems[t.path]) for t in text.theorems),

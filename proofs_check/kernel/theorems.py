@@ -57,15 +57,16 @@ class Theorem:
         return f"{self.module}.{self.name}"
 
 
-def theorem_file(claim_id: str) -> str:
-    """Return the name of the hand-written file about a claim: MseImbalanced.v for mse-imbalanced."""
-    return "".join(word.capitalize() for word in claim_id.split("-")) + ".v"
+def theorem_files(claim_id: str) -> list[str]:
+    """Return the names of the hand-written files about a claim: those that exist of MseImbalanced.v, about its minimisers,
+    and MseImbalancedCertificate.v, about certificates of its loss, for mse-imbalanced."""
+    stem = "".join(word.capitalize() for word in claim_id.split("-"))
+    return [name for name in (f"{stem}.v", f"{stem}Certificate.v") if (KERNEL / name).exists()]
 
 
 def theorems(claim: Claim) -> list[Theorem]:
-    """Return the theorems of the hand-written file about a claim, with the propositions that they state written out."""
-    path = KERNEL / theorem_file(claim.id)
-    return list(_theorems(claim, path)) if path.exists() else []
+    """Return the theorems of the hand-written files about a claim, with the propositions that they state written out."""
+    return [theorem for name in theorem_files(claim.id) for theorem in _theorems(claim, KERNEL / name)]
 
 
 def _theorems(claim: Claim, path: Path) -> Iterator[Theorem]:
