@@ -282,9 +282,8 @@ CLAIM = Claim(
     ),
     setting=(
         "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples, $n_k \\ge 2$ of them from class $k$ of $K$. The features, the "
-        "columns $h_i$ of $H$, are nonnegative, as after a ReLU, and normalised. With $S = H^T H/\\tau$ the loss of sample $i$, of "
-        "class $k$, is $\\log \\sum_{a \\ne i} e^{s_{ai}} - \\frac{1}{n_k - 1} \\sum_p s_{pi}$, where $p$ runs over the other samples of "
-        "its class: each of them should be more similar to it than all the samples of other classes. There is no classifier."
+        "columns $h_i$ of $H$, are nonnegative, as after a ReLU, and normalised. To each sample the other samples of its class, its "
+        "positives, should be more similar than all samples of other classes, its negatives. There is no classifier."
     ),
     idea=(
         "The loss of a sample is convex in its similarities, so it is at least what their means cost: those within the class, and those "
