@@ -140,7 +140,7 @@ def test_the_page_has_its_parts_in_order(claim_id: str) -> None:
     headings = re.findall(r"^## (.+)$", text(claim_id), flags=re.MULTILINE)
     theorem = "Claim" if claim.refutation else "Theorem"
     assert headings[:4] == ["Setting", theorem, "The idea of the proof", "Proof"]
-    assert headings[4] == "Prediction"
+    assert headings[4] == ("The counterexample" if claim.refutation else "Prediction")
     assert claim.idea in text(claim_id)
     assert claim.setting.partition("$")[0] in text(claim_id)
     assert with_upright_words(objective(claim.problem).partition("\n\n")[0]) in text(claim_id)

@@ -10,7 +10,6 @@ from book.figures.axes import Axis, spanning
 from book.figures.marks import DASHES, SHAPES, Line, Points, Rule
 from book.figures.panel import Panel
 from book.figures.plotting import COLOURS, show
-from book.figures.words import relative
 from numerics.backends.tensors import DTYPE
 from numerics.judging.counterexamples import objective_at, objectives_at, refutation_of
 from numerics.searching.best_structure import best_margin
@@ -45,8 +44,8 @@ def margins(claim_id: str) -> HTML:
     gain = (best[0][1] - lowest) / best[0][1]
     says = (
         f"The least loss at every margin for {classes} classes and {depth} layers, every decay {instance.values['feature_decay']:g}. The lowest "
-        f"point of the published structure costs {best[0][1]:.6f}, that of the other {lowest:.6f}, which is less by "
-        f"{relative(gain)} (relative). The dotted line is the loss of the zero point."
+        f"point of the published structure costs {best[0][1]:.6f}, that of the other {lowest:.6f}, which is {gain:.1%} "
+        f"less. The dotted line is the loss of the zero point."
     )
     alt = "Loss against margin: at every margin above zero the curve of the published structure lies above the other."
     panel = Panel(x, y, [Rule(y=[zero], dash="1 4"), *lines, *minima], alt, width=460, height=320)

@@ -14,6 +14,9 @@ from numerics.searching.best_structure import best_structures
 from numerics.tolerances import VALUE_GAP
 from theory.claim import find
 
+REFUTED = ("K", "M", "rank", "lowest found", "published, at least", "relative gap", "found", "proved for all decays")
+"""The columns of the table of a refutation."""
+
 
 def scrolling(table: str, says: str) -> str:
     """Return a table in a box that scrolls where the column is narrow, by the arrow keys, too. ``says`` names the box."""
@@ -68,8 +71,7 @@ def refutation_table(claim_id: str) -> HTML:
             len(instance.order), instance.values["depth"], best.rank,
             f"{found.upper:.10f}", f"{found.lower:.10f}", f"{found.gap:.1e}", says, known,
         )  # fmt: skip
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    names = ("K", "M", "rank", "lowest found", "published, at least", "gap", "found", "proved for all decays")
-    head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
-    table = f'<table class="table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
-    return HTML(scrolling(table, "The lowest points found against the published structure"))
+        shown = (f'<td data-label="{name}">{cell}</td>' for name, cell in zip(REFUTED, cells, strict=True))
+        rows.append(f"<tr>{''.join(shown)}</tr>")
+    head = "".join(f"<th>{name}</th>" for name in REFUTED)
+    return HTML(f'<table class="atlas-stacked"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>')
