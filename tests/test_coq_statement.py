@@ -32,7 +32,7 @@ PREDICTED = (
     "mse-regularised-bias",
 )
 """Claims whose predictions are stated; a deep linear network at depth 1."""
-UNPREDICTED = ("ce-deep-linear", "ce-deep-linear-bias", "ce-imbalanced", "ce-sphere", "mse-deep-relu")
+UNPREDICTED = ("ce-deep-linear", "ce-deep-linear-bias", "ce-imbalanced", "ce-sphere", "mse-deep-relu", "supcon-relu")
 """Claims without a closed form of the minimum, or without a threshold, of which only the problem is stated."""
 UNSTATED = {
     "bce-balanced": "the minimum is given by cases",
@@ -58,8 +58,9 @@ class Case:
 
     def __init__(self, what: CoqStatement, decay: float) -> None:
         problem, self.what = what.claim.problem, what
-        balanced = problem.parameter("class_counts").domain.balanced
-        self.counts = (2,) * max(3, problem.fewest_directions) if balanced else (5, 2, 1)
+        domain = problem.parameter("class_counts").domain
+        usual = (2,) * max(3, problem.fewest_directions) if domain.balanced else (5, 2, 1)
+        self.counts = tuple(max(domain.samples, count) for count in usual)
         values = {**what.chosen, "class_counts": self.counts}
         for p in problem.in_dependency_order:
             if p.name == "weight_decay" and "depth" in values:

@@ -47,6 +47,11 @@ ZERO_EXCESS = (
 )
 
 EQUIVALENT = {
+    (
+        "supcon-relu",
+        "bound mean similarities of each class",
+        "drop factor g[k]",
+    ): f"{STILL_A_PROOF}; it takes every class mean for as long as the features, and length only lowers the bound",
     **{
         ("hvae-learnable-variances", f"invariant {name}", change): ZERO_EXCESS
         for name in ("decoder_gram", "encoder_gram", "decoded_noise")

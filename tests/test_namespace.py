@@ -292,8 +292,8 @@ CALLS = {
     "bottom_grams": lambda xp, i: xp.bottom_grams(i.layers(), i.full()),
     "layer_spectra": lambda xp, i: xp.layer_spectra(i.layers(), xp.labels()),
 }
-"""A call of each operation. ``label_axes`` has a test of its own, since its vectors are unique only for unequal classes, and so has
-``standard_rows``, which the symbolic backend writes along their own axes."""
+"""A call of each operation. ``label_axes`` has a test of its own, since its vectors are unique only for unequal classes, and so have
+``standard_rows``, which the symbolic backend writes along their own axes, and ``column_contrastive_loss``, which needs two samples a class."""
 
 OPERATIONS = [name for name, f in inspect.getmembers(ArrayNamespace, inspect.isfunction) if not name.startswith("_")]
 
@@ -315,7 +315,9 @@ def test_no_backend_has_operations_of_its_own(backend):
     assert offered == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"label_axes", "standard_rows"}))
+@pytest.mark.parametrize(
+    "operation", sorted(set(OPERATIONS) - {"label_axes", "standard_rows", "column_contrastive_loss"})
+)
 def test_all_backends_agree(operation):
     found = {
         backend: flattened(inputs.numbers(CALLS[operation](inputs.xp, inputs)))
@@ -397,6 +399,63 @@ def test_the_axes_of_unequal_labels_agree():
     for backend in ("tensors", "balls"):
         for own, written in zip(found[backend], found["concrete"], strict=True):
             torch.testing.assert_close(own, written, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("classes", [(0, 0, 0, 1, 1), (0, 0, 1, 1, 2, 2)])
+def test_contrastive_losses_agree(classes):
+    """Similarities need not be symmetric, nor those of one class equal; the last sample is as similar to itself as to nothing else."""
+    counts, size = [classes.count(c) for c in range(max(classes) + 1)], len(classes)
+    similarities = sp.Matrix(size, size, lambda a, b: sp.Rational((3 * a + 5 * b) % 7 - 3, 2) + 90 * (a == b))
+    spaces = {
+        "concrete": ConcreteArrays(len(counts), classes),
+        "tensors": TorchArrays({sym.n_k: torch.tensor(counts, dtype=torch.float64)}),
+        "balls": BallArrays({sym.n_k: tuple(counts)}),
+    }
+    found = {}
+    for backend, xp in spaces.items():
+        inputs = BACKENDS[backend]
+        found[backend] = flattened(inputs.numbers(xp.column_contrastive_loss(inputs.made(similarities), xp.labels())))
+    xp, held = CoqArrays(), CoqMatrix("N", "N", lambda a, b: Term(f"s {a} {b}", Term.APPLIED))
+    names = {**BUILT_IN, "K": len(counts), "N": size, "label": classes.__getitem__}
+    names["s"] = lambda a: lambda b: float(similarities[a, b])
+    losses = xp.column_contrastive_loss(held, xp.labels())
+    found["text"] = [float(meaning(losses.entry(str(i)).text)(names)) for i in range(size)]
+    assert len(set(found["concrete"])) > 2
+    for backend, numbers in found.items():
+        assert numbers == pytest.approx(found["concrete"], rel=1e-13), backend
+
+
+def test_the_symbolic_contrastive_loss_is_that_of_equal_samples():
+    n = sp.Symbol("n", integer=True, positive=True)
+    inputs, written = Symbolic(), BACKENDS["concrete"]
+    symbolic = SymbolicArrays(K, n).column_contrastive_loss(inputs.equal(), SymbolicMatrix.identity(K))
+    samples = tuple(c for c in range(SIZE) for _ in range(4))
+    concrete = ConcreteArrays(SIZE, samples)
+    repeated = sp.Matrix(len(samples), len(samples), lambda a, b: written.equal()[samples[a], samples[b]])
+    expected = written.numbers(concrete.column_contrastive_loss(repeated, concrete.labels()))
+    assert [x for x in inputs.numbers(symbolic.subs(n, 4)) for _ in range(4)] == pytest.approx(expected, rel=1e-13)
+    counts = SymbolicArrays(K, sym.n_k[k]).column_contrastive_loss(
+        SymbolicMatrix.identity(K), SymbolicMatrix.identity(K)
+    )
+    assert counts.has(sym.N)
+
+
+def test_a_tiny_contrastive_loss_keeps_its_digits():
+    """Two samples a class, as similar as can be: the loss is log(1 + 2 e^−40)."""
+    xp = TorchArrays({sym.n_k: torch.tensor([2.0, 2.0], dtype=torch.float64)})
+    labels = xp.labels()
+    losses = xp.column_contrastive_loss(40 * labels.mT @ labels, labels)
+    assert losses.tolist() == pytest.approx([math.log1p(2 * math.exp(-40))] * 4, rel=1e-14)
+
+
+def test_a_contrastive_loss_of_large_similarities_is_finite():
+    xp = TorchArrays({sym.n_k: torch.tensor([2.0, 2.0], dtype=torch.float64)})
+    similarities = (-2000 * xp.labels().mT @ xp.labels()).requires_grad_()
+    losses = xp.column_contrastive_loss(similarities, xp.labels())
+    losses.sum().backward()
+    assert losses.tolist() == pytest.approx([2000 + math.log(2)] * 4)
+    assert similarities.grad is not None
+    assert bool(similarities.grad.isfinite().all())
 
 
 def test_a_factor_that_is_a_float_keeps_its_digits():

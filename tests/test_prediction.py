@@ -109,6 +109,7 @@ EXAMPLES = {
         "feature_decay": 0.01,
         "bias_decay": 0.1,
     },
+    "supcon-relu": {"class_counts": (2, 6, 3), "widths": 4, "temperature": 0.4},
     "vae-fixed-variance": {
         "theta": (0.5, 2.0, 1.0),
         "sigma": (0.9, 0.3),

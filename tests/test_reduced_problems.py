@@ -24,6 +24,8 @@ AGREES = 1e-7
 INSTANCES = 100
 SMALL = 30.0
 """The search for the logarithm of a margin begins this far below zero."""
+STARTS = 30
+"""Random starts where poor local minima are many."""
 
 
 def least(objective: Callable[[Any], Any], largest: float) -> float:
@@ -141,6 +143,44 @@ def sphere(values: dict) -> float:
         start = generator.normal(size=2 * classes * width)
         options = {"ftol": 0.0, "gtol": 1e-10, "maxiter": 5000}
         best = min(best, float(minimize(objective, start, jac=True, method="L-BFGS-B", options=options).fun))
+    return math.exp(best)
+
+
+def contrast(values: dict) -> float:
+    """Two nonnegative features of unit norm for each class, for one sample and for its others: the logarithm of the loss.
+
+    Of two classes that share a coordinate, neither leaves it by a small step while it costs nothing to stay. So there are many starts.
+    """
+    counts, width, tau = values["class_counts"], values["widths"], values["temperature"]
+    classes = np.repeat(np.arange(len(counts)), 2)
+    samples = np.array([m for count in counts for m in (1, count - 1)], dtype=float)
+    others = samples[None, :] - np.eye(len(classes))  # samples of a feature beside the one that is compared with them
+    own = np.repeat(counts, 2) - 1.0
+    positive = (classes[:, None] == classes[None, :]) * others / own[:, None]
+
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        h = x.reshape(len(classes), width)
+        norms = np.linalg.norm(h, axis=1, keepdims=True)
+        h = h / norms
+        s = h @ h.T / tau
+        lead = s - (positive * s).sum(1, keepdims=True)
+        shares = others * np.exp(lead)
+        excess = np.where(positive > 0, others * np.expm1(lead), shares).sum(1)
+        losses = np.log(own) + np.log1p(excess / own)
+        residual = shares / (own + excess)[:, None] - positive
+        weighted = samples[:, None] * residual / tau
+        slope = (weighted + weighted.T) @ h
+        slope = (slope - (slope * h).sum(1, keepdims=True) * h) / norms
+        total = float(samples @ losses)
+        return math.log(total / samples.sum()), slope.ravel() / total
+
+    generator, best = np.random.default_rng(0), np.inf
+    for _ in range(STARTS):
+        start = np.abs(generator.normal(size=len(classes) * width))
+        options = {"ftol": 0.0, "gtol": 1e-10, "maxiter": 5000}
+        bounds = [(1e-12, None)] * len(start)  # a feature of zeros has no direction
+        found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        best = min(best, float(found.fun))
     return math.exp(best)
 
 
@@ -262,6 +302,7 @@ REDUCED = {
     "mse-deep-relu": frame,
     "mse-regularised-bias": penalised_bias,
     "mse-regression": regression,
+    "supcon-relu": contrast,
     "vae-information-weights": information,
     "vae-learnable-decoder-covariance": covariance,
 }

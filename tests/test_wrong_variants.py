@@ -230,6 +230,47 @@ WRONG = {
             "exceeds",
         ),
     },
+    "supcon-relu": {
+        "a temperature that multiplies": (
+            "xp.transpose(v.H) @ v.H, 1 / p[temperature]",
+            "xp.transpose(v.H) @ v.H, p[temperature]",
+            "step 'reduction' fails",
+        ),
+        "a sample that is its own positive": (
+            "{positives: n_k[k] - 1,",
+            "{positives: n_k[k],",
+            "lies below|deviates|exceeds",
+        ),
+        "all samples as negatives": ("negatives: N - n_k[k]}", "negatives: N - 1}", "deviates|exceeds"),
+        "features of either sign": (
+            "nonnegative=True, unit_norm",
+            "unit_norm",
+            "predicted value exceeds mean similarities",
+        ),
+        "a frame that has no room": ("Width(K),", "Width(sp.Max(1, K - 1), sp.Max(1, K - 1)),", "not tight|lies above"),
+        "a box of half the similarities": (
+            "lambda xp, p: xp.labels(), 1 / temperature)",
+            "lambda xp, p: xp.labels(), 1 / (2 * temperature))",
+            "the lower bound exceeds a value of the loss|outside the certified",
+        ),
+        "a softmax of the other sign": (
+            "positives / negatives * sp.exp(-u)",
+            "positives / negatives * sp.exp(u)",
+            "step 'the softmax of the means' fails",
+        ),
+        "a cost that falls": ("sp.diff(cost(u), u)", "-sp.diff(cost(u), u)", "step 'the cost rises' fails"),
+        "pairs of a sample with itself": (
+            "(n_k[k] * length[k] - 1) / (n_k[k] - 1)",
+            "n_k[k] * length[k] / (n_k[k] - 1)",
+            "predicted value exceeds mean similarities",
+        ),
+        "half the cost of the negatives": (
+            "sp.log(1 + negatives / positives",
+            "sp.log(1 + negatives / 2 / positives",
+            "step 'reduction' fails",
+        ),
+        "a mean longer than its features": ("Measured(sp.Integer(1)", "Measured(sp.Integer(2)", "length"),
+    },
     "vae-information-weights": {
         "a whole divergence in place of the mutual information": (
             "p[beta_kl] * dimensions",

@@ -134,6 +134,14 @@ class ArrayNamespace(Protocol):
         """Return the sum of the binary cross-entropies of the logits in each column against one-hot labels, as a row."""
         ...
 
+    def column_contrastive_loss(self, s: Matrix, y: Matrix) -> Row:
+        """Return the supervised contrastive loss of each sample, as a row, from the similarities ``s`` of all pairs, N × N.
+
+        That of sample i is log Σ_{a ≠ i} exp(s_ai) less the mean of s_pi over the other samples p of its class. Every class has at
+        least two samples. ``y`` are one-hot labels, K × N.
+        """
+        ...
+
     def diagonal_of(self, a: Matrix) -> Row:
         """Return the diagonal entries of a matrix, as a row."""
         ...

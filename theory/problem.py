@@ -150,6 +150,19 @@ class NuclearBall:
 
 
 @dataclass(frozen=True)
+class SimilarityBox:
+    """The problem in the similarities S of all pairs of samples alone, relaxed: minimise the mean contrastive loss over 0 ≤ s_ij ≤ ``most``.
+
+    The dual of this problem bounds the loss from below. ``similarities(xp, v, p)`` returns S, N × N, and ``labels(xp, p)`` the one-hot
+    labels Y. ``most`` is a formula in the parameters.
+    """
+
+    similarities: Callable[[ArrayNamespace, Point, Bindings], Matrix]
+    labels: Callable[[ArrayNamespace, Bindings], Matrix]
+    most: sp.Expr
+
+
+@dataclass(frozen=True)
 class Instance:
     """Concrete parameters of a problem, in canonical form.
 
@@ -200,7 +213,8 @@ class Problem:
     ``ramped(values)`` returns the parameters that training raises from small values: those of a penalty that makes
     doing nothing a local minimum, whatever the data. Where ``spectral``, directions and matrices run over singular
     directions, which belong to no one entry of the sorted parameter. ``nuclear_form`` is the nuclear form of the
-    problem, where there is one; lower bounds of the problem follow from it, as they do from its ``nuclear_ball``.
+    problem, where there is one; lower bounds of the problem follow from it, as they do from its ``nuclear_ball`` and its
+    ``similarity_box``.
     ``labelled`` lists the sizes of variables that run over classes or directions. ``samples`` has the size that runs
     over samples, and the symbol of the numbers of samples per class.
     ``objective`` names the code of the loss in a few words; problems that share this code have the same name.
@@ -223,6 +237,7 @@ class Problem:
     spectral: bool = field(default=False, kw_only=True)
     nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
     nuclear_ball: NuclearBall | None = field(default=None, kw_only=True)
+    similarity_box: SimilarityBox | None = field(default=None, kw_only=True)
     labelled: tuple[sp.Expr, ...] = field(default=(K, D), kw_only=True)
     samples: tuple[sp.Expr, sp.IndexedBase] = field(default=(N, n_k), kw_only=True)
     objective: str = field(default="", kw_only=True)
@@ -254,6 +269,11 @@ class Problem:
     def fewest_directions(self) -> int:
         """The fewest classes or directions that the parameters allow."""
         return max(parameter.domain.fewest for parameter in self.parameters)
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether the form of the problem alone gives a lower bound."""
+        return any(form is not None for form in (self.nuclear_form, self.nuclear_ball, self.similarity_box))
 
     def is_labelled(self, side: sp.Expr, instance: Instance) -> bool:
         """Tell whether a side of a variable runs over classes or directions."""

@@ -134,6 +134,22 @@ class BallArrays:
         wrong = [[x * (1 - 2 * own) for x, own in zip(*column, strict=True)] for column in columns]
         return BallMatrix.of([[sum((x.exp().log1p() for x in column), Ball(0)) for column in wrong]])
 
+    def column_contrastive_loss(self, s: BallMatrix, y: BallMatrix) -> BallMatrix:
+        """Return log Σ_{a ≠ i} exp(s_ai − m_i) for each sample i, where m_i is the mean over its positives. The labels are exact."""
+        labels, losses = [next(k for k, x in enumerate(label) if 2 * x > 1) for label in y.transposed.tolist()], []
+        for i, column in enumerate(s.transposed.tolist()):
+            others = [
+                (x, label == labels[i]) for a, (x, label) in enumerate(zip(column, labels, strict=True)) if a != i
+            ]
+            own = [x for x, positive in others if positive]
+            mean = sum(own, Ball(0)) / len(own)
+            above = sum(
+                ((x - mean).expm1() for x in own), Ball(0)
+            )  # zero for one positive, so that a tiny loss stays accurate
+            wrong = sum(((x - mean).exp() for x, positive in others if not positive), Ball(0))
+            losses.append(Ball(len(own)).log() + ((above + wrong) / len(own)).log1p())
+        return BallMatrix.of([losses])
+
     def column_sums(self, a: BallMatrix) -> BallMatrix:
         return BallMatrix.of([[sum(column, Ball(0)) for column in a.transposed.tolist()]])
 

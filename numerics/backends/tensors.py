@@ -53,6 +53,39 @@ def _wrong_logits(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return largest[..., 0, :] + torch.log(total), shares, total
 
 
+class _ColumnContrastiveLoss(torch.autograd.Function):
+    """The contrastive loss of each column of similarities, −∞ on the diagonal, where ``positive`` is 1 for the others of its class.
+
+    Loss and gradient are written in what is left when the positives are alike, so that tiny ones keep their relative accuracy.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, s: Tensor, positive: Tensor) -> Tensor:
+        rise, shift = _rises(s, positive)
+        ctx.save_for_backward(s, positive, rise)
+        count = positive.sum(-2)
+        return count.log() + shift + torch.log1p(rise.sum(-2) / count)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = grad_outputs
+        s, positive, rise = ctx.saved_tensors
+        if torch.is_grad_enabled():  # second derivatives need the dependence on the similarities
+            rise, _ = _rises(s, positive)
+        count, excess = positive.sum(-2), rise.sum(-2)
+        pull = gradient / (count + excess)
+        return rise * pull[..., None, :] - positive * (pull * excess / count)[..., None, :], None
+
+
+def _rises(s: Tensor, positive: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the exponentials of the similarities less the mean positive one and a shift, less 1 for positives, and the shift of each column."""
+    mean = (s.masked_fill(positive == 0, 0.0)).sum(-2) / positive.sum(-2)
+    lead = s - mean[..., None, :]
+    shift = lead.detach().amax(-2).clamp(min=0)  # keeps the exponentials finite
+    lead = lead - shift[..., None, :]
+    return torch.where(positive > 0, torch.expm1(lead), torch.exp(lead)), shift
+
+
 class TorchArrays:
     """The operations of ``theory.namespace.ArrayNamespace`` on tensors with leading batch axes, with one column for each sample."""
 
@@ -168,6 +201,10 @@ class TorchArrays:
 
     def column_binary_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
         return torch.nn.functional.softplus(z * (1 - 2 * y), threshold=700.0).sum(-2)
+
+    def column_contrastive_loss(self, s: Tensor, y: Tensor) -> Tensor:
+        itself = torch.eye(s.shape[-1], dtype=torch.bool, device=s.device)
+        return _ColumnContrastiveLoss.apply(s.masked_fill(itself, -torch.inf), (y.mT @ y).masked_fill(itself, 0.0))
 
     def total(self, row: Tensor) -> Tensor:
         return row.sum(-1)

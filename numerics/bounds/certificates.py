@@ -24,6 +24,7 @@ from numerics.bounds.dual import (
 )
 from numerics.bounds.enclosures import Enclosure, value_at
 from numerics.bounds.separable import separable_bound
+from numerics.bounds.similarity_box import dual_bound_in_similarity_box
 from numerics.tolerances import CERTIFICATE_GAP, NEAR_CERTIFICATE_GAP
 from theory.claim import Claim
 from theory.expressions import Formula
@@ -74,12 +75,15 @@ def certify(claim: Claim, instances: Sequence[Instance], points: Point) -> list[
 
 def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[str, Ball]:
     """Return every lower bound that the form of the problem alone admits, by method. A bound that is not verified is nan."""
-    form, ball = problem.nuclear_form, problem.nuclear_ball
-    if form is None and ball is None:
+    form, ball, box = problem.nuclear_form, problem.nuclear_ball, problem.similarity_box
+    if not problem.has_bound:
         return {}
     at = single_bindings(instance)
     xp = TorchArrays(at)
     balls = ball_bindings(problem, instance)
+    if box is not None:
+        most = evaluate_in_balls(Formula(box.most), balls)
+        return {"dual": dual_bound_in_similarity_box(box.similarities(xp, point, at), box.labels(xp, at), most)}
     if form is None:
         assert ball is not None
         radius = evaluate_in_balls(Formula(ball.radius), balls)

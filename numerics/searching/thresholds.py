@@ -24,10 +24,11 @@ def tuned_to(claim: Claim, threshold: Threshold, values: dict[str, Any], directi
     Raises ValueError when the ratio is not reached.
     """
     given = values.get(threshold.tuned)
-    least, most = claim.problem.parameter(threshold.tuned).domain.extremes() or (0.0, math.inf)
+    ends = claim.problem.parameter(threshold.tuned).domain.extremes()
+    least, most = (min(ends), max(ends)) if ends else (10.0**-DECADES, 10.0**DECADES)
 
     def tuned(exponent: float) -> Any:
-        factor = min(max(least, 10.0**exponent), most)
+        factor = min(max(10.0**exponent, least), most)
         return tuple(factor * v for v in given) if isinstance(given, tuple) else factor
 
     formula = Formula(threshold.ratio, ((threshold.index, threshold.count),))
@@ -36,5 +37,5 @@ def tuned_to(claim: Claim, threshold: Threshold, values: dict[str, Any], directi
         instance = claim.problem.instance(**{**values, threshold.tuned: tuned(exponent)})
         return math.log(float(evaluate(formula, stack_bindings([instance]))[0, direction - 1]) / ratio)
 
-    start = max(-DECADES, math.log10(least)) if least > 0 else -DECADES
-    return tuned(brentq(distance, start, min(DECADES, math.log10(most)), xtol=1e-15, rtol=8.9e-16))
+    low, high = max(-DECADES, math.log10(least)), min(DECADES, math.log10(most))
+    return tuned(brentq(distance, low, high, xtol=1e-15, rtol=8.9e-16))

@@ -58,8 +58,10 @@ def redraw_units(search: Search, generator: torch.Generator, still_open: StillOp
         redrawn = redrawn[source]
         smaller = 10 ** (-UNIT_DECADES * torch.rand(len(runs), 1, generator=generator, dtype=DTYPE)).to(x.device)
         drawn = smaller * draw(generator, len(runs), layout)
-        # Bounded entries start at zero: which of them are wanted follows from the others, whatever the class sizes.
-        x = torch.where(redrawn, drawn.masked_fill(layout.bounded, 0.0), without.x[source])
+        # Bounded entries start at zero: which of them are wanted follows from the unit's others, whatever the class sizes, if there are any.
+        if not bool(layout.bounded[layout.unit >= 0].all()):
+            drawn = drawn.masked_fill(layout.bounded, 0.0)
+        x = torch.where(redrawn, drawn, without.x[source])
         alone = Search(objective, x, runs, frozen=~redrawn)
         alone.descend(budget)
         together = Search(objective, alone.x, runs).solve(budget)

@@ -93,6 +93,14 @@ class ConcreteArrays:
             1, z.cols, lambda _, b: sum(sp.log(1 + sp.exp(z[r, b] * (1 - 2 * y[r, b]))) for r in range(z.rows))
         )
 
+    def column_contrastive_loss(self, s: sp.Matrix, y: sp.Matrix) -> sp.Matrix:
+        def loss(i: int) -> sp.Expr:
+            others = [a for a in range(s.cols) if a != i]
+            own = [s[p, i] for p in others if y[:, p] == y[:, i]]
+            return sp.log(sum(sp.exp(s[a, i]) for a in others)) - sum(own) / len(own)
+
+        return sp.Matrix(1, s.cols, lambda _, i: loss(i))
+
     def total(self, row: sp.Matrix) -> sp.Expr:
         return sum(row, sp.Integer(0))
 

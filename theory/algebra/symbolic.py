@@ -157,6 +157,17 @@ class SymbolicArrays:
         correct, other = _two_logits(z, y)
         return sp.log(1 + sp.exp(-correct)) + (z.size - 1) * sp.log(1 + sp.exp(other))
 
+    def column_contrastive_loss(self, s: SymbolicMatrix, y: SymbolicMatrix) -> sp.Expr:
+        """Return the supervised contrastive loss for one column per class, Y = I: samples of a class are as similar as its entry says.
+
+        Raises ValueError for other labels, and for unequal similarities to the other classes within a column.
+        """
+        own, other = _two_logits(s, y)
+        classes_of_n_k = self.multiplicity == sym.n_k[sym.k] and self.size == sym.K
+        samples = sym.N if classes_of_n_k else sum_over(self.multiplicity, sym.k, self.size)
+        positives, negatives = self.multiplicity - 1, samples - self.multiplicity
+        return sp.log(positives) + sp.log(1 + negatives / positives * sp.exp(sp.simplify(other - own)))
+
     def total(self, row: sp.Expr) -> sp.Expr:
         return sum_over(row * self.multiplicity, sym.k, self.size)
 

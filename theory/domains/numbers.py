@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from theory.domains.domain import Domain
@@ -29,44 +30,50 @@ DECADES_ABOVE_LIMIT = (-15.0, math.log10(LARGEST))
 
 @dataclass(frozen=True)
 class PositiveReal(Domain):
-    """A real number from SMALLEST to ``most``, which is LARGEST unless the computations of a claim end earlier."""
+    """A real number from ``least`` to ``most``, which are SMALLEST and LARGEST unless the computations of a claim end earlier."""
 
     moves = True
     varies = True
     scales = True
 
     decay: bool = field(default=False, kw_only=True)
+    least: float = field(default=SMALLEST, kw_only=True)
     most: float = field(default=LARGEST, kw_only=True)
 
     @property
     def says(self) -> str:
-        return f"a finite number above 0, from {SMALLEST:g} to {self.most:g}"
+        return f"a finite number above 0, from {self.least:g} to {self.most:g}"
 
     def canonical(self, name: str, value: object) -> float:
         number = read_positive_number(name, value, self.says)
-        if number > self.most:
+        if not self.least <= number <= self.most:
             raise reject(name, value, self.says)
         return number
 
     def example(self, values: Values) -> float:
-        return 0.05
+        return min(max(self.least, 0.05), self.most)
 
     def drawn(self, name: str, draws: Draws, values: Values) -> float:
-        allowed = DECADES_ALLOWED[0], math.log10(self.most)
-        return min(self.most, draws.number(DECADES_OF_DECAY if self.decay else DECADES, allowed, name))
+        allowed = math.log10(self.least), math.log10(self.most)
+        return self._within(draws.number(DECADES_OF_DECAY if self.decay else DECADES, allowed, name))
+
+    def _within(self, number: float) -> float:
+        return min(self.most, max(self.least, number))
 
     def displaced(self, arrays: Any, name: str, start: Values, factor: Any, moved: Values) -> Any:
         moved_to = start[name] * factor
-        return moved_to if self.most == LARGEST else arrays.within(moved_to, SMALLEST, self.most)
+        return arrays.within(moved_to, *self.extremes()) if self.extremes() else moved_to
 
     def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
         positive = tuple((f"{name}_positive", f"0 < {name}") for name in names)
+        if self.least != SMALLEST:
+            positive += tuple((f"{name}_at_least", f"{Fraction(str(self.least))} <= {name}") for name in names)
         if self.most == LARGEST:
             return positive
         return (*positive, *((f"{name}_at_most", f"{name} <= {self.most:g}") for name in names))
 
     def extremes(self) -> tuple[float, ...]:
-        return () if self.most == LARGEST else (SMALLEST, self.most)
+        return () if (self.least, self.most) == (SMALLEST, LARGEST) else (self.least, self.most)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
@@ -27,13 +27,17 @@ LARGEST_DEEP = 24
 
 @dataclass(frozen=True)
 class ClassCounts(Domain):
-    """Samples per class for at least ``least`` classes, kept in descending order. ``balanced`` demands equal numbers."""
+    """Samples per class for at least ``least`` classes, kept in descending order. ``balanced`` demands equal numbers.
+
+    Every class has at least ``samples`` samples.
+    """
 
     sorts = True
     counts = True
 
     balanced: bool = False
     least: int = 2
+    samples: int = field(default=1, kw_only=True)
 
     @property
     def fewest(self) -> int:
@@ -42,24 +46,29 @@ class ClassCounts(Domain):
     @property
     def says(self) -> str:
         usual = (20,) * max(3, self.least) if self.balanced else (20, 10, 5, 3)[: max(3, self.least)]
-        rule = f"{'equal ' * self.balanced}positive integers, such as {','.join(map(str, usual))}"
+        above = "" if self.samples == 1 else f" of at least {self.samples}"
+        rule = f"{'equal ' * self.balanced}positive integers{above}, such as {','.join(map(str, usual))}"
         return f"a list of at least {self.least} {rule}"
 
     def canonical(self, name: str, value: object) -> tuple[int, ...]:
         counts = [read_integer(name, v, self.says, whole=value) for v in read_items(name, value, self.says)]
-        if len(counts) < self.least or min(counts) < 1 or (self.balanced and len(set(counts)) > 1):
+        if len(counts) < self.least or min(counts) < self.samples or (self.balanced and len(set(counts)) > 1):
             raise reject(name, value, self.says)
         return tuple(counts)
 
     def example(self, values: Values) -> tuple[int, ...]:
-        return (4,) * max(4, self.least) if self.balanced else (6, 4, 2, 1)
+        usual = (4,) * max(4, self.least) if self.balanced else (6, 4, 2, 1)
+        return tuple(max(self.samples, count) for count in usual)
 
     def drawn(self, name: str, draws: Draws, values: Values) -> tuple[int, ...]:
-        """Return counts that are equal within each group, with counts of 1 among them, and with ratios up to LARGEST_COUNT."""
-        groups, allowed = draws.groups, (1, LARGEST_INTEGER)
+        """Return counts that are equal within each group, with the least count among them, and with ratios up to LARGEST_COUNT."""
+        groups, allowed = draws.groups, (self.samples, LARGEST_INTEGER)
         if self.balanced:
-            return (draws.choice(first(draws.regime.samples, BALANCED_COUNTS), allowed),) * directions(draws)
-        known = LEVELS if len(groups) <= len(LEVELS) else range(1, 2 * len(groups))
+            known = [count for count in first(draws.regime.samples, BALANCED_COUNTS) if count >= self.samples]
+            return (draws.choice(known, allowed),) * directions(draws)
+        known = [level for level in LEVELS if level >= self.samples]
+        if len(groups) > len(known):
+            known = list(range(self.samples, self.samples + 2 * len(groups) - 1))
         levels = sorted(draws.several(known, len(groups), len(groups), allowed), reverse=True)
         if groups[0] == 1 and draws.flag():
             levels[0] = max(levels[0], LARGEST_COUNT)
@@ -72,11 +81,13 @@ class ClassCounts(Domain):
         """Return that every sample has one of the classes, and every class a sample; class counts follow from the labels."""
         enough = "two_classes" if self.least == 2 else f"at_least_{self.least}_classes"
         equal = ("balanced", "forall k, (k < K)%nat -> class_count N label k = class_count N label 0")
+        several = ("samples_of_a_class", f"forall k, (k < K)%nat -> {self.samples} <= class_count N label k")
         return (
             (enough, f"({self.least} <= K)%nat"),
             ("labels_below", "forall j, (j < N)%nat -> (label j < K)%nat"),
             ("no_class_empty", "forall k, (k < K)%nat -> exists j, (j < N)%nat /\\ label j = k"),
             *([equal] if self.balanced else []),
+            *([several] if self.samples > 1 else []),
         )
 
 

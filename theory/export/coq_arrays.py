@@ -176,6 +176,21 @@ class CoqArrays:
         against = z._combined(y, lambda logit, label: (logit * (1 - 2 * label)).applied("exp"))
         return self.column_sums(CoqMatrix(z.rows, z.columns, lambda r, c: (1 + against.entry(r, c)).applied("ln")))
 
+    def column_contrastive_loss(self, s: CoqMatrix, y: CoqMatrix) -> CoqRow:
+        same = self.transpose(y) @ y  # 1 for two samples of a class, 0 for others
+
+        def over_others(c: str, summand: Callable[[str], Term]) -> Term:
+            r = fresh(s.rows, (c,))
+            other = f"if Nat.eqb {r} {c} then 0 else {summand(r).text}"
+            return summed(s.rows, r, Term(other, Term.OPEN))
+
+        def entry(c: str) -> Term:
+            partition = over_others(c, lambda r: s.entry(r, c).applied("exp"))
+            own = over_others(c, lambda r: same.entry(r, c) * s.entry(r, c))
+            return partition.applied("ln") - own / over_others(c, lambda r: same.entry(r, c))
+
+        return CoqRow(s.columns, entry)
+
     def diagonal_of(self, a: CoqMatrix) -> CoqRow:
         return CoqRow(a.columns, lambda c: a.entry(c, c))
 
