@@ -151,7 +151,7 @@ class Width(Domain):
 
     def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
         most = "" if self.most == sp.oo else f" <= {self.most}"
-        ends = sp.Max.make_args(self.least)  # a maximum is an end of several parts
+        ends = self.least.args if isinstance(self.least, sp.Max) else (self.least,)
         return tuple((f"{name}_width", " /\\ ".join(f"({e} <= {name}{most})%nat" for e in ends)) for name in names)
 
     def drawn(self, name: str, draws: Draws, values: Values) -> int:
