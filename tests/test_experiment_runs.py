@@ -260,7 +260,7 @@ def test_a_lock_that_ends_in_a_moment_is_waited_for(tmp_path):
     def hold():
         with locked(tmp_path):
             (tmp_path / RESULT).mkdir()
-            time.sleep(0.2)
+            time.sleep(0.05)
 
     process = in_a_process(hold)
     while not (tmp_path / RESULT).exists():

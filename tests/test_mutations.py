@@ -1,11 +1,11 @@
 """The checks can fail: every mutant of every prediction and bound turns them red, or is equivalent for a stated reason."""
 
 import itertools
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
+from sampling import everything
 
 from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.examine import Judgement, examine, judge
@@ -26,9 +26,9 @@ LARGEST_POINT = 150
 """Largest number of entries of all variables of an instance of a further batch. Training time grows with this number, and a wrong
 formula shows on small instances as well."""
 LARGEST_SAMPLE = 12
-"""Approximate number of mutants of each target (value, invariant, threshold, bound) in an ordinary run."""
-ALL_MUTANTS = "COLLAPSE_ATLAS_ALL_MUTANTS"
-"""Environment variable that makes a run try every mutant, some thirteen thousand. Such a run takes less than a minute a claim."""
+"""Approximate number of mutants of each target (value, invariant, threshold, bound) in an ordinary run.
+
+There are some thirteen thousand. To try them all takes less than a minute a claim."""
 
 STILL_A_PROOF = "the mutated bound is weaker than the original, still above the next, and tight at the minimum: a proof all the same"
 LAST_ONE_ZERO = (
@@ -187,7 +187,7 @@ def unexplained(survivors: list[Mutant]) -> list[Mutant]:
 
 
 def test_mutants_are_killed(claim, ledger, record_property):
-    tried = list(mutants(claim, None if os.environ.get(ALL_MUTANTS) else LARGEST_SAMPLE))
+    tried = list(mutants(claim, None if everything() else LARGEST_SAMPLE))
     survivors = tried
     trained: list[Evidence] = []
     for judgement in evidence(claim, ledger):  # a batch is trained only while mutants survive
@@ -215,6 +215,6 @@ def departs(claim: Claim) -> bool:
 
 def test_mutants_of_a_refutation_are_killed(refuted):
     assert not departs(refuted)
-    tried = list(refutation_mutants(refuted, None if os.environ.get(ALL_MUTANTS) else LARGEST_SAMPLE))
+    tried = list(refutation_mutants(refuted, None if everything() else LARGEST_SAMPLE))
     print(f"{refuted.id}: {len(tried)} mutants")
     assert [name for name, mutant in tried if not departs(mutant)] == []

@@ -19,6 +19,8 @@ from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim, find
 from theory.problem import Instance
 
+TO_ROUNDING = {"gtol": 1e-10}
+"""Gradient at which a search ends. Values are as small as 1e-3, for which the usual 1e-5 is too large."""
 AGREES = 1e-7
 """Relative distance of a predicted value from the numerical minimum. The search stops where rounding hides the descent."""
 INSTANCES = 100
@@ -204,7 +206,9 @@ def information(values: dict) -> float:
             return value + dimensions * (code - 1 - math.log(code)), np.array(slopes)
 
         starts = (np.array([share, share, -share]) for share in (0.0, 0.5, 1.0))
-        return min(float(minimize(objective, start, jac=True, method="BFGS").fun) for start in starts)
+        return min(
+            float(minimize(objective, start, jac=True, method="BFGS", options=TO_ROUNDING).fun) for start in starts
+        )
 
     deviations = sorted(values["theta"], reverse=True)
     kept = values["latent_dim"]
@@ -259,7 +263,9 @@ def residual(values: dict) -> float:
             return value, np.array(slopes)
 
         starts = (np.array([share, share]) for share in (0.0, 0.5, 1.0))
-        return min(float(minimize(objective, start, jac=True, method="BFGS").fun) for start in starts)
+        return min(
+            float(minimize(objective, start, jac=True, method="BFGS", options=TO_ROUNDING).fun) for start in starts
+        )
 
     variances = [x**2 / prior for x in sigmas]
     alone = sum(weight * (variance - 1 - math.log(variance)) for variance in variances)
@@ -290,7 +296,7 @@ def learned_noise(values: dict) -> float:
 
     spread = math.log(np.mean(deviations**2))
     starts = (np.concatenate([[spread], np.full(2 * kept, share), np.full(kept, -share)]) for share in (0.0, 0.5, 1.0))
-    return min(float(minimize(objective, start, jac=True, method="BFGS").fun) for start in starts)
+    return min(float(minimize(objective, start, jac=True, method="BFGS", options=TO_ROUNDING).fun) for start in starts)
 
 
 REDUCED = {

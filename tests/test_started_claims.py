@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from sampling import sampled
 
 from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.examine import examine, judge
@@ -74,6 +75,8 @@ CHANGES = {
     "vae-learnable-variance": ("encoded, v.U, v.S, p)", "encoded, v.U, xp.scale(v.S, 2), p)", "step 'reduction' fails"),
 }
 """By claim: a text of the started file, what replaces it, and what the checks say then."""
+FEW = 9
+"""Number of claims for which an ordinary run tries this."""
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ def test_a_started_file_passes_the_checks_of_a_batch(claim_id, started):
     assert failures(started(claim_id)) == ""
 
 
-@pytest.mark.parametrize("claim_id", CHANGES)
+@pytest.mark.parametrize("claim_id", sampled(CHANGES, FEW))
 def test_a_change_of_one_part_is_seen(claim_id, started):
     old, new, said = CHANGES[claim_id]
     assert re.search(said, failures(started(claim_id, old, new)))

@@ -12,7 +12,7 @@ from typing import IO
 from theory.errors import ParameterError, shown_path
 
 LOCK = "lock"
-PATIENCE = 1.0
+PATIENCE = 0.2
 """Seconds before a lock counts as held. A process that was killed while it started another program, such as git, leaves a
 child that holds its files open until that program begins."""
 PAUSE = 0.01

@@ -52,5 +52,5 @@ RECTIFIED = Lemma(
     "the ReLU enlarges no norm",
     r"$\|\mathrm{relu}(A)\|_F \le \|A\|_F$, and $A - \mathrm{relu}(A)$ is orthogonal to $\mathrm{relu}(A)$: entry by entry one of the two "
     r"is zero.",
-    "entry by entry, $a = \\max(a, 0) + \\min(a, 0)$",
+    "Horn, Johnson, Matrix Analysis, Section 5.1 (Pythagoras); entry by entry, $a = \\max(a, 0) + \\min(a, 0)$",
 )
