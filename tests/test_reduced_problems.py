@@ -179,7 +179,7 @@ def contrast(values: dict) -> float:
     generator, best = np.random.default_rng(0), np.inf
     for _ in range(STARTS):
         start = np.abs(generator.normal(size=len(classes) * width))
-        options = {"ftol": 0.0, "gtol": 1e-10, "maxiter": 5000}
+        options = {"ftol": 1e-13, "gtol": 1e-10, "maxiter": 5000}
         bounds = [(1e-12, None)] * len(start)  # a feature of zeros has no direction
         found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         best = min(best, float(found.fun))
@@ -216,32 +216,27 @@ def information(values: dict) -> float:
 
 
 def covariance(values: dict) -> float:
-    """One direction for each axis of the data, in decoder, encoder, posterior variance and the decoder's variance: four numbers."""
-    weight, prior = values["beta"], values["eta_enc"] ** 2
+    """Decoder, encoder, posterior variance and the decoder's variance in units of the data: the same four numbers for each axis."""
+    weight = values["beta"]
 
-    def of(deviation: float) -> float:
-        def objective(at: np.ndarray) -> tuple[float, np.ndarray]:
-            share, known, log_variance, log_noise = at  # in units of the data and of the prior, as the slopes are
-            omega, v = share * deviation / math.sqrt(prior), known * math.sqrt(prior) / deviation
-            variance, noise = prior * math.exp(log_variance), deviation**2 * math.exp(log_noise)
-            misfit = ((deviation - deviation * omega * v) ** 2 + omega**2 * variance) / noise
-            divergence = ((v * deviation) ** 2 + variance) / prior - 1 - math.log(variance / prior)
-            missed, spread, precision = 1 - share * known, math.exp(log_variance), math.exp(-log_noise)
-            slopes = [
-                2 * (share * spread - missed * known) * precision,
-                2 * (weight * known - missed * share * precision),
-                share**2 * spread * precision + weight * (spread - 1),
-                1 - misfit,
-            ]
-            return misfit + math.log(noise) + weight * divergence, np.array(slopes)
+    def objective(at: np.ndarray) -> tuple[float, np.ndarray]:
+        decoder, encoder, log_variance, log_noise = at
+        left, variance, precision = 1 - decoder * encoder, math.exp(log_variance), math.exp(-log_noise)
+        misfit = (left**2 + decoder**2 * variance) * precision
+        value = misfit + log_noise + weight * (encoder**2 + variance - 1 - log_variance)
+        slopes = (
+            2 * (decoder * variance - left * encoder) * precision,
+            2 * (weight * encoder - left * decoder * precision),
+            decoder**2 * variance * precision + weight * (variance - 1),
+            1 - misfit,
+        )
+        return value, np.array(slopes)
 
-        starts = np.random.default_rng(0).normal(size=(3, 4))
-        options = {"ftol": 0.0, "gtol": 1e-10, "maxiter": 5000}
-        found = (minimize(objective, start, jac=True, method="L-BFGS-B", options=options) for start in starts)
-        return min(float(each.fun) for each in found)
-
-    kept, deviations = values["latent_dim"], sorted(values["theta"], reverse=True)
-    return sum(map(of, deviations[:kept])) + sum(1 + 2 * math.log(each) for each in deviations[kept:])
+    starts = np.random.default_rng(0).normal(size=(3, 4))
+    least = min(float(minimize(objective, start, jac=True, method="BFGS", options=TO_ROUNDING).fun) for start in starts)
+    kept, axes = values["latent_dim"], [2 * math.log(each) for each in values["theta"]]
+    living = min(kept, len(axes))
+    return sum(axes) + living * least + (len(axes) - living)
 
 
 def residual(values: dict) -> float:
