@@ -192,12 +192,12 @@ def chain(record: StepRecorder, value: sp.Expr) -> Proof:
     record_tangent_steps(record)
     record_averages(record)
     record_pairs(record)
-    between = others[k] / rest[k]
-    within = (n_k[k] * length[k] - 1) / (n_k[k] - 1)
+    between = others[k] / (rest[k] * temperature)
+    within = (n_k[k] * length[k] - 1) / ((n_k[k] - 1) * temperature)
     bounds = (
         Bound(
             "mean similarities of each class",
-            sp.Sum(n_k[k] * cost((between - within) / temperature).subs(OF_CLASS_K), (k, 1, K)) / N,
+            sp.Sum(n_k[k] * cost(between - within).subs(OF_CLASS_K), (k, 1, K)) / N,
             "The loss of a sample is the mean of cross-entropies, one for each positive as the label. They lie above their tangents at "
             "the softmax of the mean similarities, by a Kullback–Leibler divergence, and averaged over the class these tangents see "
             "the mean similarities alone.",
