@@ -261,8 +261,8 @@ WRONG = {
         ),
         "a cost that falls": ("sp.diff(cost(u), u)", "-sp.diff(cost(u), u)", "step 'the cost rises' fails"),
         "pairs of a sample with itself": (
-            "(n_k[k] * length[k] - 1) / (n_k[k] - 1)",
-            "n_k[k] * length[k] / (n_k[k] - 1)",
+            "(n_k[k] * length[k] - 1) / ((",
+            "n_k[k] * length[k] / ((",
             "predicted value exceeds mean similarities",
         ),
         "half the cost of the negatives": (
