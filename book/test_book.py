@@ -6,7 +6,8 @@ import functools
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -40,7 +41,6 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.remote.webdriver import WebDriver  # noqa: E402
 from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
-from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 HTML = Path(__file__).resolve().parent / "_build" / "html"
 CLAIM_PAGES = {f"claims/{claim.id}.html": claim for claim in registry().values()}
@@ -95,6 +95,27 @@ class Quiet(SimpleHTTPRequestHandler):
         return None
 
 
+def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, which is asked every few milliseconds."""
+    ends = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < ends, f"still not so after {PATIENCE} seconds"
+        time.sleep(0.01)
+
+
+class Chromium(webdriver.Chrome):
+    """The browser of all tests. It waits until the page that a test opens is there and read to its end.
+
+    A page that a test before it opened by a click may still be under way when the next one is asked for. Chromium then answers
+    while neither of them stands, and a test finds nothing on it.
+    """
+
+    def get(self, url: str) -> None:
+        super().get(url)
+        arrived = "return document.readyState === 'complete' && location.href.split('#')[0] === new URL(arguments[0]).href.split('#')[0]"
+        until(lambda: self.execute_script(arrived, url))
+
+
 class Links(HTMLParser):
     """The links and anchors of a page on the disk."""
 
@@ -141,7 +162,7 @@ def browser(address: str) -> Iterator[WebDriver]:
     for argument in CHROMIUM_OPTIONS:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver = Chromium(options=options, service=webdriver.ChromeService(DRIVER))
     driver.set_script_timeout(PATIENCE)
     yield driver
     driver.quit()
@@ -165,11 +186,11 @@ class OpenPage:
 
     def wait_until(self, script: str, *arguments: object) -> None:
         """Wait until the script gives a true answer."""
-        WebDriverWait(self.browser, PATIENCE).until(lambda _: self.ask(script, *arguments))
+        until(lambda: self.ask(script, *arguments))
 
     def until_changed(self, script: str, figure: WebElement, before: object) -> object:
         """Wait until the script gives another answer than ``before``, and return the answer."""
-        WebDriverWait(self.browser, PATIENCE).until(lambda _: self.ask(script, figure) != before)
+        until(lambda: self.ask(script, figure) != before)
         return self.ask(script, figure)
 
 

@@ -8,14 +8,13 @@ from urllib.parse import quote
 import pytest
 
 from book.render.map_graph import Level
-from book.test_book import HTML, INTO_VIEW, PATIENCE, address, browser  # noqa: F401
+from book.test_book import HTML, INTO_VIEW, address, browser, until  # noqa: F401
 from theory.claim import Claim, registry
 
 from selenium.webdriver.common.by import By  # isort: skip
 from selenium.webdriver.common.keys import Keys  # isort: skip
 from selenium.webdriver.remote.webdriver import WebDriver  # isort: skip
 from selenium.webdriver.remote.webelement import WebElement  # isort: skip
-from selenium.webdriver.support.wait import WebDriverWait  # isort: skip
 
 WIDTHS = (390, 768, 1280)
 PAGES = ("index", "map", "thresholds", "verdict_table", "glossary", "bibliography")
@@ -37,10 +36,6 @@ def at_width(driver: WebDriver, width: int) -> None:
     )
 
 
-def until(driver: WebDriver, condition) -> None:
-    WebDriverWait(driver, PATIENCE).until(lambda _: condition())
-
-
 def panels(driver: WebDriver) -> list[WebElement]:
     return driver.find_elements(By.CSS_SELECTOR, "#collapse figure")
 
@@ -58,7 +53,7 @@ def test_slider_goes_through_the_whole_story(browser, address, number, ends):  #
     seen = [(says.text, picture(browser, panel))]
     for pressed in (Keys.HOME, Keys.ARROW_RIGHT, Keys.END):
         slider.send_keys(pressed)
-        until(browser, lambda: picture(browser, panel) != seen[-1][1])
+        until(lambda: picture(browser, panel) != seen[-1][1])
         seen.append((says.text, picture(browser, panel)))
         assert slider.get_attribute("aria-valuetext") == says.text
     assert len({text for text, _ in seen}) == 4
@@ -72,7 +67,7 @@ def test_play_moves_the_figure_and_can_be_stopped(browser, address):  # noqa: F8
         before = picture(browser, panel)
         browser.execute_script(INTO_VIEW, button)
         button.click()
-        until(browser, lambda panel=panel, before=before: picture(browser, panel) != before)
+        until(lambda panel=panel, before=before: picture(browser, panel) != before)
         assert button.text == "Pause"
         button.click()
         assert button.text == "Play"
@@ -87,9 +82,9 @@ def test_rings_are_drawn_only_where_an_optimum_is_certified(browser, address):  
     slider, ring = panel.find_element(By.TAG_NAME, "input"), panel.find_element(By.CSS_SELECTOR, ".optimum")
     assert ring.is_displayed()
     slider.send_keys(Keys.HOME)
-    until(browser, lambda: not ring.is_displayed())
+    until(lambda: not ring.is_displayed())
     slider.send_keys(Keys.END)
-    until(browser, ring.is_displayed)
+    until(ring.is_displayed)
 
 
 def test_the_first_page_is_light(browser, address):  # noqa: F811
@@ -153,7 +148,7 @@ def results(driver: WebDriver, root: str, words: str) -> list[str]:
     else:
         driver.get(f"{root}search.html?q={quote(words)}")
     done = "return /found|did not match/.test(document.querySelector('#search-results .search-summary')?.textContent ?? '')"
-    until(driver, lambda: driver.execute_script(done))
+    until(lambda: driver.execute_script(done))
     links = "return [...document.querySelectorAll('#search-results ul.search li > a')].map(a => a.href)"
     return [link.removeprefix(root).partition("?")[0].partition("#")[0] for link in driver.execute_script(links)]
 
