@@ -34,7 +34,7 @@ from theory.proof import (
     StructuredPoint,
     Threshold,
 )
-from theory.results import Decides, Letter, Measured, Shown, with_letters
+from theory.results import Decides, Letter, Measured, with_letters
 from theory.scalar import ScalarMinimum, minimise_on_half_line, threshold_ratio
 from theory.symbols import D, d, indexed, j, k, positive, theta
 
@@ -57,20 +57,19 @@ def white(v: Point, data: Point) -> Matrix:
     return v.F @ data.root
 
 
-def agreement(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
-    """Return E f(x)ᵀf(x⁺): the variance of the mean of a pair of features, less that of half their difference."""
-    return xp.squared_norm(v.F @ data.mean) - p[eta_diff] ** 2 * xp.squared_norm(v.F)
-
-
-def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
-    """Return E ‖f(x) − f(x⁺)‖² + ‖G − I‖², expectations taken in closed form."""
-    distance = 4 * p[eta_diff] ** 2 * xp.squared_norm(v.F)
-    return distance + xp.squared_norm(feature_gram(xp, v, data, p) - xp.eye(D))
+def pair_distance(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """Return E ‖f(x) − f(x⁺)‖²."""
+    return 4 * p[eta_diff] ** 2 * xp.squared_norm(v.F)
 
 
 def feature_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
     """Return Σ^{1/2} Fᵀ F Σ^{1/2}."""
     return xp.transpose(white(v, data)) @ white(v, data)
+
+
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """Return E ‖f(x) − f(x⁺)‖² + ‖G − I‖², expectations taken in closed form."""
+    return pair_distance(xp, v, data, p) + xp.squared_norm(feature_gram(xp, v, data, p) - xp.eye(D))
 
 
 def correlations(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
@@ -109,7 +108,7 @@ PROBLEM = Problem(
     loss=loss,
     invariants=(
         Invariant("feature_gram", r"$\Sigma^{1/2} F^T F\, \Sigma^{1/2}$", feature_gram, shows_collapse=True),
-        Invariant("agreement", r"$\mathrm{E} f(x)^T f(x^+)$", agreement, kind="scalar"),
+        Invariant("pair_distance", r"$\mathrm{E} \|f(x) - f(x^+)\|^2$", pair_distance, kind="scalar"),
     ),
     sorted_parameter="theta",
     tied=theta,
@@ -219,14 +218,12 @@ def predict(point: StructuredPoint, g_k: sp.IndexedBase, best: ScalarMinimum, ra
     named = {
         "size": Measured(size, lambda reading: reading.diagonal("feature_gram"), ((k, D),), k <= d),
         "critical": Decides(eta_diff, lambda critical: theta[k] ** 2 / critical**2),
-        "gain": Shown(correlation**2, by="what a direction gains"),
     }
-    a_k = indexed("a", real=True)[k]
-    letters = Letter(a_k, correlation), Letter(a_k, correlation, correlation**2, a_k**2)
+    letter = Letter(indexed("a", real=True)[k], correlation)
     found = StructuredPoint(point.problem, point.xp, point.v, minimised).predict(
         sum_over(DIRECTION.subs({g: g_k[k], **here}), k, D),
         Threshold(ratio.subs(here), k, D, tuned=eta_diff.name, within_rank=k <= d, of="features"),
-        named={"correlation": of_data, **with_letters(named, *letters)},
+        named={"correlation": of_data, **with_letters(named, letter)},
     )
     invariants = {name: f.replace_expression(in_deviations(f.number)) for name, f in found.invariants.items()}
     return Prediction(found.value, invariants, found.thresholds, found.named, point=found.point)
@@ -310,8 +307,7 @@ CLAIM = Claim(
         "F^T F\\, \\Sigma^{{1/2}}$ is diagonal, with the entry ${size}$ for each of the $d$ largest $\\theta_k$ and 0 for the others: the "
         "features vary along an axis as much as a pair is correlated there. Direction $k$ collapses, so that no feature depends on it, iff "
         "$\\theta_k \\le {critical}$, where the pair differs at least as much as it agrees, or $k > d$. The minimum is $D$ less the sum of "
-        "${gain}$ over the directions that survive. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation within "
-        "the group."
+        "the squares of these entries. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation within the group."
     ),
     setting=(
         "A positive pair $(x, x^+)$ is two views of one sample. It has mean zero, and its members can be exchanged; $x'$ is an independent "
