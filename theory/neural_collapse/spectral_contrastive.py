@@ -152,9 +152,10 @@ def record_factorisation(record: StepRecorder) -> None:
     record(
         Identity(
             "the covariance of a pair",
-            "With the mean $m$ and half the difference $h$ of a pair, $x = m + h$ and $x^+ = m - h$.",
-            sp.expand((m + h) * (m_t - h_t) + (m - h) * (m_t + h_t)) / 2,
-            m * m_t - h * h_t,
+            "With the mean $m$ and half the difference $h$ of a pair, $x = m + h$ and $x^+ = m - h$: their covariance, made symmetric, is "
+            "the difference of those of $m$ and $h$.",
+            (m + h) * (m_t - h_t) + (m - h) * (m_t + h_t),
+            2 * m * m_t - 2 * h * h_t,
         )
     )
     q, root, correlation, q_t, gram = (sp.Symbol(name, commutative=False) for name in ("Q", "R", "M", "Q^T", "G"))
@@ -171,7 +172,7 @@ def record_factorisation(record: StepRecorder) -> None:
             "the constant",
             r"$\mathrm{E} \|f(x) - f(x^+)\|^2$ is twice the trace of $G - G M$: the loss is $\mathrm{tr}\, G^2 - 2\, \mathrm{tr}(G M)$, which is "
             "$-2\\, \\mathrm{E} f(x)^T f(x^+) + \\mathrm{E} (f(x)^T f(x'))^2$, and the constant $D$.",
-            sp.expand(2 * gram - gram * correlation - correlation * gram + (gram - 1) ** 2),
+            2 * gram - gram * correlation - correlation * gram + (gram - 1) ** 2,
             gram**2 - gram * correlation - correlation * gram + 1,
         )
     )
@@ -179,7 +180,7 @@ def record_factorisation(record: StepRecorder) -> None:
         Identity(
             "matrix factorisation",
             "Completing the square: the traces of $G M$ and $M G$ are the same.",
-            sp.expand((gram - correlation) ** 2 - correlation**2),
+            (gram - correlation) ** 2 - correlation**2,
             gram**2 - gram * correlation - correlation * gram,
         )
     )
