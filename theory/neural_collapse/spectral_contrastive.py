@@ -1,9 +1,9 @@
 """Spectral contrastive loss, linear features: directions along which a pair differs more than it agrees collapse.
 
 Setting: f(x) = F x with F (d × D). A positive pair (x, x⁺) has mean zero, is exchangeable, and x' is an independent copy of x. Minimise
-−2 E f(x)ᵀf(x⁺) + E (f(x)ᵀf(x'))² + D. With Σ = Cov(x) and A the symmetrised covariance of x with x⁺ the first two terms are
-−2 tr(F A Fᵀ) + ‖F Σ Fᵀ‖². The constant D makes the loss E ‖f(x) − f(x⁺)‖² + ‖G − I‖² with G = Σ^{1/2} Fᵀ F Σ^{1/2}, in which nothing
-cancels. The mean (x + x⁺)/2 of a pair has the covariance (Σ + A)/2, and half the difference has (Σ − A)/2. The coordinates are those in
+−2 E f(x)ᵀf(x⁺) + E (f(x)ᵀf(x'))² + D. With C = Cov(x) and A the symmetrised covariance of x with x⁺ the first two terms are
+−2 tr(F A Fᵀ) + ‖F C Fᵀ‖². The constant D makes the loss E ‖f(x) − f(x⁺)‖² + ‖G − I‖² with G = C^{1/2} Fᵀ F C^{1/2}, in which nothing
+cancels. The mean (x + x⁺)/2 of a pair has the covariance (C + A)/2, and half the difference has (C − A)/2. The coordinates are those in
 which the first is diag(θ_i²) and the second η_diff² I, which a linear map of x brings about where the second is positive definite.
 Source: HaoChen et al., "Provable Guarantees for Self-Supervised Deep Learning with Spectral Contrastive Loss" (NeurIPS 2021), whose
 loss this is and who write it as a matrix factorisation, for features of any kind. The linear model is that of Ziyin et al., "What
@@ -53,7 +53,7 @@ DIRECTION = 4 * eta_diff**2 * g / (deviation**2 + eta_diff**2) + (g - 1) ** 2
 
 
 def white(v: Point, data: Point) -> Matrix:
-    """Return F Σ^{1/2}, a root of the covariance of the features."""
+    """Return F C^{1/2}, a root of the covariance of the features."""
     return v.F @ data.root
 
 
@@ -63,7 +63,7 @@ def pair_distance(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Num
 
 
 def feature_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
-    """Return Σ^{1/2} Fᵀ F Σ^{1/2}."""
+    """Return C^{1/2} Fᵀ F C^{1/2}."""
     return xp.transpose(white(v, data)) @ white(v, data)
 
 
@@ -73,8 +73,8 @@ def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
 
 
 def correlations(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
-    """Return M = Σ^{−1/2} A Σ^{−1/2}."""
-    covariance = xp.cross(data.mean, data.mean) - xp.scale(xp.eye(D), p[eta_diff] ** 2)
+    """Return M = C^{−1/2} A C^{−1/2}."""
+    covariance = xp.cross(data.root, data.root) - xp.scale(xp.eye(D), 2 * p[eta_diff] ** 2)
     return xp.solve(data.root, xp.transpose(xp.solve(data.root, covariance)))
 
 
@@ -107,13 +107,13 @@ PROBLEM = Problem(
     variables=(Variable("F", (d, D), 1 / sp.sqrt(variance[j])),),
     loss=loss,
     invariants=(
-        Invariant("feature_gram", r"$\Sigma^{1/2} F^T F\, \Sigma^{1/2}$", feature_gram, shows_collapse=True),
+        Invariant("feature_gram", r"$C^{1/2} F^T F\, C^{1/2}$", feature_gram, shows_collapse=True),
         Invariant("pair_distance", r"$\mathrm{E} \|f(x) - f(x^+)\|^2$", pair_distance, kind="scalar"),
     ),
     sorted_parameter="theta",
     tied=theta,
     bind=bind,
-    data=lambda xp: Point(mean=xp.diagonal(theta), root=xp.diagonal_root(variance)),
+    data=lambda xp: Point(root=xp.diagonal_root(variance)),
     objective="spectral contrastive loss",
 )
 
@@ -162,7 +162,7 @@ def record_factorisation(record: StepRecorder) -> None:
     record(
         Identity(
             "white coordinates",
-            r"With $R = \Sigma^{1/2}$, $A = R M R$ and $F = Q R^{-1}$ only $Q$ and $M$ are left, and $G = Q^T Q$.",
+            r"With $R = C^{1/2}$, $A = R M R$ and $F = Q R^{-1}$ only $Q$ and $M$ are left, and $G = Q^T Q$.",
             (q * root**-1) * (root * correlation * root) * (root**-1 * q_t),
             q * correlation * q_t,
         )
@@ -241,7 +241,7 @@ def factorisation_error(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) 
 STATISTICS = (
     Statistic(
         error,
-        r"$\|G - M\|^2$ with $G = \Sigma^{1/2} F^T F\, \Sigma^{1/2}$ and $M = \Sigma^{-1/2} A\, \Sigma^{-1/2}$",
+        r"$\|G - M\|^2$ with $G = C^{1/2} F^T F\, C^{1/2}$ and $M = C^{-1/2} A\, C^{-1/2}$",
         factorisation_error,
     ),
     Statistic(
@@ -304,19 +304,19 @@ CLAIM = Claim(
     ),
     verdict=Verdict.HOLDS,
     statement=(
-        "Along axis $k$ the two members of a pair have the correlation $a_k = {correlation}$. At every global minimiser $\\Sigma^{{1/2}} "
-        "F^T F\\, \\Sigma^{{1/2}}$ is diagonal, with the entry ${size}$ for each of the $d$ largest $\\theta_k$ and 0 for the others: the "
+        "Along axis $k$ the two members of a pair have the correlation $a_k = {correlation}$. At every global minimiser $C^{{1/2}} "
+        "F^T F\\, C^{{1/2}}$ is diagonal, with the entry ${size}$ for each of the $d$ largest $\\theta_k$ and 0 for the others: the "
         "features vary along an axis as much as a pair is correlated there. Direction $k$ collapses, so that no feature depends on it, iff "
         "$\\theta_k \\le {critical}$, where the pair differs at least as much as it agrees, or $k > d$. The minimum is $D$ less the sum of "
         "the squares of these entries. Where $d$ cuts through a group of equal $\\theta_k$ this holds up to a rotation within the group."
     ),
     setting=(
         "A positive pair $(x, x^+)$ is two views of one sample. It has mean zero, and its members can be exchanged; $x'$ is an independent "
-        "copy of $x$. The features $f(x) = F x$ are linear, $\\Sigma$ is the covariance of $x$ and $A$ that of $x$ with $x^+$, made "
+        "copy of $x$. The features $f(x) = F x$ are linear, $C$ is the covariance of $x$ and $A$ that of $x$ with $x^+$, made "
         "symmetric. The loss is $-2\\, \\mathrm{E} f(x)^T f(x^+) + \\mathrm{E} (f(x)^T f(x'))^2 + D$, whose constant makes it $\\mathrm{E} "
-        "\\|f(x) - f(x^+)\\|^2 + \\|G - I\\|^2$ with $G = \\Sigma^{1/2} F^T F\\, \\Sigma^{1/2}$, in closed form. The coordinates are those in "
+        "\\|f(x) - f(x^+)\\|^2 + \\|G - I\\|^2$ with $G = C^{1/2} F^T F\\, C^{1/2}$, in closed form. The coordinates are those in "
         "which the mean of a pair, $(x + x^+)/2$, has the covariance $\\mathrm{diag}(\\theta_1^2, \\ldots, \\theta_D^2)$ and half its "
-        "difference, $(x - x^+)/2$, has $\\eta_{diff}^2 I$. Then $\\Sigma = \\mathrm{diag}(\\theta_k^2 + \\eta_{diff}^2)$ and $A = "
+        "difference, $(x - x^+)/2$, has $\\eta_{diff}^2 I$. Then $C$ is diagonal with the entries $s_k = \\theta_k^2 + \\eta_{diff}^2$, and $A = "
         "\\mathrm{diag}(\\theta_k^2 - \\eta_{diff}^2)$. A linear map of $x$ brings this about for all data whose pairs differ in every "
         "direction."
     ),
