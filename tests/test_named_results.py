@@ -106,7 +106,7 @@ WRONG = {
         "deviations for variances": named(
             "correlation", lambda p: formula("correlation")(p).subs(eta_diff, sp.sqrt(eta_diff))
         ),
-        "features that vary where pairs oppose": named("size", without_maximum),
+        "features that vary where pairs oppose": named("size", lambda p: formula("correlation")(p)),
         "the variance of the difference as the critical deviation": named(
             "critical", lambda p: formula("critical")(p) ** 2
         ),

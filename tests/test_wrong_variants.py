@@ -257,16 +257,6 @@ WRONG = {
             'ratio = threshold_ratio(record, "the deviation of the mean", best, deviation) / eta_diff',
             "predicted and trained collapse differ",
         ),
-        "more features than the width": (
-            "within_rank=k <= d, of=",
-            "of=",
-            "predicted",
-        ),
-        "features along all axes": (
-            "sp.Piecewise((size, k <= d), (0, True))",
-            "size",
-            "exceeds|lies below",
-        ),
         "features that vary where pairs oppose": (
             "CORRELATION.subs(here), best.point.subs(here)",
             "CORRELATION.subs(here), best.stationary.subs(here)",
