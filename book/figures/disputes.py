@@ -83,10 +83,9 @@ def tasks_table(name: str) -> HTML:
 
 def task_cells(setting: Tasks, together: Learned, alone: Learned) -> list[str]:
     """Return the cells of one setting of tasks."""
-    targets, decays = (
-        {name: value for name, value in setting.together.items() if name.endswith("decay") == of_decay}
-        for of_decay in (False, True)
-    )
+    decays, targets = {}, {}
+    for name, value in setting.together.items():
+        (decays if find(REGRESSION).problem.parameter(name).domain.decay else targets)[name] = value
     single = {name: value for name, value in setting.alone[0].items() if name in decays}
     words = parameters_in_words(decays)
     if single != decays:
