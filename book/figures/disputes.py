@@ -91,8 +91,8 @@ def task_cells(setting: Tasks, together: Learned, alone: Learned) -> list[str]:
     if single != decays:
         words += f", one by one {parameters_in_words({name: v for name, v in single.items() if v != decays[name]})}"
     verdict = "yes" if together.error < alone.error else "no difference"
-    errors, losses = ((getattr(learned, part) for learned in (together, alone)) for part in ("error", "loss"))
-    return [parameters_in_words(targets), words, *map(in_digits, errors), verdict, *map(in_digits, losses)]
+    errors, losses = map(in_digits, (together.error, alone.error)), map(in_digits, (together.loss, alone.loss))
+    return [parameters_in_words(targets), words, *errors, verdict, *losses]
 
 
 def cells(case: Case, optimum: Optimum) -> list[str]:

@@ -94,13 +94,13 @@ PROBLEM = Problem(
         Parameter(
             "theta",
             PositiveReals(),
-            r"standard deviations $\theta_i$ of the mean of a pair, $(x + x^+)/2$, along the axes",
+            r"standard deviations $\theta_i$ of the mean of a pair along the axes",
         ),
         Parameter("latent_dim", Width(), "dimension $d$ of the features", default=lambda values: len(values["theta"])),
         Parameter(
             "eta_diff",
             PositiveReal(),
-            r"standard deviation $\eta_{diff}$ of half the difference of a pair, $(x - x^+)/2$, along every axis",
+            r"standard deviation $\eta_{diff}$ of half the difference of a pair along every axis",
             default=1.0,
         ),
     ),
