@@ -40,7 +40,7 @@ def _element(e: sp.Expr, terms: CoqTerms) -> str:
     if isinstance(e, sp.Mul):
         number, product = e.as_coeff_Mul()
         if number.is_negative:
-            return f"(opp {_element(-e, terms)})"
+            return f"(opp {_element(-number * product, terms)})"
         if number == 1:
             return _joined("mult", [_element(factor, terms) for factor in e.args])
         if number.is_Integer:
