@@ -186,7 +186,7 @@ def page(template: str, **values: Any) -> str:
 
 def with_upright_words(text: str) -> str:
     """Return text in whose formulas indices such as "dec" and "enc" are upright: a word is no product of letters."""
-    return re.sub(r"_\{(dec|enc|mi|tc|kl)\}", r"_{\\mathrm{\1}}", text)
+    return re.sub(r"_\{(dec|diff|enc|mi|tc|kl)\}", r"_{\\mathrm{\1}}", text)
 
 
 def benchmark(name: str) -> dict[str, Any]:

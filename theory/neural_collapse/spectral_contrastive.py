@@ -94,13 +94,13 @@ PROBLEM = Problem(
         Parameter(
             "theta",
             PositiveReals(),
-            r"standard deviations $\theta_i$ of the mean of a pair along the axes",
+            r"standard deviations $\theta_i$ of the mean of a pair along its axes",
         ),
         Parameter("latent_dim", Width(), "dimension $d$ of the features", default=lambda values: len(values["theta"])),
         Parameter(
             "eta_diff",
             PositiveReal(),
-            r"standard deviation $\eta_{diff}$ of half the difference of a pair along every axis",
+            r"deviation $\eta_{diff}$ of half the difference of a pair",
             default=1.0,
         ),
     ),
