@@ -126,6 +126,7 @@ EXAMPLES = {
         "eta_dec": 0.9,
         "eta_enc": 1.3,
     },
+    "spectral-contrastive": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "eta_diff": 0.8},
     "vae-learnable-decoder-covariance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 1.7, "eta_enc": 1.3},
     "vae-learnable-decoder-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_enc": 1.3},
     "vae-learnable-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_dec": 0.9, "eta_enc": 1.3},

@@ -294,6 +294,18 @@ def learned_noise(values: dict) -> float:
     return min(float(minimize(objective, start, jac=True, method="BFGS", options=TO_ROUNDING).fun) for start in starts)
 
 
+def agreeing(values: dict) -> float:
+    """One weight of the feature along each axis: how far the two views are apart, and the distance of its variance from one."""
+    deviations = sorted(values["theta"], reverse=True)
+    living = min(values["latent_dim"], len(deviations))
+
+    def of(deviation: float) -> float:
+        share = values["eta_diff"] ** 2 / (deviation**2 + values["eta_diff"] ** 2)
+        return least(lambda weight: 4 * share * weight**2 + (weight**2 - 1) ** 2, 2.0)
+
+    return sum(map(of, deviations[:living])) + len(deviations) - living
+
+
 REDUCED = {
     "cvae-fixed-variance": residual,
     "vae-learnable-decoder-variance": learned_noise,
@@ -303,6 +315,7 @@ REDUCED = {
     "mse-deep-relu": frame,
     "mse-regularised-bias": penalised_bias,
     "mse-regression": regression,
+    "spectral-contrastive": agreeing,
     "supcon-relu": contrast,
     "vae-information-weights": information,
     "vae-learnable-decoder-covariance": covariance,
