@@ -2,65 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
 from numerics.backends.balls import Ball, BallMatrix
 from numerics.backends.tensors import DTYPE
-from numerics.bounds.dual import MARGINS, entropy, is_semidefinite, with_correct_entries, wrong_probabilities
+from numerics.bounds.dual import (
+    MARGINS,
+    balanced_columns,
+    entropy,
+    is_semidefinite,
+    with_correct_entries,
+    wrong_probabilities,
+)
 
 
-def copositive_bound(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball) -> Ball:
+def copositive_bound(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball, with_bias: bool) -> Ball:
     """Enclose (1/N) Σ entropy(p_i) for class-wise probabilities that make the quadratic form in H ≥ 0 copositive.
 
     With Q_kl = n_k δ_kl λ_W λ_H − n_k n_l ⟨e_k − p_k, e_l − p_l⟩ / N² the form is copositive when Q less its positive
     off-diagonal entries is positive semidefinite. Each class is shrunk toward its label until its diagonal entry is
-    nonnegative, then all are shrunk together as far as needed.
+    nonnegative, then all are shrunk together as far as needed. A bias asks for Σ_k n_k (e_k − p_k) = 0 as well, which a common
+    shift restores; the classes are then only shrunk together, which keeps the sum.
     """
-    samples = z.shape[1]
-    counts = y.sum(1)
-    sizes = [int(n) for n in counts.tolist()]
-    wrong = (wrong_probabilities(z, y) @ y.T) / counts
-    wrong = wrong * (1 - torch.eye(len(counts), dtype=DTYPE))
+    sizes = [int(n) for n in y.sum(1).tolist()]
+    classes = range(len(sizes))
+    wrong = (wrong_probabilities(z, y) @ y.T) / y.sum(1) * (1 - torch.eye(len(sizes), dtype=DTYPE))
+    if with_bias:
+        residual = wrong - torch.diag(wrong.sum(0))
+        shift = (residual @ y.sum(1) / y.shape[1])[:, None]
+        wrong = (wrong - shift).clamp(min=0) * (1 - torch.eye(len(sizes), dtype=DTYPE))
+    wrong = _copositive(wrong, y.sum(1), float(decay), each=not with_bias)
+    labels = BallMatrix.diagonal([Ball(1)] * len(sizes)).tolist()
+    for margin in MARGINS:
+        columns = with_correct_entries(((1 - margin) * wrong).T.tolist(), classes)
+        if with_bias:
+            columns = balanced_columns(columns, labels, classes, sizes)
+        if is_semidefinite(_below_the_form(BallMatrix.of(columns), sizes, decay)):
+            entropies = [entropy([x for i, x in enumerate(c) if i != label]) for label, c in enumerate(columns)]
+            found = sum((n * e for n, e in zip(sizes, entropies, strict=True)), Ball(0))
+            if found.is_finite():
+                return found / sum(sizes)
+    return Ball("nan")
+
+
+def _copositive(wrong: Tensor, counts: Tensor, decay: float, each: bool) -> Tensor:
+    """Return wrong-class probabilities shrunk toward zero until the form seems copositive; ``each`` class may be shrunk by itself."""
+    samples = counts.sum()
 
     def shrunk(factor: float) -> Tensor:
         candidate = factor * wrong
+        if not each:
+            return candidate
         residual = candidate - torch.diag(candidate.sum(0))
-        limit = samples * torch.sqrt(float(decay) / counts)
+        limit = samples * torch.sqrt(decay / counts)
         return candidate * torch.clamp(limit / residual.norm(dim=0).clamp(min=1e-300), max=1.0)
 
     def seems_copositive(candidate: Tensor) -> bool:
         residual = candidate - torch.diag(candidate.sum(0))
         q = -torch.outer(counts, counts) * (residual.T @ residual) / samples**2
-        diagonal = (counts * float(decay) + q.diagonal()).clamp(min=0)
+        diagonal = counts * decay + q.diagonal()
+        if each:
+            diagonal = diagonal.clamp(min=0)
         off = (q - torch.diag(q.diagonal())).clamp(max=0)
         return bool(torch.linalg.eigvalsh(torch.diag(diagonal) + off)[0] >= 0)
 
-    factor = 1.0
-    if not seems_copositive(shrunk(factor)):
-        low, factor = 0.0, 1.0
-        for _ in range(60):
-            middle = (low + factor) / 2
-            low, factor = (middle, factor) if seems_copositive(shrunk(middle)) else (low, middle)
-        factor = low
-    for margin in MARGINS:
-        columns = with_correct_entries(((1 - margin) * shrunk(factor)).T.tolist(), range(len(sizes)))
-        residual = BallMatrix.of(columns)
-        inner = (residual @ residual.transposed).tolist()
-        form = [
-            [
-                n * decay - Ball(n * n) * inner[i][i] / samples**2
-                if i == j
-                else _negative_part(-inner[i][j]) * n * m / samples**2
-                for j, m in enumerate(sizes)
-            ]
-            for i, n in enumerate(sizes)
+    low, high = 0.0, 1.0
+    if seems_copositive(shrunk(high)):
+        return shrunk(high)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if seems_copositive(shrunk(middle)) else (low, middle)
+    return shrunk(low)
+
+
+def _below_the_form(columns: BallMatrix, sizes: Sequence[int], decay: Ball) -> list[list[Ball]]:
+    """Return Q less its positive off-diagonal entries, for rows e_k − p_k of this matrix."""
+    inner, samples = (columns @ columns.transposed).tolist(), sum(sizes)
+    return [
+        [
+            n * decay - Ball(n * n) * inner[i][i] / samples**2
+            if i == j
+            else _negative_part(-inner[i][j]) * n * m / samples**2
+            for j, m in enumerate(sizes)
         ]
-        if is_semidefinite(form):
-            entropies = [entropy([x for i, x in enumerate(c) if i != label]) for label, c in enumerate(columns)]
-            return sum((n * e for n, e in zip(sizes, entropies, strict=True)), Ball(0)) / samples
-    return Ball("nan")
+        for i, n in enumerate(sizes)
+    ]
 
 
 def _negative_part(x: Ball) -> Ball:
