@@ -23,6 +23,7 @@ from theory.domains import (
     RealAbove,
     RealBetween,
     RealMatrix,
+    TwoUnequalCounts,
     WholeNumber,
     Width,
     WidthPair,

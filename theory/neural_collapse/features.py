@@ -29,6 +29,7 @@ from theory.problem import (
     PositiveReal,
     Problem,
     RealBetween,
+    TwoUnequalCounts,
     Variable,
     Width,
 )
@@ -140,7 +141,7 @@ def smoothing_loss(xp: ArrayNamespace, z: Matrix, data: Point, p: Bindings) -> N
 
 def features_problem(
     fit: str,
-    counts: ClassCounts,
+    counts: ClassCounts | TwoUnequalCounts,
     width: Width,
     nonnegative_features: bool = False,
     with_bias: bool = False,
@@ -200,7 +201,9 @@ def features_problem(
     )
 
 
-def _parameters(counts: ClassCounts, width: Width, with_bias: bool, smoothed: bool) -> tuple[Parameter, ...]:
+def _parameters(
+    counts: ClassCounts | TwoUnequalCounts, width: Width, with_bias: bool, smoothed: bool
+) -> tuple[Parameter, ...]:
     parameters = [
         Parameter("class_counts", counts, "samples per class, $n_1, …, n_K$"),
         Parameter("widths", width, "feature dimension $d$", default=lambda values: len(values["class_counts"])),

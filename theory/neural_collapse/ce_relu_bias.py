@@ -93,7 +93,7 @@ def chain() -> Proof:
 
 
 CLAIM = Claim(
-    id="ce-imbalanced-relu-bias",
+    id="ce-relu-bias",
     title="Cross-entropy with ReLU features and a bias: minority classes lean towards each other",
     short_title="Cross-entropy, ReLU features and bias",
     chapter="imbalance",
