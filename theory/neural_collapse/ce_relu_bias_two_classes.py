@@ -47,23 +47,21 @@ OF_SMALLER = k - 1
 PULL = sp.sqrt(weight_decay * feature_decay * smaller / 2)
 RATIO = larger * sp.sqrt(2 * smaller) / (N**2 * sp.sqrt(weight_decay * feature_decay))
 ALIVE = RATIO > 1
-WRONG = (1 - n_k[k] / N) / sp.Max(1, positive("r"))
-"""The probability of the other class, for a sample of class k, where the ratio is r."""
-ODDS = N * sp.Max(1, RATIO) / (N - n_k[k]) - 1
+m = positive("m")
+"""The larger of 1 and the ratio."""
+ODDS = N * m / (N - n_k[k]) - 1
 """The odds of class k against the other one, for a sample of class k."""
+WRONG = (N - n_k[k]) / (N * m)
+"""The probability of the other class, for a sample of class k."""
 
-pull = positive("c")
-"""√(λ_W λ_H n_2/2): what a unit of margin costs that the features of the smaller class give."""
+p = positive("p")
+"""What a unit of margin costs a class, as a share of its weight n_k/N."""
 t = positive("t")
-"""The margin that these features give: the sum of the margins of both classes."""
+"""The margin that the features of the smaller class give: the sum of the margins of both classes."""
 x, y = sp.Symbol("x", real=True), sp.Symbol("y", real=True)
 """The margins of the larger and of the smaller class."""
-OF_BIAS = larger / N * sp.log(1 + sp.exp(-x)) + pull * x
-"""What the margin of the larger class costs, which is the bias and has to be made up for by the features of the other class."""
-OF_FEATURES = smaller / N * sp.log(1 + sp.exp(-y)) + pull * y
-"""What the margin of the smaller class costs."""
-BIAS_ALONE = larger / N * sp.log(1 + sp.exp(-x)) + smaller / N * sp.log(1 + sp.exp(x))
-"""What a bias of this size costs where all features vanish."""
+FIT = larger / N * sp.log(1 + sp.exp(-x)) + smaller / N * sp.log(1 + sp.exp(-y))
+"""The cross-entropy at these margins."""
 
 
 def derive(problem: Problem) -> Derivation:
@@ -71,7 +69,7 @@ def derive(problem: Problem) -> Derivation:
     record = StepRecorder()
     mean_norm = reduce(record, problem)
     minimum = minimise(record)
-    prediction = predict(problem, mean_norm, minimum)
+    prediction = predict(problem, mean_norm)
     return Derivation(chain(record, minimum, prediction.minimum), prediction)
 
 
@@ -94,13 +92,12 @@ def reduce(record: StepRecorder, problem: Problem) -> sp.Expr:
     u = positive("u")
     split = weight_decay * t**2 / (4 * u) + feature_decay * smaller * u / 2
     mean_norm = stationary_point(record, "the split between the layers", split, u)
-    in_margins = (OF_BIAS + OF_FEATURES).subs({pull: PULL, y: t - x}).subs(N, BOTH[N])
     record(
         Identity(
             "reduction",
-            "At such a point the loss is a sum over the margins of both classes.",
+            r"At such a point a unit of $t$ costs $\sqrt{\lambda_W\lambda_H n_2/2}$, and the margin of the smaller class is $t - x$.",
             at(problem, mean_norm, {}).loss(),
-            in_margins,
+            (FIT + PULL * t).subs(y, t - x).subs(N, BOTH[N]),
         )
     )
     return mean_norm
@@ -108,71 +105,72 @@ def reduce(record: StepRecorder, problem: Problem) -> sp.Expr:
 
 @dataclass(frozen=True)
 class Minimum:
-    """The minimisers: the margins x and y of the classes in ``pull`` while they live, and the ``bias`` where all features vanish."""
+    """The minimisers: the ``margin`` of a class in its p while the smaller class lives, and the ``bias`` where all features vanish."""
 
-    x: sp.Expr
-    y: sp.Expr
+    margin: sp.Expr
     bias: sp.Expr
 
 
 def minimise(record: StepRecorder) -> Minimum:
     """Minimise over each margin by itself, and over the bias alone, and say where the features of the smaller class vanish."""
-    of_larger = minimise_on_half_line(record, "the margin of the larger class", OF_BIAS, x, sp.Integer(0), True)
-    of_smaller = minimise_on_half_line(record, "the margin of the smaller class", OF_FEATURES, y, sp.Integer(0), True)
-    bias = minimise_on_half_line(record, "the bias alone", BIAS_ALONE, x, sp.Integer(0), True)
-    for best, of_class in ((of_larger, 1), (of_smaller, 2)):
+    of_class = sp.log(1 + sp.exp(-x)) + p * x
+    margin = minimise_on_half_line(record, "the margin of a class", of_class, x, sp.Integer(0), True).stationary
+    bias = minimise_on_half_line(record, "the bias alone", FIT.subs(y, -x), x, sp.Integer(0), True).stationary
+    for i in (1, 2):
         record(
             Identity(
-                f"the odds of class {of_class}",
-                "The stationary margin is the logarithm of the odds $N r/(N - n_k) - 1$.",
-                sp.exp(best.stationary).subs(pull, PULL),
-                ODDS.subs(k, of_class).subs(sp.Max(1, RATIO), RATIO).subs(N - n_k[of_class], OTHER[of_class]),
+                f"the odds of class {i}",
+                r"Its share of the pull is $p = N \sqrt{\lambda_W\lambda_H n_2/2}/n_k$, so that the odds are $N r/(N - n_k) - 1$.",
+                sp.exp(margin).subs(p, N * PULL / n_k[i]),
+                odds(i).subs(m, RATIO),
             )
         )
         record(
             Identity(
-                f"the odds of class {of_class} when collapsed",
+                f"the odds of class {i} when collapsed",
                 "The bias alone gives the odds $N/(N - n_k) - 1$.",
-                sp.exp(bias.stationary if of_class == 1 else -bias.stationary),
-                ODDS.subs(k, of_class).subs(sp.Max(1, RATIO), 1).subs(N, BOTH[N]),
+                sp.exp(bias if i == 1 else -bias),
+                odds(i).subs({m: 1, N: BOTH[N]}),
             )
         )
-    r = positive("r")
-    p, q = (1 / (1 + N * r / OTHER[i] - 1) for i in (1, 2))
+    record(
+        Identity(
+            "the probability of the wrong class",
+            r"It is that of total collapse, divided by $m$, the larger of $1$ and $r$.",
+            1 / (1 + ODDS),
+            WRONG,
+        )
+    )
     record(
         Identity(
             "the features live",
             "$t = x + y$ is the logarithm of $(1 - p)(1 - q)/(p q)$ for the probabilities $p$ and $q$ of the wrong class, "
             "and positive iff $p + q = 1/r$ is below 1.",
-            (p + q).subs(N, BOTH[N]),
-            1 / r,
+            sp.Add(*(1 / (1 + odds(i)) for i in (1, 2))).subs(N, BOTH[N]),
+            1 / m,
         )
     )
-    record(
-        Identity(
-            "the probability of the wrong class",
-            "It is that of total collapse, divided by $r$ where that exceeds 1.",
-            1 / (1 + ODDS.subs(RATIO, r)),
-            WRONG,
-        )
-    )
-    return Minimum(of_larger.stationary, of_smaller.stationary, bias.stationary)
+    return Minimum(margin, bias)
 
 
-def predict(problem: Problem, mean_norm: sp.Expr, minimum: Minimum) -> Prediction:
-    """Predict the point with the best margins while the smaller class lives, and with the best bias beyond."""
-    of_class = [sp.log(ODDS.subs(k, i).subs(N - n_k[i], OTHER[i])) for i in (1, 2)]
-    margin = sp.Piecewise((sp.Add(*of_class), ALIVE), (sp.Integer(0), True))
-    best = {x: of_class[0], y: of_class[1], pull: 0}
-    value = (OF_BIAS + OF_FEATURES).subs(best) + PULL * margin
-    r = Letter(positive("r"), RATIO)
-    return at(problem, mean_norm, {t: margin, x: of_class[0]}).predict(
-        value,
+def odds(i: int) -> sp.Expr:
+    """Return the odds of class 1 or 2, in which N − n_k is the size of the other class."""
+    return ODDS.subs(k, i).subs(N - n_k[i], OTHER[i])
+
+
+def predict(problem: Problem, mean_norm: sp.Expr) -> Prediction:
+    """Predict the point with the best margins; their sum is zero where the smaller class has collapsed."""
+    largest = {m: sp.Max(1, RATIO)}
+    of_larger, of_smaller = (sp.log(odds(i)).subs(largest) for i in (1, 2))
+    margin = sp.Piecewise((of_larger + of_smaller, ALIVE), (sp.Integer(0), True))
+    letter = Letter(m, largest[m])
+    return at(problem, mean_norm, {t: margin, x: of_larger}).predict(
+        FIT.subs({x: of_larger, y: of_smaller}) + PULL * margin,
         Threshold(RATIO, k, K, tuned="feature_decay", within_rank=k > 1),
         named={
             "ratio": Decides(RATIO, lambda ratio: ratio),
-            "class_margin": Measured(sp.log(ODDS), margins, ((k, K),), letters=(r,)),
-            "bias": Measured(of_class[0], bias_difference, letters=(r,)),
+            "class_margin": Measured(sp.log(ODDS.subs(largest)), margins, ((k, K),), letters=(letter,)),
+            "bias": Measured(of_larger, bias_difference, letters=(letter,)),
             "wrong": Shown(WRONG, "the probability of the wrong class"),
             "mean_norm": Measured(
                 mean_norm.subs(t, margin),
@@ -260,19 +258,13 @@ def record_signs(record: StepRecorder) -> None:
 
 def record_values(record: StepRecorder, minimum: Minimum) -> None:
     """Record that the constant terms of the tangents, the entropies of the predicted probabilities, are the predicted value."""
-    p, q = pull * N / larger, pull * N / smaller
-    beyond, beside = positive("u"), positive("v")
-    shares = {larger: pull * N * (1 + beyond), smaller: pull * N * (1 + beside)}
+    beyond = positive("u")
     record(
         Identity(
             "the entropies are the value when alive",
-            r"The probabilities of the wrong class are $p = N c/n_1$ and $q = N c/n_2$ there, with $c = \sqrt{\lambda_W\lambda_H n_2/2}$; "
-            r"here $n_1 = N c (1 + u)$ and $n_2 = N c (1 + v)$.",
-            sp.expand_log((larger / N * entropy(p) + smaller / N * entropy(q)).subs(shares), force=True),
-            sp.expand_log(
-                (OF_BIAS.subs(x, minimum.x) + OF_FEATURES.subs(y, minimum.y)).subs(shares, simultaneous=True),
-                force=True,
-            ),
+            "For each class, with $p = 1/(1 + u)$.",
+            entropy(p).subs(p, 1 / (1 + beyond)),
+            (sp.log(1 + sp.exp(-x)) + p * x).subs(x, minimum.margin).subs(p, 1 / (1 + beyond)),
         )
     )
     record(
@@ -280,7 +272,7 @@ def record_values(record: StepRecorder, minimum: Minimum) -> None:
             "the entropies are the value when collapsed",
             "Both are the entropy of the frequencies of the classes.",
             (larger / N * entropy(smaller / N) + smaller / N * entropy(larger / N)).subs(N, BOTH[N]),
-            BIAS_ALONE.subs(x, minimum.bias).subs(N, BOTH[N]),
+            FIT.subs(y, -x).subs(x, minimum.bias).subs(N, BOTH[N]),
         )
     )
 
@@ -340,8 +332,8 @@ CLAIM = Claim(
         "Let $r = {ratio}$. At every global minimiser the features of class $k$ equal their mean $h_k$ (NC1), and the larger class "
         "collapses: $h_1 = 0$, whatever the decays. If $r > 1$, the smaller class lives: $\\|h_2\\|^2 = {mean_norm}$ with the sum $t$ of "
         "both margins, and the rows of the classifier, $w_2 = -w_1$, are parallel to $h_2$. The bias alone gives the larger class its "
-        "margin, $b_1 - b_2 = {bias}$. If $r \\le 1$, all features vanish. In either case the margin of class $k$ is ${class_margin}$, "
-        "and the probability of the wrong class is ${wrong}$: that of total collapse, divided by $r$ where $r > 1$."
+        "margin, $b_1 - b_2 = {bias}$ with $m = \\max(1, r)$. If $r \\le 1$, all features vanish. In either case the margin of class $k$ is "
+        "${class_margin}$, and the probability of the wrong class is ${wrong}$: that of total collapse, divided by $m$."
     ),
     setting=features.SETTING + " There are two classes, and the classifier has a bias $b$, which is not penalised.",
     idea=(
