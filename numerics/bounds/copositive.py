@@ -21,7 +21,18 @@ from numerics.bounds.dual import (
 
 
 def copositive_bound(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball, with_bias: bool) -> Ball:
-    """Enclose (1/N) Σ entropy(p_i) for class-wise probabilities that make the quadratic form in H ≥ 0 copositive.
+    """Enclose (1/N) Σ entropy(p_i) for class-wise probabilities that make the quadratic form in H ≥ 0 copositive."""
+    columns, sizes = feasible_columns(z, y, decay, with_bias), [int(n) for n in y.sum(1).tolist()]
+    if columns is None:
+        return Ball("nan")
+    entropies = [entropy([x for i, x in enumerate(c) if i != label]) for label, c in enumerate(columns)]
+    return sum((n * e for n, e in zip(sizes, entropies, strict=True)), Ball(0)) / sum(sizes)
+
+
+def feasible_columns(
+    z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay: Ball, with_bias: bool
+) -> list[list[Ball]] | None:
+    """Return p_k − e_k for each class k, near those of the logits, that make the form copositive, or None where none is verified.
 
     With Q_kl = n_k δ_kl λ_W λ_H − n_k n_l ⟨e_k − p_k, e_l − p_l⟩ / N² the form is copositive when Q less its positive
     off-diagonal entries is positive semidefinite. Each class is shrunk toward its label until its diagonal entry is
@@ -29,24 +40,21 @@ def copositive_bound(z: Float64[Tensor, "K N"], y: Float64[Tensor, "K N"], decay
     shift restores; the classes are then only shrunk together, which keeps the sum.
     """
     sizes = [int(n) for n in y.sum(1).tolist()]
-    classes = range(len(sizes))
-    wrong = (wrong_probabilities(z, y) @ y.T) / y.sum(1) * (1 - torch.eye(len(sizes), dtype=DTYPE))
+    classes, own = range(len(sizes)), torch.eye(len(sizes), dtype=DTYPE)
+    wrong = (wrong_probabilities(z, y) @ y.T) / y.sum(1) * (1 - own)
     if with_bias:
         residual = wrong - torch.diag(wrong.sum(0))
         shift = (residual @ y.sum(1) / y.shape[1])[:, None]
-        wrong = (wrong - shift).clamp(min=0) * (1 - torch.eye(len(sizes), dtype=DTYPE))
+        wrong = (wrong - shift).clamp(min=0) * (1 - own)
     wrong = _copositive(wrong, y.sum(1), float(decay), each=not with_bias)
-    labels = BallMatrix.diagonal([Ball(1)] * len(sizes)).tolist()
     for margin in MARGINS:
         columns = with_correct_entries(((1 - margin) * wrong).T.tolist(), classes)
         if with_bias:
-            columns = balanced_columns(columns, labels, classes, sizes)
-        if is_semidefinite(_below_the_form(BallMatrix.of(columns), sizes, decay)):
-            entropies = [entropy([x for i, x in enumerate(c) if i != label]) for label, c in enumerate(columns)]
-            found = sum((n * e for n, e in zip(sizes, entropies, strict=True)), Ball(0))
-            if found.is_finite():
-                return found / sum(sizes)
-    return Ball("nan")
+            columns = balanced_columns(columns, BallMatrix.from_tensor(own).tolist(), classes, sizes)
+        probabilities = all(x >= 0 for label, c in enumerate(columns) for i, x in enumerate(c) if i != label)
+        if probabilities and is_semidefinite(below_the_form(columns, sizes, decay)):
+            return columns
+    return None
 
 
 def _copositive(wrong: Tensor, counts: Tensor, decay: float, each: bool) -> Tensor:
@@ -79,9 +87,13 @@ def _copositive(wrong: Tensor, counts: Tensor, decay: float, each: bool) -> Tens
     return shrunk(low)
 
 
-def _below_the_form(columns: BallMatrix, sizes: Sequence[int], decay: Ball) -> list[list[Ball]]:
-    """Return Q less its positive off-diagonal entries, for rows e_k − p_k of this matrix."""
-    inner, samples = (columns @ columns.transposed).tolist(), sum(sizes)
+def below_the_form(columns: Sequence[Sequence[Ball]], sizes: Sequence[int], decay: Ball) -> list[list[Ball]]:
+    """Return Q less its positive off-diagonal entries, for the p_k − e_k in these columns and classes of these sizes.
+
+    The loss exceeds the bound by at least Σ_kl Q_kl ⟨h_k, h_l⟩ / (2 λ_W).
+    """
+    residual, samples = BallMatrix.of(columns), sum(sizes)
+    inner = (residual @ residual.transposed).tolist()
     return [
         [
             n * decay - Ball(n * n) * inner[i][i] / samples**2
