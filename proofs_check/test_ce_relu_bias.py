@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numerics.backends.ball_evaluation import ball_bindings
 from numerics.backends.balls import Ball, highest, lowest
 from numerics.backends.points import points_of
-from numerics.bounds.copositive import below_the_form, feasible_columns
+from numerics.bounds.copositive import feasible_probabilities
 from numerics.bounds.dual import balanced_columns, entropy, is_semidefinite, with_correct_entries, wrong_probabilities
 from numerics.judging.invariants import measure
 from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
@@ -110,13 +110,11 @@ def largest_norm_of_first_mean(instance: Instance, found: Trained) -> float:
 
     Raises AssertionError where no positive coefficient is verified.
     """
-    decay, sizes = ball_decay(instance), list(instance.values["class_counts"])
-    columns = feasible_columns(found.z, found.y, decay, with_bias=True)
-    assert columns is not None
-    form = below_the_form(columns, sizes, decay)
-    spare = form[0][0] / 2
-    form[0][0] -= spare
+    feasible = feasible_probabilities(found.z, found.y, ball_decay(instance), with_bias=True)
+    assert feasible is not None
+    spare = feasible.form[0][0] / 2
+    feasible.form[0][0] -= spare
     assert spare > 0
-    assert is_semidefinite(form)
+    assert is_semidefinite(feasible.form)
     gap = found.certificate.upper_ball - found.certificate.lower_ball
     return highest(2 * ball_bindings(CLAIM.problem, instance)[weight_decay] * gap / spare)
