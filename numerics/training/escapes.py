@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -14,7 +15,7 @@ from numerics.training.layout import draw
 from numerics.training.newton import Search
 
 PATIENCE = 2
-"""Rounds of redrawing one hidden unit that must all end no lower, until a problem with bounds counts as minimised. With
+"""Fewest rounds of redrawing one hidden unit that must all end no lower, until a problem with bounds counts as minimised. With
 entries ≥ 0 there are saddles no derivative shows (a unit unused by W and H alike) and local minima in which one class holds
 several units and a smaller class none; see ``_redraw_units``."""
 UNIT_DECADES = 3.0
@@ -35,19 +36,21 @@ def redraw_units(search: Search, generator: torch.Generator, still_open: StillOp
 
     In each round every run of an instance that is still open continues from the best point of its instance, with a unit of its own:
     the other units are minimised without it, then it alone from a random start, then everything. An instance is left after
-    PATIENCE rounds in which no run got lower.
+    PATIENCE rounds in which no run got lower, and not before every unit has had its turn.
     """
     objective, layout, starts = search.objective, search.objective.layout, search.objective.starts
+    units = int(layout.unit.max()) + 1
+    patience = max(PATIENCE, math.ceil(units / starts))
     rounds_in_vain = torch.zeros(len(objective), dtype=torch.int64, device=search.x.device)
     for number in range(MAX_ROUNDS):
-        tried = still_open((rounds_in_vain < PATIENCE).nonzero()[:, 0])
+        tried = still_open((rounds_in_vain < patience).nonzero()[:, 0])
         if len(tried) == 0:
             return
         values = search.f.reshape(-1, starts).nan_to_num(torch.inf)
         best = values.argmin(1)[tried] + tried * starts
         own = torch.arange(len(tried) * starts, device=tried.device)
         runs = (tried[:, None] * starts + torch.arange(starts, device=tried.device)).flatten()
-        chosen = (own + number * starts) % (int(layout.unit.max()) + 1)
+        chosen = (own + number * starts) % units
         redrawn = layout.unit == chosen[:, None]
         x = torch.where(redrawn, 0.0, search.x[best.repeat_interleave(starts)])
         without = Search(objective, x, runs, frozen=redrawn)
