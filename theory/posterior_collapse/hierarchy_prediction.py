@@ -55,9 +55,8 @@ HERE = {deviation: theta[k]}
 class Minimiser:
     """The minimiser of direction k, written in the parameters of the problem.
 
-    ``floor`` is σ_1². ``off`` and ``on`` are the stationary variances of the code with z_2 collapsed and alive, ``tops`` the values of ω² + κ² at a
-    code
-    of noise alone and at ``on``, and ``critical`` is the variance of the code that z_2 needs to live.
+    ``floor`` is σ_1², ``off`` and ``on`` are the stationary variances of the code with z_2 collapsed and alive, ``tops`` the values of
+    ω² + κ² at a code of noise alone and at ``on``, and ``critical`` is the variance of the code that z_2 needs to live.
     """
 
     off: sp.Expr

@@ -22,7 +22,7 @@ LOG_MAJORISATION = Lemma(
     r"$S^{1/2} P S^{1/2}$ majorise $\log p_i + \log s_i$ (Gelfand and Naimark). So for every convex $h$ the sum of $h$ over those "
     r"logarithms is at least $\sum_i h(\log p_i + \log s_i)$, and for a strictly convex $h$ with equality iff $P$ and $S$ share "
     r"eigenvectors in that order.",
-    "Marshall, Olkin, Arnold, Inequalities: Theory of Majorization, 3.C.1 and 9.H.1",
+    "Bhatia, Matrix Analysis, II.3 and III.4",
 )
 RIDGE = Lemma(
     "Completing the square",
