@@ -41,6 +41,16 @@ EXAMPLES = {
     "ce-relu-bias-two-classes": {"class_counts": (5, 20), "weight_decay": 0.01, "feature_decay": 0.003},
     "ce-sphere": {"class_counts": (3, 3, 3, 3), "widths": 3, "temperature": 2.5},
     "ce-label-smoothing": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "smoothing": 0.1},
+    "hvae-anisotropic-variances": {
+        "theta": (0.5, 4.0, 2.0, 1.0),
+        "latent_dim": (3, 4),
+        "beta1": 0.7,
+        "beta2": 0.4,
+        "eta_dec": 0.9,
+        "eta_enc": 1.3,
+        "sigma1": (1.5, 0.6, 0.9),
+        "sigma2": 0.8,
+    },
     "hvae-fixed-variances": {
         "theta": (0.5, 4.0, 2.0, 1.0),
         "latent_dim": (3, 2),

@@ -313,6 +313,33 @@ def residual(values: dict) -> float:
     return alone + sum(data) + sum(min(0.0, gains[row][column]) for row, column in zip(rows, columns, strict=True))
 
 
+def hierarchy(values: dict) -> float:
+    """Each direction with each lower variance, four weights a pair, and the assignment of one to the other that costs least."""
+    noise, prior, lower, upper = values["eta_dec"] ** 2, values["eta_enc"] ** 2, values["beta1"], values["beta2"]
+    variances, top = [x**2 for x in values["sigma1"]], values["sigma2"] ** 2
+    data = [x**2 / noise for x in values["theta"]]
+
+    def pair(amount: float, variance: float) -> float:
+        """Return the least cost over the code and the decoder of z_2, the other two weights being the best for these."""
+
+        def objective(at: np.ndarray) -> float:
+            code, size = variance * math.exp(at[0]), unit * math.expm1(at[1])
+            encoder = math.sqrt(size) / (size + unit)
+            surprise = (1 - math.sqrt(size) * encoder) ** 2 * code + size * top
+            return amount * variance / code + lower * surprise / noise + upper * encoder**2 * code / prior
+
+        unit = upper * noise / (lower * prior)
+        bounds, options = [(0.0, None), (0.0, None)], {"ftol": 1e-15, "gtol": 1e-10}
+        starts = ((0.0, 0.0), (1.0, 1.0))
+        return min(float(minimize(objective, s, bounds=bounds, method="L-BFGS-B", options=options).fun) for s in starts)
+
+    costs = [[pair(x, v) - x for v in variances] for x in data]
+    rows, columns = linear_sum_assignment(costs)
+    own = sum(lower * (math.log(noise / v) - 1) for v in variances)
+    own += values["latent_dim"][1] * upper * (top / prior - 1 - math.log(top / prior))
+    return sum(data) + sum(costs[row][column] for row, column in zip(rows, columns, strict=True)) + own
+
+
 def learned_noise(values: dict) -> float:
     """Three numbers for each latent dimension, and the logarithm of the decoder variance that they share."""
     deviations = np.array(sorted(values["theta"], reverse=True))
@@ -352,6 +379,7 @@ def agreeing(values: dict) -> float:
 
 REDUCED = {
     "cvae-fixed-variance": residual,
+    "hvae-anisotropic-variances": hierarchy,
     "vae-learnable-decoder-variance": learned_noise,
     "bce-balanced": binary,
     "ce-deep-linear-bias": simplex,

@@ -117,6 +117,49 @@ WRONG = {
             "duality of the norms exceeds tangent",
         ),
     },
+    "hvae-anisotropic-variances": {
+        "the largest noise for the largest deviation": (
+            'sorted(values["sigma1"])',
+            'sorted(values["sigma1"], reverse=True)',
+            "lies below",
+        ),
+        "twice the noise": (
+            "xp.diagonal(SIGMA, d_1)",
+            "xp.scale(xp.diagonal(SIGMA, d_1), 2)",
+            "step 'reduction' fails",
+        ),
+        "an upper level that cannot describe every direction": ("WidthPair(rising=True)", "WidthPair()", "differ|lies"),
+        "the smallest noise for every direction": (
+            "paired = (1 + gain[k]) * SIGMA[k] ** 2",
+            "paired = (1 + gain[k]) * SIGMA[1] ** 2",
+            "lower end of its first piece|exceeds",
+        ),
+        "a lower level that lives at half the ratio": (
+            "Threshold(best.code_ratio",
+            "Threshold(2 * best.code_ratio",
+            "predicted and trained collapse differ",
+        ),
+        "an upper level that lives at half the ratio": (
+            "Threshold(best.top_ratio",
+            "Threshold(2 * best.top_ratio",
+            "predicted and trained collapse differ",
+        ),
+        "deviations in place of variances": (
+            "sum_over(theta[k] ** 2 / ((1 + gain[k])",
+            "sum_over(theta[k] / ((1 + gain[k])",
+            "exceeds",
+        ),
+        "a code without its noise": (
+            'reading.diagonal("encoder_gram") + reading.p[SIGMA] ** 2',
+            'reading.diagonal("encoder_gram")',
+            "code_with",
+        ),
+        "zero directions of z_1 that have the prior": (
+            "sp.Eq(SIGMA[k], eta_dec)",
+            "sp.true",
+            "z_1: another number of latent directions",
+        ),
+    },
     "mse-regularised-bias": {
         "K directions that sum to zero": ("summed = (K - 1) *", "summed = K *", "step 'reduction' fails"),
         "the other share": ("return decay / (1 + decay)", "return 1 / (1 + decay)", "step 'reduction' fails"),
