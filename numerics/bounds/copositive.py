@@ -122,10 +122,10 @@ def _with_largest_eigenvalue(q: Tensor) -> Tensor:
         return torch.diag(q.diagonal()) + off + off.T
 
     def barrier(x: Tensor, weight: float) -> float:
-        roots, room = torch.linalg.cholesky_ex(matrix(x) - x[-1] * unit), limits - x[:-1]
-        if roots.info != 0 or not bool((room > 0).all()):
+        (root, failed), room = torch.linalg.cholesky_ex(matrix(x) - x[-1] * unit), limits - x[:-1]
+        if bool(failed) or not bool((room > 0).all()):
             return float("inf")
-        return float(-x[-1] / weight - 2 * roots.L.diagonal().log().sum() - room.log().sum())
+        return float(-x[-1] / weight - 2 * root.diagonal().log().sum() - room.log().sum())
 
     def newton_step(x: Tensor, weight: float) -> Tensor:
         inverse, room = torch.linalg.inv(matrix(x) - x[-1] * unit), limits - x[:-1]
