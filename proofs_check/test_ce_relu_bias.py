@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from numerics.backends.balls import Ball, highest, lowest
 from numerics.backends.points import points_of
 from numerics.bounds.copositive import feasible_probabilities
 from numerics.bounds.dual import balanced_columns, entropy, is_semidefinite, with_correct_entries, wrong_probabilities
+from numerics.bounds.enclosures import value_at
 from numerics.judging.invariants import measure
 from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
 from numerics.training.certified import train
@@ -22,6 +24,7 @@ from numerics.training.optimise import minimise
 from proofs_check.harness.drawing import powers_of_ten
 from proofs_check.harness.report import Ledger
 from theory.claim import find
+from theory.point import Point
 from theory.problem import Instance, Variable
 from theory.symbols import K, N, feature_decay, weight_decay
 
@@ -96,7 +99,8 @@ def trained(instance: Instance, device: str) -> Trained:
     """Train an instance and require its certificate."""
     training = train(CLAIM, [instance], STARTS, 0, device)
     (certificate,) = training.certificates
-    assert certificate is not None and certificate.gap <= CERTIFICATE_GAP
+    assert certificate is not None
+    assert certificate.gap <= CERTIFICATE_GAP
     point = training.solution.best_point()
     (single,) = points_of(point)
     labels = torch.eye(len(instance.values["class_counts"]), dtype=torch.float64)
@@ -118,3 +122,71 @@ def largest_norm_of_first_mean(instance: Instance, found: Trained) -> float:
     assert is_semidefinite(feasible.form)
     gap = found.certificate.upper_ball - found.certificate.lower_ball
     return highest(2 * ball_bindings(CLAIM.problem, instance)[weight_decay] * gap / spare)
+
+
+@st.composite
+def with_a_majority(draw: st.DrawFn) -> Instance:
+    """Draw an instance with 3 to 5 classes, the first with more than half of the samples, and decays under which some class is alive."""
+    others = draw(st.lists(st.sampled_from((2, 1, 3, 5, 8)), min_size=2, max_size=4))
+    counts = (int(sum(others) * draw(st.floats(1.1, 10))) + 1, *others)
+    weight = draw(powers_of_ten(-4, -1))
+    product = draw(powers_of_ten(-3, -0.5)) * max(others) / sum(counts) ** 2
+    return CLAIM.problem.instance(class_counts=counts, weight_decay=weight, feature_decay=product / weight)
+
+
+def test_a_majority_collapses_and_minorities_lean_towards_each_other(ledger: Ledger) -> None:
+    """At every global minimiser the mean of the largest class vanishes, and no point with orthogonal class means reaches the minimum."""
+
+    @hypothesis.seed(ledger.seed)
+    @hypothesis.settings(max_examples=6)
+    @hypothesis.given(with_a_majority())
+    def leaning(instance: Instance) -> None:
+        found = trained(instance, ledger.device)
+        assert largest_norm_of_first_mean(instance, found) <= VANISHES * float(found.gram.max())
+        upper, lower = best_with_orthogonal_means(instance)
+        assert lower <= upper * (1 + CERTIFICATE_GAP)
+        assert lower > found.certificate.upper * (1 + EXCESS)
+
+    leaning()
+
+
+def test_no_class_collapses_alone_where_none_has_half_of_the_samples() -> None:
+    """The largest class of five, four and three samples has features; orthogonal class means are optimal here."""
+    instance = CLAIM.problem.instance(class_counts=(5, 4, 3), weight_decay=0.01, feature_decay=0.01)
+    found = trained(instance, "cpu")
+    assert float(found.gram.diagonal().min()) > 0.1 * float(found.gram.max())
+    assert float((found.gram - torch.diag(found.gram.diagonal())).norm()) <= INVARIANT * float(found.gram.norm())
+    assert largest_norm_of_first_mean(instance, found) > float(found.gram[0, 0])
+    upper, lower = best_with_orthogonal_means(instance)
+    assert upper == pytest.approx(found.certificate.upper, rel=1e-12)
+    assert lower == pytest.approx(found.certificate.upper, rel=CERTIFICATE_GAP)
+
+
+def test_small_classes_lean_where_the_larger_ones_are_orthogonal() -> None:
+    """No class has half of the samples here, and still the two smallest have an acute angle."""
+    instance = CLAIM.problem.instance(class_counts=(8, 7, 6, 1, 1), weight_decay=0.01, feature_decay=0.01)
+    found = trained(instance, "cpu")
+    upper, lower = best_with_orthogonal_means(instance)
+    assert lower <= upper * (1 + CERTIFICATE_GAP)
+    assert lower > found.certificate.upper * (1 + EXCESS)
+    assert float(found.gram[3, 4]) > 0.05 * float(found.gram[4, 4])
+    larger = found.gram[:3, :3]
+    assert float((larger - torch.diag(larger.diagonal())).norm()) <= INVARIANT * float(larger.norm())
+
+
+def test_two_classes_of_equal_size_share_the_margin_in_any_way() -> None:
+    """Moving a part of the margin from the features of one class to those of the other costs nothing: the bias makes up for it."""
+    count, decay = 4, 0.01
+    instance = CLAIM.problem.instance(class_counts=(count, count), weight_decay=decay, feature_decay=decay)
+    certificate = trained(instance, "cpu").certificate
+    margin = math.log(math.sqrt(2 / count) / (2 * decay) - 1)
+    for share in (0.0, 0.3, 1.0):
+        parts = [2 * margin * share, 2 * margin * (1 - share)]
+        lengths = [math.sqrt(part / math.sqrt(2 * count)) for part in parts]
+        a, c = (part / (2 * length) if length else 0.0 for part, length in zip(parts, lengths, strict=True))
+        w = torch.tensor([[a, -c], [-a, c]], dtype=torch.float64)
+        h = torch.diag(torch.tensor(lengths, dtype=torch.float64)).repeat_interleave(count, 1)
+        b = torch.tensor([[parts[1]], [parts[0]]], dtype=torch.float64) / 2
+        value = value_at(CLAIM.problem, instance, Point(W=w, H=h, b=b))
+        assert float(value) == pytest.approx(certificate.upper, rel=1e-12)
+        assert value >= certificate.lower_ball

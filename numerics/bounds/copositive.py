@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,11 +20,12 @@ from numerics.bounds.dual import (
     wrong_probabilities,
 )
 
-
-RIDGES = tuple(10.0**-e for e in range(14))
-"""Parts of the diagonal by which the form is raised, in turn, while its positive entries are lowered: the last one is as small as rounding."""
-SWEEPS = 4
-"""Rounds over all pairs of classes for each ridge."""
+BARRIERS = tuple(10.0**-e for e in range(15))
+"""Weights of the barrier under which the least eigenvalue of the form is raised, in turn."""
+STEPS = 30
+"""Most Newton steps for each weight; a step is halved as often as the point would leave its domain or get worse, up to STEPS times."""
+ACTIVE = 1e-6
+"""Distance from its limit, in the unit of the form, below which an entry is set to its limit."""
 ENOUGH = 1e-12
 """Common shrinking, relative, below which nothing is gained by lowering the positive entries less."""
 
@@ -102,26 +102,57 @@ def _lowered_form(wrong: Tensor, counts: Tensor, decay: float) -> tuple[Tensor, 
     kept = shrinking(lowered)
     if kept >= 1 - ENOUGH:
         return lowered, kept
-    other = units * _best_completion(q / units)
-    return max(((lowered, kept), (other, shrinking(other))), key=lambda pair: pair[1])
+    raised = units * _with_largest_eigenvalue(q / units)
+    at_limits = torch.where(q - raised < ACTIVE * units, q, raised)
+    forms = [lowered, *(form for form in (raised, at_limits) if bool(form.isfinite().all()))]
+    return max(((form, shrinking(form)) for form in forms), key=lambda pair: pair[1])
 
 
-def _best_completion(q: Tensor) -> Tensor:
-    """Return the matrix of largest determinant with the diagonal of q and no larger entries off the diagonal, for a falling ridge.
+def _with_largest_eigenvalue(q: Tensor) -> Tensor:
+    """Return the matrix whose least eigenvalue t is largest, with the diagonal of q and smaller entries off the diagonal.
 
-    Given all other entries, the best value of an entry is the one that makes that entry of the inverse zero.
+    Newton's steps lower −t/μ − log det(M − t) − Σ log(q − M) over t and the entries of M above the diagonal, for falling μ.
     """
-    size, pairs = len(q), list(itertools.combinations(range(len(q)), 2))
-    found = torch.where(torch.eye(size, dtype=torch.bool), q, q.clamp(max=0))
-    for ridge in RIDGES:
-        raised = found + ridge * torch.eye(size, dtype=DTYPE)
-        for k, j in pairs * SWEEPS:
-            others = [i for i in range(size) if i not in (k, j)]
-            within = torch.linalg.pinv(raised[others][:, others], hermitian=True)
-            best = raised[k, others] @ within @ raised[others, j]
-            raised[k, j] = raised[j, k] = torch.minimum(q[k, j], best)
-        found = raised - ridge * torch.eye(size, dtype=DTYPE)
-    return found
+    rows, columns = torch.triu_indices(len(q), len(q), 1)
+    limits, unit = q[rows, columns], torch.eye(len(q), dtype=DTYPE)
+
+    def matrix(x: Tensor) -> Tensor:
+        off = torch.zeros_like(q)
+        off[rows, columns] = x[:-1]
+        return torch.diag(q.diagonal()) + off + off.T
+
+    def barrier(x: Tensor, weight: float) -> float:
+        (root, failed), room = torch.linalg.cholesky_ex(matrix(x) - x[-1] * unit), limits - x[:-1]
+        if bool(failed) or not bool((room > 0).all()):
+            return float("inf")
+        return float(-x[-1] / weight - 2 * root.diagonal().log().sum() - room.log().sum())
+
+    def newton_step(x: Tensor, weight: float) -> Tensor:
+        inverse, room = torch.linalg.inv(matrix(x) - x[-1] * unit), limits - x[:-1]
+        square = inverse @ inverse
+        slope = torch.cat([-2 * inverse[rows, columns] + 1 / room, (inverse.trace() - 1 / weight)[None]])
+        curvature = torch.zeros(len(x), len(x), dtype=DTYPE)
+        straight, crossed = (
+            inverse[rows][:, a] * inverse[columns][:, b] for a, b in ((rows, columns), (columns, rows))
+        )
+        curvature[:-1, :-1] = 2 * (straight + crossed) + torch.diag(1 / room**2)
+        curvature[:-1, -1] = curvature[-1, :-1] = -2 * square[rows, columns]
+        curvature[-1, -1] = square.trace()
+        scale = curvature.diagonal().rsqrt()
+        return -scale * torch.linalg.lstsq(scale[:, None] * curvature * scale, (scale * slope)[:, None]).solution[:, 0]
+
+    below = limits.clamp(max=0) - 1
+    x = torch.cat([below, torch.zeros(1, dtype=DTYPE)])
+    x[-1] = torch.linalg.eigvalsh(matrix(x))[0] - 1
+    for weight in BARRIERS:
+        for _ in range(STEPS):
+            step, before = newton_step(x, weight), barrier(x, weight)
+            shorter = (x + 0.5**halvings * step for halvings in range(STEPS))
+            after = next((each for each in shorter if barrier(each, weight) < before), None)
+            if after is None:
+                break
+            x = after
+    return matrix(x)
 
 
 def _form(columns: Sequence[Sequence[Ball]], sizes: Sequence[int], decay: Ball) -> list[list[Ball]]:

@@ -99,9 +99,25 @@ CLAIM = Claim(
     chapter="imbalance",
     source=CEI,
     verdict=Verdict.HOLDS,
-    statement=("At every global minimiser the features of class $k$ equal their mean $h_k$ (NC1)."),
+    statement=(
+        "At every global minimiser the features of class $k$ equal their mean $h_k$ (NC1). The published theorem is about the same problem "
+        "without a bias: there the means of all classes are orthogonal, and the smallest classes are the first to vanish. With a bias this "
+        "remains true for equal class counts, but not in general. The minimum then has no closed form, and what follows is not proved for all "
+        "class counts but certified instance by instance: each trained optimum comes with a lower bound that meets it. Where one class "
+        "has clearly more than half of the samples, it is this majority whose features vanish, at decays at which minorities live: the bias "
+        "carries it. And the class means are not orthogonal there: of $K \\ge 3$ classes some minorities lean towards each other, with an "
+        "acute angle between their means, and the least loss over all points with orthogonal class means lies above the trained value. "
+        "Where no class has half of the samples, the large classes stay orthogonal in the instances that the checks try, and classes that "
+        "are small beside them may still lean. Two classes of unequal size have a closed form; two of equal size may share the margin in any way."
+    ),
     setting=features.SETTING + " The classifier has a bias $b$, which is not penalised.",
-    idea=(""),
+    idea=(
+        "Samples differ from their predicted probabilities by residuals $e_k - p_k$. Without a bias the predicted residuals of two classes "
+        "always have a negative inner product, which keeps their means apart. A bias that favours a majority gives the other classes a common "
+        "mistake: much of their residuals points away from the majority. Where such residuals would have a positive inner product, one "
+        "feature direction serves both classes for less than two, so that their means lean towards each other until the residuals are "
+        "orthogonal, or the means parallel. The proof that a trained point is optimal is a copositive form, as without a bias, whose residuals add up to zero."
+    ),
     problem=features_problem(CROSS_ENTROPY, ClassCounts(), Width(K), nonnegative_features=True, always_biased=True),
     derive=derive,
 )
