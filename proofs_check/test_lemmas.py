@@ -196,6 +196,21 @@ def mirsky(draw: Draw) -> None:
     same(float(((a - aligned) ** 2).sum()), distance, size)
 
 
+def hoffman_wielandt(draw: Draw) -> None:
+    size = draw.size()
+
+    def symmetric() -> np.ndarray:
+        axes, signs = draw.orthogonal(size), draw.generator.choice([-1.0, 1.0], size=size)
+        return (axes * (signs * draw.spectrum(size))) @ axes.T
+
+    a, b = symmetric(), symmetric()
+    (own, axes), other = np.linalg.eigh(a), np.linalg.eigvalsh(b)
+    distance, terms = float(((own - other) ** 2).sum()), float((a**2).sum() + (b**2).sum())
+    no_less(float(((a - b) ** 2).sum()), distance, terms)
+    aligned = (axes * other) @ axes.T
+    same(float(((a - aligned) ** 2).sum()), distance, terms)
+
+
 def projections(draw: Draw) -> None:
     rows, columns = draw.size(), draw.size()
     a, axes = draw.matrix(rows, columns), draw.orthogonal(columns)
@@ -318,6 +333,7 @@ CHECKS = {
     "log-majorisation of a product of positive matrices": log_majorisation,
     "Completing the square": completed_square,
     "Mirsky's inequality": mirsky,
+    "the Hoffman-Wielandt inequality": hoffman_wielandt,
     "a projection enlarges no singular value": projections,
     "the Frobenius norm sees no rotation": turning,
     "pinching": pinching,

@@ -111,9 +111,19 @@ def test_small_probabilities_keep_their_accuracy_in_the_dual_bound(smoothing):
     assert float(lower / by_hand) == pytest.approx(1, rel=1e-13)
 
 
-@pytest.mark.parametrize("counts", COUNTS)
-def test_copositive_bound_meets_training(counts):
-    claim = find("ce-imbalanced-relu")
+LEANING = ((14, 5, 5, 1), (50, 20, 10, 3, 1), (8, 7, 6, 1, 1))
+"""Class counts at which the form is copositive only with some of its positive entries."""
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "counts"),
+    [
+        *(("ce-imbalanced-relu", counts) for counts in COUNTS),
+        *(("ce-relu-bias", counts) for counts in (*COUNTS, *LEANING)),
+    ],
+)
+def test_copositive_bound_meets_training(claim_id, counts):
+    claim = find(claim_id)
     instance = claim.problem.instance(
         class_counts=counts, widths=len(counts) + 2, weight_decay=0.01, feature_decay=0.0005
     )
@@ -123,13 +133,17 @@ def test_copositive_bound_meets_training(counts):
     assert 0 <= certificate.gap <= CERTIFICATE_GAP
 
 
-@pytest.mark.parametrize("claim_id", ["ce-balanced-etf", "ce-label-smoothing", "ce-imbalanced-relu", "mse-imbalanced"])
+@pytest.mark.parametrize(
+    "claim_id",
+    ["ce-balanced-etf", "ce-label-smoothing", "ce-imbalanced-relu", "ce-relu-bias-two-classes", "mse-imbalanced"],
+)
 @pytest.mark.parametrize("scale", [1e-3, 1e-2, 0.3, 3.0])
 def test_lower_bounds_stay_below_the_minimum_from_any_point(claim_id, scale):
     """A bound computed from a point that is far from optimal is loose, never wrong."""
     claim = find(claim_id)
     further = {"smoothing": 0.1} if claim_id == "ce-label-smoothing" else {}
     counts = (4, 4, 4) if claim_id in ("ce-balanced-etf", "ce-label-smoothing") else (9, 4, 1)
+    counts = (9, 4) if claim_id == "ce-relu-bias-two-classes" else counts
     instance = claim.problem.instance(class_counts=counts, weight_decay=0.01, feature_decay=0.01, **further)
     solution = minimise(claim.problem, [instance])
     minimum = predicted_value(claim, instance)

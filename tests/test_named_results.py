@@ -16,6 +16,7 @@ from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim, Derivation, find
 from theory.errors import CheckFailed, ParameterError
 from theory.latex import latex
+from theory.neural_collapse.spectral_contrastive import eta_diff
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
 from theory.posterior_collapse.hvae_anisotropic_variances import SIGMA
 from theory.proof import Prediction
@@ -110,6 +111,16 @@ WRONG = {
         "nothing of z collapses": level("z", keeps_prior=sp.false),
         "the variance of a live direction, said of all": named("variance", without_maximum),
         "a threshold twice as large": named("critical", lambda p: 2 * formula("critical")(p)),
+    },
+    "spectral-contrastive": {
+        "a correlation of the other sign": named("correlation", lambda p: -formula("correlation")(p)),
+        "deviations for variances": named(
+            "correlation", lambda p: formula("correlation")(p).subs(eta_diff, sp.sqrt(eta_diff))
+        ),
+        "features that vary where pairs oppose": named("size", lambda p: formula("correlation")(p)),
+        "the variance of the difference as the critical deviation": named(
+            "critical", lambda p: formula("critical")(p) ** 2
+        ),
     },
     "vae-learnable-decoder-covariance": {
         "nothing of z collapses": level("z", keeps_prior=sp.false),

@@ -36,6 +36,9 @@ EXAMPLES = {
     "ce-deep-linear-bias": {"class_counts": (2, 2, 2), "depth": 3, "weight_decay": 0.01, "feature_decay": 0.01},
     "ce-imbalanced": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
     "ce-imbalanced-relu": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
+    "ce-relu-bias": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
+    "ce-relu-bias-balanced": {"class_counts": (4, 4, 4, 4), "weight_decay": 0.01, "feature_decay": 0.003},
+    "ce-relu-bias-two-classes": {"class_counts": (5, 20), "weight_decay": 0.01, "feature_decay": 0.003},
     "ce-sphere": {"class_counts": (3, 3, 3, 3), "widths": 3, "temperature": 2.5},
     "ce-label-smoothing": {"class_counts": (3, 3, 3), "weight_decay": 0.02, "feature_decay": 0.01, "smoothing": 0.1},
     "hvae-anisotropic-variances": {
@@ -136,6 +139,7 @@ EXAMPLES = {
         "eta_dec": 0.9,
         "eta_enc": 1.3,
     },
+    "spectral-contrastive": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "eta_diff": 0.8},
     "vae-learnable-decoder-covariance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 1.7, "eta_enc": 1.3},
     "vae-learnable-decoder-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_enc": 1.3},
     "vae-learnable-variance": {"theta": (0.5, 2.0, 1.0), "latent_dim": 2, "beta": 0.7, "eta_dec": 0.9, "eta_enc": 1.3},

@@ -274,6 +274,53 @@ WRONG = {
             "exceeds",
         ),
     },
+    "spectral-contrastive": {
+        "half the distance of a pair": (
+            "return 4 * p[eta_diff] ** 2 * xp.squared_norm(v.F)",
+            "return 2 * p[eta_diff] ** 2 * xp.squared_norm(v.F)",
+            "step 'reduction' fails",
+        ),
+        "another constant in the cost of a direction": (
+            "DIRECTION = 4 * eta_diff**2",
+            "DIRECTION = 2 * eta_diff**2",
+            "step 'reduction' fails",
+        ),
+        "a correlation of deviations": (
+            "CORRELATION = (deviation**2 - eta_diff**2) / (deviation**2 + eta_diff**2)",
+            "CORRELATION = (deviation - eta_diff) / (deviation + eta_diff)",
+            "step 'what a direction gains' fails",
+        ),
+        "a gain without its square": (
+            "            CORRELATION**2,",
+            "            CORRELATION,",
+            "step 'what a direction gains' fails",
+        ),
+        "a threshold at the variance of the difference": (
+            'ratio = threshold_ratio(record, "the deviation of the mean", best, deviation)',
+            'ratio = threshold_ratio(record, "the deviation of the mean", best, deviation) / eta_diff',
+            "predicted and trained collapse differ",
+        ),
+        "features that vary where pairs oppose": (
+            "CORRELATION.subs(here), best.point.subs(here)",
+            "CORRELATION.subs(here), best.stationary.subs(here)",
+            "exceeds|lies above|not tight",
+        ),
+        "eigenvalues of the features in other coordinates": (
+            "xp.singular_values(white(v, data), p[D]) ** 2",
+            "xp.singular_values(v.F, p[D]) ** 2",
+            "exceeds",
+        ),
+        "the covariance for the correlation of a pair": (
+            "return xp.solve(data.root, xp.transpose(xp.solve(data.root, covariance)))",
+            "return covariance",
+            "exceeds",
+        ),
+        "half of what is left of a direction": (
+            "REST = 4 * deviation**2",
+            "REST = 2 * deviation**2",
+            "step 'what a direction costs' fails",
+        ),
+    },
     "supcon-relu": {
         "a temperature that multiplies": (
             "xp.transpose(v.H) @ v.H, 1 / p[temperature]",

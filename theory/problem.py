@@ -23,6 +23,7 @@ from theory.domains import (
     RealAbove,
     RealBetween,
     RealMatrix,
+    TwoUnequalCounts,
     WholeNumber,
     Width,
     WidthPair,
@@ -134,7 +135,7 @@ class NuclearForm:
     logits), or MSE, which is ½‖z − y‖².
     ``logits(xp, v)`` returns Z, and the variable named ``bias``, where it exists, is the bias b. ``labels(xp, p)``
     returns Y, and ``decays`` are the symbols of λ_W and λ_H. ``copositive`` says that the features are nonnegative and
-    the labels one-hot; without a bias, copositivity of a quadratic form then bounds the loss, too.
+    the labels one-hot; copositivity of a quadratic form then bounds the loss, too.
     """
 
     loss: str

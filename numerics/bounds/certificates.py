@@ -96,6 +96,6 @@ def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[s
     if form.loss == BINARY_CROSS_ENTROPY:
         return {"dual": dual_bound_binary(z, form.labels(xp, at), decay, with_bias)}
     bounds = {"dual": dual_bound_cross_entropy(z, form.labels(BallArrays(balls), balls), decay, with_bias)}
-    if form.copositive and not with_bias:
-        bounds["copositive"] = copositive_bound(z, form.labels(xp, at), decay)
+    if form.copositive:
+        bounds["copositive"] = copositive_bound(z, form.labels(xp, at), decay, with_bias)
     return bounds

@@ -68,7 +68,7 @@ def dual_bound_cross_entropy(z: Float64[Tensor, "K N"], labels: BallMatrix, deca
         nearer = BallMatrix.from_tensor(kept * wrong) - labels * Ball(kept)
         columns = with_correct_entries(nearer.transposed.tolist(), correct)
         if with_bias:
-            columns = _balanced_columns(columns, label_columns, correct)
+            columns = balanced_columns(columns, label_columns, correct, [1] * samples)
         p_minus_y = BallMatrix.of(columns).transposed
         if not has_norm_at_most(p_minus_y, samples**2 * decay):
             continue
@@ -110,16 +110,20 @@ def with_correct_entries(wrong: Sequence[Sequence[Any]], labels: Sequence[int]) 
     return columns
 
 
-def _balanced_columns(
-    columns: Sequence[Sequence[Ball]], labels: Sequence[Sequence[Ball]], correct: Sequence[int]
+def balanced_columns(
+    columns: Sequence[Sequence[Ball]], labels: Sequence[Sequence[Ball]], correct: Sequence[int], counts: Sequence[int]
 ) -> list[list[Ball]]:
-    """Return columns of P − Y whose mean is exactly zero: shifted by their mean, and mixed with the mean label.
+    """Return columns of P − Y whose sum is exactly zero: shifted by their mean, and mixed with the mean label.
 
-    The share of the mean label is the least one under which no probability is negative, rounded up.
+    Each column stands for as many samples as ``counts`` says. The share of the mean label is the least one under which no
+    probability is negative, rounded up.
     """
-    samples, classes = len(columns), len(columns[0])
-    shift = [sum((c[i] for c in columns), Ball(0)) / samples for i in range(classes)]
-    frequency = [sum((y[i] for y in labels), Ball(0)) / samples for i in range(classes)]
+    samples, classes = sum(counts), len(columns[0])
+
+    def mean(of: Sequence[Sequence[Ball]]) -> list[Ball]:
+        return [sum((n * c[i] for n, c in zip(counts, of, strict=True)), Ball(0)) / samples for i in range(classes)]
+
+    shift, frequency = mean(columns), mean(labels)
     shifted = [[x - s for x, s in zip(column, shift, strict=True)] for column in columns]
     deficit = max(
         highest(-(x + y[i]) / frequency[i])

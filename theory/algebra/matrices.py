@@ -27,10 +27,12 @@ def substitute_indexed(expression: sp.Expr, base: sp.IndexedBase, formula: sp.Ex
 
 
 def sum_over(expression: sp.Expr, index: sp.Symbol, size: sp.Expr) -> sp.Expr:
-    """Return Σ_{index=1..size} expression, in closed form where the expression does not depend on the index."""
+    """Return Σ_{index=1..size} expression, in closed form where the size is a number or the expression does not depend on the index."""
     expression = sp.piecewise_fold(sp.sympify(expression))
     if not expression.has(index):
         return size * expression
+    if isinstance(size, sp.Integer):
+        return sp.Add(*(expression.subs(index, i) for i in range(1, int(size) + 1)))
     if isinstance(expression, sp.Piecewise) and len(expression.args) == 2:
         (inside, condition), (outside, _) = expression.args
         if outside == 0 and isinstance(condition, sp.Le) and condition.lhs == index:

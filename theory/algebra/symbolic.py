@@ -235,10 +235,15 @@ class SymbolicArrays:
 
 
 def _two_logits(z: SymbolicMatrix, y: SymbolicMatrix) -> tuple[sp.Expr, sp.Expr]:
-    """Return the logit of the correct class and that of every other class, for one column per class, Y = I."""
+    """Return the logit of the correct class and that of every other class, for one column per class, Y = I.
+
+    Of two classes, class 3 − k is the other one of class k.
+    """
     if y != SymbolicMatrix.identity(y.size):
         raise ValueError("the symbolic cross-entropy is defined for one column per class, Y = I")
     correct = sp.simplify(z.entry(sym.k, sym.k))
+    if y.size == 2:
+        return correct, sp.simplify(z.entry(3 - sym.k, sym.k))
     other = sp.simplify(sum((u.subs(sym.k, _INNER) * v for u, v in z.rank_one), sp.Integer(0)))
     if other.has(_INNER):
         raise ValueError("the symbolic cross-entropy needs equal wrong-class logits within a column")

@@ -5,7 +5,7 @@ from theory.domains.flag import Flag
 from theory.domains.lists import PositivePerDimension, PositiveReals, RealMatrix
 from theory.domains.numbers import GreaterThan, PositiveReal, RealAbove, RealBetween
 from theory.domains.reading import LARGEST, LARGEST_INTEGER, SMALLEST, reject, unbound
-from theory.domains.sizes import ClassCounts, WholeNumber, Width, WidthPair, Widths
+from theory.domains.sizes import ClassCounts, TwoUnequalCounts, WholeNumber, Width, WidthPair, Widths
 
 __all__ = [
     "LARGEST",
@@ -21,6 +21,7 @@ __all__ = [
     "RealAbove",
     "RealBetween",
     "RealMatrix",
+    "TwoUnequalCounts",
     "WholeNumber",
     "Width",
     "WidthPair",

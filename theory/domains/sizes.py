@@ -91,6 +91,50 @@ class ClassCounts(Domain):
         )
 
 
+@dataclass(frozen=True)
+class TwoUnequalCounts(Domain):
+    """Samples per class for two classes of different size, the larger class first."""
+
+    sorts = True
+    counts = True
+
+    @property
+    def fewest(self) -> int:
+        return 2
+
+    @property
+    def says(self) -> str:
+        return "a list of two different positive integers, such as 20,5"
+
+    def canonical(self, name: str, value: object) -> tuple[int, int]:
+        counts = [read_integer(name, v, self.says, whole=value) for v in read_items(name, value, self.says)]
+        if len(counts) != 2 or min(counts) < 1 or counts[0] == counts[1]:
+            raise reject(name, value, self.says)
+        return counts[0], counts[1]
+
+    def example(self, values: Values) -> tuple[int, int]:
+        return (6, 2)
+
+    def drawn(self, name: str, draws: Draws, values: Values) -> tuple[int, int]:
+        """Return two different counts, however many classes are drawn for, with ratios up to LARGEST_COUNT."""
+        small, large = sorted(draws.several(LEVELS, 2, 2, (1, LARGEST_INTEGER - 1)))
+        if draws.flag():
+            large = max(large, LARGEST_COUNT)
+        return (large + 1 if large == small else large), small
+
+    def as_given(self, value: tuple[int, ...], order: tuple[int, ...]) -> list[int]:
+        return in_given_order(value, order)
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """Return that there are two classes, that every sample has one of them, and that the first class has more samples."""
+        return (
+            ("two_classes", "(K = 2)%nat"),
+            ("labels_below", "forall j, (j < N)%nat -> (label j < K)%nat"),
+            ("no_class_empty", "forall k, (k < K)%nat -> exists j, (j < N)%nat /\\ label j = k"),
+            ("unequal", "class_count N label 1 < class_count N label 0"),
+        )
+
+
 def _usual_widths(draws: Draws) -> tuple[int, int]:
     """Return the least and the largest width of a regime."""
     if draws.regime.cut:

@@ -86,7 +86,15 @@ class Minimum:
 
 def derive(problem: Problem) -> Derivation:
     """Derive the minimiser and its value, and the chain of bounds that proves it."""
-    record = StepRecorder()
+    return derive_orthogonal_means(problem, StepRecorder())
+
+
+def derive_orthogonal_means(problem: Problem, record: StepRecorder) -> Derivation:
+    """Derive the minimiser of this problem, whose bias, if it has one, is zero.
+
+    ``record`` holds the steps that say why the bias drops out, if there is one.
+    """
+    bias_steps = tuple(step.name for step in record.steps)
     reduction = reduce(record)
     minimum = minimise(record, reduction)
     prediction = predict(record, problem, reduction, minimum)
@@ -100,7 +108,8 @@ def derive(problem: Problem) -> Derivation:
         entropy(wrong.meaning),
         says="the entropy of the predicted probabilities, for a sample of class $k$",
     )
-    return Derivation(chain(record, reduction, minimum, prediction.minimum), prediction, (wrong, uncertainty))
+    proof = chain(record, reduction, minimum, prediction.minimum, bias_steps)
+    return Derivation(proof, prediction, (wrong, uncertainty))
 
 
 def reduce(record: StepRecorder) -> Reduction:
@@ -129,7 +138,11 @@ def predict(record: StepRecorder, problem: Problem, reduction: Reduction, minimu
     mean_norm, margin = reduction.mean_norm.subs(of_class_k), minimum.margin_k
     length = sp.sqrt(mean_norm)
     centring = SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K) * (1 / K)
-    v = Point(W=centring @ SymbolicMatrix.diag(K, sp.simplify(t_k[k] / length)), H=SymbolicMatrix.diag(K, length))
+    v = Point[sp.Expr | SymbolicMatrix](
+        W=centring @ SymbolicMatrix.diag(K, sp.simplify(t_k[k] / length)), H=SymbolicMatrix.diag(K, length)
+    )
+    if any(variable.name == "b" for variable in problem.variables):
+        v = v.extended(b=sp.Integer(0))
     point = StructuredPoint(problem, SymbolicArrays(K, n_k[k]), v, {t_k: margin})
     summed = sum_over(reduction.objective.subs(of_class_k), k, K)
     threshold = Threshold(minimum.ratio.subs(count, n_k[k]), k, K, tuned="feature_decay")
@@ -288,7 +301,9 @@ STATISTICS = (
 """What the bounds are written in."""
 
 
-def chain(record: StepRecorder, reduction: Reduction, minimum: Minimum, value: sp.Expr) -> Proof:
+def chain(
+    record: StepRecorder, reduction: Reduction, minimum: Minimum, value: sp.Expr, bias_steps: tuple[str, ...]
+) -> Proof:
     """Bound the loss at any point from below: by its tangent, by a quadratic form in the class means, and that by zero."""
     record_tangent_steps(record)
     record_elimination(record)
@@ -317,7 +332,7 @@ def chain(record: StepRecorder, reduction: Reduction, minimum: Minimum, value: s
             "minimum over the classifier",
             constant + of_means - sp.Sum(pairs / 2, (k, 1, K), (j, 1, K)),
             r"What is left is $\tfrac12 \sum_{kl} Q_{kl} \langle \bar h_k, \bar h_l\rangle$.",
-            ("completing the square in W", "inner products of the residuals"),
+            (*bias_steps, "completing the square in W", "inner products of the residuals"),
         ),
         Bound(
             "predicted value",

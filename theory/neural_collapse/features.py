@@ -29,6 +29,7 @@ from theory.problem import (
     PositiveReal,
     Problem,
     RealBetween,
+    TwoUnequalCounts,
     Variable,
     Width,
 )
@@ -140,15 +141,17 @@ def smoothing_loss(xp: ArrayNamespace, z: Matrix, data: Point, p: Bindings) -> N
 
 def features_problem(
     fit: str,
-    counts: ClassCounts,
+    counts: ClassCounts | TwoUnequalCounts,
     width: Width,
     nonnegative_features: bool = False,
     with_bias: bool = False,
     smoothed: bool = False,
+    always_biased: bool = False,
 ) -> Problem:
     """Return the problem of the family with these settings.
 
     ``fit`` is CROSS_ENTROPY, BINARY_CROSS_ENTROPY or MSE. ``counts`` and ``width`` are the domains of the class counts and of the feature dimension.
+    ``with_bias`` lets a parameter say whether there is a bias, and with ``always_biased`` there is one.
     Raises ValueError for smoothed labels with the MSE.
     """
     if smoothed and fit != CROSS_ENTROPY:
@@ -174,8 +177,10 @@ def features_problem(
         Variable("W", (sym.K, sym.d), BALANCE),
         Variable("H", (sym.d, sym.N), 1 / BALANCE, nonnegative=nonnegative_features),
     ]
-    if with_bias:
-        variables.append(Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: values["bias"], offset=True))
+    if with_bias or always_biased:
+        variables.append(
+            Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: always_biased or values["bias"], offset=True)
+        )
     return Problem(
         parameters=_parameters(counts, width, with_bias, smoothed),
         variables=tuple(variables),
@@ -196,7 +201,9 @@ def features_problem(
     )
 
 
-def _parameters(counts: ClassCounts, width: Width, with_bias: bool, smoothed: bool) -> tuple[Parameter, ...]:
+def _parameters(
+    counts: ClassCounts | TwoUnequalCounts, width: Width, with_bias: bool, smoothed: bool
+) -> tuple[Parameter, ...]:
     parameters = [
         Parameter("class_counts", counts, "samples per class, $n_1, …, n_K$"),
         Parameter("widths", width, "feature dimension $d$", default=lambda values: len(values["class_counts"])),
