@@ -119,7 +119,7 @@ class Invariant:
     noise: sp.IndexedBase | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if (self.kind == "latent") != (self.latent is not None and self.noise is not None):
+        if {self.kind == "latent"} != {self.latent is not None, self.noise is not None}:
             raise reject(f"{self.name}: kind", self.kind, '"latent" exactly where latent and noise are given')
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.algebra import sum_over
 from theory.posterior_collapse.hierarchy import (
@@ -50,7 +51,7 @@ def chain(record: StepRecorder, direction: Direction, regimes: Regimes, value: s
     """Prove that no point lies below ``value``: best U_1 and posterior of z_2, then singular values alone, then best ω² for each code."""
     constant = direction.all_idle + d_2 * direction.top.own
     of_data = direction.data_cost.subs(direction.here)
-    separable = separable_bound(direction, regimes, constant, CODE)
+    separable = separable_bound(direction, regimes, constant, CODE, k <= d_2)
     bounds = (
         Bound(
             "minimum over the lower decoder and the upper posterior",
@@ -97,10 +98,13 @@ def chain(record: StepRecorder, direction: Direction, regimes: Regimes, value: s
     return Proof(tuple(record.steps), lemmas, STATISTICS, bounds, separable)
 
 
-def separable_bound(direction: Direction, regimes: Regimes, constant: sp.Expr, code: sp.Expr) -> Separable:
+def separable_bound(
+    direction: Direction, regimes: Regimes, constant: sp.Expr, code: sp.Expr, described: Boolean
+) -> Separable:
     """Return the minimum over ω² as a function of log a, in two convex pieces: z_2 collapsed, and alive.
 
-    ``code`` is the variance a of direction k, read at a point, and ``constant`` is what does not depend on the point.
+    ``code`` is the variance a of direction k, read at a point, and ``constant`` is what does not depend on the point. Direction k
+    of the code has a partner in z_2 where it is ``described``.
     """
     in_log = {a: sp.exp(log_a)}
     off, on = (sp.expand((r.cost - direction.data_cost).subs(in_log)) for r in (regimes.off, regimes.on))
@@ -111,6 +115,6 @@ def separable_bound(direction: Direction, regimes: Regimes, constant: sp.Expr, c
     # Where already the floor lies above the meeting point there is no first piece.
     pieces = (
         Piece(base + off, floor, meeting),
-        Piece(base + sp.Piecewise((on, k <= d_2), (off, True)), sp.Max(floor, meeting)),
+        Piece(base + sp.Piecewise((on, described), (off, True)), sp.Max(floor, meeting)),
     )
     return Separable(pieces, log_a, k, d_1, free=sp.true, reading=sp.log(code))

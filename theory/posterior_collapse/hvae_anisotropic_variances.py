@@ -11,6 +11,8 @@ Source: the model is that of Dang et al., "Beyond Vanilla Variational Autoencode
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
@@ -68,6 +70,11 @@ def seen(xp: ArrayNamespace, v: Point, data: Point) -> Matrix:
     return xp.solve(root_of_noise(xp), two.whitened(v, data))
 
 
+def top_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+    """Return U_2 U_2ᵀ."""
+    return v.U_2 @ xp.transpose(v.U_2)
+
+
 def _signal_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
     return xp.transpose(seen(xp, v, data)) @ seen(xp, v, data)
 
@@ -122,7 +129,7 @@ PROBLEM = two.hierarchy(
         Invariant(
             "top_decoder_gram",
             "$U_2 U_2^T$",
-            lambda xp, v, data, p: v.U_2 @ xp.transpose(v.U_2),
+            top_gram,
             kind="latent",
             unit=KAPPA**2,
             latent=d_1,
@@ -181,7 +188,20 @@ def predict(problem: Problem, reduction: Reduction, best: Minimiser) -> Predicti
         Threshold(best.top_ratio, k, D, tuned="beta2", within_rank=WITHIN, of="z_2", telling="top_decoder_gram"),
         Threshold(best.code_ratio, k, D, tuned="theta", within_rank=WITHIN, of="z_1"),
     )
-    return point.predict(_value(best), *thresholds, named=_named(best), levels=levels)
+    prediction = point.predict(_value(best), *thresholds, named=_named(best), levels=levels)
+    # Both sizes are positive only where ``on`` is the code: above its floor, and above the critical value.
+    both = {
+        x_k: sp.Piecewise((sp.Max(0, best.on - best.floor), WITHIN), (0, True)),
+        y_k: sp.Max(0, best.tops[1] - KAPPA**2),
+    }
+    invariants = dict(prediction.invariants)
+    for name, measure, filled in (
+        ("transported_top_gram", two.transported, both),
+        ("top_decoder_gram", top_gram, {y_k: best.top}),  # which has no direction beyond d_1
+    ):
+        entry = replace(point, unknowns=filled).fill_in(sp.simplify(point.measure(measure).entry(k, j)))
+        invariants[name] = invariants[name].replace_expression(entry)
+    return replace(prediction, invariants=invariants)
 
 
 def _value(best: Minimiser) -> sp.Expr:
@@ -252,7 +272,7 @@ def chain(record: StepRecorder, regimes: Regimes, value: sp.Expr) -> Proof:
     of_data = sum_over(theta[k] ** 2 / ((1 + gain[k]) * eta_dec**2), k, D)
     off, on = (cost.subs(a, variance[k]) for cost in code_alone(regimes))
     paired = (1 + gain[k]) * SIGMA[k] ** 2
-    separable = separable_bound(DIRECTION, regimes, constant, paired)
+    separable = separable_bound(DIRECTION, regimes, constant, paired, described=sp.true)
     alone = "the log decoder of the code is convex", "the log decoder of the code is stationary"
     regimes_of_code = [f"the code {name} the top code is convex" for name in ("without", "with")]
     minima = [
