@@ -106,7 +106,6 @@ WRONG = {
         "scatter that stays": ("Formula(sp.Integer(0))", "Formula(sp.Integer(1))", "within_class_scatter"),
     },
     "ce-relu-bias-balanced": {
-        "two classes": ("FEWEST = 3", "FEWEST = 2", "deviates from its prediction"),
         "classes of any size": (
             "ClassCounts(balanced=True, least=FEWEST)",
             "ClassCounts(least=FEWEST)",
