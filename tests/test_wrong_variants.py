@@ -77,6 +77,101 @@ WRONG = {
         ),
         "a line at two layers": ("sp.Eq(K, 3), M >= 3", "sp.Eq(K, 3), M >= 2", "a line: not better at 3 classes and 2"),
     },
+    "ce-relu-bias": {
+        "half of the cross-entropy": (
+            "fitted = sp.Sum(n_k[k] / N * fit[k], (k, 1, K))",
+            "fitted = sp.Sum(2 * n_k[k] / N * fit[k], (k, 1, K))",
+            "class means exceeds loss",
+        ),
+        "features of each class counted in full": (
+            "mean_features(xp, v, data) @ data.Y",
+            "mean_features(xp, v, data) @ data.Y * 2",
+            "class means exceeds loss",
+        ),
+        "hidden units that cost twice as much": (
+            "fitted + sp.sqrt(weight_decay * feature_decay) * sp.Sum(sp.sqrt(",
+            "fitted + 2 * sp.sqrt(weight_decay * feature_decay) * sp.Sum(sp.sqrt(",
+            "balanced hidden units exceeds class means",
+        ),
+        "hidden units without the features": (
+            "sp.Sum(sp.sqrt(w_squares[j] * h_squares[j]), (j, 1, d))",
+            "sp.Sum(w_squares[j], (j, 1, d))",
+            "balanced hidden units exceeds class means|not tight",
+        ),
+        "another split": (
+            "- sp.sqrt(weight_decay * feature_decay) * w * h,",
+            "- 2 * sp.sqrt(weight_decay * feature_decay) * w * h,",
+            "step 'the split between the layers' fails",
+        ),
+        "scatter that stays": ("Formula(sp.Integer(0))", "Formula(sp.Integer(1))", "within_class_scatter"),
+    },
+    "ce-relu-bias-balanced": {
+        "classes of any size": (
+            "ClassCounts(balanced=True, least=FEWEST)",
+            "ClassCounts(least=FEWEST)",
+            "minimum over the classifier exceeds class means",
+        ),
+        "features of either sign": (
+            "nonnegative_features=True",
+            "nonnegative_features=False",
+            "predicted value exceeds minimum over the classifier",
+        ),
+        "residuals of another centre": (
+            "SymbolicMatrix.identity(K) * K - SymbolicMatrix.ones(K)",
+            "SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K)",
+            "step 'the bias drops out' fails",
+        ),
+        "one dimension fewer": ("Width(K)", "Width(K - 1, K - 1)", "not tight|lies above"),
+        "smoothed labels in place of the bias": (
+            "always_biased=True",
+            "smoothed=True",
+            "step 'reduction' fails|deviates|not tight",
+        ),
+    },
+    "ce-relu-bias-two-classes": {
+        "another pull": (
+            "PULL = sp.sqrt(weight_decay * feature_decay * smaller / 2)",
+            "PULL = sp.sqrt(weight_decay * feature_decay * smaller)",
+            "step 'reduction' fails",
+        ),
+        "a threshold at twice the ratio": (
+            "Threshold(RATIO, k",
+            "Threshold(RATIO / 2, k",
+            "predicted and trained collapse differ",
+        ),
+        "a threshold of the larger class": (
+            "RATIO = larger * sp.sqrt(2 * smaller)",
+            "RATIO = smaller * sp.sqrt(2 * larger)",
+            "step 'the odds of class 1' fails",
+        ),
+        "a larger class that lives": (
+            "within_rank=k > 1",
+            "within_rank=k > 0",
+            "predicted and trained collapse differ",
+        ),
+        "features of the larger class": (
+            "OF_SMALLER = k - 1",
+            "OF_SMALLER = 2 - k",
+            "step 'reduction' fails",
+        ),
+        "a bias of the other sign": ("b=(3 - 2 * k) * x / 2", "b=(2 * k - 3) * x / 2", "step 'reduction' fails"),
+        "half the bias": ("b=(3 - 2 * k) * x / 2", "b=(3 - 2 * k) * x / 4", "step 'reduction' fails"),
+        "features of either sign": (
+            "nonnegative_features=True",
+            "nonnegative_features=False",
+            "predicted value exceeds minimum over classifier and bias",
+        ),
+        "probabilities of total collapse": (
+            "SHARE = sp.Min(1, 1 / RATIO)",
+            "SHARE = sp.Integer(1)",
+            "step 'the smaller class costs nothing when alive' fails",
+        ),
+        "an inner product that helps": (
+            "(gram[1, 1] + gram[2, 2] - 2 * gram[1, 2])",
+            "(gram[1, 1] + gram[2, 2] - 4 * gram[1, 2])",
+            "minimum over classifier and bias exceeds class means",
+        ),
+    },
     "ce-sphere": {
         "a temperature that divides": (
             "xp.scale(v.W @ v.H, p[temperature])",
