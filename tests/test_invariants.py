@@ -8,11 +8,15 @@ import torch
 from sklearn.datasets import load_digits
 
 from numerics.data.spectra import digits, principal_deviations
+from numerics.judging import invariants
 from numerics.judging.comparison import compare
 from numerics.judging.invariants import measure, split_groups
 from numerics.networks.measure import measure as measure_network
 from numerics.training.optimise import minimise
+from proofs_check.harness.drawing import REGIMES
+from proofs_check.harness.strategies import batches, drawn
 from theory.claim import find
+from theory.cli.commands import predict
 from theory.errors import ParameterError
 from theory.point import Point
 from theory.problem import Invariant
@@ -70,6 +74,60 @@ def test_invariants_ignore_the_choice_within_a_cut_group():
     first, second = (measure(claim, [instance], s.best_point())["classifier_gram"] for s in solutions)
     torch.testing.assert_close(first, second, rtol=0, atol=1e-8)
     assert compare(claim, solutions[0])[0].failures == ()
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "values"),
+    [
+        ("mse-imbalanced", {"class_counts": (3, 3, 3), "widths": 2, "weight_decay": 0.01, "feature_decay": 0.01}),
+        ("mse-regression", {"theta": (2, 2, 1), "widths": 1, "weight_decay": 0.01, "feature_decay": 0.01}),
+        ("vae-learnable-variance", {"theta": (2, 2, 1), "latent_dim": 1}),
+        ("hvae-anisotropic-variances", {"theta": (3, 3, 1), "sigma1": (0.5, 1, 1)}),
+    ],
+)
+def test_a_comparison_that_fixes_the_choice_within_a_cut_group_fails(claim_id, values, monkeypatch):
+    claim = find(claim_id)
+    solution = minimise(claim.problem, [claim.problem.instance(**values)], starts=1)
+    assert compare(claim, solution)[0].failures == ()
+    monkeypatch.setattr(invariants, "split_groups", lambda claim, instance: [])
+    assert compare(claim, solution)[0].failures != ()
+
+
+@pytest.mark.parametrize("claim_id", ["mse-imbalanced", "mse-regression", "vae-learnable-variance"])
+def test_the_checks_draw_widths_that_cut_through_equal_directions(claim_id):
+    """At least one of the batches of the regime that cuts has a group of which some members live and others do not."""
+    claim = find(claim_id)
+    cutting = next(regime for regime in REGIMES if regime.cut)
+    found = [predict(claim, i)["free"] for batch in drawn(batches(claim, cutting), 4, seed=0) for i in batch]
+    assert any(found)
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "values", "free"),
+    [
+        ("mse-deep-linear-imbalanced", {"class_counts": (5, 8, 5, 5), "depth": 2, "widths": 2}, [[1, 3, 4]]),
+        ("mse-deep-linear-imbalanced", {"class_counts": (5, 8, 5, 5), "depth": 2, "widths": 4}, []),
+        ("mse-deep-linear-imbalanced", {"class_counts": (5, 8, 5, 5), "depth": 2, "widths": 1}, []),
+        ("mse-deep-linear-balanced-bias", {"class_counts": (4,) * 4, "widths": 2}, [[1, 2, 3, 4]]),
+    ],
+)
+def test_a_prediction_says_which_equal_classes_may_be_exchanged(claim_id, values, free):
+    claim = find(claim_id)
+    assert predict(claim, claim.problem.instance(**values, weight_decay=0.01, feature_decay=0.01))["free"] == free
+
+
+@pytest.mark.parametrize(
+    ("values", "free"),
+    [
+        ({"theta": (1, 2, 2), "latent_dim": 1}, [[2, 3]]),
+        ({"theta": (1, 2, 2), "latent_dim": 2}, []),
+        ({"theta": (1, 2, 2), "latent_dim": 1, "beta": 9.0}, []),
+    ],
+)
+def test_a_prediction_says_which_equal_directions_may_be_exchanged(values, free):
+    """Where all of them have collapsed there is nothing to choose."""
+    claim = find("vae-learnable-variance")
+    assert predict(claim, claim.problem.instance(**values))["free"] == free
 
 
 @pytest.mark.parametrize(

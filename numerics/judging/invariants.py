@@ -18,6 +18,7 @@ from theory.claim import Claim
 from theory.expressions import Formula
 from theory.point import Point
 from theory.problem import Instance
+from theory.ties import unlike_equals
 
 
 def measure(
@@ -95,9 +96,9 @@ def split_groups(claim: Claim, instance: Instance) -> list[Float64[Tensor, "n g"
             close = evaluate(Formula(threshold.ratio, axes), bindings)[0].log().abs() < JUMP_BAND
             jumping = [a or b for a, b in zip(jumping, close.tolist(), strict=False)]
     limits = [tuple(of_direction) for of_direction in zip(*within, strict=True)]
-    fate = [(kept, partners[i] if any(kept) else None) for i, kept in enumerate(limits)]
-    groups = [list(members) for _, members in groupby(range(len(tied)), key=tied.__getitem__)]
-    split = [g for g in groups if len({fate[i] for i in g}) > 1 or (len(g) > 1 and jumping[g[0]])]
+    # On a jump each member may be alive or not, so that no two of them need have the same fate.
+    fates = [(kept, partners[i] if any(kept) else None, i if jumping[i] else None) for i, kept in enumerate(limits)]
+    split = unlike_equals(tied, fates)
     axes_of = torch.eye(len(tied), dtype=DTYPE)
     return [helmert(len(tied)) if claim.problem.centred else axes_of[:, members] for members in split]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from theory.latex import latex
 from theory.problem import REQUIRED, Instance
 from theory.proof import Prediction
 from theory.results import Decides, Measured
+from theory.ties import unlike_equals
 
 
 def predict(claim: Claim, instance: Instance) -> dict:
@@ -30,7 +31,9 @@ def predict(claim: Claim, instance: Instance) -> dict:
     one list for each name: ``collapses`` says which directions have collapsed in each level, ``zero`` which classes or
     directions a threshold does not have alive, and ``ratios`` the ratio of each of them to its threshold. ``named`` are
     the named results of the statement that depend on the parameters alone. None stands for a class or direction that a
-    named result does not describe, and for a named result or a ratio that leaves the range of float64.
+    named result does not describe, and for a named result or a ratio that leaves the range of float64. ``free`` lists the groups
+    of equal classes or directions, by positions from 1, of which some live and others do not, or which have different partners:
+    the members of a group may be rotated into one another, and everything else shows one of these choices.
     Raises ParameterError, which names the number, for any other number that leaves the range of float64.
     """
     prediction, at = claim.prediction, ExactEvaluation(instance.bindings)
@@ -76,11 +79,23 @@ def predict(claim: Claim, instance: Instance) -> dict:
         "collapses": {name: listed(name, formula) for name, formula in prediction.collapses.items()},
         "zero": {name: listed(name, formula) for name, formula in prediction.zeros.items()},
         "ratios": {t.of: shown(t.of, Formula(t.ratio, ((t.index, t.count),))) for t in prediction.thresholds},
+        "free": _free_groups(claim, instance, {name: evaluate(name, f) for name, f in prediction.zeros.items()}),
         "named": {
             name: shown(name, value) if where is None else _where(shown(name, value), shown(name, where))
             for name, (value, where) in _numbers(prediction).items()
         },
     }
+
+
+def _free_groups(claim: Claim, instance: Instance, zero: Mapping[str, Sequence[bool]]) -> list[list[int]]:
+    """Return the groups of equal classes or directions that may be rotated into one another; ``zero`` says what each threshold does."""
+    problem = claim.problem
+    tied = instance.bindings[problem.tied]
+    partners = [None] * len(tied) if problem.partner is None else instance.bindings[problem.partner]
+    of_each = [tuple(dead[i] for dead in zero.values()) for i in range(len(tied))]
+    fates = [(dead, None if all(dead) else partners[i]) for i, dead in enumerate(of_each)]
+    place = range(len(tied)) if problem.spectral else instance.order
+    return [sorted(place[i] + 1 for i in members) for members in unlike_equals(tied, fates)]
 
 
 def _numbers(prediction: Prediction) -> dict[str, tuple[Formula, Formula | None]]:
@@ -221,6 +236,10 @@ def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
         if result["zero"].get(of, collapsed) != collapsed or several:
             print(f"zero ({of}) {_flags(result['zero'][of])}" if of in result["zero"] else f"zero ({of}) always")
         print(f"collapsed{f' ({of})' if several else ''} {_flags(collapsed)}")
+    for group in result["free"]:
+        print(
+            f"free {' '.join(map(str, group))}: these are equal, and any rotation of them into one another is as good"
+        )
     return DONE
 
 
