@@ -7,6 +7,7 @@ loss is quadratic in a variable is seen from the loss itself, at random points.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -87,35 +88,47 @@ class Eliminated:
     place: Place
     factors: Float64[Tensor, "I c"]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of rows and columns of the variable as it is read."""
+        rows, columns = self.place.shape
+        return (columns, rows) if self.place.by_rows else (rows, columns)
+
+    def probing(self, objective: FullObjective, runs: Int64[Tensor, " B"]) -> Loss:
+        """Return the loss of these runs at the points of a model: each run once where the variable is zero, then at the probes."""
+        rows, columns = self.shape
+        return objective.at(runs.repeat(1 + math.ceil(rows / columns)))
+
     def model(
-        self, loss: Loss, rest: Float64[Tensor, "B m"], factors: Float64[Tensor, "B c"]
+        self, probing: Loss, rest: Float64[Tensor, "B m"], factors: Float64[Tensor, "B c"]
     ) -> tuple[Float64[Tensor, "B r c"], Float64[Tensor, "B r r"]]:
-        """Return the gradients where the variable is zero, and the curvature matrices of columns with the factor 1."""
-        place = self.place
-        rows, columns = reversed(place.shape) if place.by_rows else place.shape
-        zero = rest.new_zeros(len(rest), rows, columns)
-        at_zero, parts = place.gradient(loss, rest, zero), []
-        for start in range(0, rows, columns):
-            count = min(columns, rows - start)
-            probe = zero.clone()
-            probe[:, range(start, start + count), range(count)] = 1.0
-            parts.append((place.gradient(loss, rest, probe) - at_zero)[:, :, :count] / factors[:, None, :count])
-        return at_zero, torch.cat(parts, 2)
+        """Return the gradients where the variable is zero, and the curvature matrices of columns with the factor 1.
+
+        One evaluation of the ``probing`` loss gives all gradients: for a few runs an evaluation costs as much as for many.
+        """
+        rows, columns = self.shape
+        unit = torch.eye(rows, dtype=rest.dtype, device=rest.device)
+        parts = [torch.nn.functional.pad(part, (0, columns - part.shape[1])) for part in unit.split(columns, 1)]
+        own = torch.stack([torch.zeros_like(parts[0]), *parts])[:, None].expand(-1, len(rest), -1, -1)
+        gradients = self.place.gradient(probing, rest.repeat(len(own), 1), own.flatten(0, 1))
+        at_zero, *others = gradients.unflatten(0, own.shape[:2])
+        curvature = torch.cat([(gradient - at_zero) / factors[:, None] for gradient in others], 2)
+        return at_zero, curvature[..., :rows]
 
     def best(
-        self, loss: Loss, rest: Float64[Tensor, "B m"], factors: Float64[Tensor, "B c"]
+        self, probing: Loss, rest: Float64[Tensor, "B m"], factors: Float64[Tensor, "B c"]
     ) -> Float64[Tensor, "B r c"]:
         """Return the variable that minimises the loss beside the others; nan where the curvature is not positive."""
         rest = rest.detach()
-        at_zero, curvature = self.model(loss, rest, factors)
+        at_zero, curvature = self.model(probing, rest, factors)
         factor, failed = torch.linalg.cholesky_ex(curvature)
         solved = -torch.cholesky_solve(at_zero / factors[:, None], factor)
         return torch.where(failed[:, None, None] == 0, solved, torch.nan)
 
-    def is_exact(self, loss: Loss, x: Float64[Tensor, "I n"]) -> bool:
+    def is_exact(self, loss: Loss, probing: Loss, x: Float64[Tensor, "I n"]) -> bool:
         """Tell whether the curvature is positive and the gradient that of the quadratic function, at one point of every instance."""
         rest, own = self.place.rest(x), self.place.own(x)
-        at_zero, curvature = self.model(loss, rest, self.factors)
+        at_zero, curvature = self.model(probing, rest, self.factors)
         gradient = self.place.gradient(loss, rest, own)
         far = (at_zero + curvature @ own * self.factors[:, None] - gradient).flatten(1).norm(dim=1)
         agrees = far <= QUADRATIC * gradient.flatten(1).norm(dim=1)
@@ -141,10 +154,11 @@ class Reduced:
 
     def at(self, runs: Int64[Tensor, " B"]) -> Loss:
         """Return the least loss of these runs, to be called with one point of the other variables each."""
-        loss, eliminated, factors = self.objective.at(runs), self.eliminated, self._factors(runs)
+        eliminated, factors = self.eliminated, self._factors(runs)
+        loss, probing = self.objective.at(runs), eliminated.probing(self.objective, runs)
 
         def least(rest: Tensor) -> Tensor:
-            return loss(eliminated.place.joined(rest, eliminated.best(loss, rest, factors)))
+            return loss(eliminated.place.joined(rest, eliminated.best(probing, rest, factors)))
 
         return least
 
@@ -154,7 +168,8 @@ class Reduced:
 
     def whole(self, rest: Float64[Tensor, "B m"], runs: Int64[Tensor, " B"]) -> Float64[Tensor, "B n"]:
         """Return the points of all variables."""
-        best = self.eliminated.best(self.objective.at(runs), rest, self._factors(runs))
+        probing = self.eliminated.probing(self.objective, runs)
+        best = self.eliminated.best(probing, rest, self._factors(runs))
         return self.eliminated.place.joined(rest, best)
 
     def _factors(self, runs: Int64[Tensor, " B"]) -> Float64[Tensor, "B c"]:
@@ -175,7 +190,8 @@ def find_eliminated(objective: FullObjective) -> Eliminated | None:
         candidates = [Eliminated(p, _factors(p, loss, points[0])) for p in places if _is_quadratic(p, loss, points[0])]
         candidates.sort(key=lambda candidate: -_spread(candidate.factors))
         for candidate in candidates:
-            if all(candidate.is_exact(loss, x) for x in points):
+            probing = candidate.probing(objective, runs)
+            if all(candidate.is_exact(loss, probing, x) for x in points):
                 return candidate
     return None
 
