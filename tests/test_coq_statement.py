@@ -24,6 +24,7 @@ PREDICTED = (
     "ce-balanced-etf",
     "ce-imbalanced-relu",
     "ce-label-smoothing",
+    "ce-relu-bias-balanced",
     "mse-deep-linear-balanced",
     "mse-deep-linear-balanced-bias",
     "mse-deep-linear-imbalanced",
@@ -32,10 +33,19 @@ PREDICTED = (
     "mse-regularised-bias",
 )
 """Claims whose predictions are stated; a deep linear network at depth 1."""
-UNPREDICTED = ("ce-deep-linear", "ce-deep-linear-bias", "ce-imbalanced", "ce-sphere", "mse-deep-relu", "supcon-relu")
+UNPREDICTED = (
+    "ce-deep-linear",
+    "ce-deep-linear-bias",
+    "ce-imbalanced",
+    "ce-relu-bias",
+    "ce-sphere",
+    "mse-deep-relu",
+    "supcon-relu",
+)
 """Claims without a closed form of the minimum, or without a threshold, of which only the problem is stated."""
 UNSTATED = {
     "bce-balanced": "the minimum is given by cases",
+    "ce-relu-bias-two-classes": "only structured points that are matrices of size K are stated",
     "mse-deep-linear-imbalanced-bias": "is an entry of a list that has no name in Coq",
 }
 """Claims of labelled samples that have no statement, with what is said of them."""

@@ -46,7 +46,17 @@ ZERO_EXCESS = (
     "the change shows: where direction k is zero or lies beyond d_1"
 )
 
+ZERO_MARGIN = "the changed condition decides between the sum of both margins and zero, and where all collapses this sum is zero itself"
+
 EQUIVALENT = {
+    **{
+        ("ce-relu-bias-two-classes", target, change): ZERO_MARGIN
+        for target, change in (
+            ("value", "drop power of sqrt(2)"),
+            ("bound predicted value", "drop power of sqrt(2)"),
+            ("invariant mean_logits", "constant 1/2 to 3/2"),
+        )
+    },
     (
         "supcon-relu",
         "bound mean similarities of each class",

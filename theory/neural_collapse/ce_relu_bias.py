@@ -95,7 +95,7 @@ def chain() -> Proof:
 CLAIM = Claim(
     id="ce-relu-bias",
     title="Cross-entropy with ReLU features and a bias: minority classes lean towards each other",
-    short_title="Cross-entropy, ReLU features and bias",
+    short_title="Cross-entropy, ReLU, bias",
     chapter="imbalance",
     source=CEI,
     verdict=Verdict.HOLDS,

@@ -42,7 +42,7 @@ def derive(problem: Problem) -> Derivation:
 CLAIM = Claim(
     id="ce-relu-bias-balanced",
     title="Cross-entropy with ReLU features and a bias, balanced classes: orthogonal means, and no use for the bias",
-    short_title="Cross-entropy, ReLU features, bias, balanced",
+    short_title="Cross-entropy, ReLU, bias, balanced",
     chapter="cross-entropy",
     source=CEI,
     verdict=Verdict.HOLDS,

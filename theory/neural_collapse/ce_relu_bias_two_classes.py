@@ -324,7 +324,7 @@ def chain(record: StepRecorder, minimum: Minimum, value: sp.Expr) -> Proof:
 CLAIM = Claim(
     id="ce-relu-bias-two-classes",
     title="Cross-entropy with ReLU features and a bias, two classes: the majority collapses",
-    short_title="Cross-entropy, ReLU features, bias, two classes",
+    short_title="Cross-entropy, ReLU, bias, 2 classes",
     chapter="imbalance",
     source=CEI,
     verdict=Verdict.HOLDS,
