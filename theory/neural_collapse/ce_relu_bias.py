@@ -116,7 +116,8 @@ CLAIM = Claim(
         "always have a negative inner product, which keeps their means apart. A bias that favours a majority gives the other classes a common "
         "mistake: much of their residuals points away from the majority. Where such residuals would have a positive inner product, one "
         "feature direction serves both classes for less than two, so that their means lean towards each other until the residuals are "
-        "orthogonal, or the means parallel. The proof that a trained point is optimal is a copositive form, as without a bias, whose residuals add up to zero."
+        "orthogonal, or the means parallel. The proof that a trained point is optimal is a copositive form, as without a bias, whose "
+        "residuals add up to zero."
     ),
     problem=features_problem(CROSS_ENTROPY, ClassCounts(), Width(K), nonnegative_features=True, always_biased=True),
     derive=derive,

@@ -61,7 +61,7 @@ class Direction:
     noise: sp.IndexedBase | None = None
 
     @property
-    def here(self) -> dict[sp.Symbol, sp.Expr]:
+    def here(self) -> dict[sp.Symbol, sp.Indexed]:
         """What the symbols of a direction are in direction k."""
         return {deviation: theta[k]} | ({} if self.noise is None else {sigma_1: self.noise[k]})
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.algebra import SymbolicArrays, sum_over
 from theory.claim import Claim, Derivation, Verdict
@@ -226,7 +227,7 @@ def _named(best: Minimiser) -> dict[str, Result]:
     a_k = indexed("a", nonnegative=True)
     unit = SIGMA[1] ** 2
 
-    def of_code(formula: sp.Expr, top: sp.Basic) -> Measured:
+    def of_code(formula: sp.Expr, top: Boolean) -> Measured:
         return Measured(formula, _codes, ((k, D),), sp.And(code_lives, top), unit=unit)
 
     results: dict[str, Result] = {
