@@ -24,6 +24,7 @@ from book.execute import fill_cache, run_page
 from book.fingerprint import digest, of_derivation, of_run, of_text
 from book.kept import file_of, forget_all_but, keep, keep_derivation, restore_derivations
 from book.live.parts import copy_parts, values_of_page
+from book.live.parts import prepare as prepare_live_parts
 from book.notebooks import build_wheel, with_download, write_notebook
 from book.processes import run_each
 from book.render.pages import page
@@ -36,6 +37,8 @@ from theory.errors import ParameterError, quoted
 BOOK = Path(__file__).resolve().parent
 CODE = "{code-cell}"
 LIVE = "live"
+LONGEST = ("bring_us_your_theorem",)
+"""Pages that are made first: their code runs commands one after the other, and would keep one processor waiting at the end."""
 STATIC = (".css", ".js", ".svg")
 """Endings of the files beside the templates that the pages load."""
 
@@ -69,15 +72,21 @@ def write_if_changed(path: Path, text: str) -> None:
 
 
 def jobs(source: Path, names: Sequence[str]) -> Iterator[Callable[[], None]]:
-    """Yield what makes the wheel and each page: first the pages of claims, then all others, which know the derivations by then."""
+    """Yield what makes the wheel, the parts of the live page, and each page.
+
+    What takes longest comes first, then the pages of claims, and then all others, which know the derivations by then.
+    """
     yield partial(build_wheel, source / "static")
-    claims = [name for name in names if name.startswith("claims/")]
+    if LIVE in names:
+        yield prepare_live_parts
     prepare()
-    for name in claims:
+    claims = [name for name in names if name.startswith("claims/")]
+    early = [*(name for name in LONGEST if name in names), *claims]
+    for name in early:
         yield partial(make_page, source, name)
     restore_derivations(registry().values())
     for name in names:
-        if name not in claims:
+        if name not in early:
             yield partial(make_page, source, name)
 
 

@@ -11,6 +11,7 @@ CHAPTERS = {
     "MSE": "Neural collapse: MSE",
     "depth": "Neural collapse: depth",
     "imbalance": "Neural collapse: imbalance",
+    "dimensional collapse": "Dimensional collapse: contrastive features",
     "one level": "Posterior collapse: one level",
     "two levels": "Posterior collapse: two levels",
 }

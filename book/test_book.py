@@ -112,7 +112,7 @@ class Chromium(webdriver.Chrome):
 
     def get(self, url: str) -> None:
         super().get(url)
-        arrived = "return document.readyState === 'complete' && location.href.split('#')[0] === new URL(arguments[0]).href.split('#')[0]"
+        arrived = "return document.readyState === 'complete' && location.pathname === new URL(arguments[0]).pathname"
         until(lambda: self.execute_script(arrived, url))
 
 
@@ -194,14 +194,10 @@ class OpenPage:
         return self.ask(script, figure)
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="session", params=PAGES)
 def page(request: pytest.FixtureRequest, browser: WebDriver, address: str) -> OpenPage:
-    """Open a page once for all its tests."""
-    return opened_page(request.param, browser, address)
-
-
-def opened_page(name: str, browser: WebDriver, address: str) -> OpenPage:
-    """Open a page, and wait until its formulas are set."""
+    """Open a page once for all its tests, in whatever module, and wait until its formulas are set."""
+    name = request.param
     browser.get("about:blank")
     browser.get_log("browser")
     browser.get_log("performance")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from book.render.markdown import slug
-from book.test_book import CLAIM_PAGES, OpenPage, address, browser, opened_page  # noqa: F401
+from book.test_book import CLAIM_PAGES, OpenPage, address, browser, page  # noqa: F401
 
-from selenium.webdriver.remote.webdriver import WebDriver  # isort: skip
+pytestmark = pytest.mark.parametrize("page", CLAIM_PAGES, indirect=True)
 
 WIDTHS = (390, 768, 1280)
 """Widths of a phone, a tablet and a screen, in pixels."""
@@ -27,13 +27,7 @@ return found;
 """
 
 
-@pytest.fixture(scope="module", params=CLAIM_PAGES)
-def page(request: pytest.FixtureRequest, browser: WebDriver, address: str) -> OpenPage:  # noqa: F811
-    """Open the page of a claim once for all its tests."""
-    return opened_page(request.param, browser, address)
-
-
-def test_formulas_of_a_claim_fit_on_every_screen(page: OpenPage) -> None:
+def test_formulas_of_a_claim_fit_on_every_screen(page: OpenPage) -> None:  # noqa: F811
     """All formulas, those in folded blocks too, at the widths of a phone, a tablet and a screen."""
     folded = page.ask("return [...document.querySelectorAll('article details:not([open])')]")
     page.ask("arguments[0].forEach(block => { block.open = true; })", folded)
@@ -51,7 +45,7 @@ def test_formulas_of_a_claim_fit_on_every_screen(page: OpenPage) -> None:
         page.ask("arguments[0].forEach(block => { block.open = false; })", folded)
 
 
-def test_a_link_to_a_step_opens_it(page: OpenPage) -> None:
+def test_a_link_to_a_step_opens_it(page: OpenPage) -> None:  # noqa: F811
     """Every step and lemma is a folded block with its anchor, and opens for a link that points to it."""
     claim = CLAIM_PAGES[page.name]
     parts = [*claim.proof.steps, *claim.proof.lemmas]
@@ -71,7 +65,7 @@ def test_a_link_to_a_step_opens_it(page: OpenPage) -> None:
     )
 
 
-def test_a_claim_is_printed_open(page: OpenPage) -> None:
+def test_a_claim_is_printed_open(page: OpenPage) -> None:  # noqa: F811
     """On paper the folded blocks are open, and the article stands alone."""
     closed = "return document.querySelectorAll('article details:not([open])').length"
     before = page.ask(closed)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 import sympy as sp
 
-from numerics.backends.balls import lowest
+from numerics.backends.balls import highest, lowest
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import evaluate
-from numerics.judging.disputed import Optimum, optima
+from numerics.judging.disputed import Learned, Optimum, learned_tasks, optima
 from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
 from numerics.training.optimise import Ending
 from theory.claim import find
-from theory.disputes import CONTINUITY, DISPUTES, INFORMATION, Case
+from theory.disputes import CONTINUITY, DISPUTES, INFORMATION, REGRESSION, TASKS, Case
+from theory.expressions import Formula
+from theory.neural_collapse.regression_error import error_of_axis, predicted_error, threshold_ratio, training_error
 from theory.posterior_collapse.information import (
     cost_of_direction,
     loss_without_information,
@@ -24,9 +27,11 @@ from theory.posterior_collapse.information import (
     predicted_divergences,
     predicted_information,
 )
-from theory.symbols import D, beta, eta_dec, theta
+from theory.symbols import D, K, beta, eta_dec, theta
 
 GIVEN = find("vae-learnable-variance").prediction
+FITTED = find(REGRESSION)
+COVARIANCES = 200
 CASES = [(dispute.name, number) for dispute in DISPUTES.values() for number in range(len(dispute.cases))]
 by_case = pytest.mark.parametrize(("name", "number"), CASES, ids=lambda part: str(part))
 
@@ -124,3 +129,80 @@ def test_trained_divergences_vanish_towards_the_threshold() -> None:
     for away, kl in below:
         assert 0.4 * away < kl < 0.6 * away
     assert all(abs(kl) <= INVARIANT for away, kl in zip(distances, divergences, strict=True) if away < 0)
+
+
+@cache
+def learned() -> list[tuple[Learned, Learned]]:
+    return learned_tasks(FITTED, TASKS.tasks, training_error)
+
+
+def predicted_training_error(*settings: dict) -> float:
+    """Return the predicted training MSE of these settings in sum."""
+    formula = Formula(predicted_error(FITTED.prediction))
+    instances = [FITTED.problem.instance(**values) for values in settings]
+    return sum(float(evaluate(formula, stack_bindings([instance]))) for instance in instances)
+
+
+def test_the_error_of_a_living_axis_does_not_depend_on_it_and_is_continuous_at_the_threshold() -> None:
+    alive, dead = (error_of_axis(FITTED.prediction, side) for side in (True, False))
+    assert not alive.has(theta)
+    assert sp.simplify(dead / alive - threshold_ratio(FITTED.prediction)) == 0
+
+
+@pytest.mark.parametrize("number", range(len(TASKS.tasks)))
+def test_the_settings_together_and_alone_have_the_same_data(number: int) -> None:
+    """Two targets with the variances of the single ones, and with a covariance that the trace and the eigenvalues allow."""
+    tasks = TASKS.tasks[number]
+    eigenvalues = [deviation**2 for deviation in tasks.together["theta"]]
+    variances = [values["theta"][0] ** 2 for values in tasks.alone]
+    assert len(eigenvalues) == len(variances) == 2
+    squared = sp.nsimplify(sp.prod(variances)) - sp.nsimplify(sp.prod(eigenvalues))
+    assert sum(eigenvalues) == pytest.approx(sum(variances), rel=1e-15)
+    assert np.linalg.eigvalsh([[variances[0], float(sp.sqrt(squared))], [float(sp.sqrt(squared)), variances[1]]]) == (
+        pytest.approx(sorted(eigenvalues), rel=1e-12)
+    )
+    shared = ("sample_size", "feature_decay")
+    assert all(values[name] == tasks.together[name] for values in tasks.alone for name in shared)
+
+
+def test_the_training_error_together_is_smaller_in_some_settings_alone() -> None:
+    smaller = []
+    for tasks, (together, alone) in zip(TASKS.tasks, learned(), strict=True):
+        expected = predicted_training_error(tasks.together), predicted_training_error(*tasks.alone)
+        for ball, value in zip((together.error, alone.error), expected, strict=True):
+            assert float(ball.rad()) <= INVARIANT
+            assert lowest(ball) <= value <= highest(ball)
+        smaller.append(bool(together.error < alone.error))
+        assert smaller[-1] == (not np.isclose(*expected, rtol=1e-12))
+    assert smaller == [False, True, False, True, False]
+
+
+def test_the_loss_together_is_smaller_unless_all_has_collapsed() -> None:
+    smaller = [bool(together.loss < alone.loss) for together, alone in learned()]
+    assert smaller == [True, True, False, True, False]
+
+
+def test_the_sum_over_eigenvalues_is_never_the_larger_one() -> None:
+    """At random covariances and constants, with equality where all eigenvalues lie on one side of the constant."""
+    generator, error = np.random.default_rng(0), predicted_error(FITTED.prediction)
+    (constant,) = {error_of_axis(FITTED.prediction, True)}
+    for _ in range(COVARIANCES):
+        size = int(generator.integers(2, 6))
+        root = generator.normal(size=(size, size))
+        covariance = root @ root.T
+        eigenvalues, diagonal = np.linalg.eigvalsh(covariance), np.diag(covariance)
+        level = float(np.exp(generator.uniform(np.log(eigenvalues[0] / 3), np.log(3 * eigenvalues[-1]))))
+        together, alone = (
+            float(
+                error.subs(K, size)
+                .doit()
+                .subs({theta[i + 1]: np.sqrt(number) for i, number in enumerate(numbers)})
+                .subs(constant, level)
+            )
+            for numbers in (eigenvalues, diagonal)
+        )
+        assert together <= alone * (1 + 1e-12)
+        if level <= eigenvalues[0] or level >= eigenvalues[-1]:
+            assert together == pytest.approx(alone, rel=1e-12)
+        else:
+            assert together < alone * (1 - 1e-9)

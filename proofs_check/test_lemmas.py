@@ -154,6 +154,24 @@ def trace_inequality(draw: Draw) -> None:
     same(float(np.trace(a @ aligned)), paired, paired)
 
 
+def log_majorisation(draw: Draw) -> None:
+    """The products of the largest eigenvalues are at least those of the pairs in opposite order, and all are equal where axes are shared."""
+    size = draw.size()
+    a, b = draw.definite(size), draw.definite(size)
+    (a_values, a_axes), (b_values, b_axes) = np.linalg.eigh(a), np.linalg.eigh(b)
+    paired = np.sort(np.log(a_values[::-1] * b_values))[::-1].cumsum()
+    spread = float(np.sqrt(a_values[-1] / a_values[0] * b_values[-1] / b_values[0]))
+    scale = float(np.abs(paired).sum()) + 1 + 1e-3 * spread
+
+    def logs(other: np.ndarray) -> np.ndarray:
+        return 2 * np.log(singular((a_axes * np.sqrt(a_values)).T @ (other * np.sqrt(b_values)))).cumsum()
+
+    product = logs(b_axes)
+    no_less(float((product - paired).min()), 0.0, scale)
+    same(float(product[-1]), float(paired[-1]), scale)
+    same(float(np.abs(logs(a_axes[:, ::-1]) - paired).max()), 0.0, scale)
+
+
 def completed_square(draw: Draw) -> None:
     data, latents, kappa = draw.size(), draw.size(), draw.positive()
     u, w, root = draw.matrix(data, latents), draw.matrix(latents, data), draw.definite(data)
@@ -176,6 +194,21 @@ def mirsky(draw: Draw) -> None:
     left, _, right = np.linalg.svd(a, full_matrices=False)
     aligned = (left * singular(b)) @ right
     same(float(((a - aligned) ** 2).sum()), distance, size)
+
+
+def hoffman_wielandt(draw: Draw) -> None:
+    size = draw.size()
+
+    def symmetric() -> np.ndarray:
+        axes, signs = draw.orthogonal(size), draw.generator.choice([-1.0, 1.0], size=size)
+        return (axes * (signs * draw.spectrum(size))) @ axes.T
+
+    a, b = symmetric(), symmetric()
+    (own, axes), other = np.linalg.eigh(a), np.linalg.eigvalsh(b)
+    distance, terms = float(((own - other) ** 2).sum()), float((a**2).sum() + (b**2).sum())
+    no_less(float(((a - b) ** 2).sum()), distance, terms)
+    aligned = (axes * other) @ axes.T
+    same(float(((a - aligned) ** 2).sum()), distance, terms)
 
 
 def projections(draw: Draw) -> None:
@@ -297,8 +330,10 @@ CHECKS = {
     "duality of operator and nuclear norm": operator_and_nuclear,
     "Gibbs variational principle for Gaussians": gaussian_posterior,
     "von Neumann's trace inequality for positive matrices": trace_inequality,
+    "log-majorisation of a product of positive matrices": log_majorisation,
     "Completing the square": completed_square,
     "Mirsky's inequality": mirsky,
+    "the Hoffman-Wielandt inequality": hoffman_wielandt,
     "a projection enlarges no singular value": projections,
     "the Frobenius norm sees no rotation": turning,
     "pinching": pinching,

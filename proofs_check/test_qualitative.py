@@ -23,7 +23,7 @@ from theory.claim import Claim, find, registry
 from theory.expressions import Formula, equal, evaluate_exactly, provably_nonnegative, provably_positive
 from theory.point import Point
 from theory.posterior_collapse.linear_gaussian import twice_kl
-from theory.problem import Instance
+from theory.problem import REQUIRED, Instance
 from theory.proof import Lemma, Threshold
 from theory.symbols import beta, eta_dec, eta_enc, k, positive, sigma, theta
 
@@ -289,13 +289,18 @@ HIERARCHIES = [
 ]
 """The claims in which β_1 may be the larger or the smaller weight."""
 STEPS = (0.2, 1.0, 5.0)
-SPECTRUM = {"theta": (2.0, 1.2)}
-"""The only parameter of these claims without a default."""
+GIVEN = {"theta": (2.0, 1.2), "sigma1": (0.8, 1.1)}
+"""The parameters of these claims without a default."""
+
+
+def required(claim: Claim) -> dict[str, tuple[float, ...]]:
+    """Return values of the parameters of a claim without a default."""
+    return {p.name: GIVEN[p.name] for p in claim.problem.parameters if p.default is REQUIRED}
 
 
 def symbol_of(claim: Claim, name: str) -> sp.Symbol:
     """Return the symbol that a parameter sets."""
-    before, after = (claim.problem.instance(**SPECTRUM, **{name: v}).bindings for v in (1.0, 2.0))
+    before, after = (claim.problem.instance(**required(claim), **{name: v}).bindings for v in (1.0, 2.0))
     (symbol,) = [s for s in before if before[s] != after[s]]
     return symbol
 
@@ -314,7 +319,7 @@ def branches(expression: sp.Expr) -> list[sp.Expr]:
 
 def of_the_top(claim: Claim) -> Threshold:
     """Return the threshold that says which directions of z_2 are alive: its matrix vanishes with the decoder of z_2."""
-    instance = claim.problem.instance(**SPECTRUM)
+    instance = claim.problem.instance(**required(claim))
     bindings = stack_bindings([instance])
     xp, data = setting(claim.problem, bindings)
     drawn = torch.Generator().manual_seed(0)
@@ -335,7 +340,7 @@ def test_which_weights_are_derived_to_keep_the_top_alive(about: str, weight: str
     plain = {entry: positive(f"x_{i}") for i, entry in enumerate(threshold.ratio.atoms(sp.Indexed))}
     for branch in branches(threshold.ratio.xreplace(plain)):
         assert provably_nonnegative(sp.simplify(sign * sp.diff(branch, symbol))), branch
-    settings = [{**SPECTRUM, weight: step} for step in STEPS]
+    settings = [{**required(claim), weight: step} for step in STEPS]
     bindings = stack_bindings([claim.problem.instance(**values) for values in settings])
     ratios = evaluate(Formula(threshold.ratio, ((threshold.index, threshold.count),)), bindings)
     assert bool((sign * (ratios[1:] - ratios[:-1]) > 0).all())
@@ -346,7 +351,7 @@ def test_which_weights_are_derived_to_keep_the_top_alive(about: str, weight: str
 def test_which_weights_keep_the_top_alive(about: str, weight: str, sign: int) -> None:
     """At trained optima the decoder of z_2 uses no fewer directions as β_1 grows, and no more as β_2 grows."""
     claim = find(about)
-    run = trained(claim, [{**SPECTRUM, weight: step} for step in STEPS])
+    run = trained(claim, [{**required(claim), weight: step} for step in STEPS])
     alive = not_zero(torch.linalg.svdvals(run.point.U_2) ** 2).sum(1).tolist()
     assert alive == sorted(alive, reverse=sign < 0)
     assert len(set(alive)) > 1

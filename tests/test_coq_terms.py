@@ -6,6 +6,7 @@ import pytest
 import sympy as sp
 
 from theory.claim import find
+from theory.export.coq_ring import ring_identity
 from theory.export.coq_steps import coq_step
 from theory.export.coq_terms import CoqTerms, NotInCoq
 from theory.export.leaves import RationalForms, leaves
@@ -160,3 +161,15 @@ def test_record_is_read_as_it_was_written(tmp_path, monkeypatch):
         monkeypatch.undo()
         write_record.__globals__["_loaded"].cache_clear()
         write_record.__globals__["_read"].cache_clear()
+
+
+def test_an_identity_of_matrices_may_have_powers_and_whole_coefficients():
+    g, m = (sp.Symbol(name, commutative=False) for name in ("G", "M"))
+    statement, proof = ring_identity((g - m) ** 2, g**2 - 2 * g * m)
+    assert statement == (
+        "forall (A : Ring) (G M : A), (mult (minus G M) (minus G M)) = (minus (mult G G) (plus (mult G M) (mult G M)))"
+    )
+    assert proof == "intros; ring_identity"
+    for other in (g / 2, g**-1, sp.sqrt(g)):
+        with pytest.raises(NotInCoq):
+            ring_identity(other, g)

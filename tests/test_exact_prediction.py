@@ -440,6 +440,12 @@ def test_an_irrational_case_between_two_sums_of_roots():
         assert evaluate_exactly(Formula(sp.Eq(root, sp.sqrt(x[3]))), at) is equal
 
 
+def test_a_parameter_by_itself_is_a_number():
+    width = sp.Symbol("x", positive=True)
+    assert evaluate_exactly(Formula(width), {width: 0.25}) == 0.25
+    assert evaluate_exactly(Formula(width > 1), {width: 0.25}) is False
+
+
 @pytest.mark.parametrize("claim_id", registry())
 def test_more_terms_than_sympy_expands(claim_id):
     """Many equal classes or directions cost as much as few: equal terms of the value and equal entries are evaluated once."""

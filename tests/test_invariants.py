@@ -1,5 +1,7 @@
 """Invariants, the metrics NC1–NC3, and real data."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,10 @@ from numerics.judging.invariants import measure, split_groups
 from numerics.networks.measure import measure as measure_network
 from numerics.training.optimise import minimise
 from theory.claim import find
+from theory.errors import ParameterError
+from theory.point import Point
+from theory.problem import Invariant
+from theory.symbols import d
 
 K = 4
 ETF = torch.eye(K, dtype=torch.float64) - 1 / K
@@ -74,6 +80,51 @@ def test_equal_directions_with_different_partners(sigma, expected):
     claim = find("vae-fixed-variance")
     bases = split_groups(claim, claim.problem.instance(theta="3,3,2,2", sigma=sigma))
     assert [basis.nonzero()[:, 0].tolist() for basis in bases] == expected
+
+
+def anisotropic(sigma1, **others):
+    """Return the two-level claim with a given variance for each direction, an instance, and a trained point of it."""
+    claim = find("hvae-anisotropic-variances")
+    instance = claim.problem.instance(sigma1=sigma1, **others)
+    return claim, instance, minimise(claim.problem, [instance], starts=1)
+
+
+def turned_latents(point, turn):
+    """Return a point of a hierarchy with the directions of z_1 rotated."""
+    w_1, u_1, u_2, w_2 = turn @ point.W_1, point.U_1 @ turn.mT, turn @ point.U_2, point.W_2 @ turn.mT
+    return Point(U_1=u_1, W_1=w_1, U_2=u_2, W_2=w_2)
+
+
+def rotation(size, first, second, angle=0.7):
+    turn = torch.eye(size, dtype=torch.float64)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    turn[first, first], turn[second, second], turn[first, second], turn[second, first] = cosine, cosine, sine, -sine
+    return turn
+
+
+def test_latent_directions_with_equal_noise_may_be_rotated_and_no_others():
+    """Rotated within equal noise, a point has the same loss and the same latent matrix; rotated otherwise it has another matrix."""
+    claim, instance, solution = anisotropic("0.5,1,1", theta="3,2,1.5")
+    point = solution.best_point()
+    matrix = measure(claim, [instance], point)["top_decoder_gram"]
+    assert float(matrix.diagonal(dim1=1, dim2=2).min()) > 0.1
+    equal, different = (turned_latents(point, rotation(3, *pair)) for pair in ((1, 2), (0, 1)))
+    assert not torch.allclose(equal.U_2 @ equal.U_2.mT, matrix, atol=1e-3)
+    torch.testing.assert_close(measure(claim, [instance], equal)["top_decoder_gram"], matrix, rtol=0, atol=1e-8)
+    assert not torch.allclose(measure(claim, [instance], different)["top_decoder_gram"], matrix, atol=1e-3)
+    assert compare(claim, solution)[0].failures == ()
+
+
+def test_a_latent_matrix_has_as_many_directions_as_the_code():
+    claim, instance, solution = anisotropic("0.5,1", theta="3,2,1.5")
+    assert measure(claim, [instance], solution.best_point())["top_decoder_gram"].shape == (1, 2, 2)
+    assert compare(claim, solution)[0].failures == ()
+
+
+@pytest.mark.parametrize("kept", [{"kind": "latent"}, {"latent": d}, {"kind": "latent", "latent": d}])
+def test_a_latent_matrix_says_how_many_directions_it_has_and_what_tells_them_apart(kept):
+    with pytest.raises(ParameterError, match="exactly where latent and noise are given"):
+        Invariant("m", "a matrix", lambda xp, v, data, p: v.U, **kept)
 
 
 def test_digits_spectrum():

@@ -23,6 +23,7 @@ XP = LatexArrays(sym.K, sym.N)
         ),
         ("ce-balanced-etf", r"\frac{1}{N} \sum_{i=1}^{N} \mathrm{CE}\left(W h_{i} + b,\, y_{i}\right) + "),
         ("mse-deep-linear-balanced-bias", r"\|W_{M} \cdots W_{1} H + b \mathbf{1}^{T} - Y\|^2 + \sum_{l=1}^{M} "),
+        ("spectral-contrastive", r"4 \eta_{diff}^{2} \|F\|^2 + \|\left(F C^{1/2}\right)^{T} F C^{1/2} - I\|^2"),
         ("vae-learnable-variance", r"\|C^{1/2} - U W C^{1/2}\|^2 + \|U S\|^2"),
         ("vae-learnable-decoder-covariance", r"\|L^{-1} \left(C^{1/2} - U W C^{1/2}\right)\|^2 + \|L^{-1} U S\|^2"),
     ],

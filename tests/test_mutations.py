@@ -140,14 +140,26 @@ EQUIVALENT = {
         )
     },
     **{
-        (claim_id, "bound minimum over the upper decoder", change): "the two cases meet at this value of a_k"
-        for claim_id, change in (
+        (claim_id, f"bound {bound}", change): "the two cases meet at this value of a_k"
+        for claim_id, bound, change in (
+            (
+                "hvae-anisotropic-variances",
+                "minimum over the upper decoder",
+                "alpha[k] <= beta_2*eta_dec**2*sigma_2**2/(beta_1*eta_enc**2) to StrictLessThan",
+            ),
+            (
+                "hvae-anisotropic-variances",
+                "the best order of the given variances",
+                "log((x[k] + 1)*sigma_1[k]**2) <= log(beta_2*eta_dec**2*sigma_2**2/(beta_1*eta_enc**2)) to StrictLessThan",
+            ),
             (
                 "hvae-fixed-variances",
+                "minimum over the upper decoder",
                 "log(sigma_1**2 + x[k]) <= log(beta_2*eta_dec**2*sigma_2**2/(beta_1*eta_enc**2)) to StrictLessThan",
             ),
             (
                 "hvae-learnable-top-variance",
+                "minimum over the upper decoder",
                 "log(beta_2*eta_dec**2/beta_1) >= log(sigma_1**2 + x[k]) to StrictGreaterThan",
             ),
         )

@@ -16,7 +16,9 @@ from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim, Derivation, find
 from theory.errors import CheckFailed, ParameterError
 from theory.latex import latex
+from theory.neural_collapse.spectral_contrastive import eta_diff
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
+from theory.posterior_collapse.hvae_anisotropic_variances import SIGMA
 from theory.proof import Prediction
 from theory.results import Letter, Measured
 from theory.symbols import D, M, N, beta, d, eta_dec, eta_enc, k, sigma, theta
@@ -75,6 +77,16 @@ WRONG = {
             p, thresholds=(replace(p.threshold, within_rank=sp.true),)
         ),
     },
+    "hvae-anisotropic-variances": {
+        "a zero direction of z_2 is collapsed": level("z_2", keeps_prior=sp.true),
+        "a zero direction of z_1 is collapsed": level("z_1", keeps_prior=sp.true),
+        "z_1 collapses with z_2": level("z_1", thresholds=(0,)),
+        "z_2 collapses with z_1": level("z_2", thresholds=(1,)),
+        "every direction with the smallest noise": named(
+            "code_with_top", lambda p: formula("code_with_top")(p).subs(SIGMA[k], SIGMA[1])
+        ),
+        "the code with z_2 is that without": named("code_with_top", formula("code_without_top")),
+    },
     "hvae-fixed-variances": {
         "a zero direction of z_2 is collapsed": level("z_2", keeps_prior=sp.true),
         "a zero direction of z_1 is collapsed": level("z_1", keeps_prior=sp.true),
@@ -99,6 +111,16 @@ WRONG = {
         "nothing of z collapses": level("z", keeps_prior=sp.false),
         "the variance of a live direction, said of all": named("variance", without_maximum),
         "a threshold twice as large": named("critical", lambda p: 2 * formula("critical")(p)),
+    },
+    "spectral-contrastive": {
+        "a correlation of the other sign": named("correlation", lambda p: -formula("correlation")(p)),
+        "deviations for variances": named(
+            "correlation", lambda p: formula("correlation")(p).subs(eta_diff, sp.sqrt(eta_diff))
+        ),
+        "features that vary where pairs oppose": named("size", lambda p: formula("correlation")(p)),
+        "the variance of the difference as the critical deviation": named(
+            "critical", lambda p: formula("critical")(p) ** 2
+        ),
     },
     "vae-learnable-decoder-covariance": {
         "nothing of z collapses": level("z", keeps_prior=sp.false),

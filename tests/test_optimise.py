@@ -11,7 +11,7 @@ import torch
 from numerics.__main__ import main as numerics_main
 from numerics.backends.bindings import setting, stack_bindings
 from numerics.judging.comparison import compare
-from numerics.training import certified, newton, optimise, quasi_newton
+from numerics.training import certified, escapes, newton, optimise, quasi_newton
 from numerics.training.budget import Budget
 from numerics.training.certified import train
 from numerics.training.newton import Search
@@ -189,16 +189,36 @@ def test_runs_that_wait_for_their_place_end_where_they_would_have_ended(monkeypa
 @pytest.mark.parametrize("closed", [True, False])
 def test_lower_points_are_looked_for_only_where_none_is_excluded(claim_id, values, closed, monkeypatch):
     looked = []
-    monkeypatch.setattr(optimise, "ramp", lambda search, start, opened, budget: looked.extend(opened.tolist()))
-    monkeypatch.setattr(
-        optimise,
-        "redraw_units",
-        lambda search, generator, still_open, budget: looked.extend(still_open(torch.arange(2)).tolist()),
-    )
+
+    def look(search, given, still_open, budget):
+        looked.extend(still_open(torch.arange(2)).tolist())
+
+    monkeypatch.setattr(optimise, "ramp", look)
+    monkeypatch.setattr(optimise, "redraw_units", look)
     problem = find(claim_id).problem
     instances = [problem.instance(**values, weight_decay=0.01, feature_decay=decay) for decay in (0.001, 0.002)]
     minimise(problem, instances, starts=2, closed=lambda rows, points: [closed and row == 0 for row in rows])
     assert looked == ([1] if closed else [0, 1])
+
+
+def test_directions_are_dropped_only_where_a_lower_point_is_still_looked_for(monkeypatch):
+    """Of two instances one is closed after the first round of drops and takes no part in the second; that ends with the other."""
+    dropped, asked, without = [], [], escapes._without
+
+    def closed(rows, points):
+        asked.append(rows)
+        return [row < len(asked) - 2 for row in rows]
+
+    def recorded(path, *rest):
+        dropped.append((len(asked), path.runs.tolist()))
+        return without(path, *rest)
+
+    monkeypatch.setattr(escapes, "_without", recorded)
+    problem = find("mse-deep-relu").problem
+    values = {"class_counts": (1,) * 6, "depth": 4, "weight_decay": (0.008,) * 4}
+    instances = [problem.instance(**values, feature_decay=decay) for decay in (0.008, 0.009)]
+    minimise(problem, instances, starts=1, max_iterations=20, closed=closed)
+    assert dropped == [(2, [0, 1])] * 2 + [(3, [1])] * 2
 
 
 def test_an_unbounded_loss_is_not_reported_as_converged():

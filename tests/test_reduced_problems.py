@@ -313,6 +313,33 @@ def residual(values: dict) -> float:
     return alone + sum(data) + sum(min(0.0, gains[row][column]) for row, column in zip(rows, columns, strict=True))
 
 
+def hierarchy(values: dict) -> float:
+    """Each direction with each lower variance, four weights a pair, and the assignment of one to the other that costs least."""
+    noise, prior, lower, upper = values["eta_dec"] ** 2, values["eta_enc"] ** 2, values["beta1"], values["beta2"]
+    variances, top = [x**2 for x in values["sigma1"]], values["sigma2"] ** 2
+    data = [x**2 / noise for x in values["theta"]]
+
+    def pair(amount: float, variance: float) -> float:
+        """Return the least cost over the code and the decoder of z_2, the other two weights being the best for these."""
+
+        def objective(at: np.ndarray) -> float:
+            code, size = variance * math.exp(at[0]), unit * math.expm1(at[1])
+            encoder = math.sqrt(size) / (size + unit)
+            surprise = (1 - math.sqrt(size) * encoder) ** 2 * code + size * top
+            return amount * variance / code + lower * surprise / noise + upper * encoder**2 * code / prior
+
+        unit = upper * noise / (lower * prior)
+        bounds, options = [(0.0, None), (0.0, None)], {"ftol": 1e-15, "gtol": 1e-10}
+        starts = ((0.0, 0.0), (1.0, 1.0))
+        return min(float(minimize(objective, s, bounds=bounds, method="L-BFGS-B", options=options).fun) for s in starts)
+
+    costs = [[pair(x, v) - x for v in variances] for x in data]
+    rows, columns = linear_sum_assignment(costs)
+    own = sum(lower * (math.log(noise / v) - 1) for v in variances)
+    own += values["latent_dim"][1] * upper * (top / prior - 1 - math.log(top / prior))
+    return sum(data) + sum(costs[row][column] for row, column in zip(rows, columns, strict=True)) + own
+
+
 def learned_noise(values: dict) -> float:
     """Three numbers for each latent dimension, and the logarithm of the decoder variance that they share."""
     deviations = np.array(sorted(values["theta"], reverse=True))
@@ -338,8 +365,21 @@ def learned_noise(values: dict) -> float:
     return min(float(minimize(objective, start, jac=True, method="BFGS", options=TO_ROUNDING).fun) for start in starts)
 
 
+def agreeing(values: dict) -> float:
+    """One weight of the feature along each axis: how far the two views are apart, and the distance of its variance from one."""
+    deviations = sorted(values["theta"], reverse=True)
+    living = min(values["latent_dim"], len(deviations))
+
+    def of(deviation: float) -> float:
+        share = values["eta_diff"] ** 2 / (deviation**2 + values["eta_diff"] ** 2)
+        return least(lambda weight: 4 * share * weight**2 + (weight**2 - 1) ** 2, 2.0)
+
+    return sum(map(of, deviations[:living])) + len(deviations) - living
+
+
 REDUCED = {
     "cvae-fixed-variance": residual,
+    "hvae-anisotropic-variances": hierarchy,
     "vae-learnable-decoder-variance": learned_noise,
     "bce-balanced": binary,
     "ce-deep-linear-bias": simplex,
@@ -349,6 +389,7 @@ REDUCED = {
     "mse-deep-relu": frame,
     "mse-regularised-bias": penalised_bias,
     "mse-regression": regression,
+    "spectral-contrastive": agreeing,
     "supcon-relu": contrast,
     "vae-information-weights": information,
     "vae-learnable-decoder-covariance": covariance,

@@ -33,6 +33,11 @@ CHANGES = {
     "ce-sphere": ("gram.entry(k, k) - 1, u", "gram.entry(k, k) - K, u", "step 'unit norm' fails"),
     "cvae": ("data, v.S, p)", "data, xp.scale(v.S, 2), p)", "step 'reduction' fails"),
     "cvae-fixed-variance": ("data, data.S, p)", "data, xp.scale(data.S, 2), p)", "step 'reduction' fails"),
+    "hvae-anisotropic-variances": (
+        "v, data, p, root_of_noise(xp)",
+        "v, data, p, xp.scale(root_of_noise(xp), 2)",
+        "step 'reduction' fails",
+    ),
     "hvae-fixed-variances": (
         "sigma_2**2 / eta_enc**2 - 1",
         "sigma_2**2 / eta_enc**2 - 2",

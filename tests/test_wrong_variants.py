@@ -221,6 +221,49 @@ WRONG = {
             "duality of the norms exceeds tangent",
         ),
     },
+    "hvae-anisotropic-variances": {
+        "the largest noise for the largest deviation": (
+            'sorted(values["sigma1"])',
+            'sorted(values["sigma1"], reverse=True)',
+            "lies below",
+        ),
+        "twice the noise": (
+            "xp.diagonal(SIGMA, d_1)",
+            "xp.scale(xp.diagonal(SIGMA, d_1), 2)",
+            "step 'reduction' fails",
+        ),
+        "an upper level that cannot describe every direction": ("WidthPair(rising=True)", "WidthPair()", "differ|lies"),
+        "the smallest noise for every direction": (
+            "paired = (1 + gain[k]) * SIGMA[k] ** 2",
+            "paired = (1 + gain[k]) * SIGMA[1] ** 2",
+            "lower end of its first piece|exceeds",
+        ),
+        "a lower level that lives at half the ratio": (
+            "Threshold(best.code_ratio",
+            "Threshold(2 * best.code_ratio",
+            "predicted and trained collapse differ",
+        ),
+        "an upper level that lives at half the ratio": (
+            "Threshold(best.top_ratio",
+            "Threshold(2 * best.top_ratio",
+            "predicted and trained collapse differ",
+        ),
+        "deviations in place of variances": (
+            "sum_over(theta[k] ** 2 / ((1 + gain[k])",
+            "sum_over(theta[k] / ((1 + gain[k])",
+            "exceeds",
+        ),
+        "a code without its noise": (
+            'reading.diagonal("encoder_gram") + reading.p[SIGMA] ** 2',
+            'reading.diagonal("encoder_gram")',
+            "code_with",
+        ),
+        "zero directions of z_1 that have the prior": (
+            "sp.Eq(SIGMA[k], eta_dec)",
+            "sp.true",
+            "z_1: another number of latent directions",
+        ),
+    },
     "mse-regularised-bias": {
         "K directions that sum to zero": ("summed = (K - 1) *", "summed = K *", "step 'reduction' fails"),
         "the other share": ("return decay / (1 + decay)", "return 1 / (1 + decay)", "step 'reduction' fails"),
@@ -333,6 +376,53 @@ WRONG = {
             "xp.singular_values(xp.solve(v.S, v.W @ data.root)",
             "xp.singular_values(v.W @ data.root",
             "exceeds",
+        ),
+    },
+    "spectral-contrastive": {
+        "half the distance of a pair": (
+            "return 4 * p[eta_diff] ** 2 * xp.squared_norm(v.F)",
+            "return 2 * p[eta_diff] ** 2 * xp.squared_norm(v.F)",
+            "step 'reduction' fails",
+        ),
+        "another constant in the cost of a direction": (
+            "DIRECTION = 4 * eta_diff**2",
+            "DIRECTION = 2 * eta_diff**2",
+            "step 'reduction' fails",
+        ),
+        "a correlation of deviations": (
+            "CORRELATION = (deviation**2 - eta_diff**2) / (deviation**2 + eta_diff**2)",
+            "CORRELATION = (deviation - eta_diff) / (deviation + eta_diff)",
+            "step 'what a direction gains' fails",
+        ),
+        "a gain without its square": (
+            "            CORRELATION**2,",
+            "            CORRELATION,",
+            "step 'what a direction gains' fails",
+        ),
+        "a threshold at the variance of the difference": (
+            'ratio = threshold_ratio(record, "the deviation of the mean", best, deviation)',
+            'ratio = threshold_ratio(record, "the deviation of the mean", best, deviation) / eta_diff',
+            "predicted and trained collapse differ",
+        ),
+        "features that vary where pairs oppose": (
+            "CORRELATION.subs(here), best.point.subs(here)",
+            "CORRELATION.subs(here), best.stationary.subs(here)",
+            "exceeds|lies above|not tight",
+        ),
+        "eigenvalues of the features in other coordinates": (
+            "xp.singular_values(white(v, data), p[D]) ** 2",
+            "xp.singular_values(v.F, p[D]) ** 2",
+            "exceeds",
+        ),
+        "the covariance for the correlation of a pair": (
+            "return xp.solve(data.root, xp.transpose(xp.solve(data.root, covariance)))",
+            "return covariance",
+            "exceeds",
+        ),
+        "half of what is left of a direction": (
+            "REST = 4 * deviation**2",
+            "REST = 2 * deviation**2",
+            "step 'what a direction costs' fails",
         ),
     },
     "supcon-relu": {

@@ -1,4 +1,4 @@
-"""Disputed statements on posterior collapse: who says what, and the settings at which trained and certified optima decide."""
+"""Disputed statements: who says what, and the settings at which trained and certified optima decide."""
 
 from __future__ import annotations
 
@@ -24,11 +24,24 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Tasks:
+    """A setting of the regression claim with all targets together, and one setting for each target alone, with the same samples.
+
+    ``shows`` tells in a few words what the setting shows. The deviations of the single targets are those along the coordinates of the
+    data. Along its principal axes the same data have the deviations of the setting with all targets.
+    """
+
+    shows: str
+    together: dict[str, Any]
+    alone: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class Dispute:
     """A published statement that the derivation of a claim contradicts.
 
     ``says`` is the statement in other words, ``read`` the part of the paper that was read, and ``sentence`` what the suite
-    establishes, in a form that can be quoted.
+    establishes, in a form that can be quoted. ``tasks`` are settings that compare targets learned together with targets learned alone.
     """
 
     name: str
@@ -37,7 +50,8 @@ class Dispute:
     read: str
     says: str
     sentence: str
-    cases: tuple[Case, ...]
+    cases: tuple[Case, ...] = ()
+    tasks: tuple[Tasks, ...] = ()
 
 
 INFORMATION = Dispute(
@@ -109,7 +123,55 @@ CONTINUITY = Dispute(
     ),
 )
 
-DISPUTES = {dispute.name: dispute for dispute in (INFORMATION, CONTINUITY)}
+REGRESSION = "mse-regression"
+"""The claim that decides on targets learned together."""
+TARGETS, ALONE = (1.4, 0.2), (1.0, 1.0)
+"""Deviations of two targets along their principal axes, and by themselves: their correlation is 0.96."""
+
+
+def _learned(shows: str, decay: float, stronger: float = 1.0) -> Tasks:
+    """Return two correlated targets with this weight decay, and each of them alone with one that is ``stronger`` by a factor."""
+    common = {"sample_size": 5, "feature_decay": 0.1}
+    return Tasks(
+        shows,
+        {"theta": TARGETS, "weight_decay": decay, **common},
+        tuple({"theta": (deviation,), "weight_decay": stronger * decay, **common} for deviation in ALONE),
+    )
+
+
+TASKS = Dispute(
+    name="tasks",
+    title="Is the training error of targets learned together strictly smaller?",
+    source=Source(
+        "Andriopoulos, Basnet, Guevara, Guo, Ross",
+        "Neural Multivariate Regression: Qualitative Insights from the Unconstrained Feature Model",
+        "preprint",
+        "2505.09308",
+    ),
+    read="abstract, first and second version",
+    says=(
+        "In the unconstrained feature model, multi-task models achieve strictly smaller training MSE than multiple single-task models "
+        "when the same or stronger regularization is applied to the latter. The abstract names no further condition."
+    ),
+    sentence=(
+        r"With one linear layer, at least as wide as there are targets, let $c = N \lambda_W \lambda_H$ ($\lambda_W \lambda_H$ if the penalty on the "
+        r"features is a mean over the samples), and let the targets have a covariance with the eigenvalues $\mu_i$ and the diagonal "
+        r"$\sigma_{jj}$. At the global minimum targets learned together have the training MSE $\sum_i \min(\mu_i, c)$, and targets "
+        r"learned one by one with the same decays $\sum_j \min(\sigma_{jj}, c)$. The first is never the larger one. The two are equal where no "
+        r"eigenvalue lies below $c$, as with small decays, and where none lies above: with the same regularization, strictly smaller needs an "
+        r"eigenvalue on either side of $c$. With stronger regularization of the single tasks it holds unless no eigenvalue exceeds $c$. "
+        "The regularized loss, in contrast to the MSE, is smaller together for all correlated targets if the decays are small."
+    ),
+    tasks=(
+        _learned("same decays, every eigenvalue above $c$: the same training MSE", 0.02),
+        _learned("same decays, an eigenvalue on either side of $c$: smaller together", 0.5),
+        _learned("same decays, no eigenvalue above $c$: the same training MSE", 8.0),
+        _learned("single tasks decayed more, every eigenvalue above $c$: smaller together", 0.02, stronger=2.0),
+        _learned("single tasks decayed more, no eigenvalue above $c$: the same training MSE", 8.0, stronger=2.0),
+    ),
+)
+
+DISPUTES = {dispute.name: dispute for dispute in (INFORMATION, CONTINUITY, TASKS)}
 
 
 def dispute(name: str) -> Dispute:

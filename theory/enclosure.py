@@ -87,7 +87,7 @@ class Evaluation:
     def _entry(self, e: sp.Basic, place: Place) -> float | bool:
         name = (e, self._dependence.all_seen(e, place))
         if name not in self._entries:
-            is_condition = isinstance(e, sp.logic.boolalg.Boolean)
+            is_condition = not isinstance(e, sp.Expr)  # a symbol is a Boolean of SymPy, too
             self._entries[name] = self._truth(e, place) if is_condition else self._real(e, place)
         return self._entries[name]
 

@@ -139,6 +139,8 @@ class StructuredPoint:
         invariants = {}
         for invariant in self.problem.invariants:
             formula = _as_formula(self.measure(invariant.measure), self.xp.size)
+            if invariant.latent is not None:
+                formula = Formula(formula.expression, tuple((index, invariant.latent) for index, _ in formula.axes))
             if invariant.kind == "spectrum" and not formula.axes:
                 formula = Formula(formula.expression, ((sym.k, self.xp.size),))
             invariants[invariant.name] = formula.replace_expression(self.fill_in(sp.simplify(formula.number)))

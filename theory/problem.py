@@ -89,7 +89,7 @@ class Variable:
         return self.shape.index(hidden_units) if hidden_units in self.shape else None
 
 
-KINDS = {"matrix": 2, "list": 1, "spectrum": 1, "scalar": 0}
+KINDS = {"matrix": 2, "latent": 2, "list": 1, "spectrum": 1, "scalar": 0}
 """Number of axes of each kind of invariant, not counting axes that run over layers."""
 
 
@@ -98,8 +98,11 @@ class Invariant:
     """A quantity of a point that is the same at every global minimiser.
 
     ``measure(xp, v, data, p)`` computes the quantity with the array namespace. ``kind`` says how the quantity is
-    compared: a "matrix" has classes or directions on both axes (axes before them run over layers), a "list" has one
-    entry for each class, a "spectrum" is in descending order, and a "scalar" is one number.
+    compared: a "matrix" has classes or directions on both axes (axes before them run over layers), a "latent" matrix
+    has ``latent`` latent directions on both axes, a "list" has one entry for each class, a "spectrum" is in descending
+    order, and a "scalar" is one number.
+    The latent directions with equal entries of ``noise`` may be rotated into one another. A latent matrix is compared after
+    such a rotation, which makes the block of each group diagonal, with its largest entry first.
     ``unit`` is the natural size of the quantity, used where the prediction is zero. ``symbol`` is its LaTeX where ``says``
     does not begin with it. Exactly one matrix of a problem
     ``shows_collapse``: its k-th diagonal entry is zero iff class or direction k has collapsed.
@@ -112,6 +115,12 @@ class Invariant:
     unit: sp.Expr = sp.Integer(1)
     shows_collapse: bool = False
     symbol: str = ""
+    latent: sp.Expr | None = field(default=None, kw_only=True)
+    noise: sp.IndexedBase | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if {self.kind == "latent"} != {self.latent is not None, self.noise is not None}:
+            raise reject(f"{self.name}: kind", self.kind, '"latent" exactly where latent and noise are given')
 
 
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, MSE = "cross-entropy", "binary cross-entropy", "MSE"

@@ -18,7 +18,7 @@ def indexed(name: str, **assumptions: bool) -> sp.IndexedBase:
 K = sp.Symbol("K", integer=True, positive=True)
 """Number of classes."""
 D = sp.Symbol("D", integer=True, positive=True)
-"""Data dimension of a VAE."""
+"""Data dimension."""
 d = sp.Symbol("d", integer=True, positive=True)
 """Width: the feature dimension, or the latent dimension."""
 N = positive("N")

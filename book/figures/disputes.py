@@ -1,6 +1,8 @@
-"""The table of a dispute: certified minima, and the information that the code carries there."""
+"""The tables of disputes: certified minima, and the information that a code carries there, or the training error of a regression."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from IPython.display import HTML
 
@@ -8,9 +10,11 @@ from book.figures.words import parameters_in_words, words_in_html
 from numerics.backends.balls import Ball, lowest
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import evaluate
-from numerics.judging.disputed import Optimum, optima
+from numerics.judging.disputed import Learned, Optimum, learned_tasks, optima
 from numerics.tolerances import INVARIANT
-from theory.disputes import Case, dispute
+from theory.claim import find
+from theory.disputes import REGRESSION, Case, Tasks, dispute
+from theory.neural_collapse.regression_error import training_error
 from theory.posterior_collapse.information import (
     loss_without_information,
     mean_divergence,
@@ -26,6 +30,15 @@ HEADS = (
     "Mutual information",
     "Predicted",
     "Informed at every global minimum",
+)
+TASK_HEADS = (
+    "Targets",
+    "Decays",
+    "Training MSE, together",
+    "Training MSE, one by one",
+    "Smaller together",
+    "Loss, together",
+    "Loss, one by one",
 )
 DIGITS = 9
 
@@ -46,8 +59,40 @@ def table(name: str) -> HTML:
                 for head, cell in zip(HEADS[1:], cells(case, optimum), strict=True)
             ]
             rows.append(f"<tr>{''.join(line)}</tr>")
-    heads = "".join(f"<th>{word}</th>" for word in HEADS)
+    return stacked(HEADS, rows)
+
+
+def stacked(names: Sequence[str], rows: Sequence[str]) -> HTML:
+    """Return a table with these heads of columns and these rows."""
+    heads = "".join(f"<th>{name}</th>" for name in names)
     return HTML(f'<table class="atlas-stacked"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>')
+
+
+def tasks_table(name: str) -> HTML:
+    """Train and certify targets together and one by one, and return a table with a row for each setting."""
+    tasks = dispute(name).tasks
+    rows = []
+    for setting, (together, alone) in zip(tasks, learned_tasks(find(REGRESSION), tasks, training_error), strict=True):
+        first, *others = task_cells(setting, together, alone)
+        rows.append(f'<tr><th colspan="{len(TASK_HEADS)}">{words_in_html(setting.shows)}</th></tr>')
+        line = [f"<td>{first}</td>"]
+        line += [f'<td data-label="{head}">{cell}</td>' for head, cell in zip(TASK_HEADS[1:], others, strict=True)]
+        rows.append(f"<tr>{''.join(line)}</tr>")
+    return stacked(TASK_HEADS, rows)
+
+
+def task_cells(setting: Tasks, together: Learned, alone: Learned) -> list[str]:
+    """Return the cells of one setting of tasks."""
+    decays, targets = {}, {}
+    for name, value in setting.together.items():
+        (decays if find(REGRESSION).problem.parameter(name).domain.decay else targets)[name] = value
+    single = {name: value for name, value in setting.alone[0].items() if name in decays}
+    words = parameters_in_words(decays)
+    if single != decays:
+        words += f", one by one {parameters_in_words({name: v for name, v in single.items() if v != decays[name]})}"
+    verdict = "yes" if together.error < alone.error else "no difference"
+    errors, losses = map(in_digits, (together.error, alone.error)), map(in_digits, (together.loss, alone.loss))
+    return [parameters_in_words(targets), words, *errors, verdict, *losses]
 
 
 def cells(case: Case, optimum: Optimum) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import math
@@ -43,6 +44,14 @@ def prepare(cache: Path = CACHE) -> Parts:
     Raises Altered for a download that is not the pinned file.
     """
     cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "lock", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits, and then finds all in the cache
+        parts = _prepared(cache)
+    print(f"the live page: {parts.missing or parts.uncertified or 'all its parts are there'}", flush=True)
+    return parts
+
+
+def _prepared(cache: Path) -> Parts:
     try:
         python = pyodide(cache)
         archives = {"sympy": dependencies(), "theory": suite()}
@@ -57,7 +66,6 @@ def prepare(cache: Path = CACHE) -> Parts:
         except Unavailable as error:
             parts = Parts(addresses, uncertified=str(error))
     (cache / WRITTEN).write_text(json.dumps(asdict(parts)), encoding="utf-8")
-    print(f"the live page: {parts.missing or parts.uncertified or 'all its parts are there'}", flush=True)
     return parts
 
 

@@ -29,19 +29,21 @@
     return box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
   }
 
-  /** Set a formula smaller where it is still wider than its box. */
+  /** Set each formula smaller where it is still wider than its box. All are measured before any is changed: the page is laid out once. */
   function fit(within) {
-    for (const set of within.querySelectorAll(".math mjx-container")) {
+    const sets = [...within.querySelectorAll(".math mjx-container")];
+    for (const set of sets) set.style.fontSize = `${SCALE * 100}%`;
+    const measured = sets.map((set) => {
       const inside = set.querySelector("mjx-math");
       const box = set.hasAttribute("display") ? set.closest(".math") : set.closest("p, li, td, dd, .sd-summary-content, article");
-      if (!inside || !box || !box.clientWidth) continue;
-      set.style.fontSize = `${SCALE * 100}%`;
-      const share = room(box) / inside.getBoundingClientRect().width;
-      const formula = set.closest(".math"), scrolls = share < LEAST && !set.hasAttribute("display");
+      return inside && box && box.clientWidth ? room(box) / inside.getBoundingClientRect().width : Infinity;
+    });
+    measured.forEach((share, i) => {
+      const set = sets[i], formula = set.closest(".math"), scrolls = share < LEAST && !set.hasAttribute("display");
       formula.classList.toggle("atlas-scrolls", scrolls);
       if (scrolls) formula.tabIndex = 0;
       if (share < 1) set.style.fontSize = `${Math.max(LEAST, share * 0.99) * SCALE * 100}%`;
-    }
+    });
   }
 
   const settled = () => (window.MathJax && MathJax.startup && MathJax.startup.promise) || Promise.resolve();

@@ -40,6 +40,8 @@ class Notation:
         self.claim = claim
         self._quantities: list[Quantity] = []
         self._rules: list[tuple[Quantity, dict[sp.Basic, sp.Basic]]] = []
+        self._written: dict[tuple[object, ...], sp.Basic] = {}
+        self._replaced: dict[tuple[sp.Basic, frozenset[sp.Symbol]], dict[sp.Basic, sp.Basic]] = {}
         if claim.derive is None:
             return
         for letter in _letters(claim):
@@ -85,17 +87,37 @@ class Notation:
         Letters whose meaning contains one of the ``fixed`` symbols, and the letter ``without``, are left out.
         """
         fixed = set(fixed)
+        asked = expression, frozenset(fixed), without, len(self._rules)
+        if asked not in self._written:
+            self._written[asked] = self._in_letters(expression, fixed, without)
+        return self._written[asked]
+
+    def _in_letters(self, expression: sp.Basic, fixed: set[sp.Basic], without: sp.Basic | None) -> sp.Basic:
         if not fixed & {weight_decay, feature_decay} and without != DECAY:
             expression = self.folded(expression)
         for quantity, rule in self._rules:
             if quantity.symbol == without or quantity.meaning.free_symbols & fixed:
                 continue
-            expression = expression.xreplace(_at_all_indices(rule, expression))
+            expression = expression.xreplace(self._at_all_indices(quantity, rule, expression))
             for part, by in rule.items():
                 if part.is_Add:  # a part of a longer sum
                     expression = expression.subs(part, by)
             expression = _within_cases(expression, quantity)
         return expression
+
+    def _at_all_indices(
+        self, quantity: Quantity, rule: dict[sp.Basic, sp.Basic], expression: sp.Basic
+    ) -> dict[sp.Basic, sp.Basic]:
+        """Return the rule of a quantity together with the same rule at the other indices that occur in an expression."""
+        entries = expression.atoms(sp.Indexed)
+        used = frozenset(i for entry in entries for i in entry.indices if isinstance(i, sp.Symbol)) | {k}
+        if (quantity.symbol, used) not in self._replaced:
+            self._replaced[quantity.symbol, used] = {
+                part.xreplace({k: index}): by.xreplace({k: index})
+                for part, by in rule.items()
+                for index in (used if by.has(sp.Indexed) else {k})
+            }
+        return self._replaced[quantity.symbol, used]
 
     @cached_property
     def _shortened(self) -> tuple[dict[sp.Basic, sp.Basic], tuple[Quantity, ...]]:
@@ -214,16 +236,6 @@ def _letters(claim: Claim) -> list[Letter]:
 def _consequences(symbol: sp.Basic, rule: dict[sp.Basic, sp.Basic]) -> dict[sp.Basic, sp.Basic]:
     """Return what follows from a rule: where t stands for log x, x is e^t."""
     return {part.args[0]: sp.exp(symbol) for part, by in rule.items() if isinstance(part, sp.log) and by == symbol}
-
-
-def _at_all_indices(rule: dict[sp.Basic, sp.Basic], expression: sp.Basic) -> dict[sp.Basic, sp.Basic]:
-    """Return a rule together with the same rule at the other indices that occur in an expression."""
-    used = {i for entry in expression.atoms(sp.Indexed) for i in entry.indices if isinstance(i, sp.Symbol)} | {k}
-    return {
-        part.xreplace({k: index}): by.xreplace({k: index})
-        for part, by in rule.items()
-        for index in (used if by.has(sp.Indexed) else {k})
-    }
 
 
 def _with_decay(product: sp.Mul) -> sp.Expr:

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 import numerics.tolerances
+import theory.neural_collapse.regression_error
 import theory.posterior_collapse.information
 import theory.symbols
 from book.contents import all_claims, chapters
@@ -105,6 +106,7 @@ OBJECTS: dict[str, Any] = {
     "discrepancies": list(REFERENCE_CODE.values()),
     "disputes": DISPUTES,
     "information": theory.posterior_collapse.information,
+    "regression_error": theory.neural_collapse.regression_error,
     "without_effect": WITHOUT_EFFECT,
 }
 """What single pages are about."""
@@ -184,7 +186,7 @@ def page(template: str, **values: Any) -> str:
 
 def with_upright_words(text: str) -> str:
     """Return text in whose formulas indices such as "dec" and "enc" are upright: a word is no product of letters."""
-    return re.sub(r"_\{(dec|enc|mi|tc|kl)\}", r"_{\\mathrm{\1}}", text)
+    return re.sub(r"_\{(dec|diff|enc|mi|tc|kl)\}", r"_{\\mathrm{\1}}", text)
 
 
 def benchmark(name: str) -> dict[str, Any]:

@@ -50,8 +50,9 @@ class Crossing:
         self.predicted = self.sizes(predicted)
 
     def sizes(self, telling: Tensor) -> Tensor:
-        """Return the entries of an invariant that show the collapse, one for each direction."""
-        return telling if telling.ndim == 2 else telling.diagonal(dim1=-2, dim2=-1)
+        """Return the entries of an invariant that show the collapse, one for each direction; directions that it lacks are zero."""
+        shown = telling if telling.ndim == 2 else telling.diagonal(dim1=-2, dim2=-1)
+        return torch.nn.functional.pad(shown, (0, self.ratio.shape[1] - shown.shape[1]))
 
     def _zero(self, sizes: Tensor) -> Tensor:
         return INVARIANT * torch.maximum(sizes.max(1, keepdim=True).values, INVARIANT * self.unit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import groupby
 
+import sympy as sp
 import torch
 from jaxtyping import Float64
 from torch import Tensor
@@ -27,11 +28,15 @@ def measure(
     ``at`` replaces the namespace and the given arrays, for points that are not written sample by sample.
     Where a minimiser treats equal classes (or data directions) differently, the minimisers form an orbit under
     rotations within the group of equals. Each point is rotated to the representative that the claim writes down.
+    So is a latent matrix within each group of latent directions with equal noise.
     """
     device = next(iter(point.values())).device
     bindings = stack_bindings(instances, device)
     xp, data = setting(claim.problem, bindings) if at is None else at
     measured = {i.name: i.measure(xp, point, data, bindings) for i in claim.problem.invariants}
+    for invariant in claim.problem.invariants:
+        if invariant.noise is not None:
+            measured[invariant.name] = _with_diagonal_blocks(measured[invariant.name], invariant.noise, instances)
     if not claim.prediction.thresholds:
         return measured
     matrices = [i.name for i in claim.problem.invariants if i.kind == "matrix"]
@@ -43,6 +48,21 @@ def measure(
                 turned[number] = turn @ turned[number] @ turn.mT
                 measured[name] = turned
     return measured
+
+
+def _with_diagonal_blocks(
+    matrices: Float64[Tensor, "I n n"], noise: sp.IndexedBase, instances: list[Instance]
+) -> Float64[Tensor, "I n n"]:
+    """Return latent matrices, rotated so that the block of each group of equal ``noise`` is diagonal, largest entry first."""
+    turned = matrices.clone()
+    axes_of = torch.eye(matrices.shape[-1], dtype=matrices.dtype, device=matrices.device)
+    for number, instance in enumerate(instances):
+        equal = list(instance.bindings[noise])[: matrices.shape[-1]]
+        for members in [list(found) for _, found in groupby(range(len(equal)), key=equal.__getitem__)]:
+            if len(members) > 1:
+                turn = _turning(turned[number], axes_of[:, members])
+                turned[number] = turn @ turned[number] @ turn.mT
+    return turned
 
 
 def _turning(matrix: Float64[Tensor, "n n"], basis: Float64[Tensor, "n g"]) -> Float64[Tensor, "n n"]:

@@ -74,14 +74,15 @@ def redraw_units(search: Search, generator: torch.Generator, still_open: StillOp
         rounds_in_vain[tried] = torch.where(improved, 0, rounds_in_vain[tried] + 1)
 
 
-def ramp(search: Search, start: Float64[Tensor, "B n"], opened: Int64[Tensor, " o"], budget: Budget) -> None:
-    """Train the opened instances again from their starts, under a penalty that grows, then without some of their directions.
+def ramp(search: Search, start: Float64[Tensor, "B n"], still_open: StillOpen, budget: Budget) -> None:
+    """Train the instances that are still open again from their starts, under a penalty that grows, then without some of their directions.
 
     Keeps whatever lowers the loss. ``start`` are the starts of all runs.
     """
+    objective, starts = search.objective, search.objective.starts
+    opened = still_open(torch.arange(len(objective), device=start.device))
     if len(opened) == 0:
         return
-    objective, starts = search.objective, search.objective.starts
     runs = (opened[:, None] * starts + torch.arange(starts, device=opened.device)).flatten()
     x = start[runs]
     for share in RAMP:
@@ -90,27 +91,32 @@ def ramp(search: Search, start: Float64[Tensor, "B n"], opened: Int64[Tensor, " 
         x = early.x
     ramped = Search(objective, x, runs).solve(budget)
     search.adopt(ramped, runs)
-    _drop_directions(ramped, budget)
-    search.adopt(ramped, runs)
+    _drop_directions(search, ramped, opened, still_open, budget)
 
 
-def _drop_directions(search: Search, budget: Budget) -> None:
+def _drop_directions(
+    search: Search, ramped: Search, opened: Int64[Tensor, " o"], still_open: StillOpen, budget: Budget
+) -> None:
     """Try to leave local minima by deleting singular directions of the largest point of each instance; keeps what is lower.
 
     Where zero is a local minimum a direction may be kept at a cost above that of giving it up, and one given up does not come
-    back: so the largest point is the one to start from, not the lowest. In each round it goes on without the direction that
-    is best dropped, found by dropping a different one in each run, until no drop lowers it. Dropping at once all that are
-    each better dropped is tried as well, but not gone on from: together they may be worth more than what is left.
+    back: so the largest of the ramped points is the one to start from, not the lowest. In each round it goes on without the direction
+    that is best dropped, found by dropping a different one in each run, until no drop lowers it or the instance is no longer open.
+    Dropping at once all that are each better dropped is tried as well, but not gone on from: together they may be worth more than
+    what is left.
     """
     layout, starts = search.objective.layout, search.objective.starts
     position = min(layout.factors, key=lambda i: min(layout.shapes[i]))
     directions = min(layout.shapes[position])
-    largest = search.x.norm(dim=1).reshape(-1, starts).nan_to_num(0.0).argmax(1)
-    best = largest + torch.arange(len(largest), device=search.x.device) * starts
-    path = search.rows(best)
+    largest = ramped.x.norm(dim=1).reshape(-1, starts).nan_to_num(0.0).argmax(1)
+    path = ramped.rows(largest + torch.arange(len(largest), device=search.x.device) * starts)
     for _ in range(MAX_ROUNDS):
-        dropped = torch.eye(directions, dtype=torch.bool, device=best.device).repeat(len(best), 1)
-        every = torch.arange(len(best), device=best.device)
+        left = torch.isin(opened, still_open(opened))
+        opened, path = opened[left], path.rows(left)
+        if len(opened) == 0:
+            return
+        dropped = torch.eye(directions, dtype=torch.bool, device=opened.device).repeat(len(opened), 1)
+        every = torch.arange(len(opened), device=opened.device)
         explore = budget.exploring()
         single = _without(path, position, every.repeat_interleave(directions), dropped, explore)
         single.descend(explore)
@@ -119,13 +125,13 @@ def _drop_directions(search: Search, budget: Budget) -> None:
         useful = gain.any(1)
         if not bool(useful.any()):
             return
-        best, path = best[useful], path.rows(useful)
+        opened, path = opened[useful], path.rows(useful)
         one = torch.nn.functional.one_hot(values[useful].argmin(1), directions).bool()
-        both = _without(path, position, every[: len(best)].repeat(2), torch.cat([one, gain[useful]]), budget)
+        both = _without(path, position, every[: len(opened)].repeat(2), torch.cat([one, gain[useful]]), budget)
         both.solve(budget)
-        path, together = both.rows(slice(0, len(best))), both.rows(slice(len(best), None))
-        search.adopt(path, best)
-        search.adopt(together, best)
+        path, together = both.rows(slice(0, len(opened))), both.rows(slice(len(opened), None))
+        search.adopt(path, path.runs)
+        search.adopt(together, path.runs)
 
 
 def _without(

@@ -175,7 +175,7 @@ def minimise(
         if bool(layout.bounded.any()):
             redraw_units(search, generator, still_open, budget)
         if objective.ramped:
-            ramp(search, start, still_open(torch.arange(len(objective), device=where)), budget)
+            ramp(search, start, still_open, budget)
     except KeyboardInterrupt:
         interrupted = True
     except OutOfTime:

@@ -315,9 +315,52 @@ Proof. now rewrite plus_assoc, plus_opp_r, plus_zero_l. Qed.
 
 Lemma cancel_left (x y : A) : plus (opp x) (plus x y) = y.
 Proof. now rewrite plus_assoc, plus_opp_l, plus_zero_l. Qed.
+
+Lemma in_between (x y z : A) : plus x (plus y z) = plus y (plus x z).
+Proof. now rewrite !plus_assoc, (plus_comm x y). Qed.
+
+Lemma from_difference (x y : A) : plus x (opp y) = zero -> x = y.
+Proof.
+  intros difference. rewrite <- (plus_zero_r x), <- (plus_opp_l y), plus_assoc, difference. apply plus_zero_l.
+Qed.
 End Cancellation.
 
-Ltac ring_identity := unfold minus;
+(** Expand products, so that both sides are sums of products, and each side is bracketed to the right. *)
+Ltac expanded := unfold minus;
   repeat first [ rewrite mult_distr_l | rewrite mult_distr_r | rewrite opp_plus | rewrite opp_opp
                | rewrite <- opp_mult_l | rewrite <- opp_mult_r | rewrite mult_one_l | rewrite mult_one_r ];
-  rewrite ?mult_assoc, <- ?plus_assoc, ?cancel_right, ?cancel_left, ?plus_opp_r, ?plus_opp_l, ?plus_zero_r; reflexivity.
+  rewrite ?mult_assoc, <- ?plus_assoc.
+
+(** The sum [s] without its first term [t]. *)
+Ltac without t s :=
+  lazymatch s with
+  | plus t ?rest => rest
+  | plus ?x t => x
+  | plus ?x ?rest => let found := without t rest in constr:(plus x found)
+  end.
+
+(** A sum is its term [t] plus the other terms. *)
+Ltac in_front t :=
+  lazymatch goal with
+  | |- plus t ?rest = plus t ?rest => reflexivity
+  | |- plus ?x t = plus t ?x => apply plus_comm
+  | |- plus ?x ?rest = plus t (plus ?x ?others) =>
+      transitivity (plus x (plus t others)); [ apply (f_equal (plus x)); in_front t | apply in_between ]
+  end.
+
+(** Cancel the terms of a sum that is zero, one after the other, each against its opposite. *)
+Ltac cancelled :=
+  rewrite ?plus_zero_l, ?plus_zero_r;
+  lazymatch goal with
+  | |- zero = zero => reflexivity
+  | |- plus ?t ?rest = zero =>
+      let other := lazymatch t with opp ?x => x | _ => constr:(opp t) end in
+      first [ constr_eq rest other; first [ apply plus_opp_r | apply plus_opp_l ]
+            | let others := without other rest in
+              replace rest with (plus other others) by (symmetry; in_front other);
+              first [ rewrite cancel_right | rewrite cancel_left ]; cancelled ]
+  end.
+
+Ltac ring_identity :=
+  first [ expanded; rewrite ?cancel_right, ?cancel_left, ?plus_opp_r, ?plus_opp_l, ?plus_zero_r; reflexivity
+        | apply from_difference; expanded; cancelled ].

@@ -69,7 +69,10 @@ class PositiveReals(Domain):
 
 @dataclass(frozen=True)
 class PositivePerDimension(Domain):
-    """Positive numbers, as many as the integer parameter ``dimension`` says. A single number stands for all of them."""
+    """Positive numbers, as many as the parameter ``dimension`` says, which is an integer, or a pair whose first entry counts.
+
+    A single number stands for all of them.
+    """
 
     dimension: str = "latent_dim"
     decay: bool = field(default=False, kw_only=True)
@@ -86,17 +89,21 @@ class PositivePerDimension(Domain):
         return read_positive_numbers(name, (value,) if isinstance(value, int | float) else value, self.says)
 
     def fitted(self, name: str, value: Any, values: Values, order: tuple[int, ...]) -> tuple[float, ...]:
-        count = values[self.dimension]
+        count = self._count(values)
         if len(value) not in (1, count):
             raise reject(name, value, f"{self.says}: 1 or {count} here")
         return value * count if len(value) == 1 else value
 
+    def _count(self, values: Values) -> int:
+        dimension = values[self.dimension]
+        return dimension[0] if isinstance(dimension, tuple) else dimension
+
     def example(self, values: Values) -> tuple[float, ...]:
-        return SPREAD[: values.get(self.dimension, len(SPREAD))]
+        return SPREAD[: self._count(values)] if self.dimension in values else SPREAD
 
     def drawn(self, name: str, draws: Draws, values: Values) -> tuple[float, ...]:
         """Return numbers of one decade in any order, with ties, and at least two different ones where there is room."""
-        count = values[self.dimension]
+        count = self._count(values)
         levels = draws.several(LEVELS, min(2, count), count, (SMALLEST, LARGEST))
         return tuple(draws.permuted((levels * count)[:count]))
 

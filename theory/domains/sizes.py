@@ -206,17 +206,19 @@ class Width(Domain):
 
 @dataclass(frozen=True)
 class WidthPair(Domain):
-    """Two positive integers; the first is at most the length of the sorted list ``within``."""
+    """Two positive integers; the first is at most the length of the sorted list ``within`` and, if ``rising``, the second."""
 
     within: str = "theta"
+    rising: bool = field(default=False, kw_only=True)
 
     @property
     def says(self) -> str:
-        return f"two positive integers, such as 3,2, the first at most the number of entries of {self.within}"
+        such_as, second = ("3,4", " and the second") if self.rising else ("3,2", "")
+        return f"two positive integers, such as {such_as}, the first at most the number of entries of {self.within}{second}"
 
     def canonical(self, name: str, value: object) -> tuple[int, ...]:
         widths = tuple(read_integer(name, v, self.says, whole=value) for v in read_items(name, value, self.says))
-        if len(widths) != 2 or min(widths) < 1:
+        if len(widths) != 2 or min(widths) < 1 or (self.rising and widths[0] > widths[1]):
             raise reject(name, value, self.says)
         return widths
 
@@ -226,14 +228,18 @@ class WidthPair(Domain):
         return value
 
     def example(self, values: Values) -> tuple[int, int]:
-        return (4, 3)
+        return (3, 4) if self.rising else (4, 3)
 
     def drawn(self, name: str, draws: Draws, values: Values) -> tuple[int, int]:
-        """Return widths of the regime. The first is at most the number of directions; the second may be smaller or larger.
+        """Return widths of the regime. The first is at most the number of directions; the second may be smaller, if not ``rising``.
 
         Where the regime cuts a group of equal directions, one width cuts the group, or both do, in different places
         where the group has enough members.
         """
+        lower, upper = self._drawn(draws)
+        return lower, max(lower, upper) if self.rising else upper
+
+    def _drawn(self, draws: Draws) -> tuple[int, int]:
         regime, most, narrow = draws.regime, directions(draws), _usual_widths(draws)
         if regime.directions == 1:
             return 1, 1

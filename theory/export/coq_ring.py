@@ -35,14 +35,22 @@ def _element(e: sp.Expr, terms: CoqTerms) -> str:
             minus = term.could_extract_minus_sign()
             text = f"({'minus' if minus else 'plus'} {text} {_element(-term if minus else term, terms)})"
         return text
+    if isinstance(e, sp.Pow) and e.exp.is_Integer and e.exp > 0:
+        return _joined("mult", [_element(e.base, terms)] * int(e.exp))
     if isinstance(e, sp.Mul):
         number, product = e.as_coeff_Mul()
-        if number == -1:
-            return f"(opp {_element(product, terms)})"
+        if number.is_negative:
+            return f"(opp {_element(-number * product, terms)})"
         if number == 1:
-            *before, last = e.args
-            text = _element(last, terms)
-            for factor in reversed(before):
-                text = f"(mult {_element(factor, terms)} {text})"
-            return text
+            return _joined("mult", [_element(factor, terms) for factor in e.args])
+        if number.is_Integer:
+            return _joined("plus", [_element(product, terms)] * int(number))
     raise NotInCoq(f"{e} is not a sum of products of matrices")
+
+
+def _joined(operation: str, texts: list[str]) -> str:
+    """Return an operation on all of the texts, the first with what the others give."""
+    *before, text = texts
+    for earlier in reversed(before):
+        text = f"({operation} {earlier} {text})"
+    return text

@@ -13,6 +13,12 @@ MIRSKY = Lemma(
     r"$\|A - B\|_F^2 \ge \sum_i (\sigma_i(A) - \sigma_i(B))^2$, with equality iff $A$ and $B$ share singular vectors.",
     "Mirsky, Symmetric gauge functions and unitarily invariant norms (1960); Mirsky, A trace inequality of John von Neumann (1975)",
 )
+HOFFMAN_WIELANDT = Lemma(
+    "the Hoffman-Wielandt inequality",
+    r"$\|A - B\|_F^2 \ge \sum_i (a_i - b_i)^2$ for symmetric $A$ and $B$ with the eigenvalues $a_1 \ge a_2 \ge \ldots$ and $b_1 \ge b_2 \ge "
+    r"\ldots$ of either sign, with equality iff $A$ and $B$ share eigenvectors in that order.",
+    "Hoffman, Wielandt, The Variation of the Spectrum of a Normal Matrix (1953)",
+)
 NORM_DUALITY = Lemma(
     "duality of operator and nuclear norm",
     r"$\langle A, B\rangle \le \|A\|_{op}\,\|B\|_*$.",

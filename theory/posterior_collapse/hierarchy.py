@@ -65,6 +65,12 @@ def given_noise(xp: ArrayNamespace, p: Bindings) -> Matrix:
     return xp.scale(xp.eye(d_1), p[sigma_1])
 
 
+LATENT_DIM = Parameter(
+    "latent_dim",
+    WidthPair(),
+    "latent dimensions $d_1, d_2$ of $z_1$ and $z_2$",
+    default=lambda values: (len(values["theta"]), len(values["theta"])),
+)
 GIVEN_NOISE = Parameter(
     "sigma1", PositiveReal(), r"standard deviation $\sigma_1$ of $z_1$ given $x$", default=1.0, meets="eta_dec"
 )
@@ -73,26 +79,30 @@ TOP_WEIGHT = Parameter(
 )
 
 
-def parameters(*further: Parameter, top_weight: Parameter = TOP_WEIGHT) -> tuple[Parameter, ...]:
-    """Return the parameters of a hierarchy, with ``top_weight`` for β_2 and the ``further`` ones last."""
+def parameters(
+    *further: Parameter,
+    top_weight: Parameter = TOP_WEIGHT,
+    latent: tuple[Parameter, ...] = (LATENT_DIM,),
+    decoder_meets: str | None = None,
+) -> tuple[Parameter, ...]:
+    """Return the parameters of a hierarchy, with ``top_weight`` for β_2 and the ``further`` ones last.
 
-    def same(values: Values) -> tuple[int, int]:
-        return len(values["theta"]), len(values["theta"])
-
+    ``latent`` has the latent dimensions and what decides them. Instances are drawn with η_dec equal to ``decoder_meets``.
+    """
     return (
         vae.deviations_parameter(),
-        Parameter("latent_dim", WidthPair(), "latent dimensions $d_1, d_2$ of $z_1$ and $z_2$", default=same),
+        *latent,
         Parameter("beta1", PositiveReal(), r"weight $\beta_1$ of the divergence of $z_1$", default=1.0),
         top_weight,
-        Parameter("eta_dec", PositiveReal(), r"noise $\eta_{dec}$ of both decoders", default=1.0),
+        Parameter("eta_dec", PositiveReal(), r"noise $\eta_{dec}$ of both decoders", default=1.0, meets=decoder_meets),
         Parameter("eta_enc", PositiveReal(), r"prior scale $\eta_{enc}$ of $z_2$", default=1.0),
         *further,
     )
 
 
 def bind(values: Values) -> Bindings:
-    """Return the values of the symbols that all hierarchies share, and of σ_1 where it is a parameter."""
-    noise = {sigma_1: values["sigma1"]} if "sigma1" in values else {}
+    """Return the values of the symbols that all hierarchies share, and of σ_1 where it is one number."""
+    noise = {} if isinstance(values.get("sigma1", ()), tuple) else {sigma_1: values["sigma1"]}
     return {
         D: len(values["theta"]),
         d_1: values["latent_dim"][0],
@@ -107,25 +117,30 @@ def bind(values: Values) -> Bindings:
 
 
 def variables(
-    alive_code: Callable[[sp.Expr], sp.Expr], alive_top: Callable[[sp.Expr], sp.Expr]
+    alive_code: Callable[[sp.Expr], sp.Expr],
+    alive_top: Callable[[sp.Expr], sp.Expr],
+    noise: sp.IndexedBase | None = None,
 ) -> tuple[Variable, ...]:
     """Return the variables of both levels with their natural units, for a given Σ_1.
 
     The unit of the encoder in a direction with deviation θ is the size at which data and code cost the same: the larger of the sizes
     with z_2 collapsed and with z_2 alive. ``alive_code(θ)`` is the square of the latter. The unit of U_2 is κ, or ``alive_top(a)`` at
     the largest variance a of the code where that is more. Without the sizes of a living z_2 the minimiser would lie decades away from
-    the starts, at the end of a narrow valley.
+    the starts, at the end of a narrow valley. Where each latent direction has its own σ_1, ``noise`` is the list of them.
     """
 
-    def code(deviation: sp.Expr) -> sp.Expr:
-        return sp.sqrt(sp.Max(sigma_1 * deviation / sp.sqrt(beta_1), alive_code(deviation)))
+    def code(deviation: sp.Expr, latent: sp.Symbol) -> sp.Expr:
+        size = sp.sqrt(sp.Max(sigma_1 * deviation / sp.sqrt(beta_1), alive_code(deviation)))
+        return size if noise is None else size.subs(sigma_1, noise[latent])
 
-    top = sp.Max(KAPPA, alive_top(code(theta[1]) ** 2))
+    def top(latent: sp.Symbol) -> sp.Expr:
+        return sp.Max(KAPPA, alive_top(code(theta[1], latent) ** 2))
+
     return (
-        Variable("U_1", (D, d_1), theta[k] / code(theta[k])),
-        Variable("W_1", (d_1, D), code(theta[j]) / theta[j]),
-        Variable("U_2", (d_1, d_2), top),
-        Variable("W_2", (d_2, d_1), 1 / top),
+        Variable("U_1", (D, d_1), theta[k] / code(theta[k], j)),
+        Variable("W_1", (d_1, D), code(theta[j], k) / theta[j]),
+        Variable("U_2", (d_1, d_2), top(k)),
+        Variable("W_2", (d_2, d_1), 1 / top(j)),
     )
 
 
@@ -177,11 +192,13 @@ TOP_DECODER = Statistic(
 )
 
 
-def _encoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+def encoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+    """Return C^{1/2} W_1ᵀ W_1 C^{1/2}."""
     return xp.transpose(whitened(v, data)) @ whitened(v, data)
 
 
-def _decoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+def decoder_gram(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+    """Return U_1 U_1ᵀ."""
     return v.U_1 @ xp.transpose(v.U_1)
 
 
@@ -196,11 +213,11 @@ INVARIANTS = (
     Invariant(
         "encoder_gram",
         "$C^{1/2} W_1^T W_1 C^{1/2}$, the whitened encoder of $z_1$",
-        _encoder_gram,
+        encoder_gram,
         unit=sigma_1**2,
         shows_collapse=True,
     ),
-    Invariant("decoder_gram", "$U_1 U_1^T$", _decoder_gram, unit=theta[1] ** 2 / sigma_1**2),
+    Invariant("decoder_gram", "$U_1 U_1^T$", decoder_gram, unit=theta[1] ** 2 / sigma_1**2),
     # Where λ = 0 the directions of z_1 are free to rotate, and U_2 rotates with them. Only its spectrum and what the encoder sees of
     # it are fixed.
     Invariant(
@@ -219,8 +236,12 @@ def hierarchy(
     variables: tuple[Variable, ...],
     invariants: tuple[Invariant, ...],
     binding: Callable[[Values], Bindings] = bind,
+    partner: sp.IndexedBase | None = None,
 ) -> Problem:
-    """Return the problem of a hierarchy on data with standard deviations θ; ``binding(values)`` gives the values of its symbols."""
+    """Return the problem of a hierarchy on data with standard deviations θ; ``binding(values)`` gives the values of its symbols.
+
+    ``partner`` is the list of deviations that the directions of the data are paired with, if they differ.
+    """
     return Problem(
         parameters=parameters,
         variables=variables,
@@ -228,6 +249,7 @@ def hierarchy(
         invariants=invariants,
         sorted_parameter="theta",
         tied=theta,
+        partner=partner,
         bind=binding,
         data=lambda xp: Point(root=xp.diagonal(theta)),
         objective="negative ELBO of a two-level linear VAE",
@@ -241,7 +263,7 @@ def resolvent(xp: ArrayNamespace, root: Matrix, gram: Matrix, shift: Number) -> 
 
 def explained_data(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return tr(C (C^{1/2} W_1ᵀ W_1 C^{1/2} + σ_1² I)⁻¹): what a code with given Σ_1 leaves of the data."""
-    return resolvent(xp, data.root, _encoder_gram(xp, v, data, p), p[sigma_1] ** 2)
+    return resolvent(xp, data.root, encoder_gram(xp, v, data, p), p[sigma_1] ** 2)
 
 
 def explained_code(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from theory.algebra import sum_over
 from theory.posterior_collapse.hierarchy import (
@@ -18,7 +19,7 @@ from theory.posterior_collapse.hierarchy import (
     top_squares,
     whitened,
 )
-from theory.posterior_collapse.hierarchy_direction import Direction, a, deviation
+from theory.posterior_collapse.hierarchy_direction import Direction, a
 from theory.posterior_collapse.hierarchy_regimes import Regimes, log_a
 from theory.posterior_collapse.lemmas import RIDGE, TRACE_INEQUALITY
 from theory.proof import Bound, Piece, Proof, Separable, Statistic, StepRecorder
@@ -48,9 +49,9 @@ STATISTICS = (
 
 def chain(record: StepRecorder, direction: Direction, regimes: Regimes, value: sp.Expr) -> Proof:
     """Prove that no point lies below ``value``: best U_1 and posterior of z_2, then singular values alone, then best ω² for each code."""
-    constant = d_1 * direction.idle + d_2 * direction.top.own
-    of_data = direction.data_cost.subs({deviation: theta[k]})
-    separable = _separable(direction, regimes, constant)
+    constant = direction.all_idle + d_2 * direction.top.own
+    of_data = direction.data_cost.subs(direction.here)
+    separable = separable_bound(direction, regimes, constant, CODE, k <= d_2)
     bounds = (
         Bound(
             "minimum over the lower decoder and the upper posterior",
@@ -97,17 +98,23 @@ def chain(record: StepRecorder, direction: Direction, regimes: Regimes, value: s
     return Proof(tuple(record.steps), lemmas, STATISTICS, bounds, separable)
 
 
-def _separable(direction: Direction, regimes: Regimes, constant: sp.Expr) -> Separable:
-    """Return the minimum over ω² as a function of log a, in two convex pieces: z_2 collapsed, and alive."""
+def separable_bound(
+    direction: Direction, regimes: Regimes, constant: sp.Expr, code: sp.Expr, described: Boolean
+) -> Separable:
+    """Return the minimum over ω² as a function of log a, in two convex pieces: z_2 collapsed, and alive.
+
+    ``code`` is the variance a of direction k, read at a point, and ``constant`` is what does not depend on the point. Direction k
+    of the code has a partner in z_2 where it is ``described``.
+    """
     in_log = {a: sp.exp(log_a)}
     off, on = (sp.expand((r.cost - direction.data_cost).subs(in_log)) for r in (regimes.off, regimes.on))
-    floor, meeting = sp.log(sigma_1**2), sp.log(regimes.top.critical)
+    floor, meeting = sp.log(direction.lower.subs(direction.here)), sp.log(regimes.top.critical)
     # What does not depend on the point is shared equally by the d_1 directions; so is the cost of data that are not encoded.
     beyond = sp.Sum(theta[j] ** 2 / eta_dec**2, (j, d_1 + 1, D))
-    base = direction.data_cost.subs({deviation: theta[k]}).subs(in_log) + (constant + beyond) / d_1
+    base = direction.data_cost.subs(direction.here).subs(in_log) + (constant + beyond) / d_1
     # Where already the floor lies above the meeting point there is no first piece.
     pieces = (
         Piece(base + off, floor, meeting),
-        Piece(base + sp.Piecewise((on, k <= d_2), (off, True)), sp.Max(floor, meeting)),
+        Piece(base + sp.Piecewise((on, described), (off, True)), sp.Max(floor, meeting)),
     )
-    return Separable(pieces, log_a, k, d_1, free=sp.true, reading=sp.log(CODE))
+    return Separable(pieces, log_a, k, d_1, free=sp.true, reading=sp.log(code))

@@ -25,7 +25,7 @@ from theory.problem import Problem
 from theory.proof import Identity, Lemma, StepRecorder, StructuredPoint
 from theory.results import Letter
 from theory.scalar import stationary_point
-from theory.symbols import D, eta_dec, eta_enc, indexed, k, positive, theta
+from theory.symbols import D, eta_dec, eta_enc, indexed, j, k, positive, theta
 
 deviation, code, omega = positive("theta"), positive("lambda"), positive("omega")
 u, v = sp.symbols("u v", real=True)
@@ -51,10 +51,19 @@ class TopPosterior:
 
 @dataclass(frozen=True)
 class Direction:
-    """One direction of a hierarchy; ``lower`` is its Σ_1, a symbol where it is learnable, and ``top`` the posterior of z_2."""
+    """One direction of a hierarchy; ``lower`` is its Σ_1, a symbol where it is learnable, and ``top`` the posterior of z_2.
+
+    Where each latent direction has its own σ_1, ``noise`` is the list of them.
+    """
 
     top: TopPosterior
     lower: sp.Expr = sigma_1**2
+    noise: sp.IndexedBase | None = None
+
+    @property
+    def here(self) -> dict[sp.Symbol, sp.Indexed]:
+        """What the symbols of a direction are in direction k."""
+        return {deviation: theta[k]} | ({} if self.noise is None else {sigma_1: self.noise[k]})
 
     @property
     def objective(self) -> sp.Expr:
@@ -82,15 +91,20 @@ class Direction:
         return -beta_1 * (1 + sp.log(self.lower / eta_dec**2))
 
     @property
+    def all_idle(self) -> sp.Expr:
+        """What all directions of z_1 cost besides data and code."""
+        if self.noise is None:
+            return d_1 * self.idle
+        return sp.Sum(self.idle.subs(sigma_1, self.noise[j]), (j, 1, d_1))
+
+    @property
     def letters(self) -> tuple[Letter, ...]:
         """The letters for the unit of ω, and for what the directions of z_1 and of z_2 cost whatever the variables are."""
         kappa = Letter(
             positive("kappa"), KAPPA, part=KAPPA**2, written=positive("kappa") ** 2, says=r"the unit of $\omega$"
         )
         costs = (
-            Letter(
-                positive("c_1"), d_1 * self.idle, says="what the directions of $z_1$ cost whatever the variables are"
-            ),
+            Letter(positive("c_1"), self.all_idle, says="what the directions of $z_1$ cost whatever the variables are"),
             Letter(
                 positive("c_2"), d_2 * self.top.own, says="what the directions of $z_2$ cost whatever the variables are"
             ),
@@ -159,6 +173,6 @@ def _reduce_to_directions(record: StepRecorder, problem: Problem, direction: Dir
             r"With all matrices diagonal and $d_1 = d_2 = D$ the loss is the sum of one-direction objectives; "
             rf"$a = \lambda^2 + {sp.latex(direction.lower)}$.",
             StructuredPoint(problem, SymbolicArrays(D), direction.diagonals(trial), {}).loss(),
-            sum_over(direction.objective.subs(a, code**2 + direction.lower).subs({**at, deviation: theta[k]}), k, D),
+            sum_over(direction.objective.subs(a, code**2 + direction.lower).subs({**at, **direction.here}), k, D),
         )
     )

@@ -55,34 +55,35 @@ HERE = {deviation: theta[k]}
 class Minimiser:
     """The minimiser of direction k, written in the parameters of the problem.
 
-    ``off`` and ``on`` are the stationary variances of the code with z_2 collapsed and alive, ``tops`` the values of ω² + κ² at a code
-    of noise alone and at ``on``, and ``critical`` is the variance of the code that z_2 needs to live.
+    ``floor`` is σ_1², ``off`` and ``on`` are the stationary variances of the code with z_2 collapsed and alive, ``tops`` the values of
+    ω² + κ² at a code of noise alone and at ``on``, and ``critical`` is the variance of the code that z_2 needs to live.
     """
 
     off: sp.Expr
     on: sp.Expr
     tops: tuple[sp.Expr, sp.Expr]
     critical: sp.Expr
+    floor: sp.Expr = FLOOR
 
     @property
     def code(self) -> sp.Expr:
         """a where direction k has a partner in z_2."""
-        return sp.Max(FLOOR, self.off, self.on)
+        return sp.Max(self.floor, self.off, self.on)
 
     @property
     def code_alone(self) -> sp.Expr:
         """a where direction k has no partner in z_2."""
-        return sp.Max(FLOOR, self.off)
+        return sp.Max(self.floor, self.off)
 
     @property
     def encoder(self) -> sp.Expr:
         """λ² = a − σ_1² where direction k has a partner in z_2."""
-        return sp.Max(0, self.off - FLOOR, self.on - FLOOR)
+        return sp.Max(0, self.off - self.floor, self.on - self.floor)
 
     @property
     def encoder_alone(self) -> sp.Expr:
         """λ² where direction k has no partner in z_2."""
-        return sp.Max(0, self.off - FLOOR)
+        return sp.Max(0, self.off - self.floor)
 
     @property
     def top(self) -> sp.Expr:
@@ -92,27 +93,28 @@ class Minimiser:
     @property
     def code_ratio(self) -> sp.Expr:
         """What exceeds 1 iff λ > 0, where direction k has a partner in z_2."""
-        return sp.Max(*(sp.simplify(code / FLOOR) for code in (self.off, self.on)))
+        return sp.Max(*(sp.simplify(code / self.floor) for code in (self.off, self.on)))
 
     @property
     def top_ratio(self) -> sp.Expr:
         """What exceeds 1 iff ω > 0."""
-        return sp.Max(*(sp.simplify(code / self.critical) for code in (FLOOR, self.on)))
+        return sp.Max(*(sp.simplify(code / self.critical) for code in (self.floor, self.on)))
 
 
-def minimiser(regimes: Regimes) -> Minimiser:
+def minimiser(direction: Direction, regimes: Regimes) -> Minimiser:
     """Return the minimiser of direction k.
 
     Where z_2 is alive a is max(σ_1², on). Where it is not, that lies below the critical value as a does, so ω² + κ² needs no other case.
     """
-    off, on = (regime.code.subs(HERE) for regime in (regimes.off, regimes.on))
-    at_floor, at_on = (sp.expand(regimes.top.size.subs(a, code)) for code in (FLOOR, on))
-    return Minimiser(off, on, (at_floor, at_on), regimes.top.critical)
+    off, on = (regime.code.subs(direction.here) for regime in (regimes.off, regimes.on))
+    floor = direction.lower.subs(direction.here)
+    at_floor, at_on = (sp.expand(regimes.top.size.subs(a, code)) for code in (floor, on))
+    return Minimiser(off, on, (at_floor, at_on), regimes.top.critical, floor)
 
 
 def predict(problem: Problem, reduction: Reduction, regimes: Regimes) -> Prediction:
     """Predict the point: directions of both levels paired with the principal axes, each at its minimiser, and zero beyond d_1 and d_2."""
-    direction, best = reduction.direction, minimiser(regimes)
+    direction, best = reduction.direction, minimiser(reduction.direction, regimes)
     x_k, y_k, a_k = (indexed(name, nonnegative=True) for name in "xya")
     unknowns = {
         x_k: sp.Piecewise((best.encoder, BOTH_LEVELS), (best.encoder_alone, k <= d_1), (0, True)),

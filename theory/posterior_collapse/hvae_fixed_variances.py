@@ -54,37 +54,43 @@ def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     return hierarchical_loss(xp, v, data, p, given_noise(xp, p), top_noise(xp, v, p))
 
 
+GIVEN_TOP_NOISE = Parameter(
+    "sigma2",
+    PositiveReal(),
+    r"standard deviation $\sigma_2$ of $z_2$ given $z_1$",
+    default=1.0,
+    meets="eta_enc",
+)
+
+
+def alive_code(deviation: sp.Expr) -> sp.Expr:
+    """Return the squared size of the encoder in a direction with z_2 alive."""
+    return (sigma_1**2 * deviation**2 / (beta_1 * KAPPA * sigma_2)) ** sp.Rational(2, 3)
+
+
+def alive_top(code: sp.Expr) -> sp.Expr:
+    """Return the size of the decoder of z_2 for a code of this variance."""
+    return sp.sqrt(KAPPA * sp.sqrt(code) / sigma_2)
+
+
 PROBLEM = hierarchy(
     loss,
-    parameters=parameters(
-        GIVEN_NOISE,
-        Parameter(
-            "sigma2",
-            PositiveReal(),
-            r"standard deviation $\sigma_2$ of $z_2$ given $z_1$",
-            default=1.0,
-            meets="eta_enc",
-        ),
-    ),
-    variables=variables(
-        alive_code=lambda deviation: (sigma_1**2 * deviation**2 / (beta_1 * KAPPA * sigma_2)) ** sp.Rational(2, 3),
-        alive_top=lambda code: sp.sqrt(KAPPA * sp.sqrt(code) / sigma_2),
-    ),
+    parameters=parameters(GIVEN_NOISE, GIVEN_TOP_NOISE),
+    variables=variables(alive_code, alive_top),
     invariants=INVARIANTS,
     binding=lambda values: {**bind(values), sigma_2: values["sigma2"]},
 )
 
 
-DIRECTION = Direction(
-    TopPosterior(
-        variance=sigma_2**2,
-        root=top_noise,
-        penalty=lambda y: beta_1 * sigma_2**2 * y / eta_dec**2,
-        lemma=RIDGE,
-        own=beta_2 * (sigma_2**2 / eta_enc**2 - 1 + sp.log(eta_enc**2 / sigma_2**2)),
-        keeps_prior=sp.Eq(sigma_2, eta_enc),
-    )
+TOP = TopPosterior(
+    variance=sigma_2**2,
+    root=top_noise,
+    penalty=lambda y: beta_1 * sigma_2**2 * y / eta_dec**2,
+    lemma=RIDGE,
+    own=beta_2 * (sigma_2**2 / eta_enc**2 - 1 + sp.log(eta_enc**2 / sigma_2**2)),
+    keeps_prior=sp.Eq(sigma_2, eta_enc),
 )
+DIRECTION = Direction(TOP)
 
 
 def derive(problem: Problem) -> Derivation:

@@ -16,6 +16,14 @@ TRACE_INEQUALITY = Lemma(
     r"$A$ and $B$ share eigenvectors in that order. So $\mathrm{tr}(C M^{-1}) \ge \sum_i \theta_i^2 / m_i$ with both spectra descending.",
     "Marshall, Olkin, Arnold, Inequalities: Theory of Majorization, 9.H.1",
 )
+LOG_MAJORISATION = Lemma(
+    "log-majorisation of a product of positive matrices",
+    r"For positive definite $P$ and $S$ with the eigenvalues $p_i$ descending and $s_i$ ascending, the logarithms of the eigenvalues of "
+    r"$S^{1/2} P S^{1/2}$ majorise $\log p_i + \log s_i$ (Gelfand and Naimark). So for every convex $h$ the sum of $h$ over those "
+    r"logarithms is at least $\sum_i h(\log p_i + \log s_i)$, and for a strictly convex $h$ with equality iff $P$ and $S$ share "
+    r"eigenvectors in that order.",
+    "Bhatia, Matrix Analysis, II.3 and III.4",
+)
 RIDGE = Lemma(
     "Completing the square",
     r"$\min_W \|C^{1/2} - U W C^{1/2}\|^2 + \kappa^2 \|W C^{1/2}\|^2 = \kappa^2\,\mathrm{tr}(C M^{-1})$ with $M = U U^T + \kappa^2 I$: "
