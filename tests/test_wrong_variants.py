@@ -121,11 +121,20 @@ WRONG = {
             "SymbolicMatrix.identity(K) - SymbolicMatrix.ones(K)",
             "step 'the bias drops out' fails",
         ),
-        "one dimension fewer": ("Width(K)", "Width(K - 1, K - 1)", "not tight|lies above"),
-        "smoothed labels in place of the bias": (
-            "always_biased=True",
-            "smoothed=True",
-            "step 'reduction' fails|deviates|not tight",
+        "residuals that add up to ones": (
+            "sp.Integer(0),",
+            "sp.Integer(1),",
+            "step 'the bias drops out' fails",
+        ),
+        "residuals of one class fewer": (
+            "SymbolicMatrix.identity(K) * K -",
+            "SymbolicMatrix.identity(K) * (K - 1) -",
+            "step 'the bias drops out' fails",
+        ),
+        "residuals that are not added up": (
+            "(residuals @ SymbolicMatrix.ones(K))",
+            "(residuals @ SymbolicMatrix.identity(K))",
+            "step 'the bias drops out' fails",
         ),
     },
     "ce-relu-bias-two-classes": {
