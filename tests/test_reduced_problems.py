@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment, minimize, minimize_scalar
+from scipy.special import expit
 
 from numerics.backends.ball_evaluation import ball_bindings
 from numerics.backends.bindings import stack_bindings
@@ -158,7 +159,7 @@ def two_margins(values: dict) -> float:
     def objective(at: np.ndarray) -> tuple[float, np.ndarray]:
         of_classes = at[:2] + sides * at[2]
         value = shares @ np.logaddexp(0, -of_classes) + costs @ at[:2]
-        slopes = -shares / (1 + np.exp(of_classes))
+        slopes = -shares * expit(-of_classes)
         return float(value), np.append(slopes + costs, sides @ slopes)
 
     options = {"ftol": 0.0, "gtol": 1e-11, "maxiter": 5000}
