@@ -1,4 +1,4 @@
-"""A sample of many wrong claims. All of them take minutes, and a run of all tests tries a few of each kind."""
+"""A sample of many cases, such as wrong claims. All of them take minutes, and a run of all tests tries a few of each kind."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 ALL_MUTANTS = "COLLAPSE_ATLAS_ALL_MUTANTS"
-"""Environment variable with which every wrong claim is tried."""
+"""Environment variable with which every case is tried."""
 
 
 def everything() -> bool:
-    """Return whether every wrong claim is tried."""
+    """Return whether every case is tried."""
     return bool(os.environ.get(ALL_MUTANTS))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sampling import everything
 from scipy.optimize import linear_sum_assignment, minimize, minimize_scalar
 from scipy.special import expit
 
@@ -24,7 +25,8 @@ TO_ROUNDING = {"gtol": 1e-10}
 """Gradient at which a search ends. Values are as small as 1e-3, for which the usual 1e-5 is too large."""
 AGREES = 1e-7
 """Relative distance of a predicted value from the numerical minimum. The search stops where rounding hides the descent."""
-INSTANCES = 100
+INSTANCES = 100 if everything() else 25
+"""Instances of each claim: a run of all tests takes some from every regime, and all of them where everything is tried."""
 SMALL = 30.0
 """The search for the logarithm of a margin begins this far below zero."""
 STARTS = 30
