@@ -54,8 +54,8 @@ OTHER_FIGURES = {
 """Figures on pages that belong to no claim and no family of experiments."""
 FAMILY_PAGES = {f"experiments/{word}.html": word for word in families()}
 PAGES = tuple(f"{name}.html" for name in files_in(contents()))
-NARROW = ("claims/vae-learnable-decoder-variance.html",)
-"""Pages whose claim allows fewer latent directions than the data have: the last direction is zero at every setting."""
+NARROW = ("claims/vae-learnable-decoder-variance.html", "claims/ce-relu-bias-two-classes.html")
+"""Pages on which one direction or class is zero at every setting: a code narrower than the data, or the larger of two classes."""
 PATIENCE = 60
 """Largest number of seconds for setting the formulas of a page."""
 FIGURES = 2
