@@ -31,6 +31,8 @@ from theory.symbols import feature_decay, j, k, weight_decay
 CLAIMS = sorted(registry())
 DEEPEST = 2
 """A formula on a claim's page has no fraction in a fraction in a fraction."""
+DEEPER = ("ce-relu-bias-two-classes",)
+"""Claims whose value is a mean of entropies of fractions, written out: one more fraction is nested there."""
 
 
 @cache
@@ -201,7 +203,3 @@ def test_what_does_not_fit_into_a_line_is_set_apart() -> None:
     )
     said = set_apart(r"It is $\frac{\left(K - 1\right) n}{K N^{2}}$, and so on.")
     assert re.fullmatch(r"It is\s+\$\$\n\\frac.*\\text\{,\}\n\$\$\n\nand so on\.", said, flags=re.DOTALL)
-
-
-DEEPER = ("ce-relu-bias-two-classes",)
-"""Claims whose value is a mean of entropies of fractions, written out: one more fraction is nested there."""
