@@ -13,6 +13,7 @@ from numerics.backends.balls import Ball, BallMatrix, highest
 from numerics.backends.points import points_of, random_point
 from numerics.bounds import separable
 from numerics.bounds.certificates import Certificate, certify, problem_bounds
+from numerics.bounds.copositive import no_larger
 from numerics.bounds.dual import MARGINS, dual_bound_cross_entropy
 from numerics.bounds.enclosures import predicted_value, value_at
 from numerics.bounds.separable import separable_bound
@@ -131,6 +132,15 @@ def test_copositive_bound_meets_training(claim_id, counts):
     (certificate,) = certify(claim, [instance], solution.best_point())
     assert certificate.method == "copositive"
     assert 0 <= certificate.gap <= CERTIFICATE_GAP
+
+
+def test_an_entry_of_the_form_is_lowered_and_never_raised():
+    """A form with a larger entry off the diagonal says nothing about the loss."""
+    q = [[Ball(1), Ball(x)] if row == 0 else [Ball(x), Ball(1)] for row, x in ((0, -0.5), (1, 0.5))]
+    for proposed, expected in ((0.2, (-0.5, 0.2)), (-0.7, (-0.7, -0.7))):
+        form = no_larger(q, [[9.0, proposed], [proposed, 9.0]])
+        assert [float(form[0][1]), float(form[1][0])] == list(expected)
+        assert [float(form[0][0]), float(form[1][1])] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def feasible_probabilities(
             columns = balanced_columns(columns, BallMatrix.from_tensor(own).tolist(), range(len(sizes)), sizes)
         entropies = [entropy([x for i, x in enumerate(c) if i != label]) for label, c in enumerate(columns)]
         bound = sum((n * e for n, e in zip(sizes, entropies, strict=True)), Ball(0)) / sum(sizes)
-        form = _no_larger(_form(columns, sizes, decay), (shrink**2 * lowered).tolist())
+        form = no_larger(_form(columns, sizes, decay), (shrink**2 * lowered).tolist())
         if bound.is_finite() and is_semidefinite(form):
             return Feasible(bound, form)
     return None
@@ -169,7 +169,7 @@ def _form(columns: Sequence[Sequence[Ball]], sizes: Sequence[int], decay: Ball) 
     ]
 
 
-def _no_larger(q: list[list[Ball]], proposed: list[list[float]]) -> list[list[Ball]]:
+def no_larger(q: list[list[Ball]], proposed: list[list[float]]) -> list[list[Ball]]:
     """Return q with the proposed entries off the diagonal, wherever they are verified to be no larger."""
     return [
         [
