@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
@@ -70,9 +70,11 @@ def build() -> list[Row]:
     for name, file in compiled.items():
         if file.complaint:
             raise CheckFailed(f"kernel: Coq rejects {name}:\n{file.complaint.strip()[-2000:]}")
-    if complaint := checker_complaint(KERNEL, compiled):
-        raise CheckFailed(f"kernel: coqchk rejects the compiled files:\n{complaint.strip()[-2000:]}")
-    rows = _rows(texts, compiled)
+    with ThreadPoolExecutor(1) as beside:
+        checked = beside.submit(checker_complaint, KERNEL, compiled)
+        rows = _rows(texts, compiled)
+        if complaint := checked.result():
+            raise CheckFailed(f"kernel: coqchk rejects the compiled files:\n{complaint.strip()[-2000:]}")
     write_record({row.claim_id: row.record for row in rows}, version())
     return rows
 
@@ -114,7 +116,7 @@ def _rows(texts: Sequence[Generated], compiled: dict[str, Compiled]) -> list[Row
     every = [theorem for text in texts for theorem in text.theorems]
     files = [f"{LOGICAL}.generated.{file_name('Steps', text.claim_id)}" for text in texts]
     modules = [*files, *dict.fromkeys(theorem.module for theorem in every)]
-    found = axioms(KERNEL, modules, [*(f"{file}.{ALL_STEPS}" for file in files), *(t.path for t in every)])
+    found = axioms(KERNEL, modules, [*(f"{file}.{ALL_STEPS}" for file in files), *(t.path for t in every)], JOBS)
     of_steps = dict(zip((text.claim_id for text in texts), found, strict=False))
     of_theorems = dict(zip((theorem.path for theorem in every), found[len(files) :], strict=True))
     rows = []

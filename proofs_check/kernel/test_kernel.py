@@ -175,10 +175,9 @@ def test_axiom_is_listed_and_files_are_compiled_once(tmp_path: Path) -> None:
     compiled = compile_all(tmp_path, 2)
     assert {name: file.complaint for name, file in compiled.items()} == {"First.v": "", "Second.v": ""}
     assert all(file.seconds == 0 for file in compile_all(tmp_path, 2).values())
-    assert axioms(tmp_path, ["Atlas.First", "Atlas.Second"], ["Atlas.First.one", "Atlas.Second.two"]) == [
-        (),
-        ("First.anything",),
-    ]
+    files, proofs = ["Atlas.First", "Atlas.Second"], ["Atlas.First.one", "Atlas.Second.two", "Atlas.First.anything"]
+    for jobs in (1, 2):
+        assert axioms(tmp_path, files, proofs, jobs) == [(), ("First.anything",), ("First.anything",)]
     assert forbidden_words(tmp_path) == ["First.v: Axiom"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,11 +113,21 @@ def forbidden_words(folder: Path) -> list[str]:
     ]
 
 
-def axioms(folder: Path, modules: Sequence[str], names: Sequence[str]) -> list[tuple[str, ...]]:
+def axioms(folder: Path, modules: Sequence[str], names: Sequence[str], jobs: int = 1) -> list[tuple[str, ...]]:
     """Return the axioms on which each of some proofs rests, given the full names in Coq of the proofs and of their files.
 
+    Coq walks through all that a proof rests on, for each proof again, so that ``jobs`` processes share the proofs.
     Raises CheckFailed when Coq does not answer for each of them.
     """
+    found: dict[str, tuple[str, ...]] = {}
+    shares = [share for share in (names[first::jobs] for first in range(jobs)) if share]
+    with ThreadPoolExecutor(jobs) as pool:
+        for share, answers in zip(shares, pool.map(lambda share: _listed(folder, modules, share), shares), strict=True):
+            found.update(zip(share, answers, strict=True))
+    return [found[name] for name in names]
+
+
+def _listed(folder: Path, modules: Sequence[str], names: Sequence[str]) -> list[tuple[str, ...]]:
     lines = [*(f"Require {module}." for module in modules), *(f"Print Assumptions {name}." for name in names)]
     done = subprocess.run(
         ["coqtop", "-q", "-Q", ".", LOGICAL],
