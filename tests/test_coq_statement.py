@@ -13,7 +13,7 @@ from tests.coq_evaluation import BUILT_IN, applied, definitions, meaning
 from theory.algebra import ConcreteArrays, Symbols
 from theory.claim import find, registry
 from theory.export.coq_arrays import CoqArrays, CoqMatrix
-from theory.export.coq_statement import CoqStatement, statement, statements
+from theory.export.coq_statement import CoqStatement, modules, statement, statements
 from theory.export.coq_text import Term
 from theory.expressions import Formula, evaluate_exactly
 from theory.point import Point
@@ -51,16 +51,21 @@ UNSTATED = {
 """Claims of labelled samples that have no statement, with what is said of them."""
 
 
-def modules(*claims: str):
-    """Return what is stated of these claims, one case for each module."""
+def cases(*claims: str, shallow: bool = False):
+    """Return each module about these claims, by the names of both; where ``shallow``, those of one layer."""
     return [
-        pytest.param(what, id=f"{claim_id} {module}".strip())
+        pytest.param((claim_id, module), id=f"{claim_id}-{module}".strip("-"))
         for claim_id in claims
-        for module, what in statements(find(claim_id)).items()
+        for module, chosen in modules(find(claim_id).problem).items()
+        if not shallow or chosen.get("depth", 1) == 1
     ]
 
 
-AT_DEPTH_1 = [case for case in modules(*PREDICTED) if case.values[0].chosen.get("depth", 1) == 1]
+@pytest.fixture
+def what(request):
+    """Return what is stated of a claim in a module."""
+    claim_id, module = request.param
+    return statements(find(claim_id))[module]
 
 
 class Case:
@@ -135,7 +140,7 @@ def _as_function(array: np.ndarray):
     return (lambda i: float(array[i])) if array.ndim == 1 else lambda i: lambda j: float(array[i, j])
 
 
-@pytest.mark.parametrize("what", modules(*PREDICTED, *UNPREDICTED))
+@pytest.mark.parametrize("what", cases(*PREDICTED, *UNPREDICTED), indirect=True)
 def test_the_loss_in_coq_is_the_loss(what):
     case = Case(what, 0.05)
     for seed in range(2):
@@ -145,7 +150,7 @@ def test_the_loss_in_coq_is_the_loss(what):
 
 
 @pytest.mark.parametrize("decay", [0.01, 0.1, 2.0], ids="decay {}".format)
-@pytest.mark.parametrize("what", AT_DEPTH_1)
+@pytest.mark.parametrize("what", cases(*PREDICTED, shallow=True), indirect=True)
 def test_the_prediction_in_coq_is_the_prediction(what, decay):
     """The value and the ratio agree, and at the minimiser the loss has the value and the invariants are as predicted."""
     case = Case(what, decay)
@@ -172,7 +177,7 @@ def test_the_prediction_in_coq_is_the_prediction(what, decay):
         assert matrix(predicted, case) == pytest.approx(np.ravel(exact).tolist(), rel=1e-9, abs=1e-12), name
 
 
-@pytest.mark.parametrize("what", AT_DEPTH_1)
+@pytest.mark.parametrize("what", cases(*PREDICTED, shallow=True), indirect=True)
 def test_the_invariants_in_coq_are_the_invariants(what):
     case = Case(what, 0.05)
     point = case.drawn(3)
@@ -201,9 +206,11 @@ def test_what_has_no_statement_is_said(claim_id):
 def test_every_claim_of_labelled_samples_is_stated_or_has_a_reason():
     labelled = {i for i, claim in registry().items() if "class_counts" in {p.name for p in claim.problem.parameters}}
     assert labelled == {*PREDICTED, *UNPREDICTED, *UNSTATED}
-    for case in modules(*PREDICTED, *UNPREDICTED):
-        (what,) = case.values
-        assert what.predicted == (what.claim.id in PREDICTED and what.chosen.get("depth", 1) == 1)
+
+
+@pytest.mark.parametrize("what", cases(*PREDICTED, *UNPREDICTED), indirect=True)
+def test_the_minimiser_is_stated_where_it_has_a_closed_form(what):
+    assert what.predicted == (what.claim.id in PREDICTED and what.chosen.get("depth", 1) == 1)
 
 
 def test_a_statement_names_every_hypothesis_of_the_domain():

@@ -25,7 +25,7 @@ from theory.export.coq_text import Term
 from theory.expressions import Formula
 from theory.point import Point
 from theory.prediction import Prediction, StructuredPoint
-from theory.problem import Parameter, Variable
+from theory.problem import Parameter, Problem, Variable
 from theory.threshold import ALIVE
 
 IMPORTS = "From Coq Require Import Reals Arith.\nFrom Atlas Require Import Sums Labels.\nOpen Scope R_scope.\n"
@@ -54,12 +54,14 @@ def statements(claim: Claim) -> dict[str, CoqStatement]:
     """Return what is stated of a claim, by the name of its module of Coq; one without flags and depth has no module."""
     if claim.prediction.value is not None and isinstance(claim.prediction.value.expression, sp.Piecewise):
         raise ValueError(f"{claim.id}: the minimum is given by cases, which are not stated yet")
-    choices = [_choices(parameter) for parameter in claim.problem.parameters]
-    found = {}
-    for chosen in itertools.product(*(choice for choice in choices if choice)):
-        name = "_".join(module for module, _, _ in chosen)
-        found[name] = CoqStatement(claim, {parameter: value for _, parameter, value in chosen})
-    return found
+    return {name: CoqStatement(claim, chosen) for name, chosen in modules(claim.problem).items()}
+
+
+def modules(problem: Problem) -> dict[str, dict[str, Any]]:
+    """Return the flags and the depth of each module of Coq about a problem, by its name."""
+    choices = [_choices(parameter) for parameter in problem.parameters]
+    chosen = itertools.product(*(choice for choice in choices if choice))
+    return {"_".join(name for name, _, _ in each): {p: value for _, p, value in each} for each in chosen}
 
 
 def _choices(parameter: Parameter) -> list[tuple[str, str, Any]]:
