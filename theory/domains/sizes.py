@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import sympy as sp
@@ -152,6 +153,17 @@ def _at(size: sp.Expr, count: int) -> sp.Expr:
     return size.subs(dict.fromkeys(size.free_symbols, count))
 
 
+@cache
+def _symbols(size: sp.Expr) -> tuple[sp.Basic, ...]:
+    return tuple(sp.sympify(size).free_symbols)
+
+
+@cache
+def _valued(size: sp.Expr, known: tuple[tuple[sp.Basic, int], ...]) -> sp.Expr:
+    """Return a size at known sizes. It is kept, since SymPy's substitution is slow and instances of equal sizes are many."""
+    return sp.sympify(size).subs(dict(known))
+
+
 @dataclass(frozen=True)
 class Width(Domain):
     """A positive integer from ``least`` to ``most``, which are expressions in the number of classes or directions."""
@@ -178,9 +190,9 @@ class Width(Domain):
 
     def sized(self, name: str, value: int, sizes: Bindings) -> int:
         """Return a width from ``least`` to ``most`` at these sizes. Raises ParameterError for another one."""
-        known = {s: v for s, v in sizes.items() if isinstance(s, sp.Symbol) and isinstance(v, int)}
         for end, side in ((self.least, 1), (self.most, -1)):
-            allowed = sp.sympify(end).subs(known)
+            known = ((s, sizes[s]) for s in _symbols(end) if isinstance(sizes.get(s), int))
+            allowed = _valued(end, tuple(known))
             if not allowed.is_number:
                 raise ParameterError(f"{name}: {unbound(end, sizes)}")
             if side * value < side * allowed:
