@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import operator
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -318,36 +319,61 @@ def shrunk(violation: Violation, steps: int, seed: int = 0) -> Violation:
 
     At most SHRINKING_TRIES attacks try instances with entries left out or numbers rounded.
     """
-    candidates = _smaller(violation.instance.values)
-    for _ in range(SHRINKING_TRIES):
-        values = next(candidates, None)
-        if values is None:
-            break
-        try:
-            instance = violation.claim.problem.instance(**values)
-        except ParameterError:
-            continue
-        found = attack(violation.claim, [instance], steps, FRESH_STARTS, seed, parameters_move=False).violation
-        if found is not None:
-            violation = found
-            candidates = _smaller(violation.instance.values)
+    tries = 0
+    for way in _ways(violation.instance.values):
+        while (values := way(violation.instance.values)) is not None and tries < SHRINKING_TRIES:
+            tries += 1
+            smaller = _found_again(violation, values, steps, seed)
+            if smaller is None:
+                break
+            violation = smaller
     return violation
 
 
-def _smaller(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield simpler parameters: every list of one length made shorter by an entry, smaller integers, rounder numbers."""
+def _found_again(violation: Violation, values: Mapping[str, Any], steps: int, seed: int) -> Violation | None:
+    """Return a violation of the same claim at these parameters.
+
+    Returns None where none is found, where the claim does not allow them, and where they are another way to write the same.
+    """
+    try:
+        instance = violation.claim.problem.instance(**values)
+    except ParameterError:
+        return None
+    if instance.values == violation.instance.values:
+        return None
+    return attack(violation.claim, [instance], steps, FRESH_STARTS, seed, parameters_move=False).violation
+
+
+def _ways(values: Mapping[str, Any]) -> Iterator[Callable[[Mapping[str, Any]], dict[str, Any] | None]]:
+    """Yield the ways to simpler parameters: lists of one length made shorter by an entry, smaller integers, rounder numbers.
+
+    Each way returns None where it leads no further.
+    """
     lengths = {len(v) for v in values.values() if isinstance(v, tuple) and len(v) > 1}
     for length in sorted(lengths, reverse=True):
-        shorter = {name: v[:-1] if isinstance(v, tuple) and len(v) == length else v for name, v in values.items()}
+        names = [name for name, v in values.items() if isinstance(v, tuple) and len(v) == length]
         for step in (0, 1):
-            yield {
-                name: v - step if isinstance(v, int) and not isinstance(v, bool) and v == length else v
-                for name, v in shorter.items()
-            }
-    for name, value in values.items():
-        if isinstance(value, tuple) and all(isinstance(v, int) for v in value) and max(value) > 1:
-            yield {**values, name: tuple(max(1, v // 2) for v in value)}
-        elif isinstance(value, int) and not isinstance(value, bool) and value > 1:
-            yield {**values, name: value - 1}
-        elif isinstance(value, float) and (rounder := float(f"{value:.1g}")) != value:
-            yield {**values, name: rounder}
+            yield partial(_shorter, names=names, step=step)
+    for name in values:
+        yield partial(_simpler, name=name)
+
+
+def _shorter(values: Mapping[str, Any], names: Sequence[str], step: int) -> dict[str, Any] | None:
+    """Return the parameters with an entry left out of these lists, and integers equal to their length lessened by ``step``."""
+    length = len(values[names[0]])
+    if length == 1:
+        return None
+    lessened = {name: v - step for name, v in values.items() if type(v) is int and v == length}
+    return {**values, **lessened, **{name: values[name][:-1] for name in names}}
+
+
+def _simpler(values: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """Return the parameters with half of these counts, with this integer less by one, or with this number rounded."""
+    value, simpler = values[name], None
+    if isinstance(value, tuple) and all(isinstance(v, int) for v in value) and max(value) > 1:
+        simpler = tuple(max(1, v // 2) for v in value)
+    elif type(value) is int and value > 1:
+        simpler = value - 1
+    elif isinstance(value, float) and (rounder := float(f"{value:.1g}")) != value:
+        simpler = rounder
+    return None if simpler is None else {**values, name: simpler}
