@@ -7,11 +7,12 @@ from random import Random
 import pytest
 import torch
 from sympy import Rational
+from torch import Tensor
 
 from numerics.backends.ball_evaluation import ball_bindings
 from numerics.backends.balls import Ball, BallMatrix, highest
 from numerics.backends.points import points_of, random_point
-from numerics.bounds import separable
+from numerics.bounds import copositive, separable
 from numerics.bounds.certificates import Certificate, certify, problem_bounds
 from numerics.bounds.copositive import no_larger
 from numerics.bounds.dual import MARGINS, dual_bound_cross_entropy
@@ -167,6 +168,44 @@ def test_lower_bounds_stay_below_the_minimum_from_any_point(claim_id, scale):
         (point,) = points_of(Point(moved))
         for method, lower in problem_bounds(claim.problem, instance, point).items():
             assert lower < minimum or not lower.is_finite(), method
+
+
+def diagonal_alone(wrong: Tensor, counts: Tensor, decay: float) -> tuple[Tensor, float]:
+    """Propose zero for every entry of the form off the diagonal, also where this raises the entry, and no shrinking."""
+    return torch.zeros(len(counts), len(counts), dtype=torch.float64), 1.0
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "counts", "feature_decay"),
+    [
+        ("ce-imbalanced-relu", (14, 5, 5, 1), 0.01),
+        ("ce-relu-bias", (9, 4, 1), 0.01),
+        # At total collapse the diagonal of the form is positive, and the form is not copositive.
+        ("ce-relu-bias", (20, 4, 4), 0.07),
+    ],
+)
+def test_copositive_bound_stays_below_training_from_any_point(claim_id, counts, feature_decay, monkeypatch):
+    """A bound from a point that is far from optimal lies below a trained value, also for a proposed form that is too large."""
+    claim = find(claim_id)
+    instance = claim.problem.instance(
+        class_counts=counts, widths=len(counts), weight_decay=0.1, feature_decay=feature_decay
+    )
+    best = minimise(claim.problem, [instance], starts=2).best_point()
+    (point,) = points_of(best)
+    trained = value_at(claim.problem, instance, point)
+    generator = torch.Generator().manual_seed(7)
+    points = []
+    for kept, noise in ((0.0, 0.0), (0.3, 0.03), (0.9, 0.03), (0.9, 0.3)):
+        moved = dict(best.items())  # with the trained bias
+        for name in ("W", "H"):
+            array = best[name]
+            moved[name] = kept * array + noise * torch.randn(array.shape, generator=generator, dtype=array.dtype)
+        points += points_of(Point({**moved, "H": moved["H"].abs()}))
+    bounds = [problem_bounds(claim.problem, instance, far)["copositive"] for far in points]
+    assert all(lower.is_finite() for lower in bounds)
+    monkeypatch.setattr(copositive, "_lowered_form", diagonal_alone)
+    bounds += [problem_bounds(claim.problem, instance, far)["copositive"] for far in points]
+    assert all(lower < trained or not lower.is_finite() for lower in bounds)
 
 
 def test_what_is_slightly_wrong_is_not_certified(claim, ledger):
