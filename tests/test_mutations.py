@@ -46,15 +46,41 @@ ZERO_EXCESS = (
     "the change shows: where direction k is zero or lies beyond d_1"
 )
 
-ZERO_MARGIN = "the changed condition decides between the sum of both margins and zero, and where all collapses this sum is zero itself"
-
 EQUIVALENT = {
     **{
-        ("ce-relu-bias-two-classes", target, change): ZERO_MARGIN
-        for target, change in (
-            ("value", "drop power of sqrt(2)"),
-            ("bound predicted value", "drop power of sqrt(2)"),
-            ("invariant mean_logits", "constant 1/2 to 3/2"),
+        (
+            "ce-relu-bias-two-classes",
+            target,
+            "Max to its argument sqrt(2)*n[1]*sqrt(n[2])/(N**2*sqrt(lambda_H)*sqrt(lambda_W))",
+        ): ("in one of its places the maximum m multiplies m - 1, which is zero where m is not this argument")
+        for target in (
+            "value",
+            "invariant classifier_gram",
+            "invariant mean_gram",
+            "invariant mean_logits",
+            "bound predicted value",
+        )
+    },
+    **{
+        (
+            "ce-relu-bias-two-classes",
+            f"invariant {name}",
+            change,
+        ): "of two classes, k - 1 is 0 or 1 and equal to its powers"
+        for name, changes in (
+            ("mean_gram", ("drop power of (k - 1)**2", "constant 2 to 3")),
+            ("mean_logits", ("drop power of (j - 1)**2", "constant 2 to 3")),
+        )
+        for change in changes
+    },
+    **{
+        ("ce-relu-bias-two-classes", "bound minimum over classifier and bias", change): f"{STILL_A_PROOF}; {why}"
+        for change, why in (
+            (
+                "Max to its argument sqrt(2)*n[1]*sqrt(n[2])/(N**2*sqrt(lambda_H)*sqrt(lambda_W))",
+                "in one of its places it takes off more of ||h_1 - h_2||^2, as much as the decay of the smaller class allows",
+            ),
+            ("constant -2 to -1", "it takes off more where the class means have a positive inner product"),
         )
     },
     (

@@ -173,7 +173,7 @@ WRONG = {
             "predicted value exceeds minimum over classifier and bias",
         ),
         "probabilities of total collapse": (
-            "SHARE = sp.Min(1, 1 / RATIO)",
+            "SHARE = 1 / LARGEST",
             "SHARE = sp.Integer(1)",
             "step 'the smaller class costs nothing when alive' fails",
         ),

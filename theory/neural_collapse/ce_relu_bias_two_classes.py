@@ -46,7 +46,7 @@ OF_SMALLER = k - 1
 """1 for the smaller class and 0 for the larger one."""
 PULL = sp.sqrt(weight_decay * feature_decay * smaller / 2)
 RATIO = larger * sp.sqrt(2 * smaller) / (N**2 * sp.sqrt(weight_decay * feature_decay))
-ALIVE = RATIO > 1
+LARGEST = sp.Max(1, RATIO)
 m = positive("m")
 """The larger of 1 and the ratio."""
 ODDS = N * m / (N - n_k[k]) - 1
@@ -159,13 +159,15 @@ def odds(i: int) -> sp.Expr:
 
 
 def predict(problem: Problem, mean_norm: sp.Expr) -> Prediction:
-    """Predict the point with the best margins; their sum is zero where the smaller class has collapsed."""
-    largest = {m: sp.Max(1, RATIO)}
-    of_larger, of_smaller = (sp.log(odds(i)).subs(largest) for i in (1, 2))
-    margin = sp.Piecewise((of_larger + of_smaller, ALIVE), (sp.Integer(0), True))
-    letter = Letter(m, largest[m])
+    """Predict the point with the best margins. Where the smaller class has collapsed, their sum is the logarithm of 1, without rounding."""
+    largest = {m: LARGEST}
+    of_larger = sp.log(odds(1)).subs(largest)
+    excess = sp.factor((odds(1) * odds(2) - 1).subs(N, BOTH[N])).subs(BOTH[N], N)
+    margin = sp.log(1 + excess).subs(largest)
+    fitted = FIT.subs({x: sp.log(odds(1)), y: sp.log(odds(2))}).replace(sp.log, lambda e: sp.log(sp.cancel(e)))
+    letter = Letter(m, LARGEST)
     return at(problem, mean_norm, {t: margin, x: of_larger}).predict(
-        FIT.subs({x: of_larger, y: of_smaller}) + PULL * margin,
+        fitted.subs(largest) + PULL * margin,
         Threshold(RATIO, k, K, tuned="feature_decay", within_rank=k > 1),
         named={
             "ratio": Decides(RATIO, lambda ratio: ratio),
@@ -193,7 +195,7 @@ def entropy(p: sp.Expr) -> sp.Expr:
     return -p * sp.log(p) - (1 - p) * sp.log(1 - p)
 
 
-SHARE = sp.Min(1, 1 / RATIO)
+SHARE = 1 / LARGEST
 """The predicted probabilities of the wrong class, as a share of those at total collapse, which are n_2/N and n_1/N."""
 PUSH = larger * smaller * SHARE / N**2
 """What the tangents gain by a unit of either margin."""
@@ -283,7 +285,7 @@ def chain(record: StepRecorder, minimum: Minimum, value: sp.Expr) -> Proof:
     record_elimination(record)
     record_signs(record)
     record_values(record, minimum)
-    constant = larger / N * entropy(SHARE * smaller / N) + smaller / N * entropy(SHARE * larger / N)
+    constant = sp.Add(*(n_k[i] / N * term for i in (1, 2) for term in entropy(SHARE * OTHER[i] / N).args))
     tangent = constant - PUSH * sp.Add(*(2 * correct[i] - every[i] for i in (1, 2))) + weight_decay / 2 * w_norm
     of_means = feature_decay / 2 * (larger * gram[1, 1] + smaller * gram[2, 2])
     bounds = (
