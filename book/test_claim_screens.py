@@ -22,7 +22,6 @@ LEAST_SIZE = 0.7
 """A formula that is too wide for its column may be set smaller, down to this share of its size."""
 SCROLLS = {
     ("claims/vae-learnable-decoder-variance.html", WIDTHS[0]),
-    ("claims/hvae-anisotropic-variances.html", WIDTHS[0]),
 }
 """Pages on which a formula is still too wide for a phone and scrolls within its box: sums over cases and determinants do not break."""
 TOO_WIDE = """

@@ -25,6 +25,8 @@ XP = LatexArrays(sym.K, sym.N)
         ("mse-deep-linear-balanced-bias", r"\|W_{M} \cdots W_{1} H + b \mathbf{1}^{T} - Y\|^2 + \sum_{l=1}^{M} "),
         ("spectral-contrastive", r"4 \eta_{diff}^{2} \|F\|^2 + \|\left(F C^{1/2}\right)^{T} F C^{1/2} - I\|^2"),
         ("vae-learnable-variance", r"\|C^{1/2} - U W C^{1/2}\|^2 + \|U S\|^2"),
+        ("hvae-anisotropic-variances", r"\|U_{1} S\|^2"),
+        ("hvae-anisotropic-variances", r"$S = \mathrm{diag}({\sigma_{1}}_{1}, \ldots, {\sigma_{1}}_{d_{1}})$"),
         ("vae-learnable-decoder-covariance", r"\|L^{-1} \left(C^{1/2} - U W C^{1/2}\right)\|^2 + \|L^{-1} U S\|^2"),
     ],
 )

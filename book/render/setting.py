@@ -18,6 +18,8 @@ MOST_NAMED = 3
 """Up to so many variables are named below the sign of the minimum."""
 BLOCKS = ("X", "V")
 """Letters for block matrices of a loss, which occur several times."""
+DIAGONALS = ("S",)
+"""Letters for diagonal matrices of a loss, which are too long to be written where they occur."""
 
 
 def objective(problem: Problem) -> str:
@@ -27,7 +29,7 @@ def objective(problem: Problem) -> str:
     """
     entries = sym.D if any(sym.D in variable.shape for variable in problem.variables) else sym.K
     given = problem.given(LatexArrays(sym.K, sym.N, entries=entries))
-    xp = LatexArrays(sym.K, sym.N, BLOCKS)
+    xp = LatexArrays(sym.K, sym.N, BLOCKS, diagonals=DIAGONALS)
     try:
         loss = str(problem.loss(xp, variables(problem), given.map(_named, _names(given)), Symbols()))
     except (AttributeError, TypeError):

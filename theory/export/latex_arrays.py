@@ -183,15 +183,21 @@ class LatexArrays:
     """The operations of ``theory.namespace.ArrayNamespace`` that losses use, in LaTeX.
 
     ``classes`` is the number of classes and ``samples`` the number of samples, over which ``total`` sums. An operation
-    that has no notation here raises a ValueError. ``letters`` are names for block matrices, which ``blocks`` maps to
-    the names they were given; without letters a block matrix is written in full.
+    that has no notation here raises a ValueError. ``letters`` are names for block matrices and ``diagonals`` for diagonal
+    ones, which ``blocks`` maps to the names they were given; without a name a matrix is written in full.
     ``entries`` is the length of lists.
     """
 
     def __init__(
-        self, classes: sp.Symbol, samples: sp.Symbol, letters: Sequence[str] = (), entries: sp.Symbol = D
+        self,
+        classes: sp.Symbol,
+        samples: sp.Symbol,
+        letters: Sequence[str] = (),
+        entries: sp.Symbol = D,
+        diagonals: Sequence[str] = (),
     ) -> None:
-        self.classes, self.samples, self._letters, self.length = classes, samples, letters, entries
+        self.classes, self.samples, self.length = classes, samples, entries
+        self._letters, self._diagonals = letters, diagonals
         self.blocks: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -204,7 +210,8 @@ class LatexArrays:
 
     def diagonal(self, entries: sp.IndexedBase, count: sp.Symbol | None = None) -> TexMatrix:
         last = self.length if count is None else count
-        return _diagonal(entries[1], entries[last], last)
+        written = _diagonal(entries[1], entries[last], last)
+        return atom(self._name(written.text, self._diagonals), last)
 
     def diagonal_root(self, entries: sp.IndexedBase) -> TexMatrix:
         last = self.length
@@ -226,9 +233,14 @@ class LatexArrays:
 
     def beside(self, a: TexMatrix, b: TexMatrix) -> TexMatrix:
         block = rf"\left[{a.written},\; {b.written}\right]"
-        if block not in self.blocks and len(self.blocks) < len(self._letters):
-            self.blocks[block] = self._letters[len(self.blocks)]
-        return atom(self.blocks.get(block, block), a.rows)
+        return atom(self._name(block, self._letters), a.rows)
+
+    def _name(self, matrix: str, letters: Sequence[str]) -> str:
+        """Return the name of a matrix, which is the first of the letters that is free, or the matrix itself if none is."""
+        free = [letter for letter in letters if letter not in self.blocks.values()]
+        if matrix not in self.blocks and free:
+            self.blocks[matrix] = free[0]
+        return self.blocks.get(matrix, matrix)
 
     def transpose(self, a: TexMatrix) -> TexMatrix:
         return replace(a, text=IDENTITY if a.text == IDENTITY else f"{_base(a)}^{{T}}", is_sum=False)
