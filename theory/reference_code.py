@@ -311,8 +311,8 @@ GIVEN_VARIANCE = ReferenceCode(
         r"given variance is trained, and held against what the released script keeps. The difference can turn the order round: in the "
         r"first row the learned variance keeps 6 directions, more than the 5 of the released script and fewer than the 7 of the "
         r"counterpart. At the same weight and dimension a given $\sigma \le \eta_{enc}$ never keeps fewer directions than a learned one. What "
-        r"the pair is meant to show does not depend on this: a direction that is given up equals the prior with a learned variance, and with "
-        r"a given $\sigma \ne \eta_{enc}$ it does not. The experiments on VAEs train the counterpart with ReLU networks."
+        r"the pair is meant to show does not depend on this: the posterior of a direction that is given up equals the prior with a learned "
+        r"variance, and with a given $\sigma \ne \eta_{enc}$ it does not. The experiments on VAEs train the counterpart with ReLU networks."
     ),
     lines=(
         Lines(VAES, "README.md", 43, 48),
