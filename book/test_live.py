@@ -42,7 +42,7 @@ RUNS = {
     "vae-learnable-variance": "theta=1.2,3,0.5 latent_dim=2 beta=0.7",
 }
 """Parameters that no example has, in an order that is not sorted."""
-FEW = 8
+FEW = 4
 """Number of claims that an ordinary run derives in the browser."""
 REFUSED = {
     "mse-imbalanced": (

@@ -15,6 +15,7 @@ from numerics.judging.released_code import Decision, decide
 from numerics.tolerances import CERTIFICATE_GAP, CONTRADICTION, INVARIANT, VALUE_GAP
 from numerics.training.optimise import Ending
 from theory.point import Point
+from theory.posterior_collapse.fixed_variance import OWN_KL, noise
 from theory.posterior_collapse.hierarchy import beta_1, beta_2, sigma_1
 from theory.posterior_collapse.hvae_fixed_variances import sigma_2
 from theory.reference_code import (
@@ -22,6 +23,8 @@ from theory.reference_code import (
     CROSS_ENTROPY_MARGIN,
     CVAE_THRESHOLD,
     DEEP_MSE_BRANCH,
+    GIVEN_DIMENSION,
+    GIVEN_VARIANCE,
     HALVED_DIVERGENCE,
     HIERARCHY_BRANCH,
     REFERENCE_CODE,
@@ -39,6 +42,7 @@ from theory.symbols import (
     layer_decay,
     n_k,
     positive,
+    sigma,
     theta,
     weight_decay,
 )
@@ -186,6 +190,44 @@ def test_half_of_the_divergence_is_half_of_its_weight(code: ReferenceCode) -> No
     for at_half, at_whole in zip(decide(code, halved), decisions(code.name), strict=True):
         assert_certified(at_half)
         assert at_half.trained == at_whole.reference
+
+
+@pytest.mark.parametrize("code", [GIVEN_VARIANCE], ids=[GIVEN_VARIANCE.claim_id])
+def test_the_script_for_the_given_variance_has_twice_the_weight_and_five_directions(code: ReferenceCode) -> None:
+    """The derivation at 2β, and training there with at most five latent directions, keep the directions that the code keeps."""
+    within, kept = code.formula.expression.args
+    assert within == (k <= GIVEN_DIMENSION)
+    assert sp.simplify((kept.lhs / kept.rhs) ** 2 - code.claim.prediction.threshold.ratio.subs(beta, 2 * beta)) == 0
+    for values, decision in zip(code.settings, decisions(code.name), strict=True):
+        dimension = min(GIVEN_DIMENSION, len(values["theta"]))
+        (own,) = decide(code, [{**values, "beta": 2 * values["beta"], "latent_dim": dimension}])
+        assert_certified(own)
+        assert own.trained == decision.reference
+
+
+@pytest.mark.parametrize("code", [GIVEN_VARIANCE], ids=[GIVEN_VARIANCE.claim_id])
+def test_the_order_of_learned_and_given_variance_turns_round_like_for_like(code: ReferenceCode) -> None:
+    """In the first row a learned variance keeps 6 directions, the script for the given variance 5, and its counterpart 7."""
+    learned = {name: value for name, value in code.settings[0].items() if name != "sigma"}
+    (of_learned,), of_given = decide(HALVED_DIVERGENCE, [learned]), decisions(code.name)[0]
+    assert_certified(of_learned)
+    kept = [sum(directions) for directions in (of_given.reference, of_learned.trained, of_given.trained)]
+    assert kept == [5, 6, 7]
+
+
+@pytest.mark.parametrize("code", [GIVEN_VARIANCE], ids=[GIVEN_VARIANCE.claim_id])
+def test_a_given_variance_up_to_the_prior_keeps_every_direction_that_a_learned_one_keeps(code: ReferenceCode) -> None:
+    """The ratios to the thresholds differ by η_enc²/σ²; only at σ = η_enc is the divergence of a dropped direction zero."""
+    given, learned = (of.claim.prediction.threshold.ratio for of in (code, HALVED_DIVERGENCE))
+    assert sp.simplify(given / learned - (eta_enc / sigma[k]) ** 2) == 0
+    for decision in decisions(code.name):
+        bindings = decision.instance.bindings
+        assert max(bindings[sigma]) < bindings[eta_enc]
+    variance = positive("v")
+    dropped = (OWN_KL / beta).subs(noise, sp.sqrt(variance))
+    assert sp.solve(sp.diff(dropped, variance), variance) == [eta_enc**2]
+    assert sp.simplify(sp.diff(dropped, variance, 2)) == variance**-2
+    assert sp.simplify(dropped.subs(variance, eta_enc**2)) == 0
 
 
 def test_the_clamped_divergences_are_never_negative() -> None:
