@@ -285,7 +285,8 @@ def chain(record: StepRecorder, minimum: Minimum, value: sp.Expr) -> Proof:
     record_elimination(record)
     record_signs(record)
     record_values(record, minimum)
-    constant = sp.Add(*(n_k[i] / N * term for i in (1, 2) for term in entropy(SHARE * OTHER[i] / N).args))
+    entropies = {i: sp.Add.make_args(entropy(SHARE * OTHER[i] / N)) for i in (1, 2)}
+    constant = sp.Add(*(n_k[i] / N * term for i, terms in entropies.items() for term in terms))
     tangent = constant - PUSH * sp.Add(*(2 * correct[i] - every[i] for i in (1, 2))) + weight_decay / 2 * w_norm
     of_means = feature_decay / 2 * (larger * gram[1, 1] + smaller * gram[2, 2])
     bounds = (
