@@ -83,6 +83,18 @@ EQUIVALENT = {
             ("constant -2 to -1", "it takes off more where the class means have a positive inner product"),
         )
     },
+    **{
+        (
+            "ce-relu-bias-balanced",
+            "bound minimum over the classifier",
+            f"Max to its argument (K**(3/2)*sqrt({n}) - sqrt(K)*sqrt({n}) - N*sqrt(lambda_H)*sqrt(lambda_W)*(K - 1)**(3/2))"
+            "/(N*sqrt(lambda_H)*sqrt(lambda_W)*sqrt(K - 1))",
+        ): (
+            f"{STILL_A_PROOF}; when all collapses it takes off a larger multiple of tr((K I - J) G), which is not negative, and one "
+            "at which no entry of the form is negative yet"
+        )
+        for n in ("n[j]", "n[k]")
+    },
     (
         "supcon-relu",
         "bound mean similarities of each class",
