@@ -133,7 +133,8 @@ def _with_largest_eigenvalue(q: Tensor) -> Tensor:
 
     def newton_step(x: Tensor, weight: float) -> Tensor:
         # A matrix that is singular to rounding may still have a Cholesky root, so that the barrier is finite.
-        inverse, room = torch.cholesky_inverse(torch.linalg.cholesky_ex(matrix(x) - x[-1] * unit).L), limits - x[:-1]
+        root, _ = torch.linalg.cholesky_ex(matrix(x) - x[-1] * unit)
+        inverse, room = torch.cholesky_inverse(root), limits - x[:-1]
         square = inverse @ inverse
         slope = torch.cat([-2 * inverse[rows, columns] + 1 / room, (inverse.trace() - 1 / weight)[None]])
         curvature = torch.zeros(len(x), len(x), dtype=DTYPE)
