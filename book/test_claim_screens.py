@@ -20,10 +20,8 @@ WIDTHS = (390, 768, 1280)
 """Widths of a phone, a tablet and a screen, in pixels."""
 LEAST_SIZE = 0.7
 """A formula that is too wide for its column may be set smaller, down to this share of its size."""
-SCROLLS = {
-    ("claims/vae-learnable-decoder-variance.html", WIDTHS[0]),
-}
-"""Pages on which a formula is still too wide for a phone and scrolls within its box: sums over cases and determinants do not break."""
+SCROLLS = {("claims/vae-learnable-decoder-variance.html", WIDTHS[0])}
+"""Pages on which a formula is still too wide for a phone and scrolls within its box: sums over cases do not break."""
 TOO_WIDE = """
 const found = [];
 for (const set of document.querySelectorAll("article .math mjx-container")) {

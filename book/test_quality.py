@@ -40,6 +40,7 @@ axe.run(document, rules).then(
 TABS = 40
 """How often Tab is pressed at a time."""
 MOST_TABS = 600
+"""How often Tab is pressed at most: no page has so many controls."""
 SIDEWAYS = "return document.documentElement.scrollWidth - window.innerWidth"
 CLIPPED = """
 const column = document.querySelector("article").getBoundingClientRect(), found = [];

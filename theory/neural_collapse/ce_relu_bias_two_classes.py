@@ -47,8 +47,9 @@ OF_SMALLER = k - 1
 PULL = sp.sqrt(weight_decay * feature_decay * smaller / 2)
 RATIO = larger * sp.sqrt(2 * smaller) / (N**2 * sp.sqrt(weight_decay * feature_decay))
 LARGEST = sp.Max(1, RATIO)
-m = positive("m")
 """The larger of 1 and the ratio."""
+m = positive("m")
+"""The letter for it."""
 ODDS = N * m / (N - n_k[k]) - 1
 """The odds of class k against the other one, for a sample of class k."""
 WRONG = (N - n_k[k]) / (N * m)
