@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 
 import pytest
@@ -9,12 +10,15 @@ import sympy as sp
 import torch
 
 from numerics.backends.bindings import setting, stack_bindings
-from numerics.backends.evaluation import shrinkage
+from numerics.backends.evaluation import evaluate, shrinkage
 from numerics.backends.tensors import DTYPE
-from numerics.judging.released_code import Decision, decide
+from numerics.judging.released_code import STARTS, Decision, decide
 from numerics.tolerances import CERTIFICATE_GAP, CONTRADICTION, INVARIANT, VALUE_GAP
-from numerics.training.optimise import Ending
+from numerics.training.optimise import Ending, minimise
+from theory.expressions import Bindings, Formula
+from theory.namespace import ArrayNamespace, Number
 from theory.point import Point
+from theory.posterior_collapse import linear_gaussian
 from theory.posterior_collapse.fixed_variance import OWN_KL, noise
 from theory.posterior_collapse.hierarchy import beta_1, beta_2, sigma_1
 from theory.posterior_collapse.hvae_fixed_variances import sigma_2
@@ -28,6 +32,7 @@ from theory.reference_code import (
     HALVED_DIVERGENCE,
     HIERARCHY_BRANCH,
     REFERENCE_CODE,
+    SAMPLED_VARIANCE,
     ReferenceCode,
 )
 from theory.symbols import (
@@ -190,6 +195,48 @@ def test_half_of_the_divergence_is_half_of_its_weight(code: ReferenceCode) -> No
     for at_half, at_whole in zip(decide(code, halved), decisions(code.name), strict=True):
         assert_certified(at_half)
         assert at_half.trained == at_whole.reference
+
+
+def of_sampled_variance(code: ReferenceCode) -> tuple[sp.Expr, sp.Expr]:
+    """Return the share of the prior's variance that is charged, and the squared length of the decoder, from the code's condition."""
+    _, kept = code.formula.expression.args
+    (variance,) = (log.args[0] for log in kept.atoms(sp.log))
+    past = theta[k] / (sp.sqrt(beta) * eta_dec)
+    return variance, beta * eta_dec**2 / eta_enc**2 * (past / (eta_enc * variance) - 1)
+
+
+@pytest.mark.parametrize("code", [SAMPLED_VARIANCE], ids=[SAMPLED_VARIANCE.claim_id])
+def test_what_is_said_of_the_sampled_variance(code: ReferenceCode) -> None:
+    at = {beta: 1, eta_dec: 1, eta_enc: 1, theta[k]: 2}
+    variance, length = (formula.subs(at) for formula in of_sampled_variance(code))
+    for number in (f"is {variance:.3f}", f"code {variance**2:.3f}", f"decoder {length:.2f}"):
+        assert number in code.says
+    at_threshold = [code.formula.expression.subs(at | {theta[k]: ratio}) for ratio in (0.93, 0.94)]
+    assert at_threshold == [sp.false, sp.true]
+
+
+@pytest.mark.parametrize("code", [SAMPLED_VARIANCE], ids=[SAMPLED_VARIANCE.claim_id])
+def test_sampling_with_the_variance_keeps_what_the_formula_says(code: ReferenceCode) -> None:
+    """The objective of the script, trained, has its minimum where the formula of the code says, in size too."""
+
+    def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+        encoded = v.W @ data.root
+        misfit = linear_gaussian.misfit(xp, data.root, v.U @ encoded, v.U, v.S @ xp.transpose(v.S))
+        return misfit / p[eta_dec] ** 2 + p[beta] * linear_gaussian.twice_kl(xp, encoded, v.S, p)
+
+    _, length = of_sampled_variance(code)
+    problem = dataclasses.replace(code.claim.problem, loss=loss)
+    for values in (*code.settings, *code.agreeing):
+        instance = problem.instance(**values)
+        solution = minimise(problem, [instance], STARTS)
+        (ending,) = solution.best_ending()
+        assert ending is Ending.CONVERGED
+        bindings = stack_bindings([instance])
+        alive = evaluate(code.formula, bindings)
+        lengths = torch.where(alive.bool(), evaluate(Formula(length, code.formula.axes), bindings), 0.0)
+        point = solution.best_point()
+        decoder = point.U @ point.U.mT
+        assert torch.allclose(decoder, torch.diag_embed(lengths), atol=INVARIANT * float(lengths.max()), rtol=0)
 
 
 @pytest.mark.parametrize("code", [GIVEN_VARIANCE], ids=[GIVEN_VARIANCE.claim_id])
