@@ -134,6 +134,14 @@ class ArrayNamespace(Protocol):
         """Return the sum of the binary cross-entropies of the logits in each column against one-hot labels, as a row."""
         ...
 
+    def column_cumulative_link(self, z: Row, y: Matrix, odds: sp.IndexedBase) -> Row:
+        """Return the cumulative link loss of each sample, −log P(y | z), as a row, from the latent values ``z``, one for each sample.
+
+        A class up to k, of K ordered ones, has the probability 1/(1 + o_k exp(z)), where o_1 > … > o_(K−1) are the first entries
+        of the list ``odds``. ``y`` are one-hot labels, K × N.
+        """
+        ...
+
     def column_contrastive_loss(self, s: Matrix, y: Matrix) -> Row:
         """Return the supervised contrastive loss of each sample, as a row, from the similarities ``s`` of all pairs, N × N.
 

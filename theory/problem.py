@@ -14,9 +14,11 @@ from theory.domains import (
     LARGEST_INTEGER,
     SMALLEST,
     ClassCounts,
+    DifferentPositiveReals,
     Domain,
     Flag,
     GreaterThan,
+    OrderedClassCounts,
     PositivePerDimension,
     PositiveReal,
     PositiveReals,
@@ -34,7 +36,7 @@ from theory.domains import (
 from theory.domains.reading import in_given_order
 from theory.errors import ParameterError, quoted
 from theory.expressions import Bindings, Values, to_exact
-from theory.namespace import ArrayNamespace, Matrix, Measure
+from theory.namespace import ArrayNamespace, Matrix, Measure, Row
 from theory.point import Point
 from theory.sources import asked
 from theory.symbols import D, K, N, n_k
@@ -173,6 +175,20 @@ class SimilarityBox:
 
 
 @dataclass(frozen=True)
+class CumulativeForm:
+    """The problem in the latent values z alone: minimise (1/N) Σ −log P(y_i | z_i) + √(λ_W λ_H) ‖z‖, a cumulative link model of ordered classes.
+
+    The dual of this problem bounds the loss from below. ``latent(xp, v)`` returns z as a row, ``labels(xp, p)`` the one-hot labels Y,
+    ``odds`` is the list of the model, and ``decays`` are the symbols of λ_W and λ_H.
+    """
+
+    latent: Callable[[ArrayNamespace, Point], Row]
+    labels: Callable[[ArrayNamespace, Bindings], Matrix]
+    odds: sp.IndexedBase
+    decays: tuple[sp.Symbol, sp.Symbol]
+
+
+@dataclass(frozen=True)
 class Instance:
     """Concrete parameters of a problem, in canonical form.
 
@@ -223,8 +239,8 @@ class Problem:
     ``ramped(values)`` returns the parameters that training raises from small values: those of a penalty that makes
     doing nothing a local minimum, whatever the data. Where ``spectral``, directions and matrices run over singular
     directions, which belong to no one entry of the sorted parameter. ``nuclear_form`` is the nuclear form of the
-    problem, where there is one; lower bounds of the problem follow from it, as they do from its ``nuclear_ball`` and its
-    ``similarity_box``.
+    problem, where there is one; lower bounds of the problem follow from it, as they do from its ``nuclear_ball``, its
+    ``similarity_box`` and its ``cumulative_form``.
     ``labelled`` lists the sizes of variables that run over classes or directions. ``samples`` has the size that runs
     over samples, and the symbol of the numbers of samples per class.
     ``objective`` names the code of the loss in a few words; problems that share this code have the same name.
@@ -248,6 +264,7 @@ class Problem:
     nuclear_form: NuclearForm | None = field(default=None, kw_only=True)
     nuclear_ball: NuclearBall | None = field(default=None, kw_only=True)
     similarity_box: SimilarityBox | None = field(default=None, kw_only=True)
+    cumulative_form: CumulativeForm | None = field(default=None, kw_only=True)
     labelled: tuple[sp.Expr, ...] = field(default=(K, D), kw_only=True)
     samples: tuple[sp.Expr, sp.IndexedBase] = field(default=(N, n_k), kw_only=True)
     objective: str = field(default="", kw_only=True)
@@ -283,7 +300,8 @@ class Problem:
     @property
     def has_bound(self) -> bool:
         """Whether the form of the problem alone gives a lower bound."""
-        return any(form is not None for form in (self.nuclear_form, self.nuclear_ball, self.similarity_box))
+        forms = (self.nuclear_form, self.nuclear_ball, self.similarity_box, self.cumulative_form)
+        return any(form is not None for form in forms)
 
     def is_labelled(self, side: sp.Expr, instance: Instance) -> bool:
         """Tell whether a side of a variable runs over classes or directions."""

@@ -134,6 +134,19 @@ class BallArrays:
         wrong = [[x * (1 - 2 * own) for x, own in zip(*column, strict=True)] for column in columns]
         return BallMatrix.of([[sum((x.exp().log1p() for x in column), Ball(0)) for column in wrong]])
 
+    def column_cumulative_link(self, z: BallMatrix, y: BallMatrix, odds: sp.IndexedBase) -> BallMatrix:
+        """Return log(1 + o_k exp(z)) + log(1 + exp(−z)/o_(k−1)) − log(1 − o_k/o_(k−1)) for class k. The labels are exact."""
+        held, losses = self.bindings[odds], []
+        for x, label in zip(z.entries.entries(), y.transposed.tolist(), strict=True):
+            k, last = next(i for i, own in enumerate(label) if 2 * own > 1), len(label) - 1
+            loss = Ball(0) if k == last else (held[k] * x.exp()).log1p()
+            if k > 0:
+                loss += ((-x).exp() / held[k - 1]).log1p()
+            if 0 < k < last:
+                loss -= ((held[k - 1] - held[k]) / held[k - 1]).log()
+            losses.append(loss)
+        return BallMatrix.of([losses])
+
     def column_contrastive_loss(self, s: BallMatrix, y: BallMatrix) -> BallMatrix:
         """Return log Σ_{a ≠ i} exp(s_ai − m_i) for each sample i, where m_i is the mean over its positives. The labels are exact."""
         labels, losses = [next(k for k, x in enumerate(label) if 2 * x > 1) for label in y.transposed.tolist()], []

@@ -202,6 +202,27 @@ class TorchArrays:
     def column_binary_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
         return torch.nn.functional.softplus(z * (1 - 2 * y), threshold=700.0).sum(-2)
 
+    def column_cumulative_link(self, z: Tensor, y: Tensor, odds: sp.IndexedBase) -> Tensor:
+        """Return log(1 + o_k exp(z)) + log(1 + exp(−z)/o_(k−1)) − log(1 − o_k/o_(k−1)) for class k: no term is negative.
+
+        Outside the lowest and the highest class the odds are infinite and zero.
+        """
+        held = self.bindings[odds][..., : y.shape[-2] - 1]
+        above = torch.nn.functional.pad(held.log(), (0, 1), value=-torch.inf)
+        below = torch.nn.functional.pad(-held.log(), (1, 0), value=-torch.inf)
+        inner = torch.nn.functional.pad((held[..., :-1] - held[..., 1:]) / held[..., :-1], (1, 1), value=1.0)
+        classes = y.argmax(-2)
+        batch = torch.broadcast_shapes(held.shape[:-1], classes.shape[:-1])
+
+        def of_sample(of_class: Tensor) -> Tensor:
+            listed = of_class.expand(*batch, of_class.shape[-1])
+            return listed.gather(-1, classes.expand(*batch, classes.shape[-1]))
+
+        def softplus(x: Tensor) -> Tensor:
+            return torch.nn.functional.softplus(x, threshold=700.0)
+
+        return softplus(z + of_sample(above)) + softplus(of_sample(below) - z) - of_sample(inner).log()
+
     def column_contrastive_loss(self, s: Tensor, y: Tensor) -> Tensor:
         itself = torch.eye(s.shape[-1], dtype=torch.bool, device=s.device)
         return _ColumnContrastiveLoss.apply(s.masked_fill(itself, -torch.inf), (y.mT @ y).masked_fill(itself, 0.0))

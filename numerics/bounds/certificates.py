@@ -16,6 +16,7 @@ from numerics.backends.bindings import single_bindings
 from numerics.backends.points import points_of
 from numerics.backends.tensors import TorchArrays
 from numerics.bounds.copositive import copositive_bound
+from numerics.bounds.cumulative import dual_bound_cumulative
 from numerics.bounds.dual import (
     dual_bound_binary,
     dual_bound_cross_entropy,
@@ -75,6 +76,7 @@ def certify(claim: Claim, instances: Sequence[Instance], points: Point) -> list[
 
 def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[str, Ball]:
     """Return every lower bound that the form of the problem alone admits, by method. A bound that is not verified is nan."""
+    cumulative = problem.cumulative_form
     form, ball, box = problem.nuclear_form, problem.nuclear_ball, problem.similarity_box
     if not problem.has_bound:
         return {}
@@ -84,6 +86,10 @@ def problem_bounds(problem: Problem, instance: Instance, point: Point) -> dict[s
     if box is not None:
         most = evaluate_in_balls(Formula(box.most), balls)
         return {"dual": dual_bound_in_similarity_box(box.similarities(xp, point, at), box.labels(xp, at), most)}
+    if cumulative is not None:
+        z, y = cumulative.latent(xp, point), cumulative.labels(xp, at)
+        product = balls[cumulative.decays[0]] * balls[cumulative.decays[1]]
+        return {"dual": dual_bound_cumulative(z, y, balls[cumulative.odds], product)}
     if form is None:
         assert ball is not None
         radius = evaluate_in_balls(Formula(ball.radius), balls)

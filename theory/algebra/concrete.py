@@ -93,6 +93,14 @@ class ConcreteArrays:
             1, z.cols, lambda _, b: sum(sp.log(1 + sp.exp(z[r, b] * (1 - 2 * y[r, b]))) for r in range(z.rows))
         )
 
+    def column_cumulative_link(self, z: sp.Matrix, y: sp.Matrix, odds: sp.IndexedBase) -> sp.Matrix:
+        def loss(i: int) -> sp.Expr:
+            up_to = [sp.Integer(0), *(1 / (1 + o * sp.exp(z[i])) for o in self.listed[: y.rows - 1]), sp.Integer(1)]
+            label = next(k for k in range(y.rows) if y[k, i] == 1)
+            return -sp.log(up_to[label + 1] - up_to[label])
+
+        return sp.Matrix(1, y.cols, lambda _, i: loss(i))
+
     def column_contrastive_loss(self, s: sp.Matrix, y: sp.Matrix) -> sp.Matrix:
         def loss(i: int) -> sp.Expr:
             others = [a for a in range(s.cols) if a != i]

@@ -157,6 +157,14 @@ class SymbolicArrays:
         correct, other = _two_logits(z, y)
         return sp.log(1 + sp.exp(-correct)) + (z.size - 1) * sp.log(1 + sp.exp(other))
 
+    def column_cumulative_link(self, z: sp.Expr, y: SymbolicMatrix, odds: sp.IndexedBase) -> sp.Expr:
+        """Return the cumulative link loss for one column per class, Y = I. Raises ValueError for other labels."""
+        if y != SymbolicMatrix.identity(y.size):
+            raise ValueError("the symbolic cumulative link loss is defined for one column per class, Y = I")
+        up_to = sp.Piecewise((1 / (1 + odds[sym.k] * sp.exp(z)), sym.k < y.size), (1, True))
+        below = sp.Piecewise((1 / (1 + odds[sym.k - 1] * sp.exp(z)), sym.k > 1), (0, True))
+        return -sp.log(up_to - below)
+
     def column_contrastive_loss(self, s: SymbolicMatrix, y: SymbolicMatrix) -> sp.Expr:
         """Return the supervised contrastive loss for one column per class, Y = I: samples of a class are as similar as its entry says.
 

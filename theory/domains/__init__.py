@@ -2,19 +2,29 @@
 
 from theory.domains.domain import Domain
 from theory.domains.flag import Flag
-from theory.domains.lists import PositivePerDimension, PositiveReals, RealMatrix
+from theory.domains.lists import DifferentPositiveReals, PositivePerDimension, PositiveReals, RealMatrix
 from theory.domains.numbers import GreaterThan, PositiveReal, RealAbove, RealBetween
 from theory.domains.reading import LARGEST, LARGEST_INTEGER, SMALLEST, reject, unbound
-from theory.domains.sizes import ClassCounts, TwoUnequalCounts, WholeNumber, Width, WidthPair, Widths
+from theory.domains.sizes import (
+    ClassCounts,
+    OrderedClassCounts,
+    TwoUnequalCounts,
+    WholeNumber,
+    Width,
+    WidthPair,
+    Widths,
+)
 
 __all__ = [
     "LARGEST",
     "LARGEST_INTEGER",
     "SMALLEST",
     "ClassCounts",
+    "DifferentPositiveReals",
     "Domain",
     "Flag",
     "GreaterThan",
+    "OrderedClassCounts",
     "PositivePerDimension",
     "PositiveReal",
     "PositiveReals",

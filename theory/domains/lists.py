@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -27,6 +29,10 @@ LEVELS = tuple(10.0 ** ((step + 3) / 20) for step in sorted(range(-10, 11), key=
 """Numbers that are drawn for dimensions. Nearly equal numbers are left out, because a wrong pairing of such numbers
 with the data is a saddle too flat for float64 to leave. The simplest number is not 1, which would hide a missing
 factor."""
+NEAREST = 1.01
+"""Least ratio of neighbours in a list of different numbers."""
+DIFFERENT_RANGE = (1e-20, 1e20)
+"""Range of the numbers in a list of different numbers."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,44 @@ class PositiveReals(Domain):
 
     def displaced(self, arrays: Any, name: str, start: Values, factor: Any, moved: Values) -> Any:
         return arrays.descending(start[name] * factor)
+
+
+@dataclass(frozen=True)
+class DifferentPositiveReals(Domain):
+    """A non-empty list of positive numbers, kept in descending order, each at least NEAREST times the next one."""
+
+    sorts = True
+
+    @property
+    def says(self) -> str:
+        return (
+            f"a list of finite numbers above 0, from {DIFFERENT_RANGE[0]:g} to {DIFFERENT_RANGE[1]:g}, such as 3,1,0.5, each at least "
+            f"{NEAREST:g} times the next smaller one"
+        )
+
+    def canonical(self, name: str, value: object) -> tuple[float, ...]:
+        numbers = read_positive_numbers(name, value, self.says)
+        falling = sorted(numbers, reverse=True)
+        apart = all(a >= NEAREST * b for a, b in itertools.pairwise(falling))
+        if not (apart and DIFFERENT_RANGE[0] <= falling[-1] and falling[0] <= DIFFERENT_RANGE[1]):
+            raise reject(name, value, self.says)
+        return numbers
+
+    def example(self, values: Values) -> tuple[float, ...]:
+        return (3.0, 1.2, 0.4)
+
+    def drawn(self, name: str, draws: Draws, values: Values) -> tuple[float, ...]:
+        """Return one number for each direction, on both sides of 1, with neighbours at most a decade apart."""
+        ratios = [draws.number((0.15, 0.9), (math.log10(NEAREST), 1.0)) for _ in range(directions(draws) - 1)]
+        shift = draws.number((-0.5, 0.5), (-2.0, 2.0), name)
+        level, levels = math.sqrt(math.prod(ratios)) * shift, []
+        for ratio in (*ratios, 1.0):
+            levels.append(level)
+            level /= ratio
+        return tuple(min(max(x, DIFFERENT_RANGE[0]), DIFFERENT_RANGE[1]) for x in levels)
+
+    def as_given(self, value: tuple[float, ...], order: tuple[int, ...]) -> list[float]:
+        return in_given_order(value, order)
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,53 @@ class TwoUnequalCounts(Domain):
         )
 
 
+@dataclass(frozen=True)
+class OrderedClassCounts(Domain):
+    """Samples per class of ordered classes, one class more than the sorted list ``between`` has entries, in the order of the classes."""
+
+    counts = True
+    whole = True
+
+    between: str = "theta"
+
+    @property
+    def says(self) -> str:
+        return f"a list of positive integers, such as 5,20,10,3, one more than {self.between} has entries, in the order of the classes"
+
+    def canonical(self, name: str, value: object) -> tuple[int, ...]:
+        counts = [read_integer(name, v, self.says, whole=value) for v in read_items(name, value, self.says)]
+        if len(counts) < 2 or min(counts) < 1:
+            raise reject(name, value, self.says)
+        return tuple(counts)
+
+    def fitted(self, name: str, value: tuple[int, ...], values: Values, order: tuple[int, ...]) -> tuple[int, ...]:
+        if len(value) != len(order) + 1:
+            raise reject(name, value, f"{self.says}: {len(order) + 1} here")
+        return value
+
+    def example(self, values: Values) -> tuple[int, ...]:
+        count = len(values[self.between]) + 1 if self.between in values else EXAMPLE_DIRECTIONS
+        return tuple((4, 1, 6, 2)[i % 4] for i in range(count))
+
+    def depends(self) -> tuple[str, ...]:
+        return (self.between,)
+
+    def drawn(self, name: str, draws: Draws, values: Values) -> tuple[int, ...]:
+        """Return counts in any order, up to three different ones, with ratios up to LARGEST_COUNT."""
+        classes = directions(draws) + 1
+        levels = draws.several(LEVELS, min(3, classes), min(3, classes), (1, LARGEST_INTEGER))
+        if draws.flag():
+            levels[0] = max(levels[0], LARGEST_COUNT)
+        return tuple(draws.permuted((levels * classes)[:classes]))
+
+    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return (
+            ("two_classes", "(2 <= K)%nat"),
+            ("labels_below", "forall j, (j < N)%nat -> (label j < K)%nat"),
+            ("no_class_empty", "forall k, (k < K)%nat -> exists j, (j < N)%nat /\\ label j = k"),
+        )
+
+
 def _usual_widths(draws: Draws) -> tuple[int, int]:
     """Return the least and the largest width of a regime."""
     if draws.regime.cut:

@@ -176,6 +176,9 @@ class CoqArrays:
         against = z._combined(y, lambda logit, label: (logit * (1 - 2 * label)).applied("exp"))
         return self.column_sums(CoqMatrix(z.rows, z.columns, lambda r, c: (1 + against.entry(r, c)).applied("ln")))
 
+    def column_cumulative_link(self, z: CoqRow, y: CoqMatrix, odds: sp.IndexedBase) -> NoReturn:
+        _rejected("the cumulative link loss", z, y, odds)
+
     def column_contrastive_loss(self, s: CoqMatrix, y: CoqMatrix) -> CoqRow:
         same = self.transpose(y) @ y  # 1 for two samples of a class, 0 for others
 

@@ -22,6 +22,9 @@ ENTROPY = r"\mathrm{CE}"
 BINARY_ENTROPY = r"\mathrm{BCE}"
 """The name of the binary cross-entropies of one sample, summed over its logits."""
 
+CUMULATIVE = r"\mathrm{CL}"
+"""The name of the cumulative link loss of one sample."""
+
 CONTRASTIVE = r"\mathrm{SCL}"
 """The name of the supervised contrastive loss; its index is the sample."""
 
@@ -302,6 +305,9 @@ class LatexArrays:
         return TexRow(
             TexNumber(((sp.Integer(1), rf"{BINARY_ENTROPY}\left({z.column('i')},\, {y.column('i')}\right)"),))
         )
+
+    def column_cumulative_link(self, z: TexRow, y: TexMatrix, odds: sp.IndexedBase) -> TexRow:
+        return TexRow(TexNumber(((sp.Integer(1), rf"{CUMULATIVE}\left({z.entry},\, {y.column('i')}\right)"),)))
 
     def column_contrastive_loss(self, s: TexMatrix, y: TexMatrix) -> TexRow:
         return TexRow(TexNumber(((sp.Integer(1), rf"{CONTRASTIVE}_{{i}}\left({s.written},\, {y.written}\right)"),)))

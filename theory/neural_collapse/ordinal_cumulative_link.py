@@ -1,0 +1,412 @@
+"""Ordinal regression by a cumulative link model with fixed thresholds: features on one line, and total collapse at a closed-form decay.
+
+Setting: minimise (1/N) Σ −log P(y_i | z_i) + (λ_W/2) ‖w‖² + (λ_H/2) ‖H‖² over w (1 × d) and H (d × N), with the latent values z = w H
+and P(y ≤ k | z) = 1/(1 + exp(z − b_k)) for K ordered classes and fixed thresholds b_1 < … < b_{K−1}, which enter as the odds
+o_k = exp(−b_k). Class k has n_k samples.
+Source: Ma, Obuchi, Tanaka, "Neural Collapse in Cumulative Link Models for Ordinal Regression: An Analysis with Unconstrained Feature
+Model" (NeurIPS 2025), whose abstract states collapse within classes, the line, and the order. The threshold, the equation of the latent
+values and the dual bound are derived here, for the logistic link.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from theory.algebra import ConcreteArrays, Symbols
+from theory.claim import Claim, Derivation, Source, Verdict
+from theory.expressions import Bindings, Formula, Values
+from theory.namespace import ArrayNamespace, Matrix, Number, Row
+from theory.neural_collapse.features import BALANCE, mean_features, mean_gram, within_class_scatter
+from theory.neural_collapse.softmax import record_class_means
+from theory.point import Point
+from theory.problem import (
+    CumulativeForm,
+    DifferentPositiveReals,
+    Invariant,
+    OrderedClassCounts,
+    Parameter,
+    PositiveReal,
+    Problem,
+    Variable,
+    Width,
+)
+from theory.proof import (
+    Bound,
+    Convex,
+    Identity,
+    Nonnegative,
+    Prediction,
+    Proof,
+    Statistic,
+    StepRecorder,
+    SumOfSquares,
+    Threshold,
+    Vanishes,
+)
+from theory.results import Measured, Reading, Shown
+from theory.scalar import ScalarMinimum, threshold_ratio
+from theory.symbols import K, N, d, feature_decay, indexed, k, n_k, positive, weight_decay
+
+odds = indexed("o", positive=True)
+"""Odds of a class above k at the latent value 0, o_k = exp(−b_k), in descending order."""
+DECAY = sp.sqrt(weight_decay * feature_decay)
+FARTHEST = 300
+"""The dual bound is read at latent values up to this size, so that no exponential overflows; minimisers stay far below it."""
+z = sp.Symbol("z", real=True)
+exceeding, short = indexed("c", nonnegative=True), indexed("a", nonnegative=True)
+"""Odds that class k is exceeded and that it is not reached, at the latent value 0: c_k = o_k with c_K = 0, a_k = 1/o_{k−1} with a_1 = 0."""
+c, a = positive("c"), positive("a")
+"""The same for one class between two thresholds."""
+high, low = c * sp.exp(z) / (1 + c * sp.exp(z)), a * sp.exp(-z) / (1 + a * sp.exp(-z))
+"""The probabilities P(y > k) that the class is exceeded, and P(y < k) that it is not reached, at the latent value z."""
+SLOPE = high - low
+"""The derivative of the loss of a class."""
+
+
+def latent(xp: ArrayNamespace, v: Point) -> Row:
+    """Return w H as a row."""
+    return xp.column_sums(v.W @ v.H)
+
+
+def mean_latent(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
+    """Return the mean latent value of each class."""
+    return xp.column_sums(v.W @ mean_features(xp, v, data))
+
+
+def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """Return the loss."""
+    return (
+        xp.total(xp.column_cumulative_link(latent(xp, v), data.Y, odds)) / p[N]
+        + p[weight_decay] / 2 * xp.squared_norm(v.W)
+        + p[feature_decay] / 2 * xp.total(xp.column_squares(v.H))
+    )
+
+
+def latent_size(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """Return the norm of the latent values of all samples where each is that of its class."""
+    return xp.squared_norm(v.W @ mean_features(xp, v, data) @ data.Y) ** 0.5
+
+
+def imbalance(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
+    """Return λ_W wᵀw − λ_H H Hᵀ."""
+    return xp.scale(xp.transpose(v.W) @ v.W, p[weight_decay]) - xp.scale(xp.cross(v.H, v.H), p[feature_decay])
+
+
+def bind(values: Values) -> Bindings:
+    counts = values["class_counts"]
+    return {
+        K: len(counts),
+        d: values["widths"],
+        N: sum(counts),
+        n_k: counts,
+        odds: values["odds"],
+        exceeding: (*values["odds"], 0),
+        short: (0, *(1 / o for o in values["odds"])),
+        weight_decay: values["weight_decay"],
+        feature_decay: values["feature_decay"],
+    }
+
+
+PROBLEM = Problem(
+    parameters=(
+        Parameter(
+            "odds",
+            DifferentPositiveReals(),
+            "odds $o_1 > … > o_{K-1}$ of a class above $k$ at the latent value 0: $o_k = e^{-b_k}$",
+        ),
+        Parameter(
+            "class_counts", OrderedClassCounts("odds"), "samples per class, $n_1, …, n_K$, in the order of the classes"
+        ),
+        Parameter("widths", Width(), "feature dimension $d$", default=lambda values: len(values["class_counts"])),
+        Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
+        Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
+    ),
+    variables=(Variable("W", (sp.Integer(1), d), BALANCE), Variable("H", (d, N), 1 / BALANCE)),
+    loss=loss,
+    invariants=(
+        Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2, shows_collapse=True),
+        Invariant("mean_latent", r"$w \bar H$, the latent values of the class means", mean_latent, kind="list"),
+        Invariant(
+            "within_class_scatter",
+            r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
+            within_class_scatter,
+            kind="scalar",
+            unit=BALANCE**-2,
+        ),
+        Invariant(
+            "off_the_line",
+            r"$\|\lambda_W w^T w - \lambda_H H H^T\|^2$",
+            lambda xp, v, data, p: xp.squared_norm(imbalance(xp, v, data, p)),
+            kind="scalar",
+            unit=weight_decay * feature_decay,
+        ),
+    ),
+    sorted_parameter="odds",
+    tied=n_k,
+    bind=bind,
+    data=lambda xp: Point(Y=xp.labels()),
+    spectral=True,
+    cumulative_form=CumulativeForm(latent, lambda xp, p: xp.labels(), odds, (weight_decay, feature_decay)),
+    objective="cumulative link, one linear layer",
+)
+
+
+def of_class(expression: sp.Expr, value: sp.Expr) -> sp.Expr:
+    """Return an expression of one class for class k, at a latent value."""
+    return expression.xreplace({c: exceeding[k], a: short[k], z: value})
+
+
+def derive(problem: Problem) -> Derivation:
+    """Prove collapse to a line and the order of the classes, find the decay of total collapse, and bound the loss by its dual."""
+    record = StepRecorder()
+    record_class_loss(record, problem)
+    record_order(record)
+    ratio = record_threshold(record)
+    return Derivation(chain(record), predict(ratio))
+
+
+def record_class_loss(record: StepRecorder, problem: Problem) -> None:
+    """Record the loss of a class as two softplus terms and a constant, from the loss itself, with its slope and its convexity."""
+    xp = ConcreteArrays(3, (1,), (1 / a, c))
+    point = Point(W=sp.Matrix([[z]]), H=sp.Matrix([[1]]))
+    p = Symbols({N: sp.Integer(1), weight_decay: sp.Integer(0), feature_decay: sp.Integer(0)})
+    own = problem.loss(xp, point, Point(Y=xp.labels()), p)
+    record(
+        Identity(
+            "the loss of a class",
+            "Between two thresholds, here those of the second of three classes, the loss has two parts and a constant, shown in exponentials. "
+            "The lowest and the highest class lack one part, with $a = 0$ and $c = 0$.",
+            sp.together(sp.exp(-own)),
+            (1 - a * c) / ((1 + c * sp.exp(z)) * (1 + a * sp.exp(-z))),
+        )
+    )
+    parts = sp.log(1 + c * sp.exp(z)) + sp.log(1 + a * sp.exp(-z))
+    record(Identity("the slope of a class", "Its derivative in the latent value.", sp.diff(parts, z), SLOPE))
+    record(Convex("the loss of a class is convex", "So the loss of a class lies above its tangents.", parts, z))
+
+
+def record_order(record: StepRecorder) -> None:
+    """Record that the slope at a latent value falls from class to class, and where it vanishes without a penalty."""
+    record(
+        Nonnegative(
+            "the slope rises with the odds of exceeding",
+            "The slope at a latent value grows with $c$ …",
+            sp.simplify(sp.diff(SLOPE, c)),
+        )
+    )
+    record(
+        Nonnegative(
+            "the slope falls with the odds of falling short",
+            "… and falls with $a$. From class to class $c$ falls and $a$ rises, so at every latent value a higher class has the smaller slope, and "
+            "its penalised minimum lies higher.",
+            sp.simplify(-sp.diff(SLOPE, a)),
+        )
+    )
+    record(
+        Vanishes(
+            "the middle of a class",
+            "Without a penalty a class between two thresholds has its latent value in the middle of them.",
+            SLOPE,
+            z,
+            sp.log(a / c) / 2,
+        )
+    )
+
+
+def record_threshold(record: StepRecorder) -> sp.Expr:
+    """Record where zero stops being optimal. Return the ratio that exceeds 1 where the latent values live."""
+    size = positive("G")
+    record(
+        Identity(
+            "the slope at zero",
+            "The slope of a class at the latent value zero.",
+            SLOPE.subs(z, 0),
+            (c - a) / ((1 + a) * (1 + c)),
+        )
+    )
+    # Along z_k = −t g_k, with g_k the slope of class k at zero and G² = Σ n_k g_k², the loss has this slope at t = 0, over G.
+    slope = ScalarMinimum(sp.Integer(0), sp.Integer(0), DECAY - size / N)
+    ratio = threshold_ratio(record, "the feature decay", slope, feature_decay)
+    here = sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, sp.Integer(0)) ** 2, (k, 1, K)))
+    return ratio.subs(size, here)
+
+
+def predict(ratio: sp.Expr) -> Prediction:
+    """Predict what vanishes at every minimiser. The minimum and the latent values have no closed form, but obey an equation.
+
+    The yardstick is two thirds of the way from total collapse, so that instances are drawn on both sides of it.
+    """
+    size, value = positive("rho"), indexed("zeta", real=True)
+    named = {
+        "latent": Measured(
+            -size / (N * DECAY) * of_class(SLOPE, value[k]),
+            lambda reading: reading.invariants["mean_latent"],
+            ((k, K),),
+            given={size: rho_of, value: lambda reading: reading.invariants["mean_latent"]},
+        ),
+        "classifier": Measured(
+            sp.sqrt(feature_decay / weight_decay) * size,
+            lambda reading: reading.xp.squared_norm(reading.v.W),
+            unit=BALANCE**2,
+            given={size: rho_of},
+        ),
+        "slope": Shown((c - a) / ((1 + a) * (1 + c)), by="the slope at zero"),
+    }
+    zero = Formula(sp.Integer(0))
+    yardstick = Threshold(ratio * sp.Rational(3, 2), k, sp.Integer(1), tuned="feature_decay")
+    return Prediction(None, {"within_class_scatter": zero, "off_the_line": zero}, (), named, yardstick=yardstick)
+
+
+def rho_of(reading: Reading) -> Number:
+    return latent_size(reading.xp, reading.v, reading.data, reading.p)
+
+
+fit, mean_z = indexed("f", nonnegative=True), indexed("zeta", real=True)
+w_square, h_square, rho = (sp.Symbol(name, nonnegative=True) for name in ("omega", "chi", "rho"))
+STATISTICS = (
+    Statistic(
+        fit,
+        r"loss of class $k$ at its mean latent value",
+        lambda xp, v, data, p: xp.column_cumulative_link(
+            mean_latent(xp, v, data, p), xp.identity(mean_features(xp, v, data)), odds
+        ),
+    ),
+    Statistic(mean_z, r"mean latent value of class $k$", mean_latent),
+    Statistic(w_square, r"$\|w\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
+    Statistic(
+        h_square,
+        r"$\sum_k n_k \|\bar h_k\|^2$",
+        lambda xp, v, data, p: xp.squared_norm(mean_features(xp, v, data) @ data.Y),
+    ),
+    Statistic(rho, r"$\sqrt{\sum_k n_k \zeta_k^2}$", latent_size),
+)
+"""What the bounds are written in."""
+
+
+def dual_value() -> sp.Expr:
+    """Return the dual value at the residuals of the mean latent values, shrunk until they are feasible."""
+    at = sp.Max(-FARTHEST, sp.Min(FARTHEST, mean_z[k]))
+    total = sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, at) ** 2, (k, 1, K)))
+    kept = sp.Min(1, N * DECAY / total)
+
+    def part(odds_here: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+        """Return entropy(κp) + κp log(odds), where log p = log(odds) + exponent − log(1 + odds · exp(exponent))."""
+        reached = 1 + odds_here * sp.exp(exponent)
+        p, rest = odds_here * sp.exp(exponent) / reached, 1 - kept + kept / reached
+        return -kept * p * (sp.log(kept) + exponent - sp.log(reached)) - rest * sp.log(rest)
+
+    of_one = part(c, z) + part(a, -z) - sp.log(1 - a * c)
+    return sp.Sum(n_k[k] / N * of_class(of_one, at), (k, 1, K))
+
+
+def record_chain_steps(record: StepRecorder) -> None:
+    """Record the steps of the chain beside those of the class losses."""
+    record_class_means(
+        record,
+        "Replacing the features of a class by their mean removes a sum of squares (three samples, one coordinate shown), "
+        "which is zero only where they agree.",
+    )
+    w, h = sp.symbols("w h", nonnegative=True)
+    record(
+        SumOfSquares(
+            "the split between the layers",
+            r"A classifier of norm $w$ and features of norm $h$ cost at least $\sqrt{\lambda_W\lambda_H}\,w h$.",
+            weight_decay / 2 * w**2 + feature_decay / 2 * h**2 - DECAY * w * h,
+            ((sp.Rational(1, 2), sp.sqrt(weight_decay) * w - sp.sqrt(feature_decay) * h),),
+        )
+    )
+    u_1, u_2, v_1, v_2 = sp.symbols("u_1 u_2 v_1 v_2", real=True)
+    record(
+        SumOfSquares(
+            "the Cauchy-Schwarz inequality",
+            "Two vectors (two entries shown) have an inner product of at most the product of their norms, with equality on one line alone.",
+            (u_1**2 + u_2**2) * (v_1**2 + v_2**2) - (u_1 * v_1 + u_2 * v_2) ** 2,
+            ((sp.Integer(1), u_1 * v_2 - u_2 * v_1),),
+        )
+    )
+    u, v = sp.symbols("u v", real=True)
+    p = 1 / (1 + sp.exp(-v))
+    softplus = sp.log(1 + sp.exp(u))
+    record(Convex("the softplus is convex", r"$\log(1 + e^u)$ lies above its tangents …", softplus, u))
+    record(
+        Identity(
+            "the conjugate of the softplus",
+            "… which are the entropy of a probability $p = 1/(1 + e^{-v})$ and $p u$.",
+            -p * sp.log(p) - (1 - p) * sp.log(1 / (1 + sp.exp(v))) + p * u,
+            softplus.subs(u, v) + sp.diff(softplus, u).subs(u, v) * (u - v),
+        )
+    )
+
+
+def chain(record: StepRecorder) -> Proof:
+    """Bound the loss from below at any point: by class means, by one line, and by a dual value, which lies below every loss."""
+    record_chain_steps(record)
+    fitted = sp.Sum(n_k[k] / N * fit[k], (k, 1, K))
+    bounds = (
+        Bound(
+            "class means",
+            fitted + weight_decay / 2 * w_square + feature_decay / 2 * h_square,
+            "The loss of a sample lies above its tangent at the mean latent value of its class, whose linear part vanishes on average.",
+            ("the loss of a class", "the slope of a class", "the loss of a class is convex", "class means suffice"),
+        ),
+        Bound(
+            "balanced layers",
+            fitted + DECAY * sp.sqrt(w_square * h_square),
+            "The decay is split best where both parts are equal.",
+            ("the split between the layers",),
+        ),
+        Bound(
+            "one line",
+            fitted + DECAY * rho,
+            "A latent value is at most the product of two norms, and equal to it only on the line of the classifier. What is left is a strictly "
+            "convex function of the latent values of the classes, whose minimiser is unique.",
+            ("the Cauchy-Schwarz inequality",),
+        ),
+        Bound(
+            "dual value",
+            dual_value(),
+            "Both parts of the loss of a class lie above their tangents of any slope. With slopes $\\kappa P(y > k)$ and $\\kappa P(y < k)$ at the "
+            "point's own latent values, where $\\kappa \\le 1$ is as large as feasible, what is linear in the latent values of any other point "
+            "is at least $-\\sqrt{\\lambda_W \\lambda_H}$ times their norm. So this lies below the loss of every point.",
+            ("the softplus is convex", "the conjugate of the softplus", "the Cauchy-Schwarz inequality"),
+        ),
+    )
+    return Proof(tuple(record.steps), (), STATISTICS, bounds)
+
+
+CLAIM = Claim(
+    id="ordinal-cumulative-link",
+    title="Ordinal regression with fixed thresholds: features on a line in the order of the classes, or none",
+    short_title="Ordinal regression",
+    chapter="imbalance",
+    source=Source(
+        "Ma, Obuchi, Tanaka",
+        "Neural Collapse in Cumulative Link Models for Ordinal Regression: An Analysis with Unconstrained Feature Model",
+        "NeurIPS 2025",
+        "2506.05801",
+    ),
+    verdict=Verdict.HOLDS,
+    statement=(
+        "At every global minimiser the features of class $k$ equal their mean (NC1), and all features lie on the line of the classifier $w$, "
+        "with $\\lambda_W w^T w = \\lambda_H H H^T$. The latent values $\\zeta_k = w h_k$ of the classes are unique. They have no closed form, "
+        "but obey $\\zeta_k = {latent}$ with $\\rho^2 = \\sum_k n_k \\zeta_k^2$, and $\\|w\\|^2 = {classifier}$. They rise with the class: "
+        "$\\zeta_1 < \\ldots < \\zeta_K$ unless all are zero. Everything collapses to zero iff $\\sum_k n_k g_k^2 \\le N^2 \\lambda_W "
+        "\\lambda_H$, where $g_k = {slope}$ at $a = a_k$, $c = c_k$ is the slope of the loss of class $k$ at the latent value 0. The minimum "
+        "has no closed form either: each trained optimum comes with a dual bound that meets it."
+    ),
+    setting=(
+        "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples of $K$ ordered classes, $n_k$ of them from class $k$. The features $H$, "
+        "one column for each sample, are variables themselves. A sample has one latent value $z_i = w h_i$, and $P(y \\le k \\mid z) = 1/(1 + "
+        "e^{z - b_k})$ with fixed thresholds $b_1 < \\ldots < b_{K-1}$. They enter as the odds $o_k = e^{-b_k}$ of a class above $k$ at the "
+        "latent value 0. Written with $c_k = o_k$ and $a_k = 1/o_{k-1}$, the odds at 0 that class $k$ is exceeded and that it is not reached "
+        "($c_K = a_1 = 0$), the loss of class $k$ is $\\log(1 + c_k e^z) + \\log(1 + a_k e^{-z}) - \\log(1 - a_k c_k)$."
+    ),
+    idea=(
+        "Only one number of each feature matters to the loss, its latent value, and the penalty charges for the norm of the feature: so "
+        "features have no part outside the line of the classifier. The loss of a class is convex in the latent value. What is left is a convex "
+        "problem in one number for each class, in which a penalty on their common norm pulls all of them to zero at once. The slopes at zero "
+        "decide whether they leave it. At any latent value a higher class has a smaller slope, which keeps the classes in order."
+    ),
+    problem=PROBLEM,
+    derive=derive,
+)
