@@ -43,7 +43,7 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
-from theory.results import Measured, Reading, Shown
+from theory.results import Letter, Measured, Reading, Shown
 from theory.scalar import ScalarMinimum, threshold_ratio
 from theory.symbols import K, N, d, feature_decay, indexed, k, n_k, positive, weight_decay
 
@@ -162,7 +162,11 @@ def derive(problem: Problem) -> Derivation:
     record_class_loss(record, problem)
     record_order(record)
     ratio = record_threshold(record)
-    return Derivation(chain(record), predict(ratio))
+    letters = (
+        Letter(kept, KEPT, says="the share of its own slopes that is feasible for the dual problem"),
+        Letter(within[k], WITHIN, says="the mean latent value of a class, taken to the nearest number within a range"),
+    )
+    return Derivation(chain(record), predict(ratio), letters)
 
 
 def record_class_loss(record: StepRecorder, problem: Problem) -> None:
@@ -234,7 +238,8 @@ def record_threshold(record: StepRecorder) -> sp.Expr:
 def predict(ratio: sp.Expr) -> Prediction:
     """Predict what vanishes at every minimiser. The minimum and the latent values have no closed form, but obey an equation.
 
-    The yardstick is two thirds of the way from total collapse, so that instances are drawn on both sides of it.
+    The yardstick lies away from total collapse, on its living side, where features are still to be told from zero: instances are drawn
+    around it, and from far below to far above total collapse.
     """
     size, value = positive("rho"), indexed("zeta", real=True)
     named = {
@@ -253,12 +258,17 @@ def predict(ratio: sp.Expr) -> Prediction:
         "slope": Shown((c - a) / ((1 + a) * (1 + c)), by="the slope at zero"),
     }
     zero = Formula(sp.Integer(0))
-    yardstick = Threshold(ratio * sp.Rational(3, 2), k, sp.Integer(1), tuned="feature_decay")
+    yardstick = Threshold(ratio * sp.Rational(2, 3), k, sp.Integer(1), tuned="feature_decay")
     return Prediction(None, {"within_class_scatter": zero, "off_the_line": zero}, (), named, yardstick=yardstick)
 
 
 def rho_of(reading: Reading) -> Number:
     return latent_size(reading.xp, reading.v, reading.data, reading.p)
+
+
+def class_losses(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
+    """Return the loss of each class at its mean latent value."""
+    return xp.column_cumulative_link(mean_latent(xp, v, data, p), xp.class_means(data.Y, data.Y), odds)
 
 
 fit, mean_z = indexed("f", nonnegative=True), indexed("zeta", real=True)
@@ -267,9 +277,7 @@ STATISTICS = (
     Statistic(
         fit,
         r"loss of class $k$ at its mean latent value",
-        lambda xp, v, data, p: xp.column_cumulative_link(
-            mean_latent(xp, v, data, p), xp.identity(mean_features(xp, v, data)), odds
-        ),
+        class_losses,
     ),
     Statistic(mean_z, r"mean latent value of class $k$", mean_latent),
     Statistic(w_square, r"$\|w\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
@@ -283,20 +291,23 @@ STATISTICS = (
 """What the bounds are written in."""
 
 
+WITHIN = sp.Max(-FARTHEST, sp.Min(FARTHEST, mean_z[k]))
+KEPT = sp.Min(1, N * DECAY / sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, WITHIN) ** 2, (k, 1, K))))
+"""Share of the slopes at the latent values of a point that is feasible for the dual problem."""
+kept, within = positive("kappa"), indexed("v", real=True)
+
+
+def conjugate(odds_here: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+    """Return entropy(κp) + κp log(odds), for the p that belongs to log(1 + odds · exp(exponent)), without a logarithm of zero."""
+    x = odds_here * sp.exp(exponent)
+    rest = 1 + (1 - kept) * x
+    return sp.log(1 + x) - (kept * x * (sp.log(kept) + exponent) + rest * sp.log(rest)) / (1 + x)
+
+
 def dual_value() -> sp.Expr:
-    """Return the dual value at the residuals of the mean latent values, shrunk until they are feasible."""
-    at = sp.Max(-FARTHEST, sp.Min(FARTHEST, mean_z[k]))
-    total = sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, at) ** 2, (k, 1, K)))
-    kept = sp.Min(1, N * DECAY / total)
-
-    def part(odds_here: sp.Expr, exponent: sp.Expr) -> sp.Expr:
-        """Return entropy(κp) + κp log(odds), where log p = log(odds) + exponent − log(1 + odds · exp(exponent))."""
-        reached = 1 + odds_here * sp.exp(exponent)
-        p, rest = odds_here * sp.exp(exponent) / reached, 1 - kept + kept / reached
-        return -kept * p * (sp.log(kept) + exponent - sp.log(reached)) - rest * sp.log(rest)
-
-    of_one = part(c, z) + part(a, -z) - sp.log(1 - a * c)
-    return sp.Sum(n_k[k] / N * of_class(of_one, at), (k, 1, K))
+    """Return the dual value at the slopes at the mean latent values, shrunk until they are feasible."""
+    of_one = conjugate(c, z) + conjugate(a, -z) - sp.log(1 - a * c)
+    return sp.Sum(n_k[k] / N * of_class(of_one, WITHIN).xreplace({kept: KEPT}), (k, 1, K))
 
 
 def record_chain_steps(record: StepRecorder) -> None:
@@ -324,16 +335,27 @@ def record_chain_steps(record: StepRecorder) -> None:
             ((sp.Integer(1), u_1 * v_2 - u_2 * v_1),),
         )
     )
-    u, v = sp.symbols("u v", real=True)
-    p = 1 / (1 + sp.exp(-v))
+    u, v, p = sp.Symbol("u", real=True), sp.Symbol("v", real=True), positive("p")
     softplus = sp.log(1 + sp.exp(u))
     record(Convex("the softplus is convex", r"$\log(1 + e^u)$ lies above its tangents …", softplus, u))
+    tangent = softplus.subs(u, v) + sp.diff(softplus, u).subs(u, v) * (u - v)
     record(
         Identity(
             "the conjugate of the softplus",
-            "… which are the entropy of a probability $p = 1/(1 + e^{-v})$ and $p u$.",
-            -p * sp.log(p) - (1 - p) * sp.log(1 / (1 + sp.exp(v))) + p * u,
-            softplus.subs(u, v) + sp.diff(softplus, u).subs(u, v) * (u - v),
+            "… of every slope $p$ from 0 to 1, here with $p$ over $1 - p$ for the odds: they are the entropy of $p$ and $p u$.",
+            tangent.subs(v, sp.log(p)),
+            sp.log(1 + p) - p / (1 + p) * sp.log(p) + p / (1 + p) * u,
+        )
+    )
+    below_one = {kept: 1 / (1 + p)}
+    share = kept * c * sp.exp(z) / (1 + c * sp.exp(z))
+    record(
+        Identity(
+            "the part of a class in the dual value",
+            "The entropy of $\\kappa p$ and $\\kappa p$ times the logarithm of the odds, where $p$ belongs to a part of the loss at the latent "
+            "value $z$.",
+            (-share * sp.log(share) - (1 - share) * sp.log(1 - share) + share * sp.log(c)).subs(below_one),
+            conjugate(c, z).subs(below_one),
         )
     )
 
@@ -368,7 +390,12 @@ def chain(record: StepRecorder) -> Proof:
             "Both parts of the loss of a class lie above their tangents of any slope. With slopes $\\kappa P(y > k)$ and $\\kappa P(y < k)$ at the "
             "point's own latent values, where $\\kappa \\le 1$ is as large as feasible, what is linear in the latent values of any other point "
             "is at least $-\\sqrt{\\lambda_W \\lambda_H}$ times their norm. So this lies below the loss of every point.",
-            ("the softplus is convex", "the conjugate of the softplus", "the Cauchy-Schwarz inequality"),
+            (
+                "the softplus is convex",
+                "the conjugate of the softplus",
+                "the part of a class in the dual value",
+                "the Cauchy-Schwarz inequality",
+            ),
         ),
     )
     return Proof(tuple(record.steps), (), STATISTICS, bounds)
