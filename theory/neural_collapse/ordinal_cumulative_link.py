@@ -15,7 +15,7 @@ import sympy as sp
 from theory.algebra import ConcreteArrays, Symbols
 from theory.claim import Claim, Derivation, Source, Verdict
 from theory.expressions import Bindings, Formula, Values
-from theory.namespace import ArrayNamespace, Matrix, Number, Row
+from theory.namespace import ArrayNamespace, Number, Row
 from theory.neural_collapse.features import BALANCE, mean_features, mean_gram, within_class_scatter
 from theory.neural_collapse.softmax import record_class_means
 from theory.point import Point
@@ -43,9 +43,9 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
-from theory.results import Letter, Measured, Reading, Shown
+from theory.results import Letter, Measured, Read, Shown
 from theory.scalar import ScalarMinimum, threshold_ratio
-from theory.symbols import K, N, d, feature_decay, indexed, k, n_k, positive, weight_decay
+from theory.symbols import K, N, d, feature_decay, indexed, k, n, n_k, positive, weight_decay
 
 odds = indexed("o", positive=True)
 """Odds of a class above k at the latent value 0, o_k = exp(−b_k), in descending order."""
@@ -61,6 +61,10 @@ high, low = c * sp.exp(z) / (1 + c * sp.exp(z)), a * sp.exp(-z) / (1 + a * sp.ex
 """The probabilities P(y > k) that the class is exceeded, and P(y < k) that it is not reached, at the latent value z."""
 SLOPE = high - low
 """The derivative of the loss of a class."""
+PARTS = sp.log(1 + c * sp.exp(z)) + sp.log(1 + a * sp.exp(-z))
+"""The loss of a class but for its constant."""
+AT_ZERO = (c - a) / ((1 + a) * (1 + c))
+"""Its derivative at the latent value 0."""
 
 
 def latent(xp: ArrayNamespace, v: Point) -> Row:
@@ -87,9 +91,10 @@ def latent_size(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Numbe
     return xp.squared_norm(v.W @ mean_features(xp, v, data) @ data.Y) ** 0.5
 
 
-def imbalance(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
-    """Return λ_W wᵀw − λ_H H Hᵀ."""
-    return xp.scale(xp.transpose(v.W) @ v.W, p[weight_decay]) - xp.scale(xp.cross(v.H, v.H), p[feature_decay])
+def off_the_line(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
+    """Return ‖λ_W wᵀw − λ_H H Hᵀ‖², which is zero only where all features lie on the line of w."""
+    of_w, of_h = xp.scale(xp.transpose(v.W) @ v.W, p[weight_decay]), xp.scale(xp.cross(v.H, v.H), p[feature_decay])
+    return xp.squared_norm(of_w - of_h)
 
 
 def bind(values: Values) -> Bindings:
@@ -109,14 +114,8 @@ def bind(values: Values) -> Bindings:
 
 PROBLEM = Problem(
     parameters=(
-        Parameter(
-            "odds",
-            DifferentPositiveReals(),
-            "odds $o_1 > … > o_{K-1}$ of a class above $k$ at the latent value 0: $o_k = e^{-b_k}$",
-        ),
-        Parameter(
-            "class_counts", OrderedClassCounts("odds"), "samples per class, $n_1, …, n_K$, in the order of the classes"
-        ),
+        Parameter("odds", DifferentPositiveReals(), "odds $o_k = e^{-b_k}$ of a class above $k$ at the latent value 0"),
+        Parameter("class_counts", OrderedClassCounts("odds"), "samples per class, $n_1, …, n_K$, in order"),
         Parameter("widths", Width(), "feature dimension $d$", default=lambda values: len(values["class_counts"])),
         Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
         Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
@@ -134,11 +133,7 @@ PROBLEM = Problem(
             unit=BALANCE**-2,
         ),
         Invariant(
-            "off_the_line",
-            r"$\|\lambda_W w^T w - \lambda_H H H^T\|^2$",
-            lambda xp, v, data, p: xp.squared_norm(imbalance(xp, v, data, p)),
-            kind="scalar",
-            unit=weight_decay * feature_decay,
+            "off_the_line", r"$\|\lambda_W w^T w - \lambda_H H H^T\|^2$", off_the_line, kind="scalar", unit=DECAY**2
         ),
     ),
     sorted_parameter="odds",
@@ -171,99 +166,82 @@ def derive(problem: Problem) -> Derivation:
 
 def record_class_loss(record: StepRecorder, problem: Problem) -> None:
     """Record the loss of a class as two softplus terms and a constant, from the loss itself, with its slope and its convexity."""
-    xp = ConcreteArrays(3, (1,), (1 / a, c))
     point = Point(W=sp.Matrix([[z]]), H=sp.Matrix([[1]]))
     p = Symbols({N: sp.Integer(1), weight_decay: sp.Integer(0), feature_decay: sp.Integer(0)})
-    own = problem.loss(xp, point, Point(Y=xp.labels()), p)
-    record(
-        Identity(
-            "the loss of a class",
-            "Between two thresholds, here those of the second of three classes, the loss has two parts and a constant, shown in exponentials. "
-            "The lowest and the highest class lack one part, with $a = 0$ and $c = 0$.",
-            sp.together(sp.exp(-own)),
-            (1 - a * c) / ((1 + c * sp.exp(z)) * (1 + a * sp.exp(-z))),
-        )
-    )
-    parts = sp.log(1 + c * sp.exp(z)) + sp.log(1 + a * sp.exp(-z))
-    record(Identity("the slope of a class", "Its derivative in the latent value.", sp.diff(parts, z), SLOPE))
-    record(Convex("the loss of a class is convex", "So the loss of a class lies above its tangents.", parts, z))
+    up_to, from_it = 1 / (1 + c * sp.exp(z)), 1 / (1 + a * sp.exp(-z))
+    between = "Between two thresholds, here as second of three classes, the loss has two parts and a constant, shown in exponentials."
+    for name, says, position, listed, probability in (
+        ("the loss of a class", between, 1, (1 / a, c), (1 - a * c) * up_to * from_it),
+        ("the loss of the lowest class", "The lowest class lacks one part: $a = 0$.", 0, (c, c / 2), up_to),
+        ("the loss of the highest class", "The highest class lacks the other: $c = 0$.", 2, (2 / a, 1 / a), from_it),
+    ):
+        xp = ConcreteArrays(3, (position,), listed)
+        own = problem.loss(xp, point, Point(Y=xp.labels()), p)
+        record(Identity(name, says, sp.together(sp.exp(-own)), probability))
+    record(Identity("the slope of a class", "Its derivative in the latent value.", sp.diff(PARTS, z), SLOPE))
+    says = "Each part, here the first, is convex: the loss of a class lies above its tangents."
+    record(Convex("the loss of a class is convex", says, PARTS.subs(a, 0), z))
 
 
 def record_order(record: StepRecorder) -> None:
-    """Record that the slope at a latent value falls from class to class, and where it vanishes without a penalty."""
-    record(
-        Nonnegative(
-            "the slope rises with the odds of exceeding",
-            "The slope at a latent value grows with $c$ …",
-            sp.simplify(sp.diff(SLOPE, c)),
-        )
+    """Record the equation of a latent value, that its slope falls from class to class, and where it vanishes without a penalty."""
+    size = sp.sqrt(positive("r") + n * z**2)
+    pulled = sp.diff(n * PARTS / N + DECAY * size, z)
+    rising, falling = sp.simplify(sp.diff(SLOPE, c)), sp.simplify(-sp.diff(SLOPE, a))
+    balance = (
+        r"At a minimum of $\frac1N \sum_k n_k f_k + \sqrt{\lambda_W \lambda_H}\,\rho$ away from zero the slope of $\rho$ balances that of a class "
+        "(the other classes add $r$ to $\\rho^2$)."
     )
-    record(
-        Nonnegative(
-            "the slope falls with the odds of falling short",
-            "… and falls with $a$. From class to class $c$ falls and $a$ rises, so at every latent value a higher class has the smaller slope, and "
-            "its penalised minimum lies higher.",
-            sp.simplify(-sp.diff(SLOPE, a)),
-        )
+    order = (
+        "… and falls with $a$. From class to class $c$ falls and $a$ rises, so at every latent value a higher class has the smaller slope, and "
+        "its penalised minimum lies higher."
     )
-    record(
-        Vanishes(
-            "the middle of a class",
-            "Without a penalty a class between two thresholds has its latent value in the middle of them.",
-            SLOPE,
-            z,
-            sp.log(a / c) / 2,
-        )
-    )
+    middle = "Without a penalty a class between two thresholds has its latent value in the middle of them."
+    for step in (
+        Identity("the pull on a class", balance, pulled, n / N * (SLOPE + N * DECAY / size * z)),
+        Nonnegative("the slope rises with the odds of exceeding", "At a latent value it grows with $c$ …", rising),
+        Nonnegative("the slope falls with the odds of falling short", order, falling),
+        Vanishes("the middle of a class", middle, SLOPE, z, sp.log(a / c) / 2),
+    ):
+        record(step)
 
 
 def record_threshold(record: StepRecorder) -> sp.Expr:
     """Record where zero stops being optimal. Return the ratio that exceeds 1 where the latent values live."""
-    size = positive("G")
-    record(
-        Identity(
-            "the slope at zero",
-            "The slope of a class at the latent value zero.",
-            SLOPE.subs(z, 0),
-            (c - a) / ((1 + a) * (1 + c)),
-        )
+    size, t, own = positive("G"), sp.Symbol("t", real=True), sp.Symbol("g", real=True)
+    at_zero = SLOPE.subs(z, 0)
+    descent = (
+        "Along $z_k = -t g_k$, with the slopes $g_k$ at zero and $G^2 = \\sum_k n_k g_k^2$, the fit falls by $t G^2/N$ to first order, and "
+        "$\\rho = t G$ for $t > 0$."
     )
-    # Along z_k = −t g_k, with g_k the slope of class k at zero and G² = Σ n_k g_k², the loss has this slope at t = 0, over G.
+    steepest = sp.diff(PARTS.subs(z, -t * own), t).subs(t, 0).subs(own, at_zero)
+    record(Identity("the slope at zero", "The slope of a class at the latent value zero.", at_zero, AT_ZERO))
+    record(Identity("the steepest descent from zero", descent, steepest, -(at_zero**2)))
+    # So this is the slope of the loss at t = 0, over G. By convexity zero is optimal where it is not negative.
     slope = ScalarMinimum(sp.Integer(0), sp.Integer(0), DECAY - size / N)
     ratio = threshold_ratio(record, "the feature decay", slope, feature_decay)
-    here = sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, sp.Integer(0)) ** 2, (k, 1, K)))
-    return ratio.subs(size, here)
+    return ratio.subs(size, sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, sp.Integer(0)) ** 2, (k, 1, K))))
 
 
 def predict(ratio: sp.Expr) -> Prediction:
     """Predict what vanishes at every minimiser. The minimum and the latent values have no closed form, but obey an equation.
 
-    The yardstick lies away from total collapse, on its living side, where features are still to be told from zero: instances are drawn
-    around it, and from far below to far above total collapse.
+    The yardstick, by which instances are drawn, lies beside total collapse, where features are to be told from zero.
     """
     size, value = positive("rho"), indexed("zeta", real=True)
+    measured: dict[sp.Basic, Read] = {
+        size: lambda reading: latent_size(reading.xp, reading.v, reading.data, reading.p),
+        value: lambda reading: reading.invariants["mean_latent"],
+    }
+    pulled, balanced = -size / (N * DECAY) * of_class(SLOPE, value[k]), sp.sqrt(feature_decay / weight_decay) * size
     named = {
-        "latent": Measured(
-            -size / (N * DECAY) * of_class(SLOPE, value[k]),
-            lambda reading: reading.invariants["mean_latent"],
-            ((k, K),),
-            given={size: rho_of, value: lambda reading: reading.invariants["mean_latent"]},
-        ),
-        "classifier": Measured(
-            sp.sqrt(feature_decay / weight_decay) * size,
-            lambda reading: reading.xp.squared_norm(reading.v.W),
-            unit=BALANCE**2,
-            given={size: rho_of},
-        ),
-        "slope": Shown((c - a) / ((1 + a) * (1 + c)), by="the slope at zero"),
+        "latent": Measured(pulled, measured[value], ((k, K),), given=measured),
+        "classifier": Measured(balanced, lambda r: r.xp.squared_norm(r.v.W), unit=BALANCE**2, given=measured),
+        "slope": Shown(AT_ZERO, by="the slope at zero"),
     }
     zero = Formula(sp.Integer(0))
     yardstick = Threshold(ratio * sp.Rational(2, 3), k, sp.Integer(1), tuned="feature_decay")
     return Prediction(None, {"within_class_scatter": zero, "off_the_line": zero}, (), named, yardstick=yardstick)
-
-
-def rho_of(reading: Reading) -> Number:
-    return latent_size(reading.xp, reading.v, reading.data, reading.p)
 
 
 def class_losses(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
@@ -274,11 +252,7 @@ def class_losses(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
 fit, mean_z = indexed("f", nonnegative=True), indexed("zeta", real=True)
 w_square, h_square, rho = (sp.Symbol(name, nonnegative=True) for name in ("omega", "chi", "rho"))
 STATISTICS = (
-    Statistic(
-        fit,
-        r"loss of class $k$ at its mean latent value",
-        class_losses,
-    ),
+    Statistic(fit, r"loss of class $k$ at its mean latent value", class_losses),
     Statistic(mean_z, r"mean latent value of class $k$", mean_latent),
     Statistic(w_square, r"$\|w\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
     Statistic(
@@ -297,67 +271,52 @@ KEPT = sp.Min(1, N * DECAY / sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, WITHIN) ** 
 kept, within = positive("kappa"), indexed("v", real=True)
 
 
-def conjugate(odds_here: sp.Expr, exponent: sp.Expr) -> sp.Expr:
-    """Return entropy(κp) + κp log(odds), for the p that belongs to log(1 + odds · exp(exponent)), without a logarithm of zero."""
-    x = odds_here * sp.exp(exponent)
+def conjugate(x: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+    """Return entropy(κp) + κp (log x − exponent) with p = x/(1 + x), without a logarithm of zero."""
     rest = 1 + (1 - kept) * x
     return sp.log(1 + x) - (kept * x * (sp.log(kept) + exponent) + rest * sp.log(rest)) / (1 + x)
 
 
 def dual_value() -> sp.Expr:
     """Return the dual value at the slopes at the mean latent values, shrunk until they are feasible."""
-    of_one = conjugate(c, z) + conjugate(a, -z) - sp.log(1 - a * c)
+    of_one = conjugate(c * sp.exp(z), z) + conjugate(a * sp.exp(-z), -z) - sp.log(1 - a * c)
     return sp.Sum(n_k[k] / N * of_class(of_one, WITHIN).xreplace({kept: KEPT}), (k, 1, K))
 
 
 def record_chain_steps(record: StepRecorder) -> None:
     """Record the steps of the chain beside those of the class losses."""
-    record_class_means(
-        record,
-        "Replacing the features of a class by their mean removes a sum of squares (three samples, one coordinate shown), "
-        "which is zero only where they agree.",
-    )
+    means = "Replacing the features of a class by their mean removes a sum of squares (three samples, one coordinate shown)."
+    record_class_means(record, means)
     w, h = sp.symbols("w h", nonnegative=True)
-    record(
+    u, v, p = sp.Symbol("u", real=True), sp.Symbol("v", real=True), positive("p")
+    u_1, u_2, v_1, v_2 = sp.symbols("u_1 u_2 v_1 v_2", real=True)
+    softplus = sp.log(1 + sp.exp(u))
+    tangent = softplus.subs(u, v) + sp.diff(softplus, u).subs(u, v) * (u - v)
+    share = kept * p / (1 + p)
+    log_share, log_rest = (sp.log(x) - sp.log(1 + p) for x in (kept, 1 + (1 - kept) * p))
+    dual = -share * (log_share + sp.log(p)) - (1 - share) * log_rest + share * (sp.log(p) - z)
+    lowest = sp.log(1 + p) + p / (1 + p) * (u - sp.log(p))
+    cauchy = "Two vectors (two entries shown) have an inner product of at most the product of their norms, with equality on one line alone."
+    slopes = "… of every slope between 0 and 1, here with the odds $p$: they are the entropy of the slope and $u$ times the slope."
+    part = "The entropy of $\\kappa p/(1 + p)$, and that times the logarithm of a class's own odds, where $p$ is $e^z$ times these odds."
+    for step in (
         SumOfSquares(
             "the split between the layers",
             r"A classifier of norm $w$ and features of norm $h$ cost at least $\sqrt{\lambda_W\lambda_H}\,w h$.",
             weight_decay / 2 * w**2 + feature_decay / 2 * h**2 - DECAY * w * h,
             ((sp.Rational(1, 2), sp.sqrt(weight_decay) * w - sp.sqrt(feature_decay) * h),),
-        )
-    )
-    u_1, u_2, v_1, v_2 = sp.symbols("u_1 u_2 v_1 v_2", real=True)
-    record(
+        ),
         SumOfSquares(
             "the Cauchy-Schwarz inequality",
-            "Two vectors (two entries shown) have an inner product of at most the product of their norms, with equality on one line alone.",
+            cauchy,
             (u_1**2 + u_2**2) * (v_1**2 + v_2**2) - (u_1 * v_1 + u_2 * v_2) ** 2,
             ((sp.Integer(1), u_1 * v_2 - u_2 * v_1),),
-        )
-    )
-    u, v, p = sp.Symbol("u", real=True), sp.Symbol("v", real=True), positive("p")
-    softplus = sp.log(1 + sp.exp(u))
-    record(Convex("the softplus is convex", r"$\log(1 + e^u)$ lies above its tangents …", softplus, u))
-    tangent = softplus.subs(u, v) + sp.diff(softplus, u).subs(u, v) * (u - v)
-    record(
-        Identity(
-            "the conjugate of the softplus",
-            "… of every slope $p$ from 0 to 1, here with $p$ over $1 - p$ for the odds: they are the entropy of $p$ and $p u$.",
-            tangent.subs(v, sp.log(p)),
-            sp.log(1 + p) - p / (1 + p) * sp.log(p) + p / (1 + p) * u,
-        )
-    )
-    below_one = {kept: 1 / (1 + p)}
-    share = kept * c * sp.exp(z) / (1 + c * sp.exp(z))
-    record(
-        Identity(
-            "the part of a class in the dual value",
-            "The entropy of $\\kappa p$ and $\\kappa p$ times the logarithm of the odds, where $p$ belongs to a part of the loss at the latent "
-            "value $z$.",
-            (-share * sp.log(share) - (1 - share) * sp.log(1 - share) + share * sp.log(c)).subs(below_one),
-            conjugate(c, z).subs(below_one),
-        )
-    )
+        ),
+        Convex("softplus is convex", r"$\log(1 + e^u)$ lies above its tangents …", softplus, u),
+        Identity("conjugate of the softplus", slopes, tangent.subs(v, sp.log(p)), lowest),
+        Identity("dual value of a class", part, dual, conjugate(p, z)),
+    ):
+        record(step)
 
 
 def chain(record: StepRecorder) -> Proof:
@@ -369,7 +328,7 @@ def chain(record: StepRecorder) -> Proof:
             "class means",
             fitted + weight_decay / 2 * w_square + feature_decay / 2 * h_square,
             "The loss of a sample lies above its tangent at the mean latent value of its class, whose linear part vanishes on average.",
-            ("the loss of a class", "the slope of a class", "the loss of a class is convex", "class means suffice"),
+            ("the loss of a class", "the loss of a class is convex", "class means suffice"),
         ),
         Bound(
             "balanced layers",
@@ -391,9 +350,9 @@ def chain(record: StepRecorder) -> Proof:
             "point's own latent values, where $\\kappa \\le 1$ is as large as feasible, what is linear in the latent values of any other point "
             "is at least $-\\sqrt{\\lambda_W \\lambda_H}$ times their norm. So this lies below the loss of every point.",
             (
-                "the softplus is convex",
-                "the conjugate of the softplus",
-                "the part of a class in the dual value",
+                "softplus is convex",
+                "conjugate of the softplus",
+                "dual value of a class",
                 "the Cauchy-Schwarz inequality",
             ),
         ),
