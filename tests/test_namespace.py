@@ -236,6 +236,7 @@ NO_SUMS = {
     "diagonal_root",
     "beside",
     "solve",
+    "column_cumulative_link",
     "logdet_of_gram",
     "explained",
     "singular_values",
@@ -269,6 +270,7 @@ CALLS = {
     "column_sums": lambda xp, i: xp.column_sums(i.full()),
     "column_cross_entropy": lambda xp, i: xp.column_cross_entropy(i.equal(), xp.labels()),
     "column_binary_cross_entropy": lambda xp, i: xp.column_binary_cross_entropy(i.equal(), xp.labels()),
+    "column_cumulative_link": lambda xp, i: xp.column_cumulative_link(i.row("v"), xp.labels(), i.theta),
     "diagonal_of": lambda xp, i: xp.diagonal_of(i.full()),
     "entries": lambda xp, i: xp.entries(i.column("u")),
     "total": lambda xp, i: xp.total(i.row("v")),
@@ -456,6 +458,20 @@ def test_a_contrastive_loss_of_large_similarities_is_finite():
     assert losses.tolist() == pytest.approx([2000 + math.log(2)] * 4)
     assert similarities.grad is not None
     assert bool(similarities.grad.isfinite().all())
+
+
+def test_a_tiny_cumulative_link_loss_keeps_its_digits():
+    """The lowest class far below its threshold, and the highest far above: nothing cancels, and the second derivatives are finite."""
+    odds = (2.0, 0.5)
+    xp = TorchArrays({sym.n_k: torch.ones(3, dtype=torch.float64), sym.theta: torch.tensor(odds, dtype=torch.float64)})
+    z = torch.tensor([-50.0, 0.0, 50.0], dtype=torch.float64)
+    losses = xp.column_cumulative_link(z, xp.labels(), sym.theta)
+    middle = -math.log(1 / 1.5 - 1 / 3)
+    assert losses.tolist() == pytest.approx([2 * math.exp(-50), middle, 2 * math.exp(-50)], rel=1e-14)
+    curvature = torch.autograd.functional.hessian(
+        lambda x: xp.column_cumulative_link(x, xp.labels(), sym.theta).sum(), z
+    )
+    assert bool(torch.as_tensor(curvature).isfinite().all())
 
 
 def test_a_factor_that_is_a_float_keeps_its_digits():

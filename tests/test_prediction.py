@@ -78,6 +78,12 @@ EXAMPLES = {
         "eta_dec": 0.9,
         "eta_enc": 1.3,
     },
+    "ordinal-cumulative-link": {
+        "odds": (0.4, 3.0, 1.2),
+        "class_counts": (4, 1, 6, 2),
+        "weight_decay": 0.01,
+        "feature_decay": 0.02,
+    },
     "mse-deep-linear-balanced": {
         "class_counts": (6, 6, 6),
         "depth": 3,

@@ -427,6 +427,56 @@ WRONG = {
             "step 'what a direction costs' fails",
         ),
     },
+    "ordinal-cumulative-link": {
+        "a loss of the highest class with the odds upside down": (
+            "(2 / a, 1 / a), from_it)",
+            "(2 * a, a), from_it)",
+            "step 'the loss of the highest class' fails",
+        ),
+        "a slope that falls short twice": (
+            "SLOPE = high - low",
+            "SLOPE = high - 2 * low",
+            "step 'the slope of a class' fails",
+        ),
+        "an order the other way round": (
+            "sp.simplify(-sp.diff(SLOPE, a))",
+            "sp.simplify(sp.diff(SLOPE, a))",
+            "odds of falling short",
+        ),
+        "another middle of a class": ("sp.log(a / c) / 2", "sp.log(a / c) / 3", "step 'the middle of a class' fails"),
+        "a threshold without the samples": ("DECAY - size / N)", "DECAY - size)", ""),
+        "another power of the decays": (
+            "-size / (N * DECAY) * of_class",
+            "-size / (N * DECAY**2) * of_class",
+            "latent, which the statement names, deviates",
+        ),
+        "a classifier that is not balanced": (
+            "sp.sqrt(feature_decay / weight_decay) * size",
+            "sp.sqrt(weight_decay / feature_decay) * size",
+            "classifier, which the statement names, deviates",
+        ),
+        "features off the line": (
+            "xp.scale(xp.cross(v.H, v.H), p[feature_decay])",
+            "xp.scale(xp.cross(v.H, v.H), 2 * p[feature_decay])",
+            "off_the_line deviates",
+        ),
+        "a line at half its cost": (
+            "fitted + DECAY * rho",
+            "fitted + 2 * DECAY * rho",
+            "one line exceeds balanced layers",
+        ),
+        "a dual point that is not feasible": (
+            "sp.Min(1, N * DECAY /",
+            "sp.Min(1, 2 * N * DECAY /",
+            "dual value (exceeds one line|is not tight)",
+        ),
+        "a constant of the other sign": ("- sp.log(1 - a * c)\n", "+ sp.log(1 - a * c)\n", "dual value is not tight"),
+        "classes listed from above": (
+            "n_k: counts,",
+            "n_k: counts[::-1],",
+            "",
+        ),
+    },
     "supcon-relu": {
         "a temperature that multiplies": (
             "xp.transpose(v.H) @ v.H, 1 / p[temperature]",

@@ -7,7 +7,7 @@ import sympy as sp
 from book.render.lines import displayed
 from theory import symbols as sym
 from theory.algebra import Symbols
-from theory.export.latex_arrays import CONTRASTIVE, ENTROPY, LatexArrays, TexLayers, TexMatrix, atom
+from theory.export.latex_arrays import CONTRASTIVE, CUMULATIVE, ENTROPY, LatexArrays, TexLayers, TexMatrix, atom
 from theory.latex import latex
 from theory.point import Point
 from theory.problem import Problem, Variable
@@ -43,6 +43,8 @@ def objective(problem: Problem) -> str:
     if CONTRASTIVE in loss:
         pairs = r"\log \sum_{a \ne i} e^{s_{ai}} - \frac{1}{n_{y_i} - 1} \sum_{p \ne i,\, y_p = y_i} s_{pi}"
         meanings.append(rf"${CONTRASTIVE}_i(S, Y) = {pairs}$")
+    if CUMULATIVE in loss:
+        meanings.append(rf"${CUMULATIVE}(z, e_k) = -\log P(y = k \mid z)$")
     over = f"over {listed(shapes(problem))}"
     shown = displayed(rf"{least}\; {loss}")
     return f"{shown}\n\n{over}{f', with {listed(meanings)}' if meanings else ''}."
