@@ -21,14 +21,15 @@ from proofs_check.harness.report import Ledger
 from proofs_check.harness.strategies import batches
 from theory.claim import find
 from theory.domains.drawing import Regime
+from theory.neural_collapse.ordinal_cumulative_link import BESIDE
 from theory.point import Point
 from theory.problem import Instance
 from theory.proof import Threshold
 from theory.symbols import k
 
 CLAIM = find("ordinal-cumulative-link")
-COLLAPSE = Threshold(sp.Rational(3, 2) * CLAIM.prediction.yardstick.ratio, k, sp.Integer(1), tuned="feature_decay")
-"""The threshold of total collapse: the yardstick is two thirds of its ratio."""
+COLLAPSE = Threshold(BESIDE * CLAIM.prediction.yardstick.ratio, k, sp.Integer(1), tuned="feature_decay")
+"""The threshold of total collapse, beside which the yardstick lies."""
 APART = 1e-6
 """Relative distance of the instances on either side from the threshold."""
 CLOSED = 1e-12

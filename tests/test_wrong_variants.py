@@ -444,7 +444,16 @@ WRONG = {
             "odds of falling short",
         ),
         "another middle of a class": ("sp.log(a / c) / 2", "sp.log(a / c) / 3", "step 'the middle of a class' fails"),
-        "a threshold without the samples": ("DECAY - size / N)", "DECAY - size)", ""),
+        "a threshold without the samples": (
+            "DECAY - size / N)",
+            "DECAY - size)",
+            "norm, which the statement names, deviates",
+        ),
+        "total collapse at a quarter of the decay": (
+            "DECAY - size / N)",
+            "DECAY - size / (2 * N))",
+            "total collapse exceeds one line",
+        ),
         "another power of the decays": (
             "-size / (N * DECAY) * of_class",
             "-size / (N * DECAY**2) * of_class",
@@ -460,21 +469,21 @@ WRONG = {
             "xp.scale(xp.cross(v.H, v.H), 2 * p[feature_decay])",
             "off_the_line deviates",
         ),
-        "a line at half its cost": (
-            "fitted + DECAY * rho",
-            "fitted + 2 * DECAY * rho",
-            "one line exceeds balanced layers",
+        "a line at twice its cost": (
+            '"one line",\n            fitted + DECAY * rho',
+            '"one line",\n            fitted + 2 * DECAY * rho',
+            "one line exceeds class means",
         ),
         "a dual point that is not feasible": (
             "sp.Min(1, N * DECAY /",
             "sp.Min(1, 2 * N * DECAY /",
-            "dual value (exceeds one line|is not tight)",
+            "dual value exceeds total collapse",
         ),
         "a constant of the other sign": ("- sp.log(1 - a * c)\n", "+ sp.log(1 - a * c)\n", "dual value is not tight"),
-        "classes listed from above": (
-            "n_k: counts,",
-            "n_k: counts[::-1],",
-            "",
+        "odds upside down in the equation of the latent values": (
+            'exceeding: (*values["odds"], 0),',
+            'exceeding: (*(1 / o for o in values["odds"]), 0),',
+            "latent, which the statement names, deviates",
         ),
     },
     "supcon-relu": {

@@ -298,6 +298,12 @@ class LatexArrays:
     def column_inner(self, a: TexMatrix, b: TexMatrix) -> TexRow:
         return TexRow(TexNumber(((a.factor * b.factor, rf"\langle {a.column('i')}, {b.column('i')} \rangle"),)))
 
+    def column_sums(self, a: TexMatrix) -> TexRow:
+        """Return the entries of a matrix with one row. Raises ValueError for several rows, whose sums have no notation here."""
+        if a.rows != 1:
+            raise ValueError("column_sums: the sums of several rows have no notation in LaTeX")
+        return TexRow(TexNumber(((a.factor, a.column("i")),)))
+
     def column_cross_entropy(self, z: TexMatrix, y: TexMatrix) -> TexRow:
         return TexRow(TexNumber(((sp.Integer(1), rf"{ENTROPY}\left({z.column('i')},\, {y.column('i')}\right)"),)))
 

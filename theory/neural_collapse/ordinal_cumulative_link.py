@@ -50,8 +50,8 @@ from theory.symbols import K, N, d, feature_decay, indexed, k, n, n_k, positive,
 odds = indexed("o", positive=True)
 """Odds of a class above k at the latent value 0, o_k = exp(−b_k), in descending order."""
 DECAY = sp.sqrt(weight_decay * feature_decay)
-FARTHEST = 300
-"""The dual bound is read at latent values up to this size, so that no exponential overflows; minimisers stay far below it."""
+BESIDE, FARTHEST = sp.Rational(49, 50), 300
+"""How far the yardstick lies from total collapse, and up to which size latent values enter the dual bound: no exponential overflows."""
 z = sp.Symbol("z", real=True)
 exceeding, short = indexed("c", nonnegative=True), indexed("a", nonnegative=True)
 """Odds that class k is exceeded and that it is not reached, at the latent value 0: c_k = o_k with c_K = 0, a_k = 1/o_{k−1} with a_1 = 0."""
@@ -69,31 +69,31 @@ AT_ZERO = (c - a) / ((1 + a) * (1 + c))
 
 def latent(xp: ArrayNamespace, v: Point) -> Row:
     """Return w H as a row."""
-    return xp.column_sums(v.W @ v.H)
+    return xp.column_sums(v.w @ v.H)
 
 
 def mean_latent(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
     """Return the mean latent value of each class."""
-    return xp.column_sums(v.W @ mean_features(xp, v, data))
+    return xp.column_sums(v.w @ mean_features(xp, v, data))
 
 
 def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return the loss."""
     return (
         xp.total(xp.column_cumulative_link(latent(xp, v), data.Y, odds)) / p[N]
-        + p[weight_decay] / 2 * xp.squared_norm(v.W)
+        + p[weight_decay] / 2 * xp.squared_norm(v.w)
         + p[feature_decay] / 2 * xp.total(xp.column_squares(v.H))
     )
 
 
 def latent_size(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return the norm of the latent values of all samples where each is that of its class."""
-    return xp.squared_norm(v.W @ mean_features(xp, v, data) @ data.Y) ** 0.5
+    return xp.squared_norm(v.w @ mean_features(xp, v, data) @ data.Y) ** 0.5
 
 
 def off_the_line(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return ‖λ_W wᵀw − λ_H H Hᵀ‖², which is zero only where all features lie on the line of w."""
-    of_w, of_h = xp.scale(xp.transpose(v.W) @ v.W, p[weight_decay]), xp.scale(xp.cross(v.H, v.H), p[feature_decay])
+    of_w, of_h = xp.scale(xp.transpose(v.w) @ v.w, p[weight_decay]), xp.scale(xp.cross(v.H, v.H), p[feature_decay])
     return xp.squared_norm(of_w - of_h)
 
 
@@ -120,7 +120,7 @@ PROBLEM = Problem(
         Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
         Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
     ),
-    variables=(Variable("W", (sp.Integer(1), d), BALANCE), Variable("H", (d, N), 1 / BALANCE)),
+    variables=(Variable("w", (sp.Integer(1), d), BALANCE), Variable("H", (d, N), 1 / BALANCE)),
     loss=loss,
     invariants=(
         Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2, shows_collapse=True),
@@ -161,12 +161,12 @@ def derive(problem: Problem) -> Derivation:
         Letter(kept, KEPT, says="the share of its own slopes that is feasible for the dual problem"),
         Letter(within[k], WITHIN, says="the mean latent value of a class, taken to the nearest number within a range"),
     )
-    return Derivation(chain(record), predict(ratio), letters)
+    return Derivation(chain(record, ratio), predict(ratio), letters)
 
 
 def record_class_loss(record: StepRecorder, problem: Problem) -> None:
     """Record the loss of a class as two softplus terms and a constant, from the loss itself, with its slope and its convexity."""
-    point = Point(W=sp.Matrix([[z]]), H=sp.Matrix([[1]]))
+    point = Point(w=sp.Matrix([[z]]), H=sp.Matrix([[1]]))
     p = Symbols({N: sp.Integer(1), weight_decay: sp.Integer(0), feature_decay: sp.Integer(0)})
     up_to, from_it = 1 / (1 + c * sp.exp(z)), 1 / (1 + a * sp.exp(-z))
     between = "Between two thresholds, here as second of three classes, the loss has two parts and a constant, shown in exponentials."
@@ -224,23 +224,24 @@ def record_threshold(record: StepRecorder) -> sp.Expr:
 
 
 def predict(ratio: sp.Expr) -> Prediction:
-    """Predict what vanishes at every minimiser. The minimum and the latent values have no closed form, but obey an equation.
-
-    The yardstick, by which instances are drawn, lies beside total collapse, where features are to be told from zero.
-    """
+    """Predict what vanishes, and equations for the rest. The yardstick, by which instances are drawn, lies beside total collapse."""
     size, value = positive("rho"), indexed("zeta", real=True)
-    measured: dict[sp.Basic, Read] = {
-        size: lambda reading: latent_size(reading.xp, reading.v, reading.data, reading.p),
-        value: lambda reading: reading.invariants["mean_latent"],
+    at: dict[sp.Basic, Read] = {
+        size: lambda r: latent_size(r.xp, r.v, r.data, r.p),
+        value: lambda r: r.invariants["mean_latent"],
     }
     pulled, balanced = -size / (N * DECAY) * of_class(SLOPE, value[k]), sp.sqrt(feature_decay / weight_decay) * size
+    norm = sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, value[k]) ** 2, (k, 1, K)))
     named = {
-        "latent": Measured(pulled, measured[value], ((k, K),), given=measured),
-        "classifier": Measured(balanced, lambda r: r.xp.squared_norm(r.v.W), unit=BALANCE**2, given=measured),
+        "latent": Measured(pulled, at[value], ((k, K),), given=at),
+        "classifier": Measured(balanced, lambda r: r.xp.squared_norm(r.v.w), unit=BALANCE**2, given=at),
+        "norm": Measured(
+            norm, lambda r: r.p[N] * (r.p[weight_decay] * r.p[feature_decay]) ** 0.5, where=ratio > 1, given=at
+        ),
         "slope": Shown(AT_ZERO, by="the slope at zero"),
     }
     zero = Formula(sp.Integer(0))
-    yardstick = Threshold(ratio * sp.Rational(2, 3), k, sp.Integer(1), tuned="feature_decay")
+    yardstick = Threshold(ratio / BESIDE, k, sp.Integer(1), tuned="feature_decay")
     return Prediction(None, {"within_class_scatter": zero, "off_the_line": zero}, (), named, yardstick=yardstick)
 
 
@@ -254,7 +255,7 @@ w_square, h_square, rho = (sp.Symbol(name, nonnegative=True) for name in ("omega
 STATISTICS = (
     Statistic(fit, r"loss of class $k$ at its mean latent value", class_losses),
     Statistic(mean_z, r"mean latent value of class $k$", mean_latent),
-    Statistic(w_square, r"$\|w\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
+    Statistic(w_square, r"$\|w\|^2$", lambda xp, v, data, p: xp.squared_norm(v.w)),
     Statistic(
         h_square,
         r"$\sum_k n_k \|\bar h_k\|^2$",
@@ -263,8 +264,6 @@ STATISTICS = (
     Statistic(rho, r"$\sqrt{\sum_k n_k \zeta_k^2}$", latent_size),
 )
 """What the bounds are written in."""
-
-
 WITHIN = sp.Max(-FARTHEST, sp.Min(FARTHEST, mean_z[k]))
 KEPT = sp.Min(1, N * DECAY / sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, WITHIN) ** 2, (k, 1, K))))
 """Share of the slopes at the latent values of a point that is feasible for the dual problem."""
@@ -319,10 +318,10 @@ def record_chain_steps(record: StepRecorder) -> None:
         record(step)
 
 
-def chain(record: StepRecorder) -> Proof:
+def chain(record: StepRecorder, ratio: sp.Expr) -> Proof:
     """Bound the loss from below at any point: by class means, by one line, and by a dual value, which lies below every loss."""
     record_chain_steps(record)
-    fitted = sp.Sum(n_k[k] / N * fit[k], (k, 1, K))
+    fitted, at_zero = sp.Sum(n_k[k] / N * fit[k], (k, 1, K)), of_class(PARTS - sp.log(1 - a * c), sp.Integer(0))
     bounds = (
         Bound(
             "class means",
@@ -331,17 +330,18 @@ def chain(record: StepRecorder) -> Proof:
             ("the loss of a class", "the loss of a class is convex", "class means suffice"),
         ),
         Bound(
-            "balanced layers",
-            fitted + DECAY * sp.sqrt(w_square * h_square),
-            "The decay is split best where both parts are equal.",
-            ("the split between the layers",),
-        ),
-        Bound(
             "one line",
             fitted + DECAY * rho,
-            "A latent value is at most the product of two norms, and equal to it only on the line of the classifier. What is left is a strictly "
-            "convex function of the latent values of the classes, whose minimiser is unique.",
-            ("the Cauchy-Schwarz inequality",),
+            "The decay is split best where both parts are equal. A latent value is at most the product of two norms, and equal to it only on the "
+            "line of the classifier. What is left is strictly convex in the latent values of the classes, whose minimiser is unique.",
+            ("the split between the layers", "the Cauchy-Schwarz inequality"),
+        ),
+        Bound(
+            "total collapse",
+            sp.Piecewise((sp.Sum(n_k[k] / N * at_zero, (k, 1, K)), ratio <= 1), (fitted + DECAY * rho, True)),
+            "With the tangents at zero in place of the losses the fit falls by at most $\\rho G/N$: by no more than the decay costs below "
+            "the threshold, where zero is therefore optimal.",
+            ("the slope at zero", "the steepest descent from zero", "the Cauchy-Schwarz inequality"),
         ),
         Bound(
             "dual value",
@@ -377,8 +377,9 @@ CLAIM = Claim(
         "with $\\lambda_W w^T w = \\lambda_H H H^T$. The latent values $\\zeta_k = w h_k$ of the classes are unique. They have no closed form, "
         "but obey $\\zeta_k = {latent}$ with $\\rho^2 = \\sum_k n_k \\zeta_k^2$, and $\\|w\\|^2 = {classifier}$. They rise with the class: "
         "$\\zeta_1 < \\ldots < \\zeta_K$ unless all are zero. Everything collapses to zero iff $\\sum_k n_k g_k^2 \\le N^2 \\lambda_W "
-        "\\lambda_H$, where $g_k = {slope}$ at $a = a_k$, $c = c_k$ is the slope of the loss of class $k$ at the latent value 0. The minimum "
-        "has no closed form either: each trained optimum comes with a dual bound that meets it."
+        "\\lambda_H$, where $g_k = {slope}$ at $a = a_k$, $c = c_k$ is the slope of the loss of class $k$ at the latent value 0. Elsewhere "
+        "$\\rho$ is such that the slopes at $\\zeta_k$ have the norm ${norm} = N \\sqrt{{\\lambda_W \\lambda_H}}$. The minimum has no closed "
+        "form either: each trained optimum comes with a dual bound that meets it."
     ),
     setting=(
         "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples of $K$ ordered classes, $n_k$ of them from class $k$. The features $H$, "
