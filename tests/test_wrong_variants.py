@@ -452,7 +452,7 @@ WRONG = {
         "total collapse at a quarter of the decay": (
             "DECAY - size / N)",
             "DECAY - size / (2 * N))",
-            "total collapse exceeds one line",
+            "size, which the statement names, deviates",
         ),
         "another power of the decays": (
             "-size / (N * DECAY) * of_class",
@@ -477,7 +477,7 @@ WRONG = {
         "a dual point that is not feasible": (
             "sp.Min(1, N * DECAY /",
             "sp.Min(1, 2 * N * DECAY /",
-            "dual value exceeds total collapse",
+            "dual value exceeds one line",
         ),
         "a constant of the other sign": ("- sp.log(1 - a * c)\n", "+ sp.log(1 - a * c)\n", "dual value is not tight"),
         "odds upside down in the equation of the latent values": (

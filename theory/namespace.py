@@ -135,10 +135,10 @@ class ArrayNamespace(Protocol):
         ...
 
     def column_cumulative_link(self, z: Row, y: Matrix, odds: sp.IndexedBase) -> Row:
-        """Return the cumulative link loss of each sample, −log P(y | z), as a row, from the latent values ``z``, one for each sample.
+        """Return the cumulative link loss of each sample, minus the log-probability of its class, as a row.
 
-        A class up to k, of K ordered ones, has the probability 1/(1 + o_k exp(z)), where o_1 > … > o_(K−1) are the first entries
-        of the list ``odds``. ``y`` are one-hot labels, K × N.
+        ``z`` are the latent values, one for each sample, and ``y`` one-hot labels of ordered classes, K × N. A class up to k has the
+        probability 1/(1 + o_k exp(z)), where o_1 > … > o_(K−1) are the first entries of the list ``odds``.
         """
         ...
 

@@ -33,6 +33,8 @@ NEAREST = 1.01
 """Least ratio of neighbours in a list of different numbers."""
 DIFFERENT_RANGE = (1e-20, 1e20)
 """Range of the numbers in a list of different numbers."""
+MOST_DECADES = 30
+"""Most decades that such a list is drawn over."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +100,14 @@ class DifferentPositiveReals(Domain):
         return (3.0, 1.2, 0.4)
 
     def drawn(self, name: str, draws: Draws, values: Values) -> tuple[float, ...]:
-        """Return one number for each direction, on both sides of 1, with neighbours at most a decade apart."""
-        ratios = [draws.number((0.15, 0.9), (math.log10(NEAREST), 1.0)) for _ in range(directions(draws) - 1)]
-        shift = draws.number((-0.5, 0.5), (-2.0, 2.0), name)
-        level, levels = math.sqrt(math.prod(ratios)) * shift, []
-        for ratio in (*ratios, 1.0):
-            levels.append(level)
-            level /= ratio
-        return tuple(min(max(x, DIFFERENT_RANGE[0]), DIFFERENT_RANGE[1]) for x in levels)
+        """Return one number for each direction, on both sides of 1, with neighbours at most a decade apart and all within MOST_DECADES."""
+        count = directions(draws)
+        nearest = math.log10(NEAREST) * 1.01
+        widest = max(nearest, MOST_DECADES / count)
+        steps = [math.log10(draws.number((0.15, 0.9), (nearest, 1.0))) for _ in range(count - 1)]
+        steps = [min(step, widest) for step in steps]
+        level = sum(steps) / 2 + math.log10(draws.number((-0.5, 0.5), (-2.0, 2.0), name))
+        return tuple(10 ** (level - below) for below in itertools.accumulate(steps, initial=0.0))
 
     def as_given(self, value: tuple[float, ...], order: tuple[int, ...]) -> list[float]:
         return in_given_order(value, order)

@@ -1,6 +1,6 @@
 """Ordinal regression by a cumulative link model with fixed thresholds: features on one line, and total collapse at a closed-form decay.
 
-Setting: minimise (1/N) Σ −log P(y_i | z_i) + (λ_W/2) ‖w‖² + (λ_H/2) ‖H‖² over w (1 × d) and H (d × N), with the latent values z = w H
+Setting: minimise (1/N) Σ −log P(y_i | z_i) + (λ_W/2) ‖W‖² + (λ_H/2) ‖H‖² over W (1 × d) and H (d × N), with the latent values z = W H
 and P(y ≤ k | z) = 1/(1 + exp(z − b_k)) for K ordered classes and fixed thresholds b_1 < … < b_{K−1}, which enter as the odds
 o_k = exp(−b_k). Class k has n_k samples.
 Source: Ma, Obuchi, Tanaka, "Neural Collapse in Cumulative Link Models for Ordinal Regression: An Analysis with Unconstrained Feature
@@ -68,32 +68,32 @@ AT_ZERO = (c - a) / ((1 + a) * (1 + c))
 
 
 def latent(xp: ArrayNamespace, v: Point) -> Row:
-    """Return w H as a row."""
-    return xp.column_sums(v.w @ v.H)
+    """Return W H as a row."""
+    return xp.column_sums(v.W @ v.H)
 
 
 def mean_latent(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
     """Return the mean latent value of each class."""
-    return xp.column_sums(v.w @ mean_features(xp, v, data))
+    return xp.column_sums(v.W @ mean_features(xp, v, data))
 
 
 def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return the loss."""
     return (
         xp.total(xp.column_cumulative_link(latent(xp, v), data.Y, odds)) / p[N]
-        + p[weight_decay] / 2 * xp.squared_norm(v.w)
+        + p[weight_decay] / 2 * xp.squared_norm(v.W)
         + p[feature_decay] / 2 * xp.total(xp.column_squares(v.H))
     )
 
 
 def latent_size(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
     """Return the norm of the latent values of all samples where each is that of its class."""
-    return xp.squared_norm(v.w @ mean_features(xp, v, data) @ data.Y) ** 0.5
+    return xp.squared_norm(v.W @ mean_features(xp, v, data) @ data.Y) ** 0.5
 
 
 def off_the_line(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
-    """Return ‖λ_W wᵀw − λ_H H Hᵀ‖², which is zero only where all features lie on the line of w."""
-    of_w, of_h = xp.scale(xp.transpose(v.w) @ v.w, p[weight_decay]), xp.scale(xp.cross(v.H, v.H), p[feature_decay])
+    """Return ‖λ_W WᵀW − λ_H H Hᵀ‖², which is zero only where all features lie on the line of W."""
+    of_w, of_h = xp.scale(xp.transpose(v.W) @ v.W, p[weight_decay]), xp.scale(xp.cross(v.H, v.H), p[feature_decay])
     return xp.squared_norm(of_w - of_h)
 
 
@@ -120,11 +120,11 @@ PROBLEM = Problem(
         Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
         Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
     ),
-    variables=(Variable("w", (sp.Integer(1), d), BALANCE), Variable("H", (d, N), 1 / BALANCE)),
+    variables=(Variable("W", (sp.Integer(1), d), BALANCE), Variable("H", (d, N), 1 / BALANCE)),
     loss=loss,
     invariants=(
         Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2, shows_collapse=True),
-        Invariant("mean_latent", r"$w \bar H$, the latent values of the class means", mean_latent, kind="list"),
+        Invariant("mean_latent", r"$W \bar H$, the latent values of the class means", mean_latent, kind="list"),
         Invariant(
             "within_class_scatter",
             r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
@@ -133,7 +133,7 @@ PROBLEM = Problem(
             unit=BALANCE**-2,
         ),
         Invariant(
-            "off_the_line", r"$\|\lambda_W w^T w - \lambda_H H H^T\|^2$", off_the_line, kind="scalar", unit=DECAY**2
+            "off_the_line", r"$\|\lambda_W W^T W - \lambda_H H H^T\|^2$", off_the_line, kind="scalar", unit=DECAY**2
         ),
     ),
     sorted_parameter="odds",
@@ -161,12 +161,12 @@ def derive(problem: Problem) -> Derivation:
         Letter(kept, KEPT, says="the share of its own slopes that is feasible for the dual problem"),
         Letter(within[k], WITHIN, says="the mean latent value of a class, taken to the nearest number within a range"),
     )
-    return Derivation(chain(record, ratio), predict(ratio), letters)
+    return Derivation(chain(record), predict(ratio), letters)
 
 
 def record_class_loss(record: StepRecorder, problem: Problem) -> None:
     """Record the loss of a class as two softplus terms and a constant, from the loss itself, with its slope and its convexity."""
-    point = Point(w=sp.Matrix([[z]]), H=sp.Matrix([[1]]))
+    point = Point(W=sp.Matrix([[z]]), H=sp.Matrix([[1]]))
     p = Symbols({N: sp.Integer(1), weight_decay: sp.Integer(0), feature_decay: sp.Integer(0)})
     up_to, from_it = 1 / (1 + c * sp.exp(z)), 1 / (1 + a * sp.exp(-z))
     between = "Between two thresholds, here as second of three classes, the loss has two parts and a constant, shown in exponentials."
@@ -234,10 +234,11 @@ def predict(ratio: sp.Expr) -> Prediction:
     norm = sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, value[k]) ** 2, (k, 1, K)))
     named = {
         "latent": Measured(pulled, at[value], ((k, K),), given=at),
-        "classifier": Measured(balanced, lambda r: r.xp.squared_norm(r.v.w), unit=BALANCE**2, given=at),
+        "classifier": Measured(balanced, lambda r: r.xp.squared_norm(r.v.W), unit=BALANCE**2, given=at),
         "norm": Measured(
             norm, lambda r: r.p[N] * (r.p[weight_decay] * r.p[feature_decay]) ** 0.5, where=ratio > 1, given=at
         ),
+        "size": Measured(sp.Integer(0), at[size], where=ratio <= 1),
         "slope": Shown(AT_ZERO, by="the slope at zero"),
     }
     zero = Formula(sp.Integer(0))
@@ -255,7 +256,7 @@ w_square, h_square, rho = (sp.Symbol(name, nonnegative=True) for name in ("omega
 STATISTICS = (
     Statistic(fit, r"loss of class $k$ at its mean latent value", class_losses),
     Statistic(mean_z, r"mean latent value of class $k$", mean_latent),
-    Statistic(w_square, r"$\|w\|^2$", lambda xp, v, data, p: xp.squared_norm(v.w)),
+    Statistic(w_square, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
     Statistic(
         h_square,
         r"$\sum_k n_k \|\bar h_k\|^2$",
@@ -318,10 +319,10 @@ def record_chain_steps(record: StepRecorder) -> None:
         record(step)
 
 
-def chain(record: StepRecorder, ratio: sp.Expr) -> Proof:
+def chain(record: StepRecorder) -> Proof:
     """Bound the loss from below at any point: by class means, by one line, and by a dual value, which lies below every loss."""
     record_chain_steps(record)
-    fitted, at_zero = sp.Sum(n_k[k] / N * fit[k], (k, 1, K)), of_class(PARTS - sp.log(1 - a * c), sp.Integer(0))
+    fitted = sp.Sum(n_k[k] / N * fit[k], (k, 1, K))
     bounds = (
         Bound(
             "class means",
@@ -337,18 +338,12 @@ def chain(record: StepRecorder, ratio: sp.Expr) -> Proof:
             ("the split between the layers", "the Cauchy-Schwarz inequality"),
         ),
         Bound(
-            "total collapse",
-            sp.Piecewise((sp.Sum(n_k[k] / N * at_zero, (k, 1, K)), ratio <= 1), (fitted + DECAY * rho, True)),
-            "With the tangents at zero in place of the losses the fit falls by at most $\\rho G/N$: by no more than the decay costs below "
-            "the threshold, where zero is therefore optimal.",
-            ("the slope at zero", "the steepest descent from zero", "the Cauchy-Schwarz inequality"),
-        ),
-        Bound(
             "dual value",
             dual_value(),
             "Both parts of the loss of a class lie above their tangents of any slope. With slopes $\\kappa P(y > k)$ and $\\kappa P(y < k)$ at the "
             "point's own latent values, where $\\kappa \\le 1$ is as large as feasible, what is linear in the latent values of any other point "
-            "is at least $-\\sqrt{\\lambda_W \\lambda_H}$ times their norm. So this lies below the loss of every point.",
+            "is at least $-\\sqrt{\\lambda_W \\lambda_H}$ times their norm. So this lies below the loss of every point. At zero it is the loss "
+            "itself where $\\kappa = 1$, which is below the threshold.",
             (
                 "softplus is convex",
                 "conjugate of the softplus",
@@ -373,9 +368,9 @@ CLAIM = Claim(
     ),
     verdict=Verdict.HOLDS,
     statement=(
-        "At every global minimiser the features of class $k$ equal their mean (NC1), and all features lie on the line of the classifier $w$, "
-        "with $\\lambda_W w^T w = \\lambda_H H H^T$. The latent values $\\zeta_k = w h_k$ of the classes are unique. They have no closed form, "
-        "but obey $\\zeta_k = {latent}$ with $\\rho^2 = \\sum_k n_k \\zeta_k^2$, and $\\|w\\|^2 = {classifier}$. They rise with the class: "
+        "At every global minimiser the features of class $k$ equal their mean (NC1), and all features lie on the line of the classifier $W$, "
+        "with $\\lambda_W W^T W = \\lambda_H H H^T$. The latent values $\\zeta_k = W h_k$ of the classes are unique. They have no closed form, "
+        "but obey $\\zeta_k = {latent}$ with $\\rho^2 = \\sum_k n_k \\zeta_k^2$, and $\\|W\\|^2 = {classifier}$. They rise with the class: "
         "$\\zeta_1 < \\ldots < \\zeta_K$ unless all are zero. Everything collapses to zero iff $\\sum_k n_k g_k^2 \\le N^2 \\lambda_W "
         "\\lambda_H$, where $g_k = {slope}$ at $a = a_k$, $c = c_k$ is the slope of the loss of class $k$ at the latent value 0. Elsewhere "
         "$\\rho$ is such that the slopes at $\\zeta_k$ have the norm ${norm} = N \\sqrt{{\\lambda_W \\lambda_H}}$. The minimum has no closed "
@@ -383,7 +378,7 @@ CLAIM = Claim(
     ),
     setting=(
         "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples of $K$ ordered classes, $n_k$ of them from class $k$. The features $H$, "
-        "one column for each sample, are variables themselves. A sample has one latent value $z_i = w h_i$, and $P(y \\le k \\mid z) = 1/(1 + "
+        "one column for each sample, are variables themselves. A sample has one latent value $z_i = W h_i$, and $P(y \\le k \\mid z) = 1/(1 + "
         "e^{z - b_k})$ with fixed thresholds $b_1 < \\ldots < b_{K-1}$. They enter as the odds $o_k = e^{-b_k}$ of a class above $k$ at the "
         "latent value 0. Written with $c_k = o_k$ and $a_k = 1/o_{k-1}$, the odds at 0 that class $k$ is exceeded and that it is not reached "
         "($c_K = a_1 = 0$), the loss of class $k$ is $\\log(1 + c_k e^z) + \\log(1 + a_k e^{-z}) - \\log(1 - a_k c_k)$."
