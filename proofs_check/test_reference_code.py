@@ -27,14 +27,14 @@ from theory.reference_code import (
     CROSS_ENTROPY_MARGIN,
     CVAE_THRESHOLD,
     DEEP_MSE_BRANCH,
-    GIVEN_DIMENSION,
     GIVEN_VARIANCE,
     HALVED_DIVERGENCE,
     HIERARCHY_BRANCH,
     REFERENCE_CODE,
     SAMPLED_VARIANCE,
-    ReferenceCode,
 )
+from theory.reference_code.discrepancy import ReferenceCode
+from theory.reference_code.posterior_collapse import GIVEN_DIMENSION
 from theory.symbols import (
     M,
     N,

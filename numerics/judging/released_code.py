@@ -18,7 +18,7 @@ from numerics.training.optimise import Ending
 from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.problem import Instance
-from theory.reference_code import ReferenceCode
+from theory.reference_code.discrepancy import ReferenceCode
 
 STARTS = 4
 
