@@ -41,7 +41,8 @@ class ReferenceCode:
     """A formula of released code that differs from the derived one.
 
     ``formula`` is the code's formula for each class or direction: a size, or the condition under which the direction is
-    alive. ``lines`` says where the code has it.
+    alive. ``letters`` in it stand for longer expressions, of which a later one may use an earlier letter. ``lines`` says where
+    the code has it.
     ``derived(prediction)`` is the formula that the claim's derivation gives instead. ``read(xp, measured, p)`` reads
     the same size off the ``invariant`` of a trained point. ``says`` states the difference in two sentences. The two
     formulas differ at each of ``settings`` and agree at each of ``agreeing``. Where ``compares_losses``, the formula
@@ -61,10 +62,19 @@ class ReferenceCode:
     settings: tuple[dict[str, Any], ...]
     agreeing: tuple[dict[str, Any], ...] = ()
     compares_losses: bool = False
+    letters: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
 
     @property
     def claim(self) -> Claim:
         return find(self.claim_id)
+
+    @property
+    def in_parameters(self) -> Formula:
+        """The code's formula without letters."""
+        expression: Any = self.formula.expression
+        for letter, meaning in reversed(self.letters):
+            expression = expression.xreplace({letter: meaning})
+        return self.formula.replace_expression(expression)
 
     @property
     def is_condition(self) -> bool:

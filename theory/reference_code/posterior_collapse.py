@@ -153,11 +153,8 @@ HALVED_DIVERGENCE = ReferenceCode(
     ),
 )
 
-_PAST_THRESHOLD = theta[k] / (sp.sqrt(beta) * eta_dec)
-"""The root of the ratio of direction k to its threshold."""
-_TWICE_MEAN = _PAST_THRESHOLD * eta_enc + sp.S.Half
-_CHARGED = (_TWICE_MEAN - sp.sqrt(_TWICE_MEAN**2 - 2 * eta_enc**2)) / (2 * eta_enc**2)
-"""The posterior variance, as a share of the prior's, at which the objective is stationary that samples with it as a deviation."""
+_t, _v = (sp.IndexedBase(letter, positive=True)[k] for letter in "tv")
+_HALF_SUM = _t * eta_enc + sp.S.Half
 
 SAMPLED_VARIANCE = ReferenceCode(
     name="sampled-variance",
@@ -166,9 +163,8 @@ SAMPLED_VARIANCE = ReferenceCode(
     says=(
         r"The script for the learned variance charges the divergence of a posterior with the variance $\Sigma_k$, and samples the code with "
         r"$\Sigma_k$ as its standard deviation; the other scripts sample with the root. So a small variance is cheaper than it should be "
-        r"below 1. In the linear model a direction at the ratio $t_k = \theta_k/(\sqrt{\beta}\,\eta_{dec})$ then has "
-        r"$\Sigma_k = v_k \eta_{enc}^2$, where $v_k$ is the smaller root of $2 \eta_{enc}^2 v^2 - (2 t_k \eta_{enc} + 1) v + 1 = 0$, and it is "
-        r"kept or given up by comparison of two minima: at $\eta_{enc} = 1$, that of the published runs, with a jump at $t_k \approx 0.93$. "
+        r"below 1. In the linear model a direction that is kept then has $\Sigma_k = v_k \eta_{enc}^2$ with the $v_k$ below, and whether it is "
+        r"kept is decided between two minima: at $\eta_{enc} = 1$, that of the published runs, with a jump at $t_k \approx 0.93$. "
         r"At $\theta_k = 2$ and $\beta = \eta_{dec} = \eta_{enc} = 1$ the variance that is charged is 0.219 instead of 0.25, that of the sampled "
         r"code 0.048, and the squared length of the decoder 8.12 instead of 3. The number of directions that are given up, which the "
         r"published figures show, differs for directions close to the threshold alone."
@@ -178,9 +174,10 @@ SAMPLED_VARIANCE = ReferenceCode(
         Lines(VAES, "MNIST_VAE_Relu_learnable_sigma.py", 70, 76),
     ),
     quantity="alive",
-    formula=Formula(
-        sp.And(_CHARGED * eta_enc < _PAST_THRESHOLD, (_CHARGED * eta_enc) ** 2 - sp.log(_CHARGED) < _PAST_THRESHOLD**2),
-        ((k, D),),
+    formula=Formula(sp.And(eta_enc * _v < _t, (eta_enc * _v) ** 2 - sp.log(_v) < _t**2), ((k, D),)),
+    letters=(
+        (_t, theta[k] / (sp.sqrt(beta) * eta_dec)),
+        (_v, (_HALF_SUM - sp.sqrt(_HALF_SUM**2 - 2 * eta_enc**2)) / (2 * eta_enc**2)),
     ),
     derived=lambda prediction: Formula(prediction.threshold.alive, ((k, D),)),
     invariant="encoder_gram",
