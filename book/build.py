@@ -21,7 +21,7 @@ import yaml
 import book.figures
 from book.contents import contents
 from book.execute import fill_cache, run_page
-from book.fingerprint import digest, of_derivation, of_run, of_text
+from book.fingerprint import digest, imported, module_files, of_derivation, of_run, of_text
 from book.kept import file_of, forget_all_but, keep, keep_derivation, restore_derivations
 from book.live.parts import copy_parts, values_of_page
 from book.live.parts import prepare as prepare_live_parts
@@ -37,8 +37,8 @@ from theory.errors import ParameterError, quoted
 BOOK = Path(__file__).resolve().parent
 CODE = "{code-cell}"
 LIVE = "live"
-LONGEST = ("bring_us_your_theorem",)
-"""Pages that are made first: their code runs commands one after the other, and would keep one processor waiting at the end."""
+LONGEST = ("bring_us_your_theorem", "your_network")
+"""Pages that are made first: their code runs for long, and would keep one processor waiting at the end."""
 STATIC = (".css", ".js", ".svg")
 """Endings of the files beside the templates that the pages load."""
 
@@ -93,9 +93,10 @@ def jobs(source: Path, names: Sequence[str]) -> Iterator[Callable[[], None]]:
 def prepare() -> None:
     """Import what pages import, and read what fingerprints are made from: each page starts as a fork that knows them."""
     for module in pkgutil.iter_modules(book.figures.__path__, "book.figures."):
-        importlib.import_module(module.name)
+        imported(module_files(importlib.import_module(module.name).__name__))
     for claim in registry().values():
         of_text(claim)
+    nbformat.v4.new_notebook()  # the first notebook compiles the schema that it is held against
 
 
 def make_page(source: Path, name: str) -> None:

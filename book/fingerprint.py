@@ -20,9 +20,11 @@ DATA = ("book/results", "book/tutorial", "benchmarks/results", "benchmarks/sweep
 """Files that code reads without importing them. A change of one of them changes every fingerprint."""
 NO_SOURCE = {"_build", "__pycache__", "generated"}
 ANSWERS = "book/answers.py"
-"""The module that runs commands of the suite."""
-ASKED = ("proofs_check/test_*.py", "numerics/__main__.py", "theory/__main__.py", "book/tutorial/*.py")
-"""What the answers of commands are made from, and what no page that shows them imports."""
+"""The module that runs commands of the suite on claims in files."""
+PROGRAMS = ("proofs_check/test_*.py", "numerics/__main__.py", "theory/__main__.py")
+"""What commands run, and what no page that shows their answers imports."""
+SUBJECTS = ("book/tutorial/*.py",)
+"""The files of claims that commands are asked about."""
 CLAIM_PAGE = ("book/pages/claim.md", "book/render/pages.py")
 """The template of a claim's page, and the module that fills it in."""
 
@@ -43,7 +45,18 @@ def of_run(text: str) -> str:
     """Return the fingerprint of the outputs of a page: of its code, and of the files that this code imports or names."""
     cells = "\n".join(re.findall(r"^```\{code-cell\}.*?^```", text, flags=re.MULTILINE | re.DOTALL))
     code = "\n".join(line for line in cells.splitlines() if not line.startswith(("```", ":")))
-    return digest(imported([*modules_in(ast.parse(code)), *claims_named(code)]), cells)
+    used = imported([*modules_in(ast.parse(code)), *claims_named(code)])
+    if ROOT / ANSWERS not in used:
+        return digest(used, cells)
+    # A command derives no claim of the suite but those that it names, and lists the ids of all at most.
+    programs = imported(fitting(PROGRAMS)) - {claim_file(each) for each in registry()}
+    asked = imported([*fitting(SUBJECTS), *(claim_file(each) for each in registry() if each in code)])
+    return digest({*used, *programs, *asked}, cells, *registry())
+
+
+def fitting(places: Iterable[str]) -> list[Path]:
+    """Return the files of the project that fit patterns, in order."""
+    return [path for place in places for path in sorted(ROOT.glob(place))]
 
 
 def digest(paths: Iterable[Path], *words: str) -> str:
@@ -82,10 +95,9 @@ def imported(paths: Iterable[Path]) -> set[Path]:
 
 @cache
 def needed_by(path: Path) -> tuple[Path, ...]:
-    """Return the files that a file of code imports, those of the claims whose ids it names, and those that its commands run."""
+    """Return the files that a file of code imports, and those of the claims whose ids it names."""
     text = path.read_text(encoding="utf-8")
-    asked = (found for places in ASKED for found in sorted(ROOT.glob(places))) if path == ROOT / ANSWERS else ()
-    return (*modules_in(ast.parse(text)), *claims_named(text), *asked)
+    return (*modules_in(ast.parse(text)), *claims_named(text))
 
 
 def modules_in(tree: ast.AST) -> Iterator[Path]:

@@ -29,7 +29,8 @@ from theory.posterior_collapse.information import (
 )
 from theory.symbols import D, K, beta, eta_dec, theta
 
-GIVEN = find("vae-learnable-variance").prediction
+GIVEN = "vae-learnable-variance"
+"""The claim on a linear VAE whose decoder has a given deviation."""
 FITTED = find(REGRESSION)
 COVARIANCES = 200
 CASES = [(dispute.name, number) for dispute in DISPUTES.values() for number in range(len(dispute.cases))]
@@ -97,22 +98,24 @@ def test_the_bound_on_the_weight_is_one_for_equal_variances_alone() -> None:
 
 
 def test_the_divergence_is_the_information() -> None:
+    given = find(GIVEN).prediction
     for alive in (True, False):
         divergence, information = (
-            on_side(of(GIVEN).expression, alive) for of in (predicted_divergences, predicted_information)
+            on_side(of(given).expression, alive) for of in (predicted_divergences, predicted_information)
         )
         assert sp.simplify(divergence - information) == 0
 
 
 def test_divergence_and_slope_of_the_minimum_are_continuous_and_the_curvature_jumps() -> None:
-    (k,) = {entry.indices[0] for entry in GIVEN.threshold.ratio.atoms(sp.Indexed)}
-    critical = sp.solve(sp.Eq(GIVEN.threshold.ratio, 1), beta)[0]
-    alive, collapsed = (on_side(predicted_divergences(GIVEN).expression, side) for side in (True, False))
+    given = find(GIVEN).prediction
+    (k,) = {entry.indices[0] for entry in given.threshold.ratio.atoms(sp.Indexed)}
+    critical = sp.solve(sp.Eq(given.threshold.ratio, 1), beta)[0]
+    alive, collapsed = (on_side(predicted_divergences(given).expression, side) for side in (True, False))
     assert collapsed == 0
     assert sp.simplify(alive.subs(beta, critical)) == 0
     assert sp.simplify(alive.subs(eta_dec, theta[k] / sp.sqrt(beta))) == 0
     assert sp.simplify(sp.diff(alive, beta).subs(beta, critical)) != 0
-    costs = [on_side(cost_of_direction(GIVEN), side) for side in (True, False)]
+    costs = [on_side(cost_of_direction(given), side) for side in (True, False)]
     for order, jump in ((0, 0), (1, 0), (2, -1 / beta)):
         here, there = (sp.diff(cost, beta, order) for cost in costs)
         assert sp.simplify((here - there - jump).subs(beta, critical)) == 0

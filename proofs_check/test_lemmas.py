@@ -10,12 +10,10 @@ import pytest
 from hypothesis import strategies as st
 
 from proofs_check.harness.report import Ledger
-from theory.claim import find, places
+from theory.claim import find, shipped
 
 ROUNDED = 1e-11
 """Rounding of a singular value decomposition, relative to the size of the terms."""
-OWN = [claim_id for claim_id, (place, _) in places().items() if place.startswith("theory.")]
-"""The claims of this suite. Claims of other packages and files bring lemmas that are tested there."""
 EXAMPLES = 60
 
 
@@ -343,7 +341,7 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("claim_id", OWN)
+@pytest.mark.parametrize("claim_id", shipped())
 def test_every_lemma_that_a_proof_rests_on_is_tested(claim_id: str) -> None:
     assert {lemma.name for lemma in find(claim_id).proof.lemmas} <= set(CHECKS)
 

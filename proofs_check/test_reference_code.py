@@ -27,14 +27,14 @@ from theory.reference_code import (
     CROSS_ENTROPY_MARGIN,
     CVAE_THRESHOLD,
     DEEP_MSE_BRANCH,
-    GIVEN_DIMENSION,
     GIVEN_VARIANCE,
     HALVED_DIVERGENCE,
     HIERARCHY_BRANCH,
     REFERENCE_CODE,
     SAMPLED_VARIANCE,
-    ReferenceCode,
 )
+from theory.reference_code.discrepancy import ReferenceCode
+from theory.reference_code.posterior_collapse import GIVEN_DIMENSION
 from theory.symbols import (
     M,
     N,
@@ -198,11 +198,10 @@ def test_half_of_the_divergence_is_half_of_its_weight(code: ReferenceCode) -> No
 
 
 def of_sampled_variance(code: ReferenceCode) -> tuple[sp.Expr, sp.Expr]:
-    """Return the share of the prior's variance that is charged, and the squared length of the decoder, from the code's condition."""
-    _, kept = code.formula.expression.args
-    (variance,) = (log.args[0] for log in kept.atoms(sp.log))
-    past = theta[k] / (sp.sqrt(beta) * eta_dec)
-    return variance, beta * eta_dec**2 / eta_enc**2 * (past / (eta_enc * variance) - 1)
+    """Return the share of the prior's variance that is charged, and the squared length of the decoder."""
+    (t, past), (v, share) = code.letters
+    length = beta * eta_dec**2 / eta_enc**2 * (t / (eta_enc * v) - 1)
+    return share.subs(t, past), length.subs(v, share).subs(t, past)
 
 
 @pytest.mark.parametrize("code", [SAMPLED_VARIANCE], ids=[SAMPLED_VARIANCE.claim_id])
@@ -211,7 +210,7 @@ def test_what_is_said_of_the_sampled_variance(code: ReferenceCode) -> None:
     variance, length = (formula.subs(at) for formula in of_sampled_variance(code))
     for number in (f"is {variance:.3f}", f"code {variance**2:.3f}", f"decoder {length:.2f}"):
         assert number in code.says
-    at_threshold = [code.formula.expression.subs(at | {theta[k]: ratio}) for ratio in (0.93, 0.94)]
+    at_threshold = [code.in_parameters.expression.subs(at | {theta[k]: ratio}) for ratio in (0.93, 0.94)]
     assert at_threshold == [sp.false, sp.true]
 
 
@@ -232,7 +231,7 @@ def test_sampling_with_the_variance_keeps_what_the_formula_says(code: ReferenceC
         (ending,) = solution.best_ending()
         assert ending is Ending.CONVERGED
         bindings = stack_bindings([instance])
-        alive = evaluate(code.formula, bindings)
+        alive = evaluate(code.in_parameters, bindings)
         lengths = torch.where(alive.bool(), evaluate(Formula(length, code.formula.axes), bindings), 0.0)
         point = solution.best_point()
         decoder = point.U @ point.U.mT

@@ -92,12 +92,32 @@ def test_long_lines_of_words_are_broken_and_those_of_tables_are_not():
     assert broken("cell  " * 40) == "cell  " * 40
 
 
-@pytest.mark.parametrize("name", ["proofs_check/test_claims.py", "numerics/commands/conjecture.py"])
-def test_the_answers_on_a_page_rest_on_the_checks(name, monkeypatch):
-    page = functools.partial(
-        fingerprint.of_run, "```{code-cell} python\nfrom book.answers import answer, broken\n```\n"
-    )
+CLAIM = "theory/neural_collapse/ce_imbalanced.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "again"),
+    [
+        ("proofs_check/test_claims.py", "", True),
+        ("numerics/commands/conjecture.py", "", True),
+        ("theory/steps.py", "", True),
+        (CLAIM, "", False),
+        (CLAIM, "python -m theory predict ce-imbalanced class_counts=2,1", True),
+    ],
+)
+def test_the_answers_on_a_page_rest_on_the_checks_and_on_the_claims_that_commands_name(
+    name, command, again, monkeypatch
+):
+    cell = f"```{{code-cell}} python\nfrom book.answers import answer\nanswer('{command}', {{}})\n```\n"
+    page = functools.partial(fingerprint.of_run, cell)
     before, real, path = page(), fingerprint.content, ROOT / name
     assert path.exists()
     monkeypatch.setattr(fingerprint, "content", lambda at: "changed" if at == path else real(at))
+    assert (page() != before) is again
+
+
+def test_the_answers_on_a_page_rest_on_the_ids_of_all_claims(monkeypatch):
+    page = functools.partial(fingerprint.of_run, "```{code-cell} python\nfrom book.answers import answer\n```\n")
+    before, known = page(), registry()
+    monkeypatch.setattr(fingerprint, "registry", lambda: {name: known[name] for name in list(known)[1:]})
     assert page() != before

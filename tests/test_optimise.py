@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from numerics.__main__ import main as numerics_main
 from numerics.backends.bindings import setting, stack_bindings
 from numerics.judging.comparison import compare
-from numerics.training import certified, escapes, newton, optimise, quasi_newton
+from numerics.training import certified, escapes, layout, newton, optimise, quasi_newton
 from numerics.training.budget import Budget
 from numerics.training.certified import train
 from numerics.training.newton import Search
@@ -124,6 +125,32 @@ def test_a_newton_step_puts_on_its_bound_what_it_takes_beyond():
     search = Search(objective, torch.tensor([[1.4, 1e-3]], dtype=torch.float64), torch.tensor([0]))
     search.step(Budget(1, None))
     torch.testing.assert_close(search.x, torch.tensor([[1.5, 0.0]], dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "values"),
+    [
+        ("ce-imbalanced", {"class_counts": (5, 3, 2), "weight_decay": 0.01, "feature_decay": 0.02}),
+        (
+            "mse-deep-linear-imbalanced",
+            {"class_counts": (4, 2), "depth": 2, "feature_decay": 0.02, "weight_decay": 0.01},
+        ),
+        ("cvae", {"theta": (3.0, 1.5), "regression": ((1.0,), (0.5,))}),
+    ],
+)
+def test_products_with_all_second_derivatives_are_those_taken_one_by_one(claim_id, values, monkeypatch):
+    problem = find(claim_id).problem
+    objective = Objective(problem, [problem.instance(**values)], 3)
+    x, v = (layout.draw(torch.Generator().manual_seed(seed), 3, objective.layout) for seed in (0, 1))
+    loss = objective(x.requires_grad_(), torch.arange(3))
+    (gradient,) = torch.autograd.grad(loss.sum(), x, create_graph=True)
+    curvature = newton.Curvature(gradient, x, Budget(1, None))
+    one_by_one = [curvature(v) for _ in range(curvature.left)]
+    assert curvature.matrix is None
+    assert torch.allclose(curvature(v), one_by_one[0], rtol=0, atol=1e-13 * float(one_by_one[0].norm()))
+    assert curvature.matrix is not None
+    monkeypatch.setattr(newton, "MATRIX", x.shape[1] * x.numel() - 1)
+    assert newton.Curvature(gradient, x, Budget(1, None)).left == math.inf
 
 
 def test_a_descent_alone_reaches_the_floor_of_rounding(monkeypatch):

@@ -21,13 +21,13 @@ from book.render.thresholds import crossing, in_class_counts, in_fractions, thre
 from book.render.verdicts import counted_verdicts
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import evaluate
-from theory.claim import Verdict, find, places, registry
+from theory.claim import Verdict, find, places, registry, shipped
 from theory.export.record import TheoremRecord
 from theory.expressions import Formula
 from theory.proof import Identity, Threshold
 from theory.symbols import K, N, k, n, n_k
 
-SHIPPED = [claim for claim_id, claim in registry().items() if places()[claim_id][0].startswith("theory.")]
+SHIPPED = [find(claim_id) for claim_id in shipped()]
 LONGEST_NAME = 36
 """Most characters of a name in the sidebar."""
 

@@ -1,5 +1,6 @@
 """Separable bounds whose directions share a number: what is rejected, and what the brackets prove."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,45 +14,64 @@ from numerics.bounds.shared import minimiser, minimiser_above
 from numerics.training.optimise import minimise
 from theory.claim import find
 from theory.problem import Width
-from theory.proof import Piece, StepFailed
+from theory.proof import Piece, Separable, StepFailed
 from theory.symbols import D, beta, theta
 
 CLAIM = find("vae-learnable-decoder-variance")
-RIGHT = CLAIM.proof.separable
-(PIECE,) = RIGHT.pieces
-x, t = RIGHT.variable, RIGHT.shared.variable
 NARROW = 1e-40
 
 
-def with_piece(convex: sp.Expr, **other: sp.Expr):
-    return replace(RIGHT, pieces=(Piece(convex, **{"lower": sp.Integer(0), **other}),))
+@pytest.fixture(scope="module")
+def right() -> Separable:
+    """The bound of the claim."""
+    separable = CLAIM.proof.separable
+    assert separable is not None
+    return separable
 
 
-WRONG = {
-    "not convex in the shared number": (with_piece(PIECE.convex - sp.exp(t)), "step 'separable' fails"),
-    "convex in each number alone": (with_piece(x**2 + t**2 + 3 * x * t), "step 'separable' fails"),
-    "a rest that is not convex": (
-        replace(RIGHT, shared=replace(RIGHT.shared, rest=-sp.exp(t))),
+def with_piece(
+    right: Separable, change: Callable[[sp.Expr], sp.Expr] = lambda convex: convex, **other: sp.Expr
+) -> Separable:
+    (piece,) = right.pieces
+    return replace(right, pieces=(Piece(change(piece.convex), **{"lower": sp.Integer(0), **other}),))
+
+
+def with_shared(right: Separable, **other: sp.Expr) -> Separable:
+    return replace(right, shared=replace(right.shared, **other))
+
+
+WRONG: dict[str, tuple[Callable[[Separable, sp.Symbol, sp.Symbol], Separable], str]] = {
+    "not convex in the shared number": (
+        lambda right, x, t: with_piece(right, lambda convex: convex - sp.exp(t)),
         "step 'separable' fails",
     ),
-    "a start that moves": (with_piece(PIECE.convex, lower=t), "must not depend on t"),
-    "directions that are free at some numbers": (replace(RIGHT, free=t > 0), "must not depend on t"),
-    "a piece with an end": (with_piece(PIECE.convex, upper=sp.Integer(5)), "without an upper end"),
-    "two pieces": (replace(RIGHT, pieces=(PIECE, PIECE)), "one piece"),
-    "another rest": (replace(RIGHT, shared=replace(RIGHT.shared, rest=2 * D * t)), "separable"),
-    "another reading": (replace(RIGHT, shared=replace(RIGHT.shared, reading=2 * RIGHT.shared.reading)), "separable"),
+    "convex in each number alone": (
+        lambda right, x, t: with_piece(right, lambda _: x**2 + t**2 + 3 * x * t),
+        "step 'separable' fails",
+    ),
+    "a rest that is not convex": (lambda right, x, t: with_shared(right, rest=-sp.exp(t)), "step 'separable' fails"),
+    "a start that moves": (lambda right, x, t: with_piece(right, lower=t), "must not depend on t"),
+    "directions that are free at some numbers": (
+        lambda right, x, t: replace(right, free=t > 0),
+        "must not depend on t",
+    ),
+    "a piece with an end": (lambda right, x, t: with_piece(right, upper=sp.Integer(5)), "without an upper end"),
+    "two pieces": (lambda right, x, t: replace(right, pieces=2 * right.pieces), "one piece"),
+    "another rest": (lambda right, x, t: with_shared(right, rest=2 * D * t), "separable"),
+    "another reading": (lambda right, x, t: with_shared(right, reading=2 * right.shared.reading), "separable"),
 }
+"""Bounds that are unsound, as changes of the right one, whose variable is x and whose shared number is t, and what is said of each."""
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_an_unsound_bound_is_rejected(wrong):
-    separable, said = WRONG[wrong]
+def test_an_unsound_bound_is_rejected(wrong, right):
+    change, said = WRONG[wrong]
     with pytest.raises(StepFailed, match=said):
-        separable.check(CLAIM.proof.bounds[-2].expression)
+        change(right, right.variable, right.shared.variable).check(CLAIM.proof.bounds[-2].expression)
 
 
-def test_the_bound_of_the_claim_is_accepted():
-    RIGHT.check(CLAIM.proof.bounds[-2].expression)
+def test_the_bound_of_the_claim_is_accepted(right):
+    right.check(CLAIM.proof.bounds[-2].expression)
 
 
 @pytest.mark.parametrize("root", [-700.0, -3.25, 0.0, 1e-30, 0.1, 4096.5])
@@ -76,33 +96,34 @@ def test_a_slope_of_one_sign_has_no_bracket(slope):
         minimiser(slope)
 
 
-def test_a_loss_without_a_minimum_has_no_bound():
+def test_a_loss_without_a_minimum_has_no_bound(right):
     """A rest that falls faster than the directions rise leaves no minimum: the bound says nothing, and is no number."""
     instance = CLAIM.problem.instance(theta=(3.0, 2.0, 1.0), latent_dim=1)
-    falling = replace(RIGHT, shared=replace(RIGHT.shared, rest=-t))
+    falling = with_shared(right, rest=-right.shared.variable)
     assert separable_bound(falling, ball_bindings(CLAIM.problem, instance)) == Ball("-inf")
 
 
 @pytest.mark.parametrize(("share", "collapsed"), [(1 - 1e-9, False), (1 + 1e-9, True)])
-def test_a_direction_starts_at_its_least_value_beyond_its_threshold(share, collapsed):
+def test_a_direction_starts_at_its_least_value_beyond_its_threshold(share, collapsed, right):
     """The second of the variances 9, 4 and 1 collapses at β = 3 / (1 + 1 + 1/4)."""
     instance = CLAIM.problem.instance(theta=(3.0, 2.0, 1.0), latent_dim=2, beta=share * 3 / 2.25)
     bindings = ball_bindings(CLAIM.problem, instance)
-    assert start_is_least(RIGHT, bindings, 2) is collapsed
-    assert start_is_least(RIGHT, bindings, 1) is False
+    assert start_is_least(right, bindings, 2) is collapsed
+    assert start_is_least(right, bindings, 1) is False
 
 
-def test_the_bound_lies_below_the_sum_at_any_numbers():
+def test_the_bound_lies_below_the_sum_at_any_numbers(right):
     """At points of a grid around the minimum the sum is no lower than the bound, and close to it somewhere."""
     theta_values, weight = (3.0, 2.0, 1.0), 0.8
     instance = CLAIM.problem.instance(theta=theta_values, latent_dim=1, beta=weight)
-    bound = float(separable_bound(RIGHT, ball_bindings(CLAIM.problem, instance)))
+    bound = float(separable_bound(right, ball_bindings(CLAIM.problem, instance)))
     numbers = {D: 3, beta: sp.Float(weight)}
+    (piece,), x, t = right.pieces, right.variable, right.shared.variable
     total = sum(
-        PIECE.convex.xreplace({theta[RIGHT.index]: sp.Float(value)}).subs(x, x if number == 0 else 0)
+        piece.convex.xreplace({theta[right.index]: sp.Float(value)}).subs(x, x if number == 0 else 0)
         for number, value in enumerate(theta_values)
     )
-    value = sp.lambdify((x, t), (total + RIGHT.shared.rest).subs(numbers))
+    value = sp.lambdify((x, t), (total + right.shared.rest).subs(numbers))
     found = [value(a / 50, b / 50) for a in range(0, 200) for b in range(-100, 200)]
     assert bound <= min(found) <= bound + 1e-3
 

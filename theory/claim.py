@@ -196,6 +196,12 @@ def places() -> dict[str, tuple[str, Claim]]:
     return dict(sorted(found.items()))
 
 
+@cache
+def shipped() -> list[str]:
+    """Return the ids of the claims of this suite, without those of other packages and files."""
+    return sorted(claim.id for _, claim in _own())
+
+
 def registry() -> dict[str, Claim]:
     """Return all claims by id: those of this suite, of installed packages, and of the files given to ``add_files``."""
     return {claim_id: claim for claim_id, (_, claim) in places().items()}

@@ -7,7 +7,8 @@ from IPython.display import HTML
 from book.figures.tables import scrolling
 from book.figures.words import parameters_in_words, relative
 from numerics.judging.released_code import Decision, decide
-from theory.reference_code import ReferenceCode, reference_code
+from theory.reference_code import reference_code
+from theory.reference_code.discrepancy import ReferenceCode
 
 
 def table(name: str) -> HTML:

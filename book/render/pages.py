@@ -72,7 +72,8 @@ from book.render.verdicts import cells, counted_verdicts, in_few_cells, name_of,
 from theory.claim import registry
 from theory.disputes import DISPUTES
 from theory.latex import latex
-from theory.reference_code import REFERENCE_CODE, WITHOUT_EFFECT
+from theory.reference_code import REFERENCE_CODE
+from theory.reference_code.posterior_collapse import WITHOUT_EFFECT
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 SPECIFICATIONS = Path(__file__).resolve().parents[2] / "benchmarks" / "sweeps"

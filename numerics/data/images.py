@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.datasets import fetch_openml, get_data_home, load_digits
 
 from numerics.data.labelled import Labelled
 from theory.errors import ParameterError
@@ -57,6 +56,8 @@ def images(name: str, data_home: str | Path | None = None) -> Labelled:
 @cache
 def _digits() -> Labelled:
     """Return the bundled digits, read from their file once."""
+    from sklearn.datasets import load_digits  # this takes too long for commands that load no images
+
     pixels, labels = load_digits(return_X_y=True)
     return _as_images(np.asarray(pixels) / 16, np.asarray(labels), (1, 8, 8))
 
@@ -68,6 +69,8 @@ def _as_images(pixels: np.ndarray, labels: np.ndarray, shape: tuple[int, int, in
 
 def _from_openml(name: str, source: OpenMl, data_home: str | Path | None) -> tuple[np.ndarray, np.ndarray]:
     """Return pixels (N × p) in float32 and labels (N) as OpenML has them."""
+    from sklearn.datasets import fetch_openml, get_data_home
+
     folder = get_data_home(data_home)
     # Pandas reads the large files in a fraction of the time; it is no dependency of this package. It is left to read the labels
     # as they stand, because scikit-learn expects categories of text and some versions of pandas make numbers of them.

@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 from jaxtyping import Float64
-from sklearn.datasets import load_digits
 
 from theory.errors import ParameterError
 
@@ -78,6 +77,8 @@ def digits(view: str = "spectrum") -> dict[str, tuple]:
     the residual variances of the lower halves of the images given the upper halves, and the ``regression``.
     Raises ParameterError for any other view.
     """
+    from sklearn.datasets import load_digits  # this takes too long for commands that load no data
+
     images = np.asarray(load_digits(return_X_y=True)[0]) / 16
     if view == "spectrum":
         return {"theta": principal_deviations(images)}

@@ -18,7 +18,7 @@ from numerics.training.optimise import Ending
 from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.problem import Instance
-from theory.reference_code import ReferenceCode
+from theory.reference_code.discrepancy import ReferenceCode
 
 STARTS = 4
 
@@ -65,7 +65,7 @@ def _decide(code: ReferenceCode, instances: list[Instance], seed: int) -> Iterat
     trained = code.read(xp, measure(claim, instances, training.solution.best_point())[code.invariant], bindings)
     if code.is_condition:
         trained = (trained > INVARIANT * trained.max(1, keepdim=True).values).to(trained.dtype)
-    reference, derived = evaluate(code.formula, bindings), evaluate(code.derived(claim.prediction), bindings)
+    reference, derived = evaluate(code.in_parameters, bindings), evaluate(code.derived(claim.prediction), bindings)
     losses = _losses_at(code, bindings) if code.compares_losses else [None] * len(instances)
     for number, instance in enumerate(instances):
         certificate = training.certificates[number]
@@ -87,5 +87,5 @@ def _losses_at(code: ReferenceCode, bindings: Mapping[Any, Any]) -> list[float]:
     separable = code.claim.proof.separable
     if separable is None:
         raise ParameterError(f"{code.name}: {code.claim_id} has no separable bound to read a loss from")
-    at_reference = dataclasses.replace(separable, reading=code.formula.number)
+    at_reference = dataclasses.replace(separable, reading=code.in_parameters.number)
     return evaluate(Formula(at_reference.total()), bindings).tolist()

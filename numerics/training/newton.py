@@ -6,6 +6,7 @@ Bounds (entries ≥ 0) are kept by projection, with the Newton step taken on the
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -30,6 +31,11 @@ FORCING = (1e-2, 0.1)
 """Share to which a Newton step reduces the gradient of the quadratic model, least and largest. Close to rounding a more exact
 step takes several times as many curvatures, and what it adds along flat directions is noise."""
 MAX_CG_STEPS = 250
+MATRIX = 2**19
+"""Most second derivatives of all runs together that are computed as matrices. A product with more takes as long as a curvature."""
+FEW, SHARE = 2, 2**13
+"""Curvatures of a Newton step that are computed one by one: so many, and one more for so many second derivatives. All second
+derivatives together cost about as much, and a product with them costs a tenth."""
 FLAT = 1e-8
 """A run whose trust region has shrunk to rounding counts as converged, not stalled, when its gradient has fallen by this."""
 
@@ -153,11 +159,7 @@ class Search:
         x = self.x[members].requires_grad_()
         f = self.objective(x, self.runs[members])
         (g,) = torch.autograd.grad(f.sum(), x, create_graph=True)
-
-        def curvature(v: Tensor) -> Tensor:
-            budget.require_time()
-            return torch.autograd.grad(g, x, v, retain_graph=True)[0]
-
+        curvature = Curvature(g, x, budget)
         at, value, slope = x.detach(), f.detach(), g.detach()
         frozen = self.frozen[members]
         held = frozen | (self.bounded & (at <= 0) & (slope > 0))
@@ -226,6 +228,31 @@ class Search:
         rest, _ = _steihaug(curvature, (slope + curvature(onto)).masked_fill(held, 0.0), held, radius, forcing)
         step = torch.where(self.bounded, (at + onto + rest).clamp(min=0), at + rest) - at
         return step, -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))
+
+
+class Curvature:
+    """The second derivatives of the losses of some runs, times vectors [B, n]: ``gradient`` is that at x, with its graph."""
+
+    def __init__(self, gradient: Float64[Tensor, "B n"], x: Float64[Tensor, "B n"], budget: Budget) -> None:
+        self.gradient, self.x, self.budget = gradient, x, budget
+        entries = x.shape[1] * x.numel()
+        self.left = FEW + entries // SHARE if entries <= MATRIX else math.inf
+        self.matrix: Float64[Tensor, "B n n"] | None = None
+
+    def __call__(self, v: Float64[Tensor, "B n"]) -> Float64[Tensor, "B n"]:
+        self.budget.require_time()
+        if self.matrix is None and self.left == 0:
+            self.matrix = self._assembled()
+        if self.matrix is not None:
+            return (v[:, None] @ self.matrix)[:, 0]  # it is symmetric, and from the left several times as fast
+        self.left -= 1
+        return torch.autograd.grad(self.gradient, self.x, v, retain_graph=True)[0]
+
+    def _assembled(self) -> Float64[Tensor, "B n n"]:
+        count = self.x.shape[1]
+        units = torch.eye(count, dtype=DTYPE, device=self.x.device)[:, None].expand(-1, *self.x.shape)
+        (rows,) = torch.autograd.grad(self.gradient, self.x, units, retain_graph=True, is_grads_batched=True)
+        return rows.movedim(0, 1).contiguous()
 
 
 def _steihaug(

@@ -1,101 +1,25 @@
-"""Discrepancies between the code released with the papers and the minimisers of the objective."""
+"""Code on VAEs that computes something else than the minimiser of its objective."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import sympy as sp
 
-from theory.claim import Claim, find
-from theory.errors import ParameterError
-from theory.expressions import Bindings, Formula
-from theory.namespace import ArrayNamespace, Matrix, Row
+from theory.expressions import Formula
 from theory.posterior_collapse.hierarchy import KAPPA, beta_1, beta_2, sigma_1
 from theory.posterior_collapse.hvae_fixed_variances import sigma_2
-from theory.proof import Prediction
-from theory.scalar import Shrinkage
+from theory.reference_code.discrepancy import Lines, ReferenceCode
 from theory.symbols import (
     D,
-    K,
-    M,
-    N,
     beta,
-    decay_product,
     eta_dec,
     eta_enc,
-    feature_decay,
     k,
-    n_k,
     sigma,
     theta,
-    weight_decay,
 )
 
 VAES = ("thotranhuu99/Posterior_collapse_CVAE_HVAE", "4680514c490baed181a18f3d3137deccbf4d58df")
-CROSS_ENTROPY = ("Fsoft-AIC/Cross-Entropy-Imbalanced", "8feea0edb4e0015da29514286cd8c004c00cfe05")
-DEEP_LINEAR = ("Fsoft-AIC/Neural-Collapse-in-Deep-Linear-Networks", "1869cb1f4d8ebd4716ecaed0a772b0eb0c7a42b4")
-"""Repositories on GitHub, each with the commit that was read."""
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Lines ``first`` to ``last`` of a file in a repository, which is its name and a commit."""
-
-    repository: tuple[str, str]
-    file: str
-    first: int
-    last: int
-
-    @property
-    def url(self) -> str:
-        """The address of the lines at their commit."""
-        name, commit = self.repository
-        return f"https://github.com/{name}/blob/{commit}/{self.file}#L{self.first}-L{self.last}"
-
-    def __str__(self) -> str:
-        name, commit = self.repository
-        return f"{name} at {commit[:7]}, {self.file}, " + (
-            f"line {self.first}" if self.first == self.last else f"lines {self.first} to {self.last}"
-        )
-
-
-@dataclass(frozen=True)
-class ReferenceCode:
-    """A formula of released code that differs from the derived one.
-
-    ``formula`` is the code's formula for each class or direction: a size, or the condition under which the direction is
-    alive. ``lines`` says where the code has it.
-    ``derived(prediction)`` is the formula that the claim's derivation gives instead. ``read(xp, measured, p)`` reads
-    the same size off the ``invariant`` of a trained point. ``says`` states the difference in two sentences. The two
-    formulas differ at each of ``settings`` and agree at each of ``agreeing``. Where ``compares_losses``, the formula
-    gives the singular values of a point, and the loss at that point is compared with the trained loss.
-    """
-
-    name: str
-    title: str
-    claim_id: str
-    says: str
-    lines: tuple[Lines, ...]
-    quantity: str
-    formula: Formula
-    derived: Callable[[Prediction], Formula]
-    invariant: str
-    read: Callable[[ArrayNamespace, Matrix, Bindings], Row]
-    settings: tuple[dict[str, Any], ...]
-    agreeing: tuple[dict[str, Any], ...] = ()
-    compares_losses: bool = False
-
-    @property
-    def claim(self) -> Claim:
-        return find(self.claim_id)
-
-    @property
-    def is_condition(self) -> bool:
-        """Whether the formula says only which classes or directions are alive."""
-        return isinstance(self.formula.expression, sp.logic.boolalg.Boolean)
-
+"""The repository on GitHub, with the commit that was read."""
 
 _ON_A_CONDITION = {"theta": (3.0, 1.5, 0.3), "regression": ((1.0,), (0.5,), (-1.0,))}
 _SCALE = sp.sqrt(beta_1 * beta_2) * eta_dec * sigma_2 / eta_enc
@@ -126,72 +50,6 @@ CVAE_THRESHOLD = ReferenceCode(
         {"theta": (2.0, 1.3, 0.4), "regression": ((1.0,), (0.5,), (-1.0,)), "beta": 1.0, "eta_dec": 1.0},
         {"theta": (2.0, 1.3, 0.4), "regression": ((1.0,), (0.5,), (-1.0,)), "beta": 4.0, "eta_dec": 0.5},
     ),
-)
-
-CROSS_ENTROPY_MARGIN = ReferenceCode(
-    name="cross-entropy-margin",
-    title="Cross-entropy with ReLU features: the margin",
-    claim_id="ce-imbalanced-relu",
-    says=(
-        r"In the margin of the released validation code $\lambda_H$ cancels, while the trained margin depends on the decays "
-        r"through $\lambda_W \lambda_H$ alone: it changes with $\lambda_H$ and stays when the two are exchanged. The two formulas "
-        r"agree only where $\lambda_W = 4\lambda_H$, and metrics that divide every matrix by its norm do not show the difference."
-    ),
-    lines=(Lines(CROSS_ENTROPY, "validate_NC_unbalanced.py", 28, 45),),
-    quantity="margin",
-    formula=Formula(
-        sp.log(
-            (K - 1)
-            * (
-                sp.sqrt(n_k[k])
-                / (
-                    N
-                    * sp.sqrt(feature_decay / 2 * weight_decay / 2)
-                    * sp.sqrt((K - 1) * weight_decay / (K * feature_decay))
-                )
-                - 1
-            )
-        ),
-        ((k, K),),
-    ),
-    derived=lambda prediction: Formula(prediction.named["margin"].expression, ((k, K),)),
-    invariant="mean_logits",
-    read=lambda xp, z, p: (p[K] * xp.diagonal_of(z) - xp.column_sums(z)) / (p[K] - 1),
-    settings=tuple(
-        {"class_counts": (4, 2, 1), "weight_decay": weights, "feature_decay": features}
-        for weights, features in ((0.01, 0.01), (0.01, 0.03), (0.03, 0.01))
-    ),
-    agreeing=({"class_counts": (4, 2, 1), "weight_decay": 0.04, "feature_decay": 0.01},),
-)
-
-DEEP_MSE_BRANCH = ReferenceCode(
-    name="deep-mse-branch",
-    title="Deep linear MSE: the branch between fold and jump",
-    claim_id="mse-deep-linear-imbalanced",
-    says=(
-        "The released code takes the largest root of the stationarity equation wherever there is one and does not compare it "
-        "with zero. Between the fold, where that root appears, and the jump, where it becomes a global minimiser, zero is lower: "
-        "there the code predicts a point that does not minimise the loss."
-    ),
-    lines=(
-        Lines(DEEP_LINEAR, "validate_NC_unbalanced.py", 35, 42),
-        Lines(DEEP_LINEAR, "synthetic_experiment_imbalanced.py", 70, 77),
-    ),
-    quantity="singular value of $Z$",
-    formula=Formula(
-        sp.sqrt(n_k[k]) * Shrinkage(M, N * decay_product ** (1 / (M + 1)) * n_k[k] ** (-M / (M + 1))), ((k, K),)
-    ),
-    derived=lambda prediction: Formula(
-        sp.Piecewise((prediction.named["singular_value"].expression, prediction.threshold.alive), (0, True)), ((k, K),)
-    ),
-    invariant="mean_product",
-    read=lambda xp, z, p: p[n_k] ** 0.5 * xp.diagonal_of(z),
-    settings=(
-        {"class_counts": (8, 3), "depth": 2, "weight_decay": 0.08, "feature_decay": 0.075},
-        {"class_counts": (8, 3), "depth": 3, "weight_decay": 0.06, "feature_decay": 0.06},
-    ),
-    agreeing=({"class_counts": (8, 5), "depth": 2, "weight_decay": 0.04, "feature_decay": 0.05},),
-    compares_losses=True,
 )
 
 HIERARCHY_BRANCH = ReferenceCode(
@@ -295,11 +153,8 @@ HALVED_DIVERGENCE = ReferenceCode(
     ),
 )
 
-_PAST_THRESHOLD = theta[k] / (sp.sqrt(beta) * eta_dec)
-"""The root of the ratio of direction k to its threshold."""
-_TWICE_MEAN = _PAST_THRESHOLD * eta_enc + sp.S.Half
-_CHARGED = (_TWICE_MEAN - sp.sqrt(_TWICE_MEAN**2 - 2 * eta_enc**2)) / (2 * eta_enc**2)
-"""The posterior variance, as a share of the prior's, at which the objective is stationary that samples with it as a deviation."""
+_t, _v = (sp.IndexedBase(letter, positive=True)[k] for letter in "tv")
+_HALF_SUM = _t * eta_enc + sp.S.Half
 
 SAMPLED_VARIANCE = ReferenceCode(
     name="sampled-variance",
@@ -308,9 +163,8 @@ SAMPLED_VARIANCE = ReferenceCode(
     says=(
         r"The script for the learned variance charges the divergence of a posterior with the variance $\Sigma_k$, and samples the code with "
         r"$\Sigma_k$ as its standard deviation; the other scripts sample with the root. So a small variance is cheaper than it should be "
-        r"below 1. In the linear model a direction at the ratio $t_k = \theta_k/(\sqrt{\beta}\,\eta_{dec})$ then has "
-        r"$\Sigma_k = v_k \eta_{enc}^2$, where $v_k$ is the smaller root of $2 \eta_{enc}^2 v^2 - (2 t_k \eta_{enc} + 1) v + 1 = 0$, and it is "
-        r"kept or given up by comparison of two minima: at $\eta_{enc} = 1$, that of the published runs, with a jump at $t_k \approx 0.93$. "
+        r"below 1. In the linear model a direction that is kept then has $\Sigma_k = v_k \eta_{enc}^2$ with the $v_k$ below, and whether it is "
+        r"kept is decided between two minima: at $\eta_{enc} = 1$, that of the published runs, with a jump at $t_k \approx 0.93$. "
         r"At $\theta_k = 2$ and $\beta = \eta_{dec} = \eta_{enc} = 1$ the variance that is charged is 0.219 instead of 0.25, that of the sampled "
         r"code 0.048, and the squared length of the decoder 8.12 instead of 3. The number of directions that are given up, which the "
         r"published figures show, differs for directions close to the threshold alone."
@@ -320,9 +174,10 @@ SAMPLED_VARIANCE = ReferenceCode(
         Lines(VAES, "MNIST_VAE_Relu_learnable_sigma.py", 70, 76),
     ),
     quantity="alive",
-    formula=Formula(
-        sp.And(_CHARGED * eta_enc < _PAST_THRESHOLD, (_CHARGED * eta_enc) ** 2 - sp.log(_CHARGED) < _PAST_THRESHOLD**2),
-        ((k, D),),
+    formula=Formula(sp.And(eta_enc * _v < _t, (eta_enc * _v) ** 2 - sp.log(_v) < _t**2), ((k, D),)),
+    letters=(
+        (_t, theta[k] / (sp.sqrt(beta) * eta_dec)),
+        (_v, (_HALF_SUM - sp.sqrt(_HALF_SUM**2 - 2 * eta_enc**2)) / (2 * eta_enc**2)),
     ),
     derived=lambda prediction: Formula(prediction.threshold.alive, ((k, D),)),
     invariant="encoder_gram",
@@ -382,26 +237,5 @@ GIVEN_VARIANCE = ReferenceCode(
     ),
 )
 
-REFERENCE_CODE = {
-    code.name: code
-    for code in (
-        CVAE_THRESHOLD,
-        CROSS_ENTROPY_MARGIN,
-        DEEP_MSE_BRANCH,
-        HIERARCHY_BRANCH,
-        CONDITIONAL_SCALE,
-        HALVED_DIVERGENCE,
-        SAMPLED_VARIANCE,
-        GIVEN_VARIANCE,
-    )
-}
-
 WITHOUT_EFFECT = (Lines(VAES, "MNIST_HVAE_Relu.py", 125, 129), Lines(VAES, "MNIST_HVAE_Relu.py", 145, 148))
 """Lines that look like a difference and do not move the optimum: a trace that is counted twice, and divergences that are clamped."""
-
-
-def reference_code(name: str) -> ReferenceCode:
-    """Return the discrepancy with this name. Raises ParameterError when there is none."""
-    if name not in REFERENCE_CODE:
-        raise ParameterError(f"{name!r}: no such discrepancy; they are {', '.join(REFERENCE_CODE)}")
-    return REFERENCE_CODE[name]
