@@ -70,6 +70,7 @@ CHANGES = {
         "sum over singular values exceeds centred product",
     ),
     "mse-regularised-bias": ("summed = (K - 1) *", "summed = K *", "step 'reduction' fails"),
+    "ordinal-cumulative-link": ("SLOPE = high - low", "SLOPE = high - 2 * low", "step 'the slope of a class' fails"),
     "vae-fixed-variance": (
         "encoded, v.U, data.S, p)",
         "encoded, v.U, xp.scale(data.S, 2), p)",

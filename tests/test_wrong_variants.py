@@ -472,14 +472,8 @@ WRONG = {
         "a line at twice its cost": (
             '"one line",\n            fitted + DECAY * rho',
             '"one line",\n            fitted + 2 * DECAY * rho',
-            "one line exceeds class means",
+            "one line exceeds balanced layers",
         ),
-        "a dual point that is not feasible": (
-            "sp.Min(1, N * DECAY /",
-            "sp.Min(1, 2 * N * DECAY /",
-            "dual value exceeds one line",
-        ),
-        "a constant of the other sign": ("- sp.log(1 - a * c)\n", "+ sp.log(1 - a * c)\n", "dual value is not tight"),
         "odds upside down in the equation of the latent values": (
             'exceeding: (*values["odds"], 0),',
             'exceeding: (*(1 / o for o in values["odds"]), 0),',

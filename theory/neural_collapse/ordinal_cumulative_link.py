@@ -4,8 +4,8 @@ Setting: minimise (1/N) Σ −log P(y_i | z_i) + (λ_W/2) ‖W‖² + (λ_H/2) �
 and P(y ≤ k | z) = 1/(1 + exp(z − b_k)) for K ordered classes and fixed thresholds b_1 < … < b_{K−1}, which enter as the odds
 o_k = exp(−b_k). Class k has n_k samples.
 Source: Ma, Obuchi, Tanaka, "Neural Collapse in Cumulative Link Models for Ordinal Regression: An Analysis with Unconstrained Feature
-Model" (NeurIPS 2025), whose abstract states collapse within classes, the line, and the order. The threshold, the equation of the latent
-values and the dual bound are derived here, for the logistic link.
+Model" (NeurIPS 2025), whose abstract states collapse within classes, the line, and the order. The threshold and the equation of the latent
+values are derived here, for the logistic link.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
-from theory.results import Letter, Measured, Read, Shown
+from theory.results import Measured, Read, Shown
 from theory.scalar import ScalarMinimum, threshold_ratio
 from theory.symbols import K, N, d, feature_decay, indexed, k, n, n_k, positive, weight_decay
 
 odds = indexed("o", positive=True)
 """Odds of a class above k at the latent value 0, o_k = exp(−b_k), in descending order."""
 DECAY = sp.sqrt(weight_decay * feature_decay)
-BESIDE, FARTHEST = sp.Rational(49, 50), 300
-"""How far the yardstick lies from total collapse, and up to which size latent values enter the dual bound: no exponential overflows."""
+BESIDE = sp.Rational(49, 50)
+"""How far the yardstick lies from total collapse."""
 z = sp.Symbol("z", real=True)
 exceeding, short = indexed("c", nonnegative=True), indexed("a", nonnegative=True)
 """Odds that class k is exceeded and that it is not reached, at the latent value 0: c_k = o_k with c_K = 0, a_k = 1/o_{k−1} with a_1 = 0."""
@@ -152,16 +152,12 @@ def of_class(expression: sp.Expr, value: sp.Expr) -> sp.Expr:
 
 
 def derive(problem: Problem) -> Derivation:
-    """Prove collapse to a line and the order of the classes, find the decay of total collapse, and bound the loss by its dual."""
+    """Prove collapse to a line and the order of the classes, find the decay of total collapse, and bound the loss on a line."""
     record = StepRecorder()
     record_class_loss(record, problem)
     record_order(record)
     ratio = record_threshold(record)
-    letters = (
-        Letter(kept, KEPT, says="the share of its own slopes that is feasible for the dual problem"),
-        Letter(within[k], WITHIN, says="the mean latent value of a class, taken to the nearest number within a range"),
-    )
-    return Derivation(chain(record), predict(ratio), letters)
+    return Derivation(chain(record), predict(ratio))
 
 
 def record_class_loss(record: StepRecorder, problem: Problem) -> None:
@@ -251,11 +247,10 @@ def class_losses(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
     return xp.column_cumulative_link(mean_latent(xp, v, data, p), xp.class_means(data.Y, data.Y), odds)
 
 
-fit, mean_z = indexed("f", nonnegative=True), indexed("zeta", real=True)
+fit = indexed("f", nonnegative=True)
 w_square, h_square, rho = (sp.Symbol(name, nonnegative=True) for name in ("omega", "chi", "rho"))
 STATISTICS = (
     Statistic(fit, r"loss of class $k$ at its mean latent value", class_losses),
-    Statistic(mean_z, r"mean latent value of class $k$", mean_latent),
     Statistic(w_square, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
     Statistic(
         h_square,
@@ -265,22 +260,6 @@ STATISTICS = (
     Statistic(rho, r"$\sqrt{\sum_k n_k \zeta_k^2}$", latent_size),
 )
 """What the bounds are written in."""
-WITHIN = sp.Max(-FARTHEST, sp.Min(FARTHEST, mean_z[k]))
-KEPT = sp.Min(1, N * DECAY / sp.sqrt(sp.Sum(n_k[k] * of_class(SLOPE, WITHIN) ** 2, (k, 1, K))))
-"""Share of the slopes at the latent values of a point that is feasible for the dual problem."""
-kept, within = positive("kappa"), indexed("v", real=True)
-
-
-def conjugate(x: sp.Expr, exponent: sp.Expr) -> sp.Expr:
-    """Return entropy(κp) + κp (log x − exponent) with p = x/(1 + x), without a logarithm of zero."""
-    rest = 1 + (1 - kept) * x
-    return sp.log(1 + x) - (kept * x * (sp.log(kept) + exponent) + rest * sp.log(rest)) / (1 + x)
-
-
-def dual_value() -> sp.Expr:
-    """Return the dual value at the slopes at the mean latent values, shrunk until they are feasible."""
-    of_one = conjugate(c * sp.exp(z), z) + conjugate(a * sp.exp(-z), -z) - sp.log(1 - a * c)
-    return sp.Sum(n_k[k] / N * of_class(of_one, WITHIN).xreplace({kept: KEPT}), (k, 1, K))
 
 
 def record_chain_steps(record: StepRecorder) -> None:
@@ -292,13 +271,12 @@ def record_chain_steps(record: StepRecorder) -> None:
     u_1, u_2, v_1, v_2 = sp.symbols("u_1 u_2 v_1 v_2", real=True)
     softplus = sp.log(1 + sp.exp(u))
     tangent = softplus.subs(u, v) + sp.diff(softplus, u).subs(u, v) * (u - v)
-    share = kept * p / (1 + p)
-    log_share, log_rest = (sp.log(x) - sp.log(1 + p) for x in (kept, 1 + (1 - kept) * p))
-    dual = -share * (log_share + sp.log(p)) - (1 - share) * log_rest + share * (sp.log(p) - z)
     lowest = sp.log(1 + p) + p / (1 + p) * (u - sp.log(p))
     cauchy = "Two vectors (two entries shown) have an inner product of at most the product of their norms, with equality on one line alone."
-    slopes = "… of every slope between 0 and 1, here with the odds $p$: they are the entropy of the slope and $u$ times the slope."
-    part = "The entropy of $\\kappa p/(1 + p)$, and that times the logarithm of a class's own odds, where $p$ is $e^z$ times these odds."
+    slopes = (
+        "… of every slope between 0 and 1, here with the odds $p$: they are the entropy of the slope and $u$ times the slope. The dual bound "
+        "of the certificates takes such tangents of both parts of the loss of a class."
+    )
     for step in (
         SumOfSquares(
             "the split between the layers",
@@ -314,13 +292,12 @@ def record_chain_steps(record: StepRecorder) -> None:
         ),
         Convex("softplus is convex", r"$\log(1 + e^u)$ lies above its tangents …", softplus, u),
         Identity("conjugate of the softplus", slopes, tangent.subs(v, sp.log(p)), lowest),
-        Identity("dual value of a class", part, dual, conjugate(p, z)),
     ):
         record(step)
 
 
 def chain(record: StepRecorder) -> Proof:
-    """Bound the loss from below at any point: by class means, by one line, and by a dual value, which lies below every loss."""
+    """Bound the loss from below at any point: by class means, and by a convex function of their latent values."""
     record_chain_steps(record)
     fitted = sp.Sum(n_k[k] / N * fit[k], (k, 1, K))
     bounds = (
@@ -328,28 +305,28 @@ def chain(record: StepRecorder) -> Proof:
             "class means",
             fitted + weight_decay / 2 * w_square + feature_decay / 2 * h_square,
             "The loss of a sample lies above its tangent at the mean latent value of its class, whose linear part vanishes on average.",
-            ("the loss of a class", "the loss of a class is convex", "class means suffice"),
+            (
+                "the loss of a class",
+                "the loss of the lowest class",
+                "the loss of the highest class",
+                "the slope of a class",
+                "the loss of a class is convex",
+                "class means suffice",
+            ),
+        ),
+        Bound(
+            "balanced layers",
+            fitted + DECAY * sp.sqrt(w_square * h_square),
+            "The decay is split best where both parts are equal.",
+            ("the split between the layers",),
         ),
         Bound(
             "one line",
             fitted + DECAY * rho,
-            "The decay is split best where both parts are equal. A latent value is at most the product of two norms, and equal to it only on the "
-            "line of the classifier. What is left is strictly convex in the latent values of the classes, whose minimiser is unique.",
-            ("the split between the layers", "the Cauchy-Schwarz inequality"),
-        ),
-        Bound(
-            "dual value",
-            dual_value(),
-            "Both parts of the loss of a class lie above their tangents of any slope. With slopes $\\kappa P(y > k)$ and $\\kappa P(y < k)$ at the "
-            "point's own latent values, where $\\kappa \\le 1$ is as large as feasible, what is linear in the latent values of any other point "
-            "is at least $-\\sqrt{\\lambda_W \\lambda_H}$ times their norm. So this lies below the loss of every point. At zero it is the loss "
-            "itself where $\\kappa = 1$, which is below the threshold.",
-            (
-                "softplus is convex",
-                "conjugate of the softplus",
-                "dual value of a class",
-                "the Cauchy-Schwarz inequality",
-            ),
+            "A latent value is at most the product of two norms, and equal to it only on the "
+            "line of the classifier. What is left is strictly convex in the latent values of the classes, whose minimiser is unique. "
+            "Its dual, to which the conjugate of the softplus leads, certifies each trained point.",
+            ("the Cauchy-Schwarz inequality",),
         ),
     )
     return Proof(tuple(record.steps), (), STATISTICS, bounds)
