@@ -64,7 +64,9 @@ SLOPE = high - low
 PARTS = sp.log(1 + c * sp.exp(z)) + sp.log(1 + a * sp.exp(-z))
 """The loss of a class but for its constant."""
 AT_ZERO = (c - a) / ((1 + a) * (1 + c))
-"""Its derivative at the latent value 0."""
+"""The slope at the latent value 0."""
+MIDDLE = sp.log(a / c) / 2
+"""Where the slope of a class between two thresholds vanishes: in the middle of them."""
 
 
 def latent(xp: ArrayNamespace, v: Point) -> Row:
@@ -197,7 +199,7 @@ def record_order(record: StepRecorder) -> None:
         Identity("the pull on a class", balance, pulled, n / N * (SLOPE + N * DECAY / size * z)),
         Nonnegative("the slope rises with the odds of exceeding", "At a latent value it grows with $c$ …", rising),
         Nonnegative("the slope falls with the odds of falling short", order, falling),
-        Vanishes("the middle of a class", middle, SLOPE, z, sp.log(a / c) / 2),
+        Vanishes("the middle of a class", middle, SLOPE, z, MIDDLE),
     ):
         record(step)
 
@@ -236,6 +238,7 @@ def predict(ratio: sp.Expr) -> Prediction:
         ),
         "size": Measured(sp.Integer(0), at[size], where=ratio <= 1),
         "slope": Shown(AT_ZERO, by="the slope at zero"),
+        "middle": Shown(MIDDLE, by="the middle of a class"),
     }
     zero = Formula(sp.Integer(0))
     yardstick = Threshold(ratio / BESIDE, k, sp.Integer(1), tuned="feature_decay")
@@ -350,8 +353,9 @@ CLAIM = Claim(
         "but obey $\\zeta_k = {latent}$ with $\\rho^2 = \\sum_k n_k \\zeta_k^2$, and $\\|W\\|^2 = {classifier}$. They rise with the class: "
         "$\\zeta_1 < \\ldots < \\zeta_K$ unless all are zero. Everything collapses to zero iff $\\sum_k n_k g_k^2 \\le N^2 \\lambda_W "
         "\\lambda_H$, where $g_k = {slope}$ at $a = a_k$, $c = c_k$ is the slope of the loss of class $k$ at the latent value 0. Elsewhere "
-        "$\\rho$ is such that the slopes at $\\zeta_k$ have the norm ${norm} = N \\sqrt{{\\lambda_W \\lambda_H}}$. The minimum has no closed "
-        "form either: each trained optimum comes with a dual bound that meets it."
+        "$\\rho$ is such that the slopes at $\\zeta_k$ have the norm ${norm} = N \\sqrt{{\\lambda_W \\lambda_H}}$. As the decays fall to zero, the "
+        "latent value of a class between two thresholds tends to ${middle}$ at $a = a_k$, $c = c_k$, the middle of the two. The minimum has no "
+        "closed form: each trained optimum comes with a dual bound that meets it."
     ),
     setting=(
         "The columns $y_i$ of $Y$ are the one-hot labels of $N$ samples of $K$ ordered classes, $n_k$ of them from class $k$. The features $H$, "
