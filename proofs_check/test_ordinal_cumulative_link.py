@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import hypothesis
 import pytest
-import sympy as sp
 import torch
 
 from numerics.backends.points import points_of
@@ -24,12 +24,8 @@ from theory.domains.drawing import Regime
 from theory.neural_collapse.ordinal_cumulative_link import BESIDE
 from theory.point import Point
 from theory.problem import Instance
-from theory.proof import Threshold
-from theory.symbols import k
 
 CLAIM = find("ordinal-cumulative-link")
-COLLAPSE = Threshold(BESIDE * CLAIM.prediction.yardstick.ratio, k, sp.Integer(1), tuned="feature_decay")
-"""The threshold of total collapse, beside which the yardstick lies."""
 APART = 1e-6
 """Relative distance of the instances on either side from the threshold."""
 CLOSED = 1e-12
@@ -39,8 +35,10 @@ STARTS = 4
 
 def at_ratio(instance: Instance, ratio: float) -> Instance:
     """Return the instance with the feature decay at which all classes have this ratio to total collapse."""
-    values = dict(instance.values)
-    return CLAIM.problem.instance(**{**values, "feature_decay": tuned_to(CLAIM, COLLAPSE, values, 1, ratio)})
+    values, yardstick = dict(instance.values), CLAIM.prediction.yardstick
+    assert yardstick is not None
+    collapse = replace(yardstick, ratio=BESIDE * yardstick.ratio)
+    return CLAIM.problem.instance(**{**values, "feature_decay": tuned_to(CLAIM, collapse, values, 1, ratio)})
 
 
 def latent_values(instance: Instance, device: str) -> torch.Tensor:
