@@ -47,6 +47,7 @@ UNSTATED = {
     "bce-balanced": "the minimum is given by cases",
     "ce-relu-bias-two-classes": "only structured points that are matrices of size K are stated",
     "mse-deep-linear-imbalanced-bias": "is an entry of a list that has no name in Coq",
+    "ordinal-cumulative-link": "only problems of labelled samples are stated",
 }
 """Claims of labelled samples that have no statement, with what is said of them."""
 

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -195,9 +196,11 @@ def test_a_command_line_ends_in_a_code_and_one_line(files, monkeypatch):
     def holds(line):
         main, words = line
         monkeypatch.setenv(sources.FILES, "")
-        for made in Path(files[0]).parent.iterdir():  # files that earlier commands wrote
+        for made in Path(
+            files[0]
+        ).parent.iterdir():  # what earlier commands wrote, and Python beside a file that it imported
             if str(made) not in files:
-                made.unlink()
+                shutil.rmtree(made) if made.is_dir() else made.unlink()
         code, out, err = ended(main, words)
         assert code in {DONE, CHECK_FAILED, UNUSABLE_INPUT, INTERRUPTED}
         assert "Traceback" not in out + err

@@ -175,13 +175,6 @@ class OrderedClassCounts(Domain):
             levels[0] = max(levels[0], LARGEST_COUNT)
         return tuple(draws.permuted((levels * classes)[:classes]))
 
-    def hypotheses(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-        return (
-            ("two_classes", "(2 <= K)%nat"),
-            ("labels_below", "forall j, (j < N)%nat -> (label j < K)%nat"),
-            ("no_class_empty", "forall k, (k < K)%nat -> exists j, (j < N)%nat /\\ label j = k"),
-        )
-
 
 def _usual_widths(draws: Draws) -> tuple[int, int]:
     """Return the least and the largest width of a regime."""
