@@ -98,6 +98,11 @@ class LivePage:
     def element(self, name: str) -> Any:
         return self.browser.find_element(By.ID, f"live-{name}")
 
+    def result(self) -> dict[str, Any] | None:
+        """Return the result that the page shows, or None where it shows none, as while one takes the place of another."""
+        shown = self.browser.execute_script("return document.getElementById('live-json')?.textContent")
+        return json.loads(shown) if shown else None
+
     def press(self, element: WebElement) -> None:
         """Click an element in the middle of the window, where the header of the page does not cover it."""
         self.browser.execute_script(INTO_VIEW, element)
@@ -189,7 +194,7 @@ def test_claims_are_derived_and_predicted_at_typed_parameters(
         shown = live.run()
         expected = predicted(capsys, claim, parameters)
         steps = len(find(claim).proof.steps)
-        assert json.loads(live.element("json").get_attribute("textContent")) == expected
+        assert live.result() == expected
         assert float(live.element("value").text) == expected["value"]
         assert str(find(claim).verdict) in shown
         assert f"{steps} of {steps} steps hold" in shown
@@ -214,8 +219,7 @@ def test_data_of_this_machine_is_known(live: LivePage, capsys: pytest.CaptureFix
     live.choose(claim)
     live.type(parameters)
     live.run()
-    shown = json.loads(live.element("json").get_attribute("textContent"))
-    assert shown == predicted(capsys, claim, parameters)
+    assert live.result() == predicted(capsys, claim, parameters)
 
 
 def test_parameters_outside_their_domain_give_the_line_of_the_command_line(live: LivePage) -> None:
@@ -274,7 +278,7 @@ def test_slider_moves_the_prediction(live: LivePage, capsys: pytest.CaptureFixtu
     live.choose("mse-imbalanced")
     live.type(RUNS["mse-imbalanced"])
     live.run()
-    before = live.element("json").get_attribute("textContent")
+    before = live.result()
     for place in (0.3, 0.7):  # the second one is asked for while the first one is computed
         live.browser.execute_script(
             "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))",
@@ -284,10 +288,10 @@ def test_slider_moves_the_prediction(live: LivePage, capsys: pytest.CaptureFixtu
     parameters = live.element("parameters").get_attribute("value")
     expected = predicted(capsys, "mse-imbalanced", parameters)
     began = time.monotonic()
-    while json.loads(live.element("json").get_attribute("textContent")) != expected:
+    while live.result() != expected:
         assert time.monotonic() - began < PATIENCE
         time.sleep(0.05)
-    assert json.loads(before)["value"] < expected["value"] == float(live.element("value").text)
+    assert before["value"] < expected["value"] == float(live.element("value").text)
     assert expected["parameters"]["feature_decay"] == pytest.approx(5e-4 * 10**0.7, rel=1e-3)
     assert parse_qs(urlsplit(live.browser.current_url).query)["parameters"] == [parameters]
 
