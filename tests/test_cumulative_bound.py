@@ -96,6 +96,8 @@ def test_the_bound_lies_below_the_minimum_at_every_point():
     value, best = searched(instance)
     assert max(map(highest, found)) < value
     assert lowest(bound_at(best, instance)) == pytest.approx(value, rel=AGREES)
+    # Short of the minimum the slopes are too large to be feasible, and are shrunk.
+    assert max(highest(bound_at(share * best, instance)) for share in (0.0, 0.3, 0.6, 0.9)) < value
 
 
 def test_the_bound_of_zero_is_the_loss_at_zero_where_everything_collapses():

@@ -196,9 +196,8 @@ def test_a_command_line_ends_in_a_code_and_one_line(files, monkeypatch):
     def holds(line):
         main, words = line
         monkeypatch.setenv(sources.FILES, "")
-        for made in Path(
-            files[0]
-        ).parent.iterdir():  # what earlier commands wrote, and Python beside a file that it imported
+        # Earlier commands wrote files, and Python compiles what it imports into a folder beside it.
+        for made in Path(files[0]).parent.iterdir():
             if str(made) not in files:
                 shutil.rmtree(made) if made.is_dir() else made.unlink()
         code, out, err = ended(main, words)

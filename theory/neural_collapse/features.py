@@ -96,6 +96,17 @@ def within_class_scatter(xp: ArrayNamespace, v: Point, data: Point, p: Bindings)
     return xp.total(xp.column_squares(v.H - mean_features(xp, v, data) @ data.Y))
 
 
+MEAN_GRAM = Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2, shows_collapse=True)
+SCATTER = Invariant(
+    "within_class_scatter",
+    r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
+    within_class_scatter,
+    kind="scalar",
+    unit=BALANCE**-2,
+)
+"""What every problem of free features measures at them: the Gram matrix of the class means, and how far samples lie from these."""
+
+
 def mean_logits(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Matrix:
     """The mean of the logits of each class, one column a class."""
     return xp.class_means(logits(xp, v), data.Y)
@@ -249,13 +260,7 @@ def _invariants(fit: str) -> tuple[Invariant, ...]:
     }[fit]
     return (
         Invariant("classifier_gram", "$W W^T$", lambda xp, v, data, p: v.W @ xp.transpose(v.W), unit=BALANCE**2),
-        Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2, shows_collapse=True),
+        MEAN_GRAM,
         *of_logits,
-        Invariant(
-            "within_class_scatter",
-            r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
-            within_class_scatter,
-            kind="scalar",
-            unit=BALANCE**-2,
-        ),
+        SCATTER,
     )

@@ -16,7 +16,7 @@ from theory.algebra import ConcreteArrays, Symbols
 from theory.claim import Claim, Derivation, Source, Verdict
 from theory.expressions import Bindings, Formula, Values
 from theory.namespace import ArrayNamespace, Number, Row
-from theory.neural_collapse.features import BALANCE, mean_features, mean_gram, within_class_scatter
+from theory.neural_collapse.features import BALANCE, MEAN_GRAM, SCATTER, mean_features
 from theory.neural_collapse.softmax import record_class_means
 from theory.point import Point
 from theory.problem import (
@@ -125,15 +125,9 @@ PROBLEM = Problem(
     variables=(Variable("W", (sp.Integer(1), d), BALANCE), Variable("H", (d, N), 1 / BALANCE)),
     loss=loss,
     invariants=(
-        Invariant("mean_gram", r"$\bar H^T \bar H$", mean_gram, unit=BALANCE**-2, shows_collapse=True),
+        MEAN_GRAM,
         Invariant("mean_latent", r"$W \bar H$, the latent values of the class means", mean_latent, kind="list"),
-        Invariant(
-            "within_class_scatter",
-            r"$\sum_i \|h_i - \bar h_{y_i}\|^2$",
-            within_class_scatter,
-            kind="scalar",
-            unit=BALANCE**-2,
-        ),
+        SCATTER,
         Invariant(
             "off_the_line", r"$\|\lambda_W W^T W - \lambda_H H H^T\|^2$", off_the_line, kind="scalar", unit=DECAY**2
         ),

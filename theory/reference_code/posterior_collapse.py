@@ -154,7 +154,8 @@ HALVED_DIVERGENCE = ReferenceCode(
 )
 
 _t, _v = (sp.IndexedBase(letter, positive=True)[k] for letter in "tv")
-_HALF_SUM = _t * eta_enc + sp.S.Half
+_LINEAR = _t * eta_enc + sp.S.Half
+"""Half of the coefficient of −v in the equation 2 η_enc² v² − (2 t η_enc + 1) v + 1 = 0, by which the objective is stationary."""
 
 SAMPLED_VARIANCE = ReferenceCode(
     name="sampled-variance",
@@ -162,12 +163,12 @@ SAMPLED_VARIANCE = ReferenceCode(
     claim_id="vae-learnable-variance",
     says=(
         r"The script for the learned variance charges the divergence of a posterior with the variance $\Sigma_k$, and samples the code with "
-        r"$\Sigma_k$ as its standard deviation; the other scripts sample with the root. So a small variance is cheaper than it should be "
-        r"below 1. In the linear model a direction that is kept then has $\Sigma_k = v_k \eta_{enc}^2$ with the $v_k$ below, and whether it is "
+        r"$\Sigma_k$ as its standard deviation; the other scripts sample with the root. So a variance below 1 brings less noise than "
+        r"it is charged for. In the linear model a direction that is kept then has $\Sigma_k = v_k \eta_{enc}^2$ with the $v_k$ below. Whether it is "
         r"kept is decided between two minima: at $\eta_{enc} = 1$, that of the published runs, with a jump at $t_k \approx 0.93$. "
         r"At $\theta_k = 2$ and $\beta = \eta_{dec} = \eta_{enc} = 1$ the variance that is charged is 0.219 instead of 0.25, that of the sampled "
-        r"code 0.048, and the squared length of the decoder 8.12 instead of 3. The number of directions that are given up, which the "
-        r"published figures show, differs for directions close to the threshold alone."
+        r"code 0.048, and the squared length of the decoder 8.12 instead of 3. Of what the repository reports, the log-likelihood, "
+        r"the divergence and the number of active directions, the last one then differs for directions close to the threshold alone."
     ),
     lines=(
         Lines(VAES, "MNIST_VAE_Relu_learnable_sigma.py", 61, 61),
@@ -177,7 +178,7 @@ SAMPLED_VARIANCE = ReferenceCode(
     formula=Formula(sp.And(eta_enc * _v < _t, (eta_enc * _v) ** 2 - sp.log(_v) < _t**2), ((k, D),)),
     letters=(
         (_t, theta[k] / (sp.sqrt(beta) * eta_dec)),
-        (_v, (_HALF_SUM - sp.sqrt(_HALF_SUM**2 - 2 * eta_enc**2)) / (2 * eta_enc**2)),
+        (_v, (_LINEAR - sp.sqrt(_LINEAR**2 - 2 * eta_enc**2)) / (2 * eta_enc**2)),
     ),
     derived=lambda prediction: Formula(prediction.threshold.alive, ((k, D),)),
     invariant="encoder_gram",
