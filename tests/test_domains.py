@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import pkgutil
 import re
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -260,3 +261,17 @@ def test_a_number_above_a_limit_is_drawn_close_to_it_and_far_off():
     for ratio in (1e8, 1.0, 1e-8):
         tuned = tuned_to(claim, excess, {"theta": (2.0, 1.0)}, 1, ratio)
         assert 1 / (tuned - 1) == pytest.approx(ratio, rel=1e-6)
+
+
+def test_draws_depend_on_the_seed_and_not_on_the_modules_that_are_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strategy = st.floats(0, 1)
+    before = drawn(strategy, 300, seed=5)
+    constants = [0.123456 + 1e-4 * i for i in range(1000)]
+    (tmp_path / "many_constants.py").write_text(f"CONSTANTS = {constants}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("many_constants")
+    assert drawn(strategy, 300, seed=5) == before
+    assert set(before).isdisjoint(constants)
+    assert drawn(strategy, 300, seed=6) != before

@@ -4,12 +4,10 @@ import contextlib
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from proofs_check.harness.drawing import REGIMES
-from proofs_check.harness.plugin import pytest_configure, writable
 from proofs_check.harness.progress import PAUSE, Progress
 from proofs_check.harness.report import Ledger
 from proofs_check.harness.strategies import batches, drawn
@@ -28,14 +26,6 @@ def test_an_expression_that_matches_nothing_is_said_in_one_line():
     assert said.startswith("no claim or check matches 'my-setting'; the claims are bce-balanced, ")
     assert " mse-target-scale, " in said
     assert said.endswith("a claim in a file of your own needs --claims FILE")
-
-
-def test_a_table_that_cannot_be_written_is_said_before_the_checks_run(tmp_path):
-    options = {"--device": "cpu", "--claims": [], "--table": tmp_path / "no" / "table.json"}
-    with pytest.raises(pytest.UsageError, match=r"no/table.json' is not allowed; it is a file that can be written"):
-        pytest_configure(SimpleNamespace(getoption=options.__getitem__))
-    assert not any(map(writable, (tmp_path, tmp_path / ("a" * 300), tmp_path / "no" / "table.json")))
-    assert writable(tmp_path / "table.json")
 
 
 @pytest.fixture

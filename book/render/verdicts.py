@@ -14,13 +14,18 @@ TABLES = Path(__file__).resolve().parents[1] / "results" / "checks"
 
 @dataclass(frozen=True)
 class VerdictTable:
-    """The table of one run of the checks: its device, versions, date and profile, and one row for each claim."""
+    """A table that the checks wrote: its profile, device and versions, and one row for each claim, with the day of its checks."""
 
+    profile: str
     device: str
     versions: dict[str, str]
-    date: str
-    profile: str
     rows: list[dict[str, Any]]
+
+    @property
+    def dates(self) -> str:
+        """The day of the checks, or the first and the last one."""
+        days = sorted({row["date"] for row in self.rows})
+        return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
     @property
     def on_cpu(self) -> bool:

@@ -9,12 +9,17 @@ from random import Random
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
 
 from theory.domains import LARGEST, LARGEST_INTEGER, SMALLEST
 from theory.domains.drawing import Draws, Regime
 from theory.problem import Problem
 
 T = TypeVar("T")
+
+# Hypothesis also draws constants that it reads from the source of the loaded modules. Then the draws of one seed would depend on the
+# modules that other tests load, and on whether this package is a checkout or installed. It has no setting for this.
+vars(providers)["_get_local_constants"] = providers.Constants
 
 REGIMES = (
     Regime("least", narrow=True, cut=False, flag=False, directions=1, samples=4, depth=4),

@@ -1,17 +1,12 @@
-"""The results of a run of the checks, claim by claim: the closing table, and the same table as JSON for the book."""
+"""The results of a run of the checks, claim by claim, and the closing table."""
 
 from __future__ import annotations
 
-import datetime
 import itertools
-import json
 import math
-import platform
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-import sympy
 import torch
 
 from numerics.backends.points import points_of
@@ -50,7 +45,8 @@ SHOWN = 2
 class Row:
     """The worst figures of one claim over all its instances.
 
-    Gaps and deviations count away from thresholds, and certificate gaps at every instance.
+    Gaps and deviations count away from thresholds, and certificate gaps at every instance. ``ended`` names the checks of the
+    claim that have ended, of which there are ``checks``.
     """
 
     claim: Claim
@@ -64,7 +60,14 @@ class Row:
     least_slack: float = math.inf
     seconds: float = 0.0
     passed: bool = True
+    checks: int = 0
+    ended: set[str] = field(default_factory=set)
     conjectures: list[list[str]] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all checks of the claim have ended."""
+        return len(self.ended) == self.checks
 
     def add(self, found: dict) -> None:
         """Add the figures of one batch, or of an attack: its starts, and its least relative slack, negative where a link broke."""
@@ -74,6 +77,17 @@ class Row:
             setattr(self, name, max(getattr(self, name), found[name]))
         self.least_slack = min(self.least_slack, found.get("least_slack", math.inf))
         self.conjectures += found.get("conjectures", [])
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one check of a claim: the figures that it ``found``, and ``of`` how many checks of the claim it is one."""
+
+    name: str
+    of: int
+    passed: bool
+    seconds: float
+    found: list[dict]
 
 
 def conjectures(claim: Claim, examination: Examination) -> list[list[str]]:
@@ -175,13 +189,16 @@ class Ledger:
         """Return the figures that were entered for a claim since the last call."""
         return self.fresh.pop(claim_id, [])
 
-    def note(self, claim: Claim, found: list[dict], passed: bool, seconds: float) -> None:
-        """Enter the outcome of one test into the row of its claim."""
+    def note(self, claim: Claim, check: Check) -> Row:
+        """Enter the outcome of one check into the row of its claim, and return the row."""
         row = self.rows.setdefault(claim.id, Row(claim))
-        row.passed &= passed
-        row.seconds += seconds
-        for batch in found:
+        row.checks = check.of
+        row.ended.add(check.name)
+        row.passed &= check.passed
+        row.seconds += check.seconds
+        for batch in check.found:
             row.add(batch)
+        return row
 
     def in_order(self) -> list[Row]:
         return [self.rows[claim_id] for claim_id in sorted(self.rows)]
@@ -212,31 +229,3 @@ class Ledger:
         return [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table
         ]
-
-
-def write_table(ledger: Ledger, target: Path) -> None:
-    """Write the closing table as JSON, with device, versions and date. The book shows these files."""
-    rows = [
-        {
-            "claim": row.claim.id,
-            "verdict": str(row.claim.verdict),
-            "instances": row.instances,
-            "starts_reached": row.starts_reached / row.starts if row.starts else None,
-            "value_gap": row.value_gap,
-            "deviation": row.deviation,
-            "certificate_gap": None if math.isinf(row.certificate_gap) else row.certificate_gap,
-            "attacks": row.attacks,
-            "least_slack": row.least_slack if row.attacks else None,
-            "seconds": round(row.seconds, 1),
-            "passed": row.passed,
-        }
-        for row in ledger.in_order()
-    ]
-    table = {
-        "device": ledger.device_name(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "sympy": sympy.__version__},
-        "date": datetime.date.today().isoformat(),
-        "profile": ledger.profile,
-        "rows": rows,
-    }
-    target.write_text(json.dumps(table, indent=1) + "\n")
