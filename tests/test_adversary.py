@@ -63,8 +63,7 @@ def test_adam_moves_by_its_rate_at_first_and_then_by_its_moments():
     adam = _Adam([(x, 0.1), (still, 0.1)])
     moved = [0.0]
     for gradient in (2.0, -1.0):
-        x.grad = torch.tensor([gradient], dtype=torch.float64)
-        adam.step()
+        adam.step([torch.tensor([gradient], dtype=torch.float64), None])
         moved.append(float(x.detach()))
     assert moved[1] == pytest.approx(-0.1)
     mean, square = (0.9 * 0.2 - 0.1) / (1 - 0.9**2), (0.999 * 0.004 + 0.001) / (1 - 0.999**2)

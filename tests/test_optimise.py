@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import time
 
 import pytest
@@ -11,6 +10,7 @@ import torch
 
 from numerics.__main__ import main as numerics_main
 from numerics.backends.bindings import setting, stack_bindings
+from numerics.backends.recording import Recording
 from numerics.judging.comparison import compare
 from numerics.training import certified, escapes, layout, newton, optimise, quasi_newton
 from numerics.training.budget import Budget
@@ -138,7 +138,7 @@ def test_a_newton_step_puts_on_its_bound_what_it_takes_beyond():
         ("cvae", {"theta": (3.0, 1.5), "regression": ((1.0,), (0.5,))}),
     ],
 )
-def test_products_with_all_second_derivatives_are_those_taken_one_by_one(claim_id, values, monkeypatch):
+def test_products_recorded_or_with_all_second_derivatives_are_those_taken_one_by_one(claim_id, values, monkeypatch):
     problem = find(claim_id).problem
     objective = Objective(problem, [problem.instance(**values)], 3)
     x, v = (layout.draw(torch.Generator().manual_seed(seed), 3, objective.layout) for seed in (0, 1))
@@ -150,7 +150,12 @@ def test_products_with_all_second_derivatives_are_those_taken_one_by_one(claim_i
     assert torch.allclose(curvature(v), one_by_one[0], rtol=0, atol=1e-13 * float(one_by_one[0].norm()))
     assert curvature.matrix is not None
     monkeypatch.setattr(newton, "MATRIX", x.shape[1] * x.numel() - 1)
-    assert newton.Curvature(gradient, x, Budget(1, None)).left == math.inf
+    curvature = newton.Curvature(gradient, x, Budget(1, None))
+    products = [curvature(w) for w in (v, x.detach(), v, 2 * v)]
+    assert isinstance(curvature.again, Recording)
+    assert curvature.matrix is None
+    assert torch.equal(products[2], products[0])
+    assert torch.equal(products[3], 2 * products[0])
 
 
 def test_a_descent_alone_reaches_the_floor_of_rounding(monkeypatch):

@@ -22,6 +22,7 @@ from numerics.backends.ball_evaluation import ball_bindings
 from numerics.backends.balls import Ball, highest
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.points import points_of, random_point
+from numerics.backends.recording import recorded
 from numerics.backends.tensors import DTYPE
 from numerics.backends.unit_norm import normalised
 from numerics.bounds.enclosures import predicted_value, value_at
@@ -120,18 +121,23 @@ class _Adam:
         self.rates, self.steps = rates, 0
         self.moments = [(torch.zeros_like(x), torch.zeros_like(x)) for x, _ in rates]
 
+    @property
+    def moved(self) -> list[Tensor]:
+        """The tensors that move."""
+        return [x for x, _ in self.rates]
+
     @torch.no_grad()
-    def step(self) -> None:
-        """Move each tensor that has a gradient, and clear the gradient."""
+    def step(self, slope: Sequence[Tensor | None]) -> None:
+        """Move each tensor that has a gradient."""
         self.steps += 1
         scale = math.sqrt(1 - self.SQUARE**self.steps)
-        for (x, rate), (mean, square) in zip(self.rates, self.moments, strict=True):
-            if x.grad is not None:
-                mean.lerp_(x.grad, 1 - self.MEAN)
-                square.mul_(self.SQUARE).addcmul_(x.grad, x.grad, value=1 - self.SQUARE)
+        for gradient, (x, rate), (mean, square) in zip(slope, self.rates, self.moments, strict=True):
+            if gradient is not None:
+                pull = gradient.nan_to_num(0.0, 0.0, 0.0)  # where singular values coincide the slack has no gradient
+                mean.lerp_(pull, 1 - self.MEAN)
+                square.mul_(self.SQUARE).addcmul_(pull, pull, value=1 - self.SQUARE)
                 size = (square.sqrt() / scale).add_(self.LEAST)
                 x.addcdiv_(mean, size, value=-rate / (1 - self.MEAN**self.steps))
-                x.grad = None
 
 
 def descend(
@@ -156,17 +162,18 @@ def descend(
         rates += [(shift, RATE) for shift in moving.shifts.values()]
     chain = Chain(claim, instances)
     optimiser = _Adam(rates)
-    members = torch.arange(len(instances))
+
+    def slope() -> tuple[Tensor | None, ...]:
+        here = Chain(claim, instances, moving.bindings()) if parameters_move else chain
+        with torch.enable_grad():
+            values = here.run(Point(leaves)).values
+            upper, lower = (values.gather(0, row[None])[0] for row in (links, links + 1))
+            slack = (upper - lower) / values.detach().abs().amax(0)
+            return torch.autograd.grad(slack.sum(), optimiser.moved, allow_unused=True)
+
+    slope_again = recorded(slope, optimiser.moved, optimiser.moved[0])
     for _ in range(steps):
-        if parameters_move:
-            chain = Chain(claim, instances, moving.bindings())
-        values = chain.run(Point(leaves)).values
-        slack = (values[links, members] - values[links + 1, members]) / values.detach().abs().max(0).values
-        slack.sum().backward()
-        for leaf in (*leaves.values(), *moving.shifts.values()):
-            if leaf.grad is not None:
-                leaf.grad.nan_to_num_(0.0, 0.0, 0.0)  # where singular values coincide the slack has no gradient
-        optimiser.step()
+        optimiser.step(slope_again())
         with torch.no_grad():
             for name in nonnegative & leaves.keys():
                 leaves[name].clamp_(min=0)

@@ -6,7 +6,6 @@ Bounds (entries ≥ 0) are kept by projection, with the Newton step taken on the
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -14,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
+from numerics.backends.recording import recorded
 from numerics.backends.tensors import DTYPE
 from numerics.training.budget import Budget
 from numerics.training.objective import Objective
@@ -35,7 +35,7 @@ MATRIX = 2**19
 """Most second derivatives of all runs together that are computed as matrices. A product with more takes as long as a curvature."""
 FEW, SHARE = 2, 2**13
 """Curvatures of a Newton step that are computed one by one: so many, and one more for so many second derivatives. All second
-derivatives together cost about as much, and a product with them costs a tenth."""
+derivatives together cost about as much, and a product with them costs a tenth. Where there are too many, a curvature is recorded."""
 FLAT = 1e-8
 """A run whose trust region has shrunk to rounding counts as converged, not stalled, when its gradient has fallen by this."""
 
@@ -236,17 +236,32 @@ class Curvature:
     def __init__(self, gradient: Float64[Tensor, "B n"], x: Float64[Tensor, "B n"], budget: Budget) -> None:
         self.gradient, self.x, self.budget = gradient, x, budget
         entries = x.shape[1] * x.numel()
-        self.left = FEW + entries // SHARE if entries <= MATRIX else math.inf
+        self.left = FEW + (entries // SHARE if entries <= MATRIX else 0)
+        self.many = self._with_matrix if entries <= MATRIX else self._recorded
         self.matrix: Float64[Tensor, "B n n"] | None = None
+        self.vector = torch.zeros_like(x, requires_grad=False)
+        self.again: Callable[[], Tensor] | None = None
 
     def __call__(self, v: Float64[Tensor, "B n"]) -> Float64[Tensor, "B n"]:
         self.budget.require_time()
-        if self.matrix is None and self.left == 0:
-            self.matrix = self._assembled()
-        if self.matrix is not None:
-            return (v[:, None] @ self.matrix)[:, 0]  # it is symmetric, and from the left several times as fast
+        if self.left == 0:
+            return self.many(v)
         self.left -= 1
+        return self._product(v)
+
+    def _product(self, v: Float64[Tensor, "B n"]) -> Float64[Tensor, "B n"]:
         return torch.autograd.grad(self.gradient, self.x, v, retain_graph=True)[0]
+
+    def _recorded(self, v: Float64[Tensor, "B n"]) -> Float64[Tensor, "B n"]:
+        self.vector.copy_(v)
+        if self.again is None:
+            self.again = recorded(lambda: self._product(self.vector), (self.vector,), self.vector)
+        return self.again().clone()
+
+    def _with_matrix(self, v: Float64[Tensor, "B n"]) -> Float64[Tensor, "B n"]:
+        if self.matrix is None:
+            self.matrix = self._assembled()
+        return (v[:, None] @ self.matrix)[:, 0]  # it is symmetric, and from the left several times as fast
 
     def _assembled(self) -> Float64[Tensor, "B n n"]:
         count = self.x.shape[1]

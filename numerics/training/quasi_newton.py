@@ -9,12 +9,14 @@ steps S and differences of gradients Y. Entries held at their bound take no part
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
+from numerics.backends.recording import Recording, recorded
 from numerics.backends.tensors import DTYPE
 from numerics.training.budget import Budget
 from numerics.training.elimination import Loss, Reduced
@@ -29,8 +31,9 @@ DESCENT_PER_STEP = 2
 DESCENT_PER_ENTRY, FEWEST = 2, 64
 """Iterations of a descent for each entry of a point, and more for all points alike. A Newton step takes about as many curvatures as a point
 has entries, so a small problem that is too stiff for a descent is left to Newton's method early."""
-FULL, HALF = 0.75, 0.5
-"""Shares of a block below which ended runs leave it: while others wait for their places, and after that."""
+FULL, HALF, FEW = 0.75, 0.5, 0.125
+"""Shares of a block below which ended runs leave it: while others wait for their places, after that, and after that where what it
+costs depends little on their number, and to record the loss again for less of them costs several evaluations."""
 CACHED = 2**17
 """Entries of a point of all runs that are advanced together on a processor: with their pairs they stay in its cache."""
 DECREASE = 1e-4
@@ -89,13 +92,14 @@ class _State:
     frozen: Bool[Tensor, "B n"] | None
 
     def part(self, chosen: Tensor) -> _State:
-        return replace(self, **{name: array[chosen] for name, array in self._arrays().items()})
+        return replace(self, **{name: array[chosen] for name, array in self.arrays().items()})
 
     def joined(self, other: _State) -> _State:
-        others = other._arrays()
-        return replace(self, **{name: torch.cat([array, others[name]]) for name, array in self._arrays().items()})
+        others = other.arrays()
+        return replace(self, **{name: torch.cat([array, others[name]]) for name, array in self.arrays().items()})
 
-    def _arrays(self) -> dict[str, Tensor]:
+    def arrays(self) -> dict[str, Tensor]:
+        """Return the tensors of this state by name."""
         return {name: array for name, array in vars(self).items() if array is not None}
 
 
@@ -121,7 +125,7 @@ class Descent:
         self.first = torch.full_like(self.value, torch.nan)
         self.iterations = torch.zeros(len(x), dtype=torch.int64, device=x.device)
         self.residual = torch.full_like(self.value, torch.inf)
-        self.slot = 0
+        self.slot = torch.zeros(1, dtype=torch.int64, device=x.device)  # the place of the newest pair in the memory
 
     def run(self, budget: Budget) -> None:
         """Iterate until every run has settled, or makes no headway, or has spent its iterations.
@@ -138,13 +142,13 @@ class Descent:
                     budget.require_time()
                     started = self._started(waiting[:room], most)
                     state, waiting = started if state is None else state.joined(started), waiting[room:]
-                loss = self.objective.at(self.runs[state.row])
+                iterate = self._iteration(state, self.objective.at(self.runs[state.row]), most)
                 left = len(state.row)
-                enough = (FULL if len(waiting) else HALF) * left
+                enough = (FULL if len(waiting) else FEW if isinstance(iterate, Recording) else HALF) * left
                 while left > enough:
                     for _ in range(CHECKED):
                         budget.require_time()
-                        self._iterate(state, loss, most)
+                        iterate()
                         budget.tell(left + len(waiting))
                     self._look(state)
                     left = int(state.running.sum())
@@ -228,6 +232,18 @@ class Descent:
             gradient = gradient.masked_fill(self.bounded & (x <= 0) & (gradient > 0), 0.0)
         return gradient if frozen is None else gradient.masked_fill(frozen, 0.0)
 
+    def _iteration(self, state: _State, loss: Loss, max_iterations: int) -> Callable[[], None]:
+        """Return what advances these runs by one iteration. Where that is recorded, it has been done once already."""
+        memory = state.arrays()
+
+        def iterate() -> None:
+            self._iterate(state, loss, max_iterations)
+            for name, array in state.arrays().items():
+                if array is not memory[name]:
+                    setattr(state, name, memory[name].copy_(array))
+
+        return recorded(iterate, (self.slot, *memory.values()), state.x)
+
     def _iterate(self, state: _State, loss: Loss, max_iterations: int) -> None:
         """Try one step of every run, and find the next direction.
 
@@ -243,15 +259,15 @@ class Descent:
         noise = torch.where(state.settled, WAVERING, ROUNDING) * state.value.abs()
         taken = (value <= state.value - DECREASE * promised + noise) & state.running
         x, gradient = (torch.where(taken[:, None], new, old) for new, old in ((x, state.x), (gradient, state.gradient)))
-        step, change = state.vectors[:, self.slot], state.vectors[:, MEMORY + self.slot]
-        torch.sub(x, state.x, out=step)
-        torch.sub(gradient, state.gradient, out=change)
+        step, change = x - state.x, gradient - state.gradient
         slope = self._free(x, gradient, state.frozen)
         state.vectors[:, -1] = slope
         free = None if slope is gradient else slope != 0
         if free is not None:
             step *= free
             change *= free
+        state.vectors.index_copy_(1, self.slot, step[:, None])
+        state.vectors.index_copy_(1, self.slot + MEMORY, change[:, None])
         # The parabola through the refused value says how far to go back.
         excess = value - state.value + promised
         shrink = torch.where(value.isfinite(), 0.5 * promised / excess.clamp(min=TINY), 0.0).clamp(0.1, 0.5)
@@ -264,7 +280,7 @@ class Descent:
         if free is not None:
             state.direction *= free
         state.settled |= taken & (state.decrease <= 2 * NEGLIGIBLE_DECREASE * state.value.abs())
-        rounded = state.settled & (square <= (ROUNDED * self.first[state.row]).square())
+        rounded = state.settled & (square <= (ROUNDED * self.first.index_select(0, state.row)).square())
         state.running &= ~rounded & (state.refused <= GIVEN_UP) & (state.iterations < max_iterations)
 
     def _direction(self, state: _State, least: Float64[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor]:
@@ -273,20 +289,21 @@ class Descent:
         Returns the directions −H g, and the numbers g H g and g g.
         """
         slot, m = self.slot, MEMORY
-        self.slot = (slot + 1) % m
         # The newest difference and the gradient, times all vectors.
-        change, slope = (state.vectors[:, m + slot :: m - slot][:, :2] @ state.vectors.mT).unbind(1)
-        curvature, square = change[:, slot], change[:, m + slot]
+        newest = torch.cat([slot + m, torch.full_like(slot, 2 * m)])
+        change, slope = (state.vectors.index_select(1, newest) @ state.vectors.mT).unbind(1)
+        curvature, square = change.index_select(1, torch.cat([slot, slot + m])).unbind(1)
         good = (curvature > least) & (square > 0)
         inverse = torch.where(good, 1 / curvature, 0.0)
         state.spread = torch.where(good, curvature / square, state.spread)
         # The oldest pair leaves its place to the new one: its row and column of the inverse triangle are dropped.
-        state.triangle[:, slot] = 0
-        state.triangle[:, :, slot] = 0
-        state.triangle[:, :, slot] = -inverse[:, None] * _times(state.triangle, change[:, :m])
-        state.triangle[:, slot, slot] = inverse
-        state.products[:, slot] = state.products[:, :, slot] = change[:, m:-1]
-        state.curvatures[:, slot] = torch.where(good, curvature, 0.0)
+        state.triangle.index_fill_(1, slot, 0.0).index_fill_(2, slot, 0.0)
+        column = -inverse[:, None] * _times(state.triangle, change[:, :m])
+        state.triangle.index_copy_(2, slot, column.index_copy_(1, slot, inverse[:, None])[..., None])
+        products = change[:, m:-1]
+        state.products.index_copy_(1, slot, products[:, None]).index_copy_(2, slot, products[..., None])
+        state.curvatures.index_copy_(1, slot, torch.where(good, curvature, 0.0)[:, None])
+        slot.add_(1).remainder_(m)
         spread = state.spread[:, None]
         u = _times(state.triangle, slope[:, :m])
         inner = state.curvatures * u + spread * (_times(state.products, u) - slope[:, m:-1])
