@@ -1,8 +1,8 @@
 """A function of tensors, recorded once and run again without Python and autograd: small tensors cost little beside the calls on them.
 
 While the function runs for the first time, every operation on its way is noted together with the tensors that it reads and writes, those
-of the backward pass included. After that a call copies new values into the same input, and runs the noted operations on the same memory.
-What does not depend on the input is not computed again, and views need not be taken again. The results are the same to the last bit.
+of the backward pass included. After that a call runs the noted operations again, on the same memory and with what then stands in it. What
+does not depend on the input is not computed again, and views need not be taken again. The results are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class NotRecordable(Exception):
-    """What the function does depends on the values of its input."""
+    """What the function does depends on the values of its input, or on chance."""
 
 
 @dataclass(frozen=True)

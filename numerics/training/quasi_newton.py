@@ -1,7 +1,7 @@
 """A batched L-BFGS method with projection: brings many runs close to their minima at the cost of one gradient an iteration.
 
 Each run has a step length of its own, and one that has ended leaves the batch, whose place the next start takes. No iteration
-waits for the device: what it finds is looked at once every CHECKED iterations.
+waits for the device: what it finds is looked at once every CHECKED iterations. Where the points are small, an iteration is recorded.
 
 The inverse Hessian is the compact form of Byrd, Nocedal and Schnabel (1994), γ I + [S, γ Y] M [S, γ Y]ᵀ with the last MEMORY
 steps S and differences of gradients Y. Entries held at their bound take no part (two-metric projection, Bertsekas 1982).
@@ -31,7 +31,7 @@ DESCENT_PER_STEP = 2
 DESCENT_PER_ENTRY, FEWEST = 2, 64
 """Iterations of a descent for each entry of a point, and more for all points alike. A Newton step takes about as many curvatures as a point
 has entries, so a small problem that is too stiff for a descent is left to Newton's method early."""
-FULL, HALF, FEW = 0.75, 0.5, 0.125
+FULL, HALF, EIGHTH = 0.75, 0.5, 0.125
 """Shares of a block below which ended runs leave it: while others wait for their places, after that, and after that where what it
 costs depends little on their number, and to record the loss again for less of them costs several evaluations."""
 CACHED = 2**17
@@ -144,7 +144,7 @@ class Descent:
                     state, waiting = started if state is None else state.joined(started), waiting[room:]
                 iterate = self._iteration(state, self.objective.at(self.runs[state.row]), most)
                 left = len(state.row)
-                enough = (FULL if len(waiting) else FEW if isinstance(iterate, Recording) else HALF) * left
+                enough = (FULL if len(waiting) else EIGHTH if isinstance(iterate, Recording) else HALF) * left
                 while left > enough:
                     for _ in range(CHECKED):
                         budget.require_time()
