@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float64, Int64
@@ -234,15 +235,16 @@ class Descent:
 
     def _iteration(self, state: _State, loss: Loss, max_iterations: int) -> Callable[[], None]:
         """Return what advances these runs by one iteration. Where that is recorded, it has been done once already."""
-        memory = state.arrays()
+        iterate, memory = partial(self._iterate, state, loss, max_iterations), state.arrays()
 
-        def iterate() -> None:
-            self._iterate(state, loss, max_iterations)
+        def in_place() -> None:
+            iterate()
             for name, array in state.arrays().items():
                 if array is not memory[name]:
                     setattr(state, name, memory[name].copy_(array))
 
-        return recorded(iterate, (self.slot, *memory.values()), state.x)
+        recording = recorded(in_place, (self.slot, *memory.values()), state.x)
+        return recording if isinstance(recording, Recording) else iterate
 
     def _iterate(self, state: _State, loss: Loss, max_iterations: int) -> None:
         """Try one step of every run, and find the next direction.
