@@ -70,7 +70,7 @@ class Evaluator:
         return self.lengths[axis]
 
     def _walk(self, e: sp.Basic, scope: Scope) -> Tensor:
-        memory = self.passing if self._is_varying(e) else self.kept
+        memory = self.passing if self._varying_symbols and self._is_varying(e) else self.kept
         name = (e, scope)
         if name not in memory:
             memory[name] = self._compute(e, scope)
