@@ -101,6 +101,13 @@ def test_shared_parts_are_computed_once_and_varying_ones_in_every_call(monkeypat
     assert computed.count("logarithm") == 4
 
 
+def test_a_varying_end_of_a_sum_is_read_in_every_call():
+    evaluator, end = Evaluator({LIST: torch.tensor([[1.0, 2.0, 4.0]], dtype=DTYPE)}), sp.Symbol("c", integer=True)
+    for last, expected in ((1.0, 1.0), (3.0, 7.0), (2.0, 3.0)):
+        formula = Formula(sp.Sum(LIST[k], (k, 1, end)))
+        assert evaluator.evaluate(formula, {end: torch.tensor([last], dtype=DTYPE)}).item() == expected
+
+
 def test_gradients_reach_fixed_and_varying_bindings_in_every_call():
     a, b = (torch.tensor([v], dtype=DTYPE, requires_grad=True) for v in (2.0, 3.0))
     evaluator = Evaluator({A: a, K: 2})

@@ -83,8 +83,9 @@ class Evaluator:
             elif isinstance(e, sp.Symbol):
                 self.varies[e] = e in self._varying_symbols
             else:
-                # The limits of a sum are plain tuples; the cases of a Piecewise belong to a class of their own.
-                self.varies[e] = any(self._is_varying(a) for a in e.args if type(a) is not sp.Tuple)
+                # The limits of a sum are plain tuples that begin with its index; the cases of a Piecewise belong to a class of their own.
+                parts = (part for a in e.args for part in (a.args[1:] if type(a) is sp.Tuple else (a,)))
+                self.varies[e] = any(map(self._is_varying, parts))
         return self.varies[e]
 
     def _tensor(self, value: Any, axes: int) -> Tensor:
