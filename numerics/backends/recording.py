@@ -82,7 +82,7 @@ class Recording(Generic[Result]):
         return self.result
 
 
-SMALL = 2**15
+SMALL = 2**14
 """Entries of a point of all runs up to which a function of it is recorded: with more, calls cost little beside the arithmetic."""
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from jaxtyping import Bool, Float64, Int64
@@ -126,7 +125,7 @@ class Descent:
         self.first = torch.full_like(self.value, torch.nan)
         self.iterations = torch.zeros(len(x), dtype=torch.int64, device=x.device)
         self.residual = torch.full_like(self.value, torch.inf)
-        self.slot = torch.zeros(1, dtype=torch.int64, device=x.device)  # the place of the newest pair in the memory
+        self.slot = 0
 
     def run(self, budget: Budget) -> None:
         """Iterate until every run has settled, or makes no headway, or has spent its iterations.
@@ -150,6 +149,7 @@ class Descent:
                     for _ in range(CHECKED):
                         budget.require_time()
                         iterate()
+                        self._turn()
                         budget.tell(left + len(waiting))
                     self._look(state)
                     left = int(state.running.sum())
@@ -233,21 +233,29 @@ class Descent:
             gradient = gradient.masked_fill(self.bounded & (x <= 0) & (gradient > 0), 0.0)
         return gradient if frozen is None else gradient.masked_fill(frozen, 0.0)
 
+    def _turn(self) -> None:
+        """Go on to the place in the memory where the next pair is put."""
+        self.slot = (self.slot + 1) % MEMORY
+
     def _iteration(self, state: _State, loss: Loss, max_iterations: int) -> Callable[[], None]:
         """Return what advances these runs by one iteration. Where that is recorded, it has been done once already."""
-        iterate, memory = partial(self._iterate, state, loss, max_iterations), state.arrays()
+        memory, slot = state.arrays(), torch.tensor([self.slot], device=state.x.device)
 
         def in_place() -> None:
-            iterate()
+            self._iterate(state, loss, max_iterations, slot)
+            slot.add_(1).remainder_(MEMORY)
             for name, array in state.arrays().items():
                 if array is not memory[name]:
                     setattr(state, name, memory[name].copy_(array))
 
-        recording = recorded(in_place, (self.slot, *memory.values()), state.x)
-        return recording if isinstance(recording, Recording) else iterate
+        recording = recorded(in_place, (slot, *memory.values()), state.x)
+        if not isinstance(recording, Recording):
+            return lambda: self._iterate(state, loss, max_iterations, self.slot)
+        self._turn()
+        return recording
 
-    def _iterate(self, state: _State, loss: Loss, max_iterations: int) -> None:
-        """Try one step of every run, and find the next direction.
+    def _iterate(self, state: _State, loss: Loss, max_iterations: int, slot: Slot) -> None:
+        """Try one step of every run, and find the next direction. The newest pair is put at the ``slot`` of the memory.
 
         A refused step is followed by a shorter one. Its place in the memory stays empty, so that after MEMORY of them in a row the
         direction is that of steepest descent.
@@ -261,15 +269,18 @@ class Descent:
         noise = torch.where(state.settled, WAVERING, ROUNDING) * state.value.abs()
         taken = (value <= state.value - DECREASE * promised + noise) & state.running
         x, gradient = (torch.where(taken[:, None], new, old) for new, old in ((x, state.x), (gradient, state.gradient)))
-        step, change = x - state.x, gradient - state.gradient
+        step, change = _at(state.vectors, slot), _at(state.vectors, slot, MEMORY)
+        torch.sub(x, state.x, out=step)
+        torch.sub(gradient, state.gradient, out=change)
         slope = self._free(x, gradient, state.frozen)
         state.vectors[:, -1] = slope
         free = None if slope is gradient else slope != 0
         if free is not None:
             step *= free
             change *= free
-        state.vectors.index_copy_(1, self.slot, step[:, None])
-        state.vectors.index_copy_(1, self.slot + MEMORY, change[:, None])
+        if isinstance(slot, Tensor):
+            _put(state.vectors, 1, slot, step)
+            _put(state.vectors, 1, slot + MEMORY, change)
         # The parabola through the refused value says how far to go back.
         excess = value - state.value + promised
         shrink = torch.where(value.isfinite(), 0.5 * promised / excess.clamp(min=TINY), 0.0).clamp(0.1, 0.5)
@@ -278,40 +289,64 @@ class Descent:
         state.length = torch.where(taken, 1.0, state.length * shrink)
         state.refused = torch.where(taken, 0, state.refused + 1)
         state.iterations += state.running
-        state.direction, state.decrease, square = self._direction(state, CURVED * promised)
+        state.direction, state.decrease, square = self._direction(state, CURVED * promised, slot)
         if free is not None:
             state.direction *= free
         state.settled |= taken & (state.decrease <= 2 * NEGLIGIBLE_DECREASE * state.value.abs())
         rounded = state.settled & (square <= (ROUNDED * self.first.index_select(0, state.row)).square())
         state.running &= ~rounded & (state.refused <= GIVEN_UP) & (state.iterations < max_iterations)
 
-    def _direction(self, state: _State, least: Float64[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor]:
-        """Take the newest pairs into the memory, where their curvatures exceed ``least``.
+    def _direction(self, state: _State, least: Float64[Tensor, " B"], slot: Slot) -> tuple[Tensor, Tensor, Tensor]:
+        """Take the newest pairs, at the ``slot`` of the memory, into account where their curvatures exceed ``least``.
 
         Returns the directions −H g, and the numbers g H g and g g.
         """
-        slot, m = self.slot, MEMORY
+        m = MEMORY
         # The newest difference and the gradient, times all vectors.
-        newest = torch.cat([slot + m, torch.full_like(slot, 2 * m)])
-        change, slope = (state.vectors.index_select(1, newest) @ state.vectors.mT).unbind(1)
-        curvature, square = change.index_select(1, torch.cat([slot, slot + m])).unbind(1)
+        if isinstance(slot, Tensor):
+            newest = state.vectors.index_select(1, torch.cat([slot + m, torch.full_like(slot, 2 * m)]))
+        else:
+            newest = state.vectors[:, m + slot :: m - slot][:, :2]
+        change, slope = (newest @ state.vectors.mT).unbind(1)
+        curvature, square = _at(change, slot), _at(change, slot, m)
         good = (curvature > least) & (square > 0)
         inverse = torch.where(good, 1 / curvature, 0.0)
         state.spread = torch.where(good, curvature / square, state.spread)
         # The oldest pair leaves its place to the new one: its row and column of the inverse triangle are dropped.
-        state.triangle.index_fill_(1, slot, 0.0).index_fill_(2, slot, 0.0)
+        nothing = torch.zeros_like(state.curvatures)
+        _put(state.triangle, 1, slot, nothing)
+        _put(state.triangle, 2, slot, nothing)
         column = -inverse[:, None] * _times(state.triangle, change[:, :m])
-        state.triangle.index_copy_(2, slot, column.index_copy_(1, slot, inverse[:, None])[..., None])
-        products = change[:, m:-1]
-        state.products.index_copy_(1, slot, products[:, None]).index_copy_(2, slot, products[..., None])
-        state.curvatures.index_copy_(1, slot, torch.where(good, curvature, 0.0)[:, None])
-        slot.add_(1).remainder_(m)
+        _put(column, 1, slot, inverse)
+        _put(state.triangle, 2, slot, column)
+        _put(state.products, 1, slot, change[:, m:-1])
+        _put(state.products, 2, slot, change[:, m:-1])
+        _put(state.curvatures, 1, slot, torch.where(good, curvature, 0.0))
         spread = state.spread[:, None]
         u = _times(state.triangle, slope[:, :m])
         inner = state.curvatures * u + spread * (_times(state.products, u) - slope[:, m:-1])
         shares = torch.cat([-_times(state.triangle.mT, inner), spread * u, -spread], 1)
         decrease = -(shares * slope).sum(1)
         return (shares[:, None] @ state.vectors)[:, 0], decrease, slope[:, -1]
+
+
+Slot = int | Int64[Tensor, " 1"]
+"""A place in the memory: a number, or a tensor with it for an iteration that is recorded, in which it changes."""
+
+
+def _at(array: Float64[Tensor, "B ..."], slot: Slot, beyond: int = 0) -> Float64[Tensor, "B ..."]:
+    """Return the row at a place or so many places beyond it: for a number as a view."""
+    if isinstance(slot, Tensor):
+        return array.index_select(1, slot + beyond).squeeze(1)
+    return array.select(1, slot + beyond)
+
+
+def _put(array: Tensor, axis: int, slot: Slot, values: Tensor) -> None:
+    """Write values at a place along an axis."""
+    if isinstance(slot, Tensor):
+        array.index_copy_(axis, slot, values.unsqueeze(axis))
+    else:
+        array.select(axis, slot).copy_(values)
 
 
 def _times(matrix: Float64[Tensor, "B m m"], vector: Float64[Tensor, "B m"]) -> Float64[Tensor, "B m"]:
