@@ -57,3 +57,13 @@ def test_lines_are_kept_apart(capture, capsys):
 def test_only_a_thorough_run_tells(pytestconfig):
     ledger = pytestconfig.stash[Ledger.key]
     assert (ledger.progress is not None) == (ledger.profile == "thorough")
+
+
+def test_a_thorough_run_has_no_limit_of_time():
+    """One of its tests trains all batches of a claim, which may take longer than any other test."""
+    words = ("pytest", "proofs_check/test_lemmas.py", "-n", "0", "--collect-only", "--hypothesis-profile")
+    for profile, limited in (("quick", True), ("thorough", False)):
+        done = subprocess.run(
+            [sys.executable, "-m", *words, profile], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert ("\ntimeout: " in done.stdout) is limited

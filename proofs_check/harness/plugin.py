@@ -71,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
     seed = handed_over.get("seed") or (secrets.randbits(32) if profile == "thorough" else FIXED_SEED)
     progress = None
     if profile == "thorough":
+        config.option.timeout = 0  # pytest-timeout is for tests that hang, and here one test trains for minutes
         progress = Progress(config.pluginmanager.getplugin("capturemanager"), BATCHES[profile])
     ledger = Ledger(config.getoption("--device"), profile, seed, progress)
     config.stash[Ledger.key] = ledger
