@@ -18,7 +18,7 @@ from book.render.map_drawing import drawing, legend
 from book.render.map_graph import Level, map_graph
 from book.render.shared_parts import key, shared_steps
 from book.render.thresholds import crossing, in_class_counts, in_fractions, threshold_rows
-from book.render.verdicts import counted_verdicts
+from book.render.verdicts import VerdictTable, counted_verdicts
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import evaluate
 from theory.claim import Verdict, find, places, registry, shipped
@@ -289,3 +289,11 @@ def test_a_claim_without_a_short_title_is_called_by_its_title():
     claim = find("mse-imbalanced")
     assert claim.name == claim.short_title
     assert replace(claim, short_title="").name == claim.title
+
+
+def test_a_table_names_the_days_of_its_checks():
+    def dates(*days):
+        return VerdictTable("thorough", "cpu", {}, [{"date": day} for day in days]).dates
+
+    assert dates("2026-11-28", "2026-11-28") == "2026-11-28"
+    assert dates("2026-11-30", "2026-11-28", "2026-11-29") == "2026-11-28 to 2026-11-30"
