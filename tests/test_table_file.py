@@ -56,6 +56,7 @@ def test_a_later_run_adds_to_the_table_and_replaces_what_it_checks_again(tmp_pat
     second = bookkeeper(path, seed=2)
     assert second.table is not None
     assert second.table.finished == ["cvae", "mse-imbalanced"]
+    assert second.table.seed == 1
     second.pytest_runtest_logreport(ended("ce-sphere", "only", 1))
     second.pytest_runtest_logreport(ended("cvae", "only", 2, passed=False))
     rows = rows_of(path)
@@ -64,6 +65,20 @@ def test_a_later_run_adds_to_the_table_and_replaces_what_it_checks_again(tmp_pat
         "cvae": (1, True),
         "mse-imbalanced": (1, True),
     }
+
+
+def test_a_resumed_run_draws_what_a_failed_claim_failed_at(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    assert TableFile.at(path, "quick", "cpu").seed is None
+    bookkeeper(path, seed=1).pytest_runtest_logreport(ended("cvae", "only", 1))
+    bookkeeper(path, seed=2).pytest_runtest_logreport(ended("mse-imbalanced", "only", 1, passed=False))
+    bookkeeper(path, seed=3).pytest_runtest_logreport(ended("ce-sphere", "only", 1))
+    assert TableFile.at(path, "quick", "cpu").seed == 2
+    options = {"--table": path, "--resume": True, "--device": "cpu", "--claims": [], "--hypothesis-profile": "quick"}
+    manager = SimpleNamespace(register=lambda *plugin: None)
+    config = SimpleNamespace(getoption=options.__getitem__, stash={}, pluginmanager=manager)
+    pytest_configure(config)
+    assert config.stash[Ledger.key].seed == 2
 
 
 def test_a_full_disk_leaves_the_former_table_and_is_said_at_the_end(

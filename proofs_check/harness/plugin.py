@@ -81,6 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if table is None:
             raise pytest.UsageError("--resume: it needs --table FILE, where the finished claims are")
         config.stash[FINISHED] = table.finished
+        ledger.seed = ledger.seed if table.seed is None else table.seed  # another seed might hide a failure
     config.pluginmanager.register(Bookkeeper(ledger, table), "bookkeeper")
 
 

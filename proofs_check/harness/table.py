@@ -57,6 +57,12 @@ class TableFile:
         """The claims that passed in earlier runs."""
         return [claim_id for claim_id, row in self.earlier.items() if row["passed"]]
 
+    @property
+    def seed(self) -> int | None:
+        """The seed of a claim that failed, so that it is checked again where it failed, or else of any other one; None without rows."""
+        rows = sorted(self.earlier.values(), key=lambda row: row["passed"])
+        return next((row["seed"] for row in rows), None)
+
     def write(self, ledger: Ledger) -> None:
         """Write the rows of the claims that this run has checked in full, and of the others those of earlier runs.
 
