@@ -293,7 +293,7 @@ def test_a_claim_without_a_short_title_is_called_by_its_title():
 
 def test_a_table_names_the_days_of_its_checks():
     def dates(*days):
-        return VerdictTable("thorough", "cpu", {}, [{"date": day} for day in days]).dates
+        return VerdictTable("thorough", 1, "cpu", {}, [{"date": day} for day in days]).dates
 
     assert dates("2026-11-28", "2026-11-28") == "2026-11-28"
     assert dates("2026-11-30", "2026-11-28", "2026-11-29") == "2026-11-28 to 2026-11-30"

@@ -8,18 +8,23 @@ import sys
 import pytest
 import torch
 
+from numerics.backends import recording
 from numerics.backends.recording import SMALL, NotRecordable, Recording, recorded
 from numerics.training.layout import draw
 from numerics.training.objective import Objective
-from numerics.training.quasi_newton import value_and_gradient
+from numerics.training.quasi_newton import Descent, value_and_gradient
 from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.strategies import batches, drawn
+from theory.claim import Claim, find
 
 DTYPE = torch.float64
 
 
-def test_losses_and_gradients_of_every_claim_are_the_same_to_the_last_bit(claim) -> None:
-    """They are those of the claim's loss, and of its least value over the variable that is eliminated, at points that follow one another."""
+def recorded_as_it_is(claim: Claim) -> None:
+    """Hold recorded losses and gradients of a claim against those that are computed anew, at points that follow one another.
+
+    They are those of the claim's loss, and of its least value over the variable that is eliminated.
+    """
     for regime in REGIMES[1:3]:
         (batch,) = drawn(batches(claim, regime), 1, seed=3)
         objective = Objective(claim.problem, batch, 2)
@@ -36,6 +41,40 @@ def test_losses_and_gradients_of_every_claim_are_the_same_to_the_last_bit(claim)
                 x.copy_(point)
                 for found, expected in zip(again(), value_and_gradient(loss, point), strict=True):
                     torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+
+
+def test_losses_and_gradients_of_every_claim_are_the_same_to_the_last_bit(claim: Claim) -> None:
+    recorded_as_it_is(claim)
+
+
+def test_losses_and_gradients_of_every_refuted_claim_are_the_same_to_the_last_bit(refuted: Claim) -> None:
+    recorded_as_it_is(refuted)
+
+
+def test_a_descent_takes_the_same_steps_recorded_or_not_and_goes_on_from_one_to_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = find("ce-imbalanced").problem
+    instance = problem.instance(class_counts=(6, 3, 2), weight_decay=5e-3, feature_decay=5e-4)
+    objective, runs = Objective(problem, [instance], 8), torch.arange(8)
+    start = draw(torch.Generator().manual_seed(0), 8, objective.layout)
+
+    def reached(*recorded: bool) -> torch.Tensor:
+        """Return the points after parts of twelve iterations each, recorded or not."""
+        descent = Descent(objective, start, runs)
+        state = descent._started(runs, 600)
+        for part in recorded:
+            monkeypatch.setattr(recording, "SMALL", start.numel() if part else 0)
+            iterate = descent._iteration(state, objective.at(runs), 600)
+            assert isinstance(iterate, Recording) is part
+            for _ in range(11 if part else 12):  # the first has been done while it was recorded
+                iterate()
+                descent._turn()
+        return state.x
+
+    plain = reached(False, False, False)
+    for parts in ((True, True, True), (True, False, True), (False, True, False)):
+        torch.testing.assert_close(reached(*parts), plain, rtol=1e-6, atol=1e-9)
 
 
 def test_memory_that_is_written_within_is_written_anew_by_every_call() -> None:

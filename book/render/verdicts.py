@@ -14,9 +14,10 @@ TABLES = Path(__file__).resolve().parents[1] / "results" / "checks"
 
 @dataclass(frozen=True)
 class VerdictTable:
-    """A table that the checks wrote: its profile, device and versions, and one row for each claim, with the day of its checks."""
+    """A table that the checks wrote: its profile, seed, device and versions, and one row for each claim, with the day of its checks."""
 
     profile: str
+    seed: int
     device: str
     versions: dict[str, str]
     rows: list[dict[str, Any]]

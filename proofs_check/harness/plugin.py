@@ -71,17 +71,18 @@ def pytest_configure(config: pytest.Config) -> None:
     seed = handed_over.get("seed") or (secrets.randbits(32) if profile == "thorough" else FIXED_SEED)
     progress = None
     if profile == "thorough":
-        config.option.timeout = 0  # pytest-timeout is for tests that hang, and here one test trains for minutes
+        # pytest-timeout is for tests that hang, and here one test trains for minutes.
+        config.option.timeout = 0 if getattr(config.option, "timeout", None) is None else config.option.timeout
         progress = Progress(config.pluginmanager.getplugin("capturemanager"), BATCHES[profile])
     ledger = Ledger(config.getoption("--device"), profile, seed, progress)
     config.stash[Ledger.key] = ledger
     table = None if handed_over else opened_table(config, ledger)
+    ledger.seed = ledger.seed if table is None else table.seed
     config.stash[FINISHED] = handed_over.get("finished", [])
     if config.getoption("--resume") and not handed_over:
         if table is None:
             raise pytest.UsageError("--resume: it needs --table FILE, where the finished claims are")
         config.stash[FINISHED] = table.finished
-        ledger.seed = ledger.seed if table.seed is None else table.seed  # another seed might hide a failure
     config.pluginmanager.register(Bookkeeper(ledger, table), "bookkeeper")
 
 
@@ -89,7 +90,7 @@ def opened_table(config: pytest.Config, ledger: Ledger) -> TableFile | None:
     """Return the table that a run writes, or None where none was asked for."""
     path = config.getoption("--table")
     try:
-        return None if path is None else TableFile.at(path, ledger.profile, ledger.device_name())
+        return None if path is None else TableFile.at(path, ledger.profile, ledger.seed, ledger.device_name())
     except ParameterError as error:
         raise pytest.UsageError(str(error)) from None
 

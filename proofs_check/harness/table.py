@@ -32,24 +32,28 @@ def writable(path: Path) -> bool:
 
 @dataclass
 class TableFile:
-    """A file with the table of one profile on one device, and the rows that earlier runs have left in it, by claim."""
+    """A file with the table of one profile, seed and device, and the rows that earlier runs have left in it, by claim.
+
+    All runs that add to a table draw with its seed: with another one a claim that has failed might pass.
+    """
 
     path: Path
     profile: str
+    seed: int
     device: str
     earlier: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, path: Path, profile: str, device: str) -> TableFile:
-        """Return the table at a path, which a run of this profile on this device adds to.
+    def at(cls, path: Path, profile: str, seed: int, device: str) -> TableFile:
+        """Return the table at a path, which a run of this profile on this device adds to, with ``seed`` where it is a new one.
 
         Raises ParameterError when the file cannot be written, or holds something else or a table of other circumstances.
         """
         if not writable(path):
             raise ParameterError(f"--table: '{shown_path(path)}' is not allowed; it is a file that can be written")
-        table = cls(path, profile, device)
+        table = cls(path, profile, seed, device)
         if path.exists() and path.stat().st_size > 0:
-            table.earlier = {row["claim"]: row for row in table._rows_of(path)}
+            table._read()
         return table
 
     @property
@@ -57,46 +61,40 @@ class TableFile:
         """The claims that passed in earlier runs."""
         return [claim_id for claim_id, row in self.earlier.items() if row["passed"]]
 
-    @property
-    def seed(self) -> int | None:
-        """The seed of a claim that failed, so that it is checked again where it failed, or else of any other one; None without rows."""
-        rows = sorted(self.earlier.values(), key=lambda row: row["passed"])
-        return next((row["seed"] for row in rows), None)
-
     def write(self, ledger: Ledger) -> None:
         """Write the rows of the claims that this run has checked in full, and of the others those of earlier runs.
 
         Raises ParameterError when the disk does not take the file; the one that is there stays.
         """
-        own = {row.claim.id: _entry(row, ledger.seed) for row in ledger.in_order() if row.is_complete}
+        own = {row.claim.id: _entry(row) for row in ledger.in_order() if row.is_complete}
         rows = self.earlier | own
-        write_json(self.path, {**self._circumstances(), "rows": [rows[claim_id] for claim_id in sorted(rows)]})
+        listed = [rows[claim_id] for claim_id in sorted(rows)]
+        write_json(self.path, {"seed": self.seed, **self._circumstances(), "rows": listed})
 
     def _circumstances(self) -> dict[str, Any]:
         versions = {"python": platform.python_version(), "torch": torch.__version__, "sympy": sympy.__version__}
         return {"profile": self.profile, "device": self.device, "versions": versions}
 
-    def _rows_of(self, path: Path) -> list[dict[str, Any]]:
-        name = shown_path(path)
+    def _read(self) -> None:
+        """Take seed and rows from the file."""
+        name, own = shown_path(self.path), self._circumstances()
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            rows = found["rows"]
-            known = {what: found[what] for what in self._circumstances()}
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+            self.seed, self.earlier = found["seed"], {row["claim"]: row for row in found["rows"]}
+            known = {what: found[what] for what in own}
         except (OSError, ValueError, KeyError, TypeError):
             raise ParameterError(f"--table: '{name}' is not allowed; it holds something else than a table") from None
-        if known != self._circumstances():
-            differs = ", ".join(what for what, value in self._circumstances().items() if known[what] != value)
+        if known != own:
+            differs = ", ".join(what for what in own if known[what] != own[what])
             raise ParameterError(f"--table: '{name}' is not allowed; its table is of another run, with other {differs}")
-        return rows
 
 
-def _entry(row: Row, seed: int) -> dict[str, Any]:
+def _entry(row: Row) -> dict[str, Any]:
     """Return a row as the file has it."""
     return {
         "claim": row.claim.id,
         "verdict": str(row.claim.verdict),
         "date": datetime.date.today().isoformat(),
-        "seed": seed,
         "instances": row.instances,
         "starts_reached": row.starts_reached / row.starts if row.starts else None,
         "value_gap": row.value_gap,
