@@ -17,7 +17,8 @@ from numerics.backends.recording import recorded
 from numerics.backends.tensors import DTYPE
 from numerics.training.budget import Budget
 from numerics.training.objective import Objective
-from numerics.training.quasi_newton import NEGLIGIBLE_DECREASE, ROUNDING, TINY, WAVERING, Descent, block_size
+from numerics.training.quasi_newton import NEGLIGIBLE_DECREASE, ROUNDING, WAVERING, Descent, block_size
+from numerics.training.trust_region import by_conjugate_gradients, by_eigenvalues
 
 SHARPENED = 8
 """Lowest runs of each instance that take Newton steps even where the descent has reached the floor of rounding: along flat directions
@@ -30,12 +31,14 @@ the next one mends it."""
 FORCING = (1e-2, 0.1)
 """Share to which a Newton step reduces the gradient of the quadratic model, least and largest. Close to rounding a more exact
 step takes several times as many curvatures, and what it adds along flat directions is noise."""
-MAX_CG_STEPS = 250
 MATRIX = 2**19
 """Most second derivatives of all runs together that are computed as matrices. A product with more takes as long as a curvature."""
 FEW, SHARE = 2, 2**13
 """Curvatures of a Newton step that are computed one by one: so many, and one more for so many second derivatives. All second
 derivatives together cost about as much, and a product with them costs a tenth. Where there are too many, a curvature is recorded."""
+CUT_SHORT = 8
+"""Times that the conjugate gradients of a run may be cut short before they end. After that its problem counts as too stiff for them, and
+its Newton steps are exact. Where a run ends earlier, these cost more than they bring."""
 FLAT = 1e-8
 """A run whose trust region has shrunk to rounding counts as converged, not stalled, when its gradient has fallen by this."""
 
@@ -75,6 +78,7 @@ class Search:
         self.iterations = torch.zeros_like(self.endings)
         self.polished = torch.zeros_like(self.endings)
         self.in_vain = torch.zeros_like(self.endings)
+        self.cut_short = torch.zeros_like(self.endings)  # conjugate gradients that did not come to their end
         # While a run is polished, the point with the least residual, its value and that residual.
         self.kept, self.kept_value = x.clone(), self.f.clone()
         self.least = torch.full_like(self.f, torch.inf)
@@ -149,13 +153,18 @@ class Search:
         members = (self.endings == Ending.RUNNING).nonzero()[:, 0]
         if len(members) == 0:
             return 0
-        for block in members.split(block_size(self.x)):
-            budget.require_time()
-            self._step(block, budget)
+        stiff = self.cut_short[members] >= CUT_SHORT
+        for runs, exact, size in (
+            (members[~stiff], False, block_size(self.x)),
+            (members[stiff], True, max(1, MATRIX // self.x.shape[1] ** 2)),
+        ):
+            for block in runs.split(size) if len(runs) else ():
+                budget.require_time()
+                self._step(block, exact, budget)
         return int((self.endings == Ending.RUNNING).sum())
 
-    def _step(self, members: Int64[Tensor, " b"], budget: Budget) -> None:
-        """Advance these runs by one iteration."""
+    def _step(self, members: Int64[Tensor, " b"], exact: bool, budget: Budget) -> None:
+        """Advance these runs by one iteration, with a step that minimises the quadratic model exactly or by conjugate gradients."""
         x = self.x[members].requires_grad_()
         f = self.objective(x, self.runs[members])
         (g,) = torch.autograd.grad(f.sum(), x, create_graph=True)
@@ -170,9 +179,17 @@ class Search:
         # Inner accuracy follows the gradient, so that convergence is superlinear (Dembo, Eisenstat, Steihaug 1982).
         forcing = (residual / first).sqrt().clamp(*FORCING)
         radius = self.radius[members]
-        step, promised = _steihaug(curvature, free_slope, held, radius, forcing)
+
+        def solve(slope: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
+            if exact:
+                return by_eigenvalues(curvature.whole(), slope, held, radius)
+            step, promised, cut_short = by_conjugate_gradients(curvature, slope, held, radius, forcing)
+            self.cut_short[members] += cut_short & (at.shape[1] ** 2 <= MATRIX)
+            return step, promised
+
+        step, promised = solve(free_slope, held)
         if self.any_bounded:
-            step, promised = self._within_bounds(curvature, at, slope, held, step, radius, forcing)
+            step, promised = self._within_bounds(curvature, solve, at, slope, held, step)
         with torch.no_grad():
             trial = self.objective(at + step, self.runs[members])
         noise = ROUNDING * value.abs()
@@ -212,12 +229,11 @@ class Search:
     def _within_bounds(
         self,
         curvature: Callable[[Tensor], Tensor],
+        solve: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
         at: Float64[Tensor, "B n"],
         slope: Float64[Tensor, "B n"],
         held: Bool[Tensor, "B n"],
         step: Float64[Tensor, "B n"],
-        radius: Float64[Tensor, " B"],
-        forcing: Float64[Tensor, " B"],
     ) -> tuple[Float64[Tensor, "B n"], Float64[Tensor, " B"]]:
         """Return a step that respects the bounds, and the decrease that the quadratic promises for it.
 
@@ -225,7 +241,7 @@ class Search:
         """
         blocked = ~held & self.bounded & (at + step < 0)
         onto, held = torch.where(blocked, -at, 0.0), held | blocked
-        rest, _ = _steihaug(curvature, (slope + curvature(onto)).masked_fill(held, 0.0), held, radius, forcing)
+        rest, _ = solve((slope + curvature(onto)).masked_fill(held, 0.0), held)
         step = torch.where(self.bounded, (at + onto + rest).clamp(min=0), at + rest) - at
         return step, -((slope * step).sum(1) + 0.5 * (step * curvature(step)).sum(1))
 
@@ -259,59 +275,16 @@ class Curvature:
         return self.again().clone()
 
     def _with_matrix(self, v: Float64[Tensor, "B n"]) -> Float64[Tensor, "B n"]:
+        return (v[:, None] @ self.whole())[:, 0]  # it is symmetric, and from the left several times as fast
+
+    def whole(self) -> Float64[Tensor, "B n n"]:
+        """Return all second derivatives."""
         if self.matrix is None:
             self.matrix = self._assembled()
-        return (v[:, None] @ self.matrix)[:, 0]  # it is symmetric, and from the left several times as fast
+        return self.matrix
 
     def _assembled(self) -> Float64[Tensor, "B n n"]:
         count = self.x.shape[1]
         units = torch.eye(count, dtype=DTYPE, device=self.x.device)[:, None].expand(-1, *self.x.shape)
         (rows,) = torch.autograd.grad(self.gradient, self.x, units, retain_graph=True, is_grads_batched=True)
         return rows.movedim(0, 1).contiguous()
-
-
-def _steihaug(
-    curvature: Callable[[Tensor], Tensor],
-    slope: Float64[Tensor, "B n"],
-    held: Bool[Tensor, "B n"],
-    radius: Float64[Tensor, " B"],
-    forcing: Float64[Tensor, " B"],
-) -> tuple[Float64[Tensor, "B n"], Float64[Tensor, " B"]]:
-    """Minimise slope·s + ½ s·H s over ‖s‖ ≤ radius on the entries that are not held, by conjugate gradients.
-
-    Stops when the gradient of the quadratic has fallen to ``forcing`` times its start.
-
-    Returns the steps and the decrease the quadratic promises. Negative curvature and the radius end a run at the boundary.
-    """
-    step, promised = torch.zeros_like(slope), torch.zeros_like(radius)
-    remainder, direction = slope, -slope
-    size = slope.square().sum(1)
-    enough, within = forcing.square() * size, radius.square()
-    active = size > 0
-    for _ in range(min(MAX_CG_STEPS, slope.shape[1] + 5)):
-        if not bool(active.any()):
-            break
-        bent = curvature(direction).masked_fill(held, 0.0)
-        quadratic = (direction * bent).sum(1)
-        alpha = torch.where(active, size / torch.where(quadratic > 0, quadratic, 1.0), 0.0)
-        ahead = torch.addcmul(step, alpha[:, None], direction)
-        outward = active & ((quadratic <= 0) | (ahead.square().sum(1) >= within))
-        if bool(outward.any()):
-            alpha = torch.where(outward, _reach(step, direction, within), alpha)
-            ahead = torch.addcmul(step, alpha[:, None], direction)
-        # The slope along the direction is minus the size of the remainder.
-        promised, step = promised + alpha * (size - 0.5 * alpha * quadratic), ahead
-        remainder = torch.addcmul(remainder, alpha[:, None], bent)
-        new_size = remainder.square().sum(1)
-        active = active & ~outward & (new_size > enough)
-        direction = torch.addcmul(-remainder, (new_size / size.clamp(min=TINY))[:, None], direction)
-        size = new_size
-    return step, promised
-
-
-def _reach(
-    step: Float64[Tensor, "B n"], direction: Float64[Tensor, "B n"], within: Float64[Tensor, " B"]
-) -> Float64[Tensor, " B"]:
-    """Return how far a step goes on along a direction until its square has grown to that of the radius."""
-    dd, sd, ss = direction.square().sum(1), (step * direction).sum(1), step.square().sum(1)
-    return (-sd + torch.sqrt((sd.square() + dd * (within - ss)).clamp(min=0))) / dd.clamp(min=TINY)
