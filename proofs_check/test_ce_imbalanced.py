@@ -1,4 +1,4 @@
-"""Checks of ce-imbalanced alone: class means of unequal classes form no simplex ETF, except for two classes."""
+"""Checks of ce-imbalanced alone: the decay of total collapse from either side, and no simplex ETF for more than two unequal classes."""
 
 from __future__ import annotations
 
@@ -19,16 +19,25 @@ from numerics.training.certified import train
 from numerics.training.optimise import minimise
 from proofs_check.harness.drawing import REGIMES, powers_of_ten
 from proofs_check.harness.report import Ledger
-from proofs_check.harness.strategies import values_of
+from proofs_check.harness.strategies import batches, values_of
+from proofs_check.harness.total_collapse import at_ratio, collapses_below_alone
 from theory.claim import find
+from theory.domains.drawing import Regime
+from theory.neural_collapse.ce_imbalanced import mu
 from theory.problem import ClassCounts, Instance, Variable
 from theory.symbols import K, N, feature_decay, weight_decay
 
 CLAIM = find("ce-imbalanced")
+COLLAPSE = CLAIM.prediction.yardstick
+assert COLLAPSE is not None
 STARTS = 4
 EXCESS = 1e-7
 """Least relative distance of the best point with class means on an ETF above the trained one. It exceeds the uncertainty that
 rounding and certificates (CERTIFICATE_GAP) leave."""
+
+
+BEYOND = 1e-3
+"""Distance beyond the threshold at which the first living direction is looked at. Others join it in proportion to this distance."""
 
 
 def simplex(classes: int) -> Tensor:
@@ -120,3 +129,29 @@ def test_two_classes_form_a_simplex_whatever_their_counts(counts: tuple[int, int
     etf = torch.eye(2, dtype=torch.float64) - 1 / 2
     assert float(gram.trace()) > 0.1
     assert float((gram / gram.trace() - etf).norm()) <= INVARIANT
+
+
+@pytest.mark.parametrize("regime", REGIMES, ids=lambda regime: regime.name)
+def test_everything_collapses_below_the_threshold_alone(regime: Regime, ledger: Ledger) -> None:
+    @hypothesis.seed(ledger.seed)
+    @hypothesis.settings(max_examples=2)
+    @hypothesis.given(batches(CLAIM, regime, 1))
+    def decided(batch: tuple[Instance, ...]) -> None:
+        assert collapses_below_alone(CLAIM, COLLAPSE, batch[0])
+
+    decided()
+
+
+@pytest.mark.parametrize("counts", [(7, 3), (9, 4, 1), (6, 5, 5, 2), (20, 3, 2, 2, 1)])
+def test_the_largest_class_is_set_apart_first(counts: tuple[int, ...]) -> None:
+    """Just beyond the threshold the logits of each class are in proportion to 1/(n_k − μ_1)."""
+    given = CLAIM.problem.instance(class_counts=counts, weight_decay=0.01, feature_decay=0.01)
+    instance = at_ratio(CLAIM, COLLAPSE, given, 1 + BEYOND)
+    point = minimise(CLAIM.problem, [instance], starts=STARTS).best_point()
+    logits = measure(CLAIM, [instance], point)["mean_logits"][0]
+    sizes = torch.tensor(counts, dtype=torch.float64)
+    first = 1 / (sizes - float(instance.bindings[mu][0]))
+    apart = logits - first[:, None] * (first @ logits)[None] / (first @ first)
+    assert float(logits.norm()) > BEYOND / 10
+    assert float(apart.norm()) <= 10 * BEYOND * float(logits.norm())
+    assert float(first[0]) > 0 > float(first[1:].max())

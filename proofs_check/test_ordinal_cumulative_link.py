@@ -9,36 +9,23 @@ import hypothesis
 import pytest
 import torch
 
-from numerics.backends.points import points_of
-from numerics.bounds.certificates import certify
-from numerics.bounds.enclosures import value_at
 from numerics.judging.invariants import measure
-from numerics.searching.thresholds import tuned_to
 from numerics.tolerances import CERTIFICATE_GAP
 from numerics.training.certified import train
 from proofs_check.harness.drawing import REGIMES, powers_of_ten
 from proofs_check.harness.report import Ledger
 from proofs_check.harness.strategies import batches
+from proofs_check.harness.total_collapse import STARTS, at_ratio, collapses_below_alone
 from theory.claim import find
 from theory.domains.drawing import Regime
 from theory.neural_collapse.ordinal_cumulative_link import BESIDE
-from theory.point import Point
 from theory.problem import Instance
 
 CLAIM = find("ordinal-cumulative-link")
-APART = 1e-6
-"""Relative distance of the instances on either side from the threshold."""
-CLOSED = 1e-12
-"""Largest certificate gap at zero just below the threshold, of the order APART² of what living features gain as far above it."""
-STARTS = 4
-
-
-def at_ratio(instance: Instance, ratio: float) -> Instance:
-    """Return the instance with the feature decay at which all classes have this ratio to total collapse."""
-    values, yardstick = dict(instance.values), CLAIM.prediction.yardstick
-    assert yardstick is not None
-    collapse = replace(yardstick, ratio=BESIDE * yardstick.ratio)
-    return CLAIM.problem.instance(**{**values, "feature_decay": tuned_to(CLAIM, collapse, values, 1, ratio)})
+YARDSTICK = CLAIM.prediction.yardstick
+assert YARDSTICK is not None
+COLLAPSE = replace(YARDSTICK, ratio=BESIDE * YARDSTICK.ratio)
+"""The threshold of all classes, beside which instances are drawn."""
 
 
 def latent_values(instance: Instance, device: str) -> torch.Tensor:
@@ -50,27 +37,13 @@ def latent_values(instance: Instance, device: str) -> torch.Tensor:
     return measure(CLAIM, [instance], training.solution.best_point())["mean_latent"][0]
 
 
-def zero_is_optimal(instance: Instance) -> bool:
-    """Return whether zero is optimal, with a proof of either answer: the dual bound meets its value, or training finds a lower one."""
-    trained = train(CLAIM, [instance], STARTS, 0, "cpu").solution.best_point()
-    zero = Point({name: torch.zeros_like(a) for name, a in trained.items()})
-    there, here = (value_at(CLAIM.problem, instance, points_of(point)[0]) for point in (zero, trained))
-    if here < there:
-        return False
-    (certificate,) = certify(CLAIM, [instance], zero)
-    assert certificate is not None
-    assert certificate.gap <= CLOSED
-    return True
-
-
 @pytest.mark.parametrize("regime", REGIMES, ids=lambda regime: regime.name)
 def test_everything_collapses_below_the_threshold_alone(regime: Regime, ledger: Ledger) -> None:
     @hypothesis.seed(ledger.seed)
     @hypothesis.settings(max_examples=2)
     @hypothesis.given(batches(CLAIM, regime, 1))
     def decided(batch: tuple[Instance, ...]) -> None:
-        for ratio, expected in ((1 - APART, True), (1 + APART, False)):
-            assert zero_is_optimal(at_ratio(batch[0], ratio)) is expected
+        assert collapses_below_alone(CLAIM, COLLAPSE, batch[0])
 
     decided()
 
@@ -83,9 +56,9 @@ def test_latent_values_rise_with_the_class_or_vanish(regime: Regime, ledger: Led
     @hypothesis.settings(max_examples=3)
     @hypothesis.given(batches(CLAIM, regime, 1), powers_of_ten(0.1, 3))
     def ordered(batch: tuple[Instance, ...], ratio: float) -> None:
-        found = latent_values(at_ratio(batch[0], ratio), ledger.device).tolist()
+        found = latent_values(at_ratio(CLAIM, COLLAPSE, batch[0], ratio), ledger.device).tolist()
         assert all(lower < higher for lower, higher in itertools.pairwise(found))
-        assert float(latent_values(at_ratio(batch[0], 1 / ratio), ledger.device).abs().max()) <= 1e-6
+        assert float(latent_values(at_ratio(CLAIM, COLLAPSE, batch[0], 1 / ratio), ledger.device).abs().max()) <= 1e-6
 
     ordered()
 

@@ -269,6 +269,7 @@ CALLS = {
     "column_inner": lambda xp, i: xp.column_inner(i.full(), i.diagonal("b")),
     "column_sums": lambda xp, i: xp.column_sums(i.full()),
     "column_cross_entropy": lambda xp, i: xp.column_cross_entropy(i.equal(), xp.labels()),
+    "column_softmax": lambda xp, i: xp.column_softmax(i.equal()),
     "column_binary_cross_entropy": lambda xp, i: xp.column_binary_cross_entropy(i.equal(), xp.labels()),
     "column_cumulative_link": lambda xp, i: xp.column_cumulative_link(i.row("v"), xp.labels(), i.theta),
     "diagonal_of": lambda xp, i: xp.diagonal_of(i.full()),

@@ -12,7 +12,7 @@ from numerics.backends.bindings import stack_bindings
 from numerics.backends.tensors import TorchArrays
 from theory.claim import find
 from theory.cli.commands import predict
-from theory.secular import SecularRoot, centred_spectrum
+from theory.secular import SecularRoot, centred_spectrum, critical_counts
 from theory.symbols import nu_k
 
 CLAIM = find("mse-deep-linear-imbalanced-bias")
@@ -28,6 +28,27 @@ def matrix(counts):
 def test_spectrum_is_that_of_the_matrix(counts):
     eigenvalues = np.linalg.eigvalsh(matrix(counts))[::-1]
     assert [float(x) for x in centred_spectrum(counts)] == pytest.approx(eigenvalues[:-1], rel=1e-13)
+
+
+@pytest.mark.parametrize("counts", COUNTS)
+def test_critical_counts_are_the_eigenvalues_and_the_critical_points(counts):
+    found = critical_counts(counts)
+    roots = np.sqrt(counts)
+    eigenvalues = np.linalg.eigvalsh(np.diag(counts) - np.outer(roots, roots) / len(counts))[::-1]
+    assert [float(x) for x in found] == pytest.approx(eigenvalues[:-1], rel=1e-13)
+    x = sp.Symbol("x")
+    derivative = sp.Poly(sp.prod([x - n for n in counts]), x).diff(x)
+    for number in found:
+        if isinstance(number, SecularRoot):
+            low, high = number.bracket(2**200)
+            assert derivative.eval(low) * derivative.eval(high) < 0
+        else:
+            assert derivative.eval(number) == 0
+
+
+@pytest.mark.parametrize(("counts", "first"), [((7, 3), 5), ((4, 4, 4), 4), ((9, 9, 4), 9), ((5, 2, 2), 4)])
+def test_rational_critical_counts_are_written_as_such(counts, first):
+    assert critical_counts(counts)[0] == first
 
 
 @pytest.mark.parametrize("counts", COUNTS)

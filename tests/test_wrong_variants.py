@@ -427,6 +427,49 @@ WRONG = {
             "step 'what a direction costs' fails",
         ),
     },
+    "ce-imbalanced": {
+        "a slope without the other classes": ("sum(towards) / 3", "sum(towards) / 2", "step 'the slope at zero' fails"),
+        "the zeros in place of the critical points": (
+            "critical = x / 3 * sp.diff(sp.Mul(*(x - n for n in counts)), x)",
+            "critical = sp.Mul(*(x - n for n in counts))",
+            "step 'critical counts' fails",
+        ),
+        "the directions of the squared error": (
+            "import critical_counts",
+            "import centred_spectrum as critical_counts",
+            "residual, which the statement names, deviates",
+        ),
+        "a critical point that is not squared": (
+            ".subs(size, sp.sqrt(mu[1]))",
+            ".subs(size, mu[1])",
+            "residual, which the statement names, deviates",
+        ),
+        "residuals that outgrow the decays": (
+            "sp.Min(sp.simplify",
+            "sp.Max(sp.simplify",
+            "residual, which the statement names, deviates",
+        ),
+        "a threshold without the samples": (
+            "DECAY - size / N)",
+            "DECAY - size)",
+            "residual, which the statement names, deviates",
+        ),
+        "total collapse at a quarter of the decay": (
+            "DECAY - size / N)",
+            "DECAY - size / (2 * N))",
+            "size, which the statement names, deviates",
+        ),
+        "total collapse at four times the decay": (
+            "DECAY - size / N)",
+            "DECAY - 2 * size / N)",
+            "residual, which the statement names, deviates",
+        ),
+        "another singular vector": (
+            "root / (n - x) for root",
+            "root / (n + x) for root",
+            "step 'right singular vector' fails",
+        ),
+    },
     "ordinal-cumulative-link": {
         "a loss of the highest class with the odds upside down": (
             "(2 / a, 1 / a), from_it)",

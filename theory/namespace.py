@@ -130,6 +130,10 @@ class ArrayNamespace(Protocol):
         """Return the cross-entropy of the logits in each column against its label, as a row."""
         ...
 
+    def column_softmax(self, z: Matrix) -> Matrix:
+        """Return the probabilities that the logits in each column stand for."""
+        ...
+
     def column_binary_cross_entropy(self, z: Matrix, y: Matrix) -> Row:
         """Return the sum of the binary cross-entropies of the logits in each column against one-hot labels, as a row."""
         ...

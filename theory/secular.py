@@ -1,7 +1,8 @@
-"""Exact eigenvalues of diag(n) − n nᵀ/N for counts n that sum to N.
+"""Exact eigenvalues of diag(n) − n nᵀ/N and of diag(n) − √n √nᵀ/K for K counts n that sum to N.
 
 det(ν − diag(n) + n nᵀ/N) = (ν/N) Σ_k n_k Π_{m≠k} (ν − n_m). The eigenvalues are therefore zero, every count that occurs
 g times with multiplicity g − 1, and one root of Σ_k n_k / (ν − n_k) between each two neighbouring counts.
+In the same way det(μ − diag(n) + √n √nᵀ/K) = (μ/K) Σ_k Π_{m≠k} (μ − n_m), where the sum is the derivative of Π_k (μ − n_k).
 """
 
 from __future__ import annotations
@@ -109,20 +110,30 @@ def _scaled_floor(root: Root, scale: int) -> int:
 
 @cache
 def centred_spectrum(counts: tuple[int, ...]) -> tuple[sp.Expr, ...]:
-    """Return the eigenvalues of diag(n) − n nᵀ/N in descending order, without the zero of the all-ones vector.
+    """Return the eigenvalues of diag(n) − n nᵀ/N in descending order, without the zero of the all-ones vector."""
+    return _interlacing(counts, lambda count: count)
 
-    A rational eigenvalue is a Rational: N times a rational root of the secular polynomial is an integer. An irrational
-    eigenvalue has conjugates between other counts, all different, so none of its powers is rational.
+
+@cache
+def critical_counts(counts: tuple[int, ...]) -> tuple[sp.Expr, ...]:
+    """Return the critical points of Π_k (μ − n_k) in descending order: the eigenvalues of diag(n) − √n √nᵀ/K without the zero of √(1/n)."""
+    return _interlacing(counts, lambda count: 1)
+
+
+def _interlacing(counts: tuple[int, ...], weight: Callable[[int], int]) -> tuple[sp.Expr, ...]:
+    """Return the counts that occur several times, once less often, and a root of Σ_k w_k / (ν − n_k) between each two neighbours.
+
+    ``weight`` maps a count to its w. A rational root is a Rational: times the sum of all weights, which leads the secular polynomial, it
+    is an integer. An irrational root has conjugates between other counts, all different, so none of its powers is rational.
     """
-    levels = tuple(sorted(set(counts), reverse=True))
-    occurrences, samples = Counter(counts), sum(counts)
-    weights = tuple(level * occurrences[level] for level in levels)
-    listed = sp.Tuple(*levels), sp.Tuple(*weights)
+    levels, occurrences = tuple(sorted(set(counts), reverse=True)), Counter(counts)
+    weights = tuple(weight(level) * occurrences[level] for level in levels)
+    leading, listed = sum(weights), (sp.Tuple(*levels), sp.Tuple(*weights))
     found: list[sp.Expr] = []
     for i, level in enumerate(levels, start=1):
         found += [sp.Integer(level)] * (occurrences[level] - 1)
         if i < len(levels):
-            low = _scaled_floor(Root(i, levels, weights), samples)
-            is_root = _value(Root(i, levels, weights), low, samples) == 0
-            found.append(sp.Rational(low, samples) if is_root else SecularRoot(i, *listed))
+            low = _scaled_floor(Root(i, levels, weights), leading)
+            is_root = _value(Root(i, levels, weights), low, leading) == 0
+            found.append(sp.Rational(low, leading) if is_root else SecularRoot(i, *listed))
     return tuple(found)

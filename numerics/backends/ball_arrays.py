@@ -129,6 +129,12 @@ class BallArrays:
             losses.append(wrong.log1p())
         return BallMatrix.of([losses])
 
+    def column_softmax(self, z: BallMatrix) -> BallMatrix:
+        """Return 1 / Σ_j exp(z_j − z_k) for each entry k."""
+        columns = z.transposed.tolist()
+        found = [[1 / sum(((x - own).exp() for x in logits), Ball(0)) for own in logits] for logits in columns]
+        return BallMatrix.of(found).transposed
+
     def column_binary_cross_entropy(self, z: BallMatrix, y: BallMatrix) -> BallMatrix:
         columns = zip(z.transposed.tolist(), y.transposed.tolist(), strict=True)
         wrong = [[x * (1 - 2 * own) for x, own in zip(*column, strict=True)] for column in columns]

@@ -199,6 +199,9 @@ class TorchArrays:
     def column_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
         return _ColumnCrossEntropy.apply(z, y)
 
+    def column_softmax(self, z: Tensor) -> Tensor:
+        return z.softmax(-2)
+
     def column_binary_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
         return torch.nn.functional.softplus(z * (1 - 2 * y), threshold=700.0).sum(-2)
 

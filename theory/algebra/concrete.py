@@ -88,6 +88,10 @@ class ConcreteArrays:
             1, z.cols, lambda _, b: sp.log(sum(sp.exp(z[r, b]) for r in range(z.rows))) - z[:, b].dot(y[:, b])
         )
 
+    def column_softmax(self, z: sp.Matrix) -> sp.Matrix:
+        powers = z.applyfunc(sp.exp)
+        return sp.Matrix(z.rows, z.cols, lambda r, b: powers[r, b] / sum(powers[:, b]))
+
     def column_binary_cross_entropy(self, z: sp.Matrix, y: sp.Matrix) -> sp.Matrix:
         return sp.Matrix(
             1, z.cols, lambda _, b: sum(sp.log(1 + sp.exp(z[r, b] * (1 - 2 * y[r, b]))) for r in range(z.rows))

@@ -149,6 +149,13 @@ class SymbolicArrays:
         correct, other = _two_logits(z, y)
         return sp.log(1 + (z.size - 1) * sp.exp(sp.simplify(other - correct)))
 
+    def column_softmax(self, z: SymbolicMatrix) -> SymbolicMatrix:
+        """Return the probabilities of logits that are equal for all wrong classes within a column. Raises ValueError for others."""
+        correct, other = _two_logits(z, SymbolicMatrix.identity(z.size))
+        wrong = 1 / (sp.exp(sp.simplify(correct - other)) + z.size - 1)
+        rest = SymbolicMatrix(z.size, sp.Integer(0), ((sp.Integer(1), wrong),))
+        return SymbolicMatrix.diag(z.size, 1 - z.size * wrong) + rest
+
     def column_binary_cross_entropy(self, z: SymbolicMatrix, y: SymbolicMatrix) -> sp.Expr:
         """Return the sum of the binary cross-entropies for one column per class, Y = I.
 

@@ -172,6 +172,13 @@ class CoqArrays:
         partition, correct = self.column_sums(exponentials), self.column_inner(z, y)
         return CoqRow(z.columns, lambda c: partition.entry(c).applied("ln") - correct.entry(c))
 
+    def column_softmax(self, z: CoqMatrix) -> CoqMatrix:
+        def entry(r: str, c: str) -> Term:
+            exponentials = CoqMatrix(z.rows, z.columns, lambda i, j: z.entry(i, j).applied("exp"))
+            return exponentials.entry(r, c) / self._column_sum(exponentials, c, (r, c))
+
+        return CoqMatrix(z.rows, z.columns, entry)
+
     def column_binary_cross_entropy(self, z: CoqMatrix, y: CoqMatrix) -> CoqRow:
         against = z._combined(y, lambda logit, label: (logit * (1 - 2 * label)).applied("exp"))
         return self.column_sums(CoqMatrix(z.rows, z.columns, lambda r, c: (1 + against.entry(r, c)).applied("ln")))

@@ -1,41 +1,116 @@
-"""Cross-entropy, one linear layer, any class counts, features of either sign: no closed form, but collapse within classes.
+"""Cross-entropy, one linear layer, any class counts, features of either sign: collapse within classes, and a closed form for that of all.
 
 Setting: minimise (1/N) Σ CE(W h_i, y_i) + (λ_W/2) ‖W‖² + (λ_H/2) ‖H‖² over W (K × d) and H (d × N), d ≥ K − 1, class k with
 n_k samples.
 Source: Dang et al., "Neural Collapse for Cross-entropy Class-Imbalanced Learning with Unconstrained ReLU Features Model"
 (ICML 2024), where this case motivates the restriction to nonnegative features; Fang et al., "Exploring deep neural networks
-via layer-peeled model" (PNAS 2021).
+via layer-peeled model" (PNAS 2021). The decay at which everything collapses is derived here.
 """
 
 from __future__ import annotations
 
+import dataclasses
+
 import sympy as sp
 
+from theory.algebra import ConcreteArrays, Symbols
 from theory.claim import Claim, Derivation, Verdict
 from theory.expressions import Bindings, Formula
-from theory.namespace import ArrayNamespace, Row
+from theory.namespace import ArrayNamespace, Matrix, Row
 from theory.neural_collapse import features
 from theory.neural_collapse.features import CEI, CROSS_ENTROPY, features_problem, mean_features, mean_logits
-from theory.neural_collapse.lemmas import GIBBS, NUCLEAR_NORM
+from theory.neural_collapse.lemmas import GIBBS, NORM_DUALITY, NUCLEAR_NORM
 from theory.neural_collapse.softmax import record_class_means, record_tangent_steps
 from theory.point import Point
 from theory.problem import ClassCounts, Problem, Width
-from theory.proof import Bound, Prediction, Proof, Statistic, StepRecorder, Threshold
-from theory.symbols import K, N, feature_decay, indexed, k, n_k, weight_decay
+from theory.proof import Bound, Identity, Prediction, Proof, Statistic, StepRecorder, Threshold
+from theory.results import Measured, Reading
+from theory.scalar import ScalarMinimum, threshold_ratio
+from theory.secular import critical_counts
+from theory.symbols import K, N, feature_decay, indexed, k, n_k, positive, weight_decay
+
+mu = indexed("mu", positive=True)
+"""The critical points of Π_k (μ − n_k), from the largest down: N² times the squared singular values of the slope at zero."""
+DECAY = sp.sqrt(weight_decay * feature_decay)
 
 
 def derive(problem: Problem) -> Derivation:
-    """Derive what is known without a closed form: features equal their class means, by bounds that hold at every point."""
-    return Derivation(chain(), predict())
+    """Derive that features equal their class means, and when everything is zero, by bounds that hold at every point."""
+    record = StepRecorder()
+    record_slope_at_zero(record, problem)
+    ratio = record_threshold(record)
+    return Derivation(chain(record), predict(ratio))
 
 
-def predict() -> Prediction:
-    """Predict the scatter within classes alone: the minimum has no closed form.
+def record_slope_at_zero(record: StepRecorder, problem: Problem) -> None:
+    """Record the slope of the loss at zero logits, from the loss itself, and its singular values with their vectors."""
+    t, towards, counts = sp.Symbol("t", real=True), sp.symbols("a_1:4", real=True), sp.symbols("n_1:4", positive=True)
+    xp = ConcreteArrays(3, (0,))
+    point = Point(W=t * sp.Matrix(towards), H=sp.Matrix([[1]]))
+    own = problem.loss(xp, point, problem.given(xp), Symbols({N: 1, weight_decay: 0, feature_decay: 0}))
+    pull = "At zero logits the cross-entropy changes along $a$ by the mean entry less the correct one (three classes shown)."
+    record(Identity("the slope at zero", pull, sp.diff(own, t).subs(t, 0), sum(towards) / 3 - towards[0]))
+    x, roots = sp.Symbol("mu", real=True), sp.Matrix([sp.sqrt(n) for n in counts])
+    gram = sp.diag(*counts) - roots * roots.T / 3
+    critical = x / 3 * sp.diff(sp.Mul(*(x - n for n in counts)), x)
+    says = (
+        r"So the slope with respect to $\bar Z \, \mathrm{diag}(\sqrt n)$ is $\frac1N (J/K - I)\, \mathrm{diag}(\sqrt n)$, and its squared "
+        r"singular values times $N^2$ are the eigenvalues of $\mathrm{diag}(n) - \sqrt n \sqrt n^T/K$: zero and the critical points $\mu$ of "
+        r"$\prod_k (\mu - n_k)$ (three classes shown)."
+    )
+    record(Identity("critical counts", says, (x * sp.eye(3) - gram).det(), critical))
+    right = sp.Matrix([root / (n - x) for root, n in zip(roots, counts, strict=True)])
+    left = sp.Matrix([n / (n - x) for n in counts])
+    rest = 1 - sum(left) / 3
+    vectors = (
+        r"The right singular vector has the entries $\sqrt{n_k}/(n_k - \mu)$, since $\sum_k n_k/(n_k - \mu) = K$ at a critical point (first "
+        r"entry of three shown) …"
+    )
+    record(Identity("right singular vector", vectors, (gram * right - x * right)[0], roots[0] * rest))
+    centred = left[0] - sum(left) / 3
+    record(
+        Identity(
+            "left singular vector",
+            r"… and the left one, $\sqrt{n_k}$ times that and centred, is in proportion to $1/(n_k - \mu)$.",
+            centred,
+            x / (counts[0] - x) + rest,
+        )
+    )
 
-    No threshold is claimed. The yardstick only sees to it that instances are drawn from far below to far above total collapse.
+
+def record_threshold(record: StepRecorder) -> sp.Expr:
+    """Record where zero stops being optimal. Return the ratio that exceeds 1 where something lives."""
+    size = positive("G")
+    # The slope of the nuclear-norm form along the singular vectors of its largest descent G/N, per unit of the singular value.
+    slope = ScalarMinimum(sp.Integer(0), sp.Integer(0), DECAY - size / N)
+    return threshold_ratio(record, "the feature decay", slope, feature_decay).subs(size, sp.sqrt(mu[1]))
+
+
+def residuals(reading: Reading) -> Matrix:
+    """Return the slope of the fit with respect to the mean logits, each class in units of the square root of its size."""
+    z, y = mean_logits(reading.xp, reading.v, reading.data, reading.p), reading.data.Y
+    wrong = reading.xp.column_softmax(z) - reading.xp.class_means(y, y)
+    return reading.xp.scale(wrong @ y, 1 / reading.p[N])
+
+
+def predict(ratio: sp.Expr) -> Prediction:
+    """Predict the scatter within classes, when everything is zero, and the size of the residuals: the minimum has no closed form.
+
+    The yardstick has instances drawn at, and from far below to far above, each of the critical points.
     """
-    yardstick = Threshold(n_k[k] / (N**2 * weight_decay * feature_decay), k, K, tuned="feature_decay")
-    return Prediction(None, {"within_class_scatter": Formula(sp.Integer(0))}, (), yardstick=yardstick)
+    named = {
+        "residual": Measured(
+            sp.Min(sp.simplify(DECAY * sp.sqrt(ratio)), DECAY),
+            lambda r: r.xp.total(r.xp.singular_values(residuals(r), 1)),
+        ),
+        "size": Measured(
+            sp.Integer(0),
+            lambda r: r.xp.norm(mean_logits(r.xp, r.v, r.data, r.p) @ r.data.Y),
+            where=ratio <= 1,
+        ),
+    }
+    yardstick = Threshold(ratio.subs(mu[1], mu[k]), k, K - 1, tuned="feature_decay")
+    return Prediction(None, {"within_class_scatter": Formula(sp.Integer(0))}, (), named, yardstick=yardstick)
 
 
 def mean_cross_entropies(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
@@ -59,9 +134,8 @@ STATISTICS = (
 """What the bounds are written in."""
 
 
-def chain() -> Proof:
+def chain(record: StepRecorder) -> Proof:
     """Bound the loss at any point from below: by that of the class means, and by a convex function of their logits."""
-    record = StepRecorder()
     record_tangent_steps(record)
     record_class_means(
         record,
@@ -78,36 +152,60 @@ def chain() -> Proof:
         ),
         Bound(
             "nuclear-norm form",
-            fitted + sp.sqrt(weight_decay * feature_decay) * sp.Sum(s[k], (k, 1, K)),
+            fitted + DECAY * sp.Sum(s[k], (k, 1, K)),
             "Over all factorisations of the logits the decay terms are smallest when both factors share the singular values; "
-            "what is left is convex.",
-            (NUCLEAR_NORM.name,),
+            "what is left is convex. It lies above its tangent at zero, along which the fit falls by at most $\\sqrt{\\mu_1}/N$ times the "
+            "nuclear norm. Where the decays take at least as much, zero is optimal; elsewhere the loss falls from zero along the first "
+            "singular vectors of the slope there.",
+            (
+                NUCLEAR_NORM.name,
+                NORM_DUALITY.name,
+                "the slope at zero",
+                "critical counts",
+                "right singular vector",
+                "left singular vector",
+                "the feature decay is critical",
+                "the feature decay is monotone",
+            ),
         ),
     )
-    return Proof(tuple(record.steps), (GIBBS, NUCLEAR_NORM), STATISTICS, bounds)
+    return Proof(tuple(record.steps), (GIBBS, NUCLEAR_NORM, NORM_DUALITY), STATISTICS, bounds)
+
+
+def problem() -> Problem:
+    """Return the problem, in which the critical points of the class counts have values too."""
+    free = features_problem(CROSS_ENTROPY, ClassCounts(), Width(K - 1))
+    return dataclasses.replace(
+        free, bind=lambda values: {**free.bind(values), mu: critical_counts(values["class_counts"])}
+    )
 
 
 CLAIM = Claim(
     id="ce-imbalanced",
-    title="Cross-entropy with imbalanced classes: collapse within classes, no closed form between them",
+    title="Cross-entropy with imbalanced classes: collapse within classes, and of everything where the decays are strong",
     short_title="Cross-entropy, imbalanced",
     chapter="imbalance",
     source=CEI,
     verdict=Verdict.HOLDS,
     statement=(
-        "At every global minimiser features equal their class mean (NC1). The minimum has no closed form: each trained optimum "
-        "comes with a lower bound from convex duality that meets it. For $K \\ge 3$ and unequal class counts the class means of a "
-        "minimiser that is not zero do not form a simplex ETF; this is not proved for all class counts but certified instance by "
-        "instance: the least loss over all points with class means on a simplex ETF is bounded from below, and lies above the "
-        "trained value. For $K = 2$ they do form one, whatever the class counts."
+        "At every global minimiser features equal their class mean (NC1). Everything collapses to zero iff $\\mu_1 \\le N^2 \\lambda_W "
+        "\\lambda_H$, where $\\mu_1$ is the largest critical point of $\\prod_k (\\mu - n_k)$. It lies between the two largest class counts, and "
+        "is $N/2$ for two classes. At every global minimiser the matrix with the columns $\\sqrt{{n_k}}\\,(p_k - e_k)/N$, where $p_k$ is the "
+        "softmax of the logits of class $k$, has the operator norm ${residual}$. What leaves zero first as the decays fall are logits in "
+        "proportion to $1/(n_k - \\mu_1)$: where $n_1 > n_2$ the largest class is set apart from all others. Beyond that the minimum has no "
+        "closed form: each trained optimum comes with a lower bound from convex duality that meets it. For $K \\ge 3$ and unequal class "
+        "counts the class means of a minimiser that is not zero do not form a simplex ETF; this is not proved for all class counts but "
+        "certified instance by instance: the least loss over all points with class means on a simplex ETF is bounded from below, and lies "
+        "above the trained value. For $K = 2$ they do form one, whatever the class counts."
     ),
     setting=features.SETTING,
     idea=(
         "The cross-entropy is convex, so replacing the features of a class by their mean cannot raise the loss, and "
         "it lowers the loss unless they agree. What is left is a convex problem in the class means of the logits, "
         "with a nuclear norm for the decays. The problem has no closed form for unequal classes, so each trained "
-        "optimum is certified by a dual point instead."
+        "optimum is certified by a dual point instead. Only the way out of zero has one: the slope of the loss there is a matrix whose largest "
+        "singular value the decays have to outweigh."
     ),
-    problem=features_problem(CROSS_ENTROPY, ClassCounts(), Width(K - 1)),
+    problem=problem(),
     derive=derive,
 )
