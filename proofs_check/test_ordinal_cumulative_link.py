@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import hypothesis
 import pytest
@@ -18,14 +17,11 @@ from proofs_check.harness.strategies import batches
 from proofs_check.harness.total_collapse import STARTS, at_ratio, collapses_below_alone
 from theory.claim import find
 from theory.domains.drawing import Regime
-from theory.neural_collapse.ordinal_cumulative_link import BESIDE
 from theory.problem import Instance
 
 CLAIM = find("ordinal-cumulative-link")
-YARDSTICK = CLAIM.prediction.yardstick
-assert YARDSTICK is not None
-COLLAPSE = replace(YARDSTICK, ratio=BESIDE * YARDSTICK.ratio)
-"""The threshold of all classes, beside which instances are drawn."""
+COLLAPSE = CLAIM.prediction.yardstick
+assert COLLAPSE is not None
 
 
 def latent_values(instance: Instance, device: str) -> torch.Tensor:

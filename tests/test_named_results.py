@@ -18,13 +18,14 @@ from theory.claim import Claim, Derivation, find
 from theory.domains.drawing import Regime
 from theory.errors import CheckFailed, ParameterError
 from theory.latex import latex
+from theory.neural_collapse.ce_imbalanced import mu
 from theory.neural_collapse.spectral_contrastive import eta_diff
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
 from theory.posterior_collapse.hvae_anisotropic_variances import SIGMA
 from theory.problem import Instance
 from theory.proof import Prediction
 from theory.results import Letter, Measured
-from theory.symbols import D, M, N, beta, d, eta_dec, eta_enc, k, sigma, theta
+from theory.symbols import D, M, N, beta, d, eta_dec, eta_enc, k, n_k, sigma, theta
 
 Change = Callable[[Prediction], Prediction]
 
@@ -155,6 +156,11 @@ WRONG = {
         ),
     },
     # Wrong named results.
+    "ce-imbalanced": {
+        "total collapse a third too early": named("ratio", lambda p: formula("ratio")(p) * sp.Rational(3, 2)),
+        "total collapse a third too late": named("ratio", lambda p: formula("ratio")(p) * sp.Rational(2, 3)),
+        "residuals of the largest class alone": named("residual", lambda p: formula("residual")(p).subs(mu[1], n_k[1])),
+    },
     "ce-imbalanced-relu": {
         "a margin that forgets a size": named("margin", lambda p: formula("margin")(p).subs(N, 1)),
         "rows of the classifier twice as long": named("classifier_row", lambda p: 2 * formula("classifier_row")(p)),

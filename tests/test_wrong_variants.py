@@ -457,7 +457,7 @@ WRONG = {
         "total collapse at a quarter of the decay": (
             "DECAY - size / N)",
             "DECAY - size / (2 * N))",
-            "size, which the statement names, deviates",
+            "on one side of ratio alone",
         ),
         "total collapse at four times the decay": (
             "DECAY - size / N)",
@@ -495,7 +495,7 @@ WRONG = {
         "total collapse at a quarter of the decay": (
             "DECAY - size / N)",
             "DECAY - size / (2 * N))",
-            "size, which the statement names, deviates",
+            "on one side of ratio alone",
         ),
         "another power of the decays": (
             "-size / (N * DECAY) * of_class",

@@ -15,7 +15,7 @@ from theory.expressions import Formula
 from theory.namespace import Measure
 from theory.point import Point
 from theory.problem import Problem
-from theory.results import Level, Result
+from theory.results import Level, Result, TotalCollapse
 from theory.threshold import ALIVE, Threshold
 
 
@@ -66,6 +66,11 @@ class Prediction:
     def threshold(self) -> Threshold:
         """The threshold of the claim, which is the first one."""
         return self.thresholds[0]
+
+    @property
+    def total_collapse(self) -> TotalCollapse | None:
+        """The named result that decides whether everything is zero, or None."""
+        return next((result for result in self.named.values() if isinstance(result, TotalCollapse)), None)
 
     @property
     def zeros(self) -> dict[str, Formula]:

@@ -151,6 +151,19 @@ class Minimised(Result):
 
 
 @dataclass(frozen=True)
+class TotalCollapse(Result):
+    """A ratio, one number: everything is zero at every global minimiser iff it is at most 1.
+
+    ``read`` measures a size that is zero only where everything is, and ``unit`` is its natural size. Moving the parameter named
+    ``tuned`` crosses the threshold.
+    """
+
+    read: Read
+    tuned: str
+    unit: sp.Expr = sp.Integer(1)
+
+
+@dataclass(frozen=True)
 class Shown(Result):
     """A formula that is part of the step named ``by``, or the objective of the family of that name.
 

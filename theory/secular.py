@@ -7,6 +7,7 @@ In the same way det(μ − diag(n) + √n √nᵀ/K) = (μ/K) Σ_k Π_{m≠k} (�
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -19,6 +20,8 @@ from theory.intervals import Number
 
 GUARD_BITS = 12
 """Bits with which the secular function is computed beyond those in which neighbouring numbers differ."""
+COARSE = 32
+"""Largest scale at which a root is found by halving alone."""
 
 
 class SecularRoot(sp.Function):
@@ -92,20 +95,31 @@ def _value(root: Root, x: int, scale: int) -> int:
 def _scaled_floor(root: Root, scale: int) -> int:
     """Return the largest integer x between the two scaled counts at which the secular function at x/scale is not negative.
 
-    The line through both ends of a bracket crosses zero closer and closer to the root. The value at an end that stays
-    is halved (the Illinois rule), so that the other end comes nearer, too.
+    At a fine scale the search starts from the result at its square root: so close, the function is nearly a line.
     """
-    low, high = scale * root.counts[root.number], scale * root.counts[root.number - 1]
-    at_low, at_high = _value(root, low, scale), _value(root, high, scale)
+    if scale <= COARSE:
+        low, high = scale * root.counts[root.number], scale * root.counts[root.number - 1]
+    else:
+        coarse = math.isqrt(scale)
+        near = _scaled_floor(root, coarse)
+        low, high = _line_search(root, scale, near * scale // coarse, -(-(near + 1) * scale // coarse))
     while high - low > 1:
-        guess = low + (high - low) * at_low // (at_low - at_high)
-        guess = min(max(guess, low + 1), high - 1)
-        value = _value(root, guess, scale)
-        if value >= 0:
-            low, at_low, at_high = guess, value, at_high // 2
-        else:
-            high, at_high, at_low = guess, value, at_low // 2
+        middle = (low + high) // 2
+        low, high = (middle, high) if _value(root, middle, scale) >= 0 else (low, middle)
     return low
+
+
+def _line_search(root: Root, scale: int, low: int, high: int) -> tuple[int, int]:
+    """Return a closer bracket of a root: where the line through both ends crosses zero, and steps away from there that grow."""
+    at_low, at_high = _value(root, low, scale), _value(root, high, scale)
+    guess = min(max(low + (high - low) * at_low // (at_low - at_high), low + 1), high - 1)
+    side, step = 1 if _value(root, guess, scale) >= 0 else -1, 1
+    while low < guess + side * step < high:
+        further = guess + side * step
+        if (_value(root, further, scale) >= 0) != (side > 0):
+            return min(guess, further), max(guess, further)
+        guess, step = further, 4 * step
+    return (guess, high) if side > 0 else (low, guess)
 
 
 @cache

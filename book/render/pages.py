@@ -67,7 +67,7 @@ from book.render.proof import proof_text
 from book.render.scalar_problems import scalar_problems
 from book.render.setting import objective
 from book.render.theorem import cited, notation_list, set_apart, statement, verdict_in_words
-from book.render.thresholds import equal_ratios, threshold_rows, without_threshold
+from book.render.thresholds import equal_ratios, shown, threshold_rows, without_threshold
 from book.render.verdicts import cells, counted_verdicts, in_few_cells, name_of, verdict_tables
 from theory.claim import registry
 from theory.disputes import DISPUTES
@@ -149,6 +149,7 @@ def page(template: str, **values: Any) -> str:
         proof_text,
         public_parts,
         rows,
+        shown,
         sliding,
         statement,
         sweep_specification,

@@ -14,6 +14,9 @@ from theory import symbols as sym
 from theory.claim import Claim
 from theory.latex import latex
 from theory.proof import Threshold
+from theory.results import TotalCollapse
+
+SHRINKS = "shrinks to zero"
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,20 @@ class Row:
 
 def threshold_rows() -> dict[str, list[Row]]:
     """Return the rows of each chapter that has a threshold, in the order of the book."""
-    found = {
-        caption: [row(claim, threshold) for claim in claims for threshold in claim.prediction.thresholds]
-        for caption, claims in chapters().items()
-    }
+    found = {caption: [row for claim in claims for row in rows_of(claim)] for caption, claims in chapters().items()}
     return {caption: rows for caption, rows in found.items() if rows}
+
+
+def rows_of(claim: Claim) -> list[Row]:
+    """Return the rows of a claim: one for each threshold, and one for the collapse of everything."""
+    found = [row(claim, threshold) for threshold in claim.prediction.thresholds]
+    total = claim.prediction.total_collapse
+    return found if total is None else [*found, row_of_everything(claim, total)]
+
+
+def row_of_everything(claim: Claim, total: TotalCollapse) -> Row:
+    """Return the row of the threshold up to which everything is zero."""
+    return Row(claim.id, claim.name, "anything", shown(total.expression), "", total.tuned, SHRINKS)
 
 
 def row(claim: Claim, threshold: Threshold) -> Row:
@@ -66,8 +78,8 @@ def shown(ratio: sp.Expr) -> str:
 def crossing(threshold: Threshold) -> str:
     """Return how the minimiser behaves at the threshold."""
     if threshold.jump in (sp.true, sp.false):
-        return "jumps" if threshold.jump == sp.true else "shrinks to zero"
-    return f"jumps where ${latex(threshold.jump)}$, otherwise shrinks to zero"
+        return "jumps" if threshold.jump == sp.true else SHRINKS
+    return f"jumps where ${latex(threshold.jump)}$, otherwise {SHRINKS}"
 
 
 def in_class_counts(threshold: Threshold) -> sp.Expr:
@@ -119,4 +131,4 @@ def equal_ratios() -> list[tuple[str, list[str]]]:
 
 def without_threshold() -> list[Claim]:
     """Return the claims without a threshold."""
-    return [claim for claims in chapters().values() for claim in claims if not claim.prediction.thresholds]
+    return [claim for claims in chapters().values() for claim in claims if not rows_of(claim)]

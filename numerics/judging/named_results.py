@@ -16,12 +16,20 @@ from torch import Tensor
 from numerics.backends.bindings import setting
 from numerics.backends.evaluation import Evaluator
 from numerics.judging.known import Known
-from numerics.tolerances import INVARIANT, NEAR_SIZE, NEGLIGIBLE_SIZE, NO_DIVERGENCE, ON_THRESHOLD, VALUE_GAP
+from numerics.tolerances import (
+    INVARIANT,
+    NEAR_SIZE,
+    NEGLIGIBLE_SIZE,
+    NO_DIVERGENCE,
+    ON_THRESHOLD,
+    THRESHOLD_BAND,
+    VALUE_GAP,
+)
 from theory.claim import Claim
 from theory.errors import ParameterError
 from theory.expressions import Formula
 from theory.point import Point
-from theory.results import Decides, Level, Measured, Minimised, Reading, Result
+from theory.results import Decides, Level, Measured, Minimised, Reading, Result, TotalCollapse
 from theory.symbols import indexed, k
 
 CROSSES = 1e-10
@@ -51,7 +59,7 @@ def read(claim: Claim, evaluator: Evaluator, point: Point, invariants: dict[str,
     reading = Reading(xp, point, data, evaluator.fixed, invariants)
     named = claim.prediction.named
     return Readings(
-        {name: r.read(reading) for name, r in named.items() if isinstance(r, Measured | Minimised)},
+        {name: r.read(reading) for name, r in named.items() if isinstance(r, Measured | Minimised | TotalCollapse)},
         {
             name: {symbol: measure(reading) for symbol, measure in r.given.items()}
             for name, r in named.items()
@@ -112,6 +120,12 @@ class Judge:
                 )
             elif isinstance(result, Minimised):
                 yield result, f"what is trained does not minimise {name}", partial(self._not_least, name, result)
+            elif isinstance(result, TotalCollapse):
+                yield (
+                    result,
+                    f"everything is zero on one side of {name} alone, and not on the predicted one",
+                    partial(self._zero_otherwise, name, result),
+                )
         for level in self.claim.prediction.levels:
             yield (
                 level,
@@ -191,6 +205,14 @@ class Judge:
         others += [torch.zeros_like(at), *(top.expand_as(at) * 2.0**e for e in range(-3, 3))]
         lower = torch.stack([value(other) < here - VALUE_GAP * here.abs() for other in others]).any(0)
         return (lower & self._kept(result.where, result.axes)).any(1)
+
+    def _zero_otherwise(self, name: str, result: TotalCollapse, run: Run) -> Bool[Tensor, " B"]:
+        """Return the instances that are zero above the threshold, or not zero up to it. Close above it their size decides nothing."""
+        ratio = self.evaluator.evaluate(Formula(result.expression))
+        unit = self.evaluator.evaluate(Formula(result.unit))
+        zero = run.readings.results[name] <= INVARIANT * unit
+        close = (ratio > 1) & (ratio.log() < THRESHOLD_BAND)
+        return (zero != (ratio <= 1)) & ~close
 
     def _collapsed_otherwise(self, level: Level, run: Run) -> Bool[Tensor, " B"]:
         """Return the instances at which the number of latent directions without divergence differs from the prediction."""

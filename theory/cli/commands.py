@@ -20,7 +20,7 @@ from theory.expressions import ExactEvaluation, Formula
 from theory.latex import latex
 from theory.problem import REQUIRED, Instance
 from theory.proof import Prediction
-from theory.results import Decides, Measured
+from theory.results import Decides, Measured, TotalCollapse
 from theory.ties import unlike_equals
 
 
@@ -29,7 +29,8 @@ def predict(claim: Claim, instance: Instance) -> dict:
 
     ``collapsed`` says which directions have collapsed in the first level, or at the first threshold. Three entries have
     one list for each name: ``collapses`` says which directions have collapsed in each level, ``zero`` which classes or
-    directions a threshold does not have alive, and ``ratios`` the ratio of each of them to its threshold. ``named`` are
+    directions a threshold does not have alive, and ``ratios`` the ratio of each of them to its threshold.
+    ``everything_collapsed`` is None where the claim has no ratio for everything at once. ``named`` are
     the named results of the statement that depend on the parameters alone. None stands for a class or direction that a
     named result does not describe, and for a named result or a ratio that leaves the range of float64. ``free`` lists the groups
     of equal classes or directions, by positions from 1, of which some live and others do not, or which have different partners:
@@ -64,7 +65,7 @@ def predict(claim: Claim, instance: Instance) -> dict:
         except ParameterError:
             return None
 
-    collapsed = evaluate("collapsed", prediction.collapsed)
+    collapsed, total = evaluate("collapsed", prediction.collapsed), prediction.total_collapse
     if ordered and prediction.collapses and len(collapsed) != len(instance.order):
         name = claim.problem.sorted_parameter
         raise ParameterError(
@@ -79,6 +80,7 @@ def predict(claim: Claim, instance: Instance) -> dict:
         "collapses": {name: listed(name, formula) for name, formula in prediction.collapses.items()},
         "zero": {name: listed(name, formula) for name, formula in prediction.zeros.items()},
         "ratios": {t.of: shown(t.of, Formula(t.ratio, ((t.index, t.count),))) for t in prediction.thresholds},
+        "everything_collapsed": None if total is None else bool(evaluate("ratio", Formula(total.expression <= 1))),
         "free": _free_groups(claim, instance, {name: evaluate(name, f) for name, f in prediction.zeros.items()}),
         "named": {
             name: shown(name, value) if where is None else _where(shown(name, value), shown(name, where))
@@ -105,6 +107,8 @@ def _numbers(prediction: Prediction) -> dict[str, tuple[Formula, Formula | None]
     """
     found: dict[str, tuple[Formula, Formula | None]] = {}
     for name, result in prediction.named.items():
+        if isinstance(result, TotalCollapse):
+            found[name] = Formula(result.expression), None
         if not isinstance(result, Measured | Decides) or result.expression.has(*result.given):
             continue
         if isinstance(result, Decides):
@@ -229,6 +233,8 @@ def _predict(claim: Claim, words: Sequence[str], as_json: bool) -> int:
             print(f"{name} {value:.9g}")
     for name, value in result["named"].items():
         print(f"named {name} {' '.join(map(_number, value)) if isinstance(value, list) else _number(value)}")
+    if result["everything_collapsed"] is not None:
+        print(f"everything collapsed {_flags([result['everything_collapsed']])}")
     for of, ratios in result["ratios"].items():
         print(f"ratio ({of}) {' '.join(map(_number, ratios or []))}")
     several = len(result["collapses"]) > 1

@@ -24,7 +24,7 @@ from theory.neural_collapse.softmax import record_class_means, record_tangent_st
 from theory.point import Point
 from theory.problem import ClassCounts, Problem, Width
 from theory.proof import Bound, Identity, Prediction, Proof, Statistic, StepRecorder, Threshold
-from theory.results import Measured, Reading
+from theory.results import Measured, Reading, TotalCollapse
 from theory.scalar import ScalarMinimum, threshold_ratio
 from theory.secular import critical_counts
 from theory.symbols import K, N, feature_decay, indexed, k, n_k, positive, weight_decay
@@ -103,10 +103,8 @@ def predict(ratio: sp.Expr) -> Prediction:
             sp.Min(sp.simplify(DECAY * sp.sqrt(ratio)), DECAY),
             lambda r: r.xp.total(r.xp.singular_values(residuals(r), 1)),
         ),
-        "size": Measured(
-            sp.Integer(0),
-            lambda r: r.xp.norm(mean_logits(r.xp, r.v, r.data, r.p) @ r.data.Y),
-            where=ratio <= 1,
+        "ratio": TotalCollapse(
+            ratio, lambda r: r.xp.norm(mean_logits(r.xp, r.v, r.data, r.p) @ r.data.Y), tuned="feature_decay"
         ),
     }
     yardstick = Threshold(ratio.subs(mu[1], mu[k]), k, K - 1, tuned="feature_decay")
@@ -188,9 +186,9 @@ CLAIM = Claim(
     source=CEI,
     verdict=Verdict.HOLDS,
     statement=(
-        "At every global minimiser features equal their class mean (NC1). Everything collapses to zero iff $\\mu_1 \\le N^2 \\lambda_W "
-        "\\lambda_H$, where $\\mu_1$ is the largest critical point of $\\prod_k (\\mu - n_k)$. It lies between the two largest class counts, and "
-        "is $N/2$ for two classes. At every global minimiser the matrix with the columns $\\sqrt{{n_k}}\\,(p_k - e_k)/N$, where $p_k$ is the "
+        "At every global minimiser features equal their class mean (NC1). Everything collapses to zero iff ${ratio} \\le 1$, where $\\mu_1$ "
+        "is the largest critical point of $\\prod_k (\\mu - n_k)$. It lies between the two largest class counts, and is $N/2$ for two "
+        "classes. At every global minimiser the matrix with the columns $\\sqrt{{n_k}}\\,(p_k - e_k)/N$, where $p_k$ is the "
         "softmax of the logits of class $k$, has the operator norm ${residual}$. What leaves zero first as the decays fall are logits in "
         "proportion to $1/(n_k - \\mu_1)$: where $n_1 > n_2$ the largest class is set apart from all others. Beyond that the minimum has no "
         "closed form: each trained optimum comes with a lower bound from convex duality that meets it. For $K \\ge 3$ and unequal class "

@@ -43,15 +43,13 @@ from theory.proof import (
     Threshold,
     Vanishes,
 )
-from theory.results import Measured, Read, Shown
+from theory.results import Measured, Read, Shown, TotalCollapse
 from theory.scalar import ScalarMinimum, threshold_ratio
 from theory.symbols import K, N, d, feature_decay, indexed, k, n, n_k, positive, weight_decay
 
 odds = indexed("o", positive=True)
 """Odds of a class above k at the latent value 0, o_k = exp(−b_k), in descending order."""
 DECAY = sp.sqrt(weight_decay * feature_decay)
-BESIDE = sp.Rational(49, 50)
-"""How far the yardstick lies from total collapse."""
 z = sp.Symbol("z", real=True)
 exceeding, short = indexed("c", nonnegative=True), indexed("a", nonnegative=True)
 """Odds that class k is exceeded and that it is not reached, at the latent value 0: c_k = o_k with c_K = 0, a_k = 1/o_{k−1} with a_1 = 0."""
@@ -216,7 +214,7 @@ def record_threshold(record: StepRecorder) -> sp.Expr:
 
 
 def predict(ratio: sp.Expr) -> Prediction:
-    """Predict what vanishes, and equations for the rest. The yardstick, by which instances are drawn, lies beside total collapse."""
+    """Predict what vanishes, and equations for the rest. Instances are drawn at total collapse, and on either side of it."""
     size, value = positive("rho"), indexed("zeta", real=True)
     at: dict[sp.Basic, Read] = {
         size: lambda r: latent_size(r.xp, r.v, r.data, r.p),
@@ -230,12 +228,12 @@ def predict(ratio: sp.Expr) -> Prediction:
         "norm": Measured(
             norm, lambda r: r.p[N] * (r.p[weight_decay] * r.p[feature_decay]) ** 0.5, where=ratio > 1, given=at
         ),
-        "size": Measured(sp.Integer(0), at[size], where=ratio <= 1),
+        "ratio": TotalCollapse(ratio, at[size], tuned="feature_decay"),
         "slope": Shown(AT_ZERO, by="the slope at zero"),
         "middle": Shown(MIDDLE, by="the middle of a class"),
     }
     zero = Formula(sp.Integer(0))
-    yardstick = Threshold(ratio / BESIDE, k, sp.Integer(1), tuned="feature_decay")
+    yardstick = Threshold(ratio, k, sp.Integer(1), tuned="feature_decay")
     return Prediction(None, {"within_class_scatter": zero, "off_the_line": zero}, (), named, yardstick=yardstick)
 
 
