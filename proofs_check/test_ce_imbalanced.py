@@ -23,7 +23,7 @@ from proofs_check.harness.strategies import batches, values_of
 from proofs_check.harness.total_collapse import at_ratio, collapses_below_alone
 from theory.claim import find
 from theory.domains.drawing import Regime
-from theory.neural_collapse.ce_imbalanced import mu
+from theory.neural_collapse.ce_imbalanced import xi
 from theory.problem import ClassCounts, Instance, Variable
 from theory.symbols import K, N, feature_decay, weight_decay
 
@@ -144,13 +144,13 @@ def test_everything_collapses_below_the_threshold_alone(regime: Regime, ledger: 
 
 @pytest.mark.parametrize("counts", [(7, 3), (9, 4, 1), (6, 5, 5, 2), (20, 3, 2, 2, 1)])
 def test_the_largest_class_is_set_apart_first(counts: tuple[int, ...]) -> None:
-    """Just beyond the threshold the logits of each class are in proportion to 1/(n_k − μ_1)."""
+    """Just beyond the threshold the logits of each class are in proportion to 1/(n_k − ξ_1)."""
     given = CLAIM.problem.instance(class_counts=counts, weight_decay=0.01, feature_decay=0.01)
     instance = at_ratio(CLAIM, COLLAPSE, given, 1 + BEYOND)
     point = minimise(CLAIM.problem, [instance], starts=STARTS).best_point()
     logits = measure(CLAIM, [instance], point)["mean_logits"][0]
     sizes = torch.tensor(counts, dtype=torch.float64)
-    first = 1 / (sizes - float(instance.bindings[mu][0]))
+    first = 1 / (sizes - float(instance.bindings[xi][0]))
     apart = logits - first[:, None] * (first @ logits)[None] / (first @ first)
     assert float(logits.norm()) > BEYOND / 10
     assert float(apart.norm()) <= 10 * BEYOND * float(logits.norm())

@@ -18,7 +18,7 @@ from theory.claim import Claim, Derivation, find
 from theory.domains.drawing import Regime
 from theory.errors import CheckFailed, ParameterError
 from theory.latex import latex
-from theory.neural_collapse.ce_imbalanced import mu
+from theory.neural_collapse.ce_imbalanced import xi
 from theory.neural_collapse.spectral_contrastive import eta_diff
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
 from theory.posterior_collapse.hvae_anisotropic_variances import SIGMA
@@ -159,7 +159,7 @@ WRONG = {
     "ce-imbalanced": {
         "total collapse a third too early": named("ratio", lambda p: formula("ratio")(p) * sp.Rational(3, 2)),
         "total collapse a third too late": named("ratio", lambda p: formula("ratio")(p) * sp.Rational(2, 3)),
-        "residuals of the largest class alone": named("residual", lambda p: formula("residual")(p).subs(mu[1], n_k[1])),
+        "residuals of the largest class alone": named("residual", lambda p: formula("residual")(p).subs(xi[1], n_k[1])),
     },
     "ce-imbalanced-relu": {
         "a margin that forgets a size": named("margin", lambda p: formula("margin")(p).subs(N, 1)),

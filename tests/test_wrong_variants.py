@@ -440,8 +440,8 @@ WRONG = {
             "residual, which the statement names, deviates",
         ),
         "a critical point that is not squared": (
-            ".subs(size, sp.sqrt(mu[1]))",
-            ".subs(size, mu[1])",
+            ".subs(size, sp.sqrt(xi[1]))",
+            ".subs(size, xi[1])",
             "residual, which the statement names, deviates",
         ),
         "residuals that outgrow the decays": (

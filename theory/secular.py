@@ -2,7 +2,7 @@
 
 det(ν − diag(n) + n nᵀ/N) = (ν/N) Σ_k n_k Π_{m≠k} (ν − n_m). The eigenvalues are therefore zero, every count that occurs
 g times with multiplicity g − 1, and one root of Σ_k n_k / (ν − n_k) between each two neighbouring counts.
-In the same way det(μ − diag(n) + √n √nᵀ/K) = (μ/K) Σ_k Π_{m≠k} (μ − n_m), where the sum is the derivative of Π_k (μ − n_k).
+In the same way det(ξ − diag(n) + √n √nᵀ/K) = (ξ/K) Σ_k Π_{m≠k} (ξ − n_m), where the sum is the derivative of Π_k (ξ − n_k).
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def centred_spectrum(counts: tuple[int, ...]) -> tuple[sp.Expr, ...]:
 
 @cache
 def critical_counts(counts: tuple[int, ...]) -> tuple[sp.Expr, ...]:
-    """Return the critical points of Π_k (μ − n_k) in descending order: the eigenvalues of diag(n) − √n √nᵀ/K without the zero of √(1/n)."""
+    """Return the critical points of Π_k (ξ − n_k) in descending order: the eigenvalues of diag(n) − √n √nᵀ/K without the zero of √(1/n)."""
     return _interlacing(counts, lambda count: 1)
 
 

@@ -47,7 +47,7 @@ def rows_of(claim: Claim) -> list[Row]:
 
 def row_of_everything(claim: Claim, total: TotalCollapse) -> Row:
     """Return the row of the threshold up to which everything is zero."""
-    return Row(claim.id, claim.name, "anything", shown(total.expression), "", total.tuned, SHRINKS)
+    return Row(claim.id, claim.name, "anything at all", shown(total.expression), "", total.tuned, SHRINKS)
 
 
 def row(claim: Claim, threshold: Threshold) -> Row:

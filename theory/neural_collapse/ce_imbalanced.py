@@ -29,8 +29,8 @@ from theory.scalar import ScalarMinimum, threshold_ratio
 from theory.secular import critical_counts
 from theory.symbols import K, N, feature_decay, indexed, k, n_k, positive, weight_decay
 
-mu = indexed("mu", positive=True)
-"""The critical points of Π_k (μ − n_k), from the largest down: N² times the squared singular values of the slope at zero."""
+xi = indexed("xi", positive=True)
+"""The critical points of Π_k (ξ − n_k), from the largest down: N² times the squared singular values of the slope at zero."""
 DECAY = sp.sqrt(weight_decay * feature_decay)
 
 
@@ -50,20 +50,20 @@ def record_slope_at_zero(record: StepRecorder, problem: Problem) -> None:
     own = problem.loss(xp, point, problem.given(xp), Symbols({N: 1, weight_decay: 0, feature_decay: 0}))
     pull = "At zero logits the cross-entropy changes along $a$ by the mean entry less the correct one (three classes shown)."
     record(Identity("the slope at zero", pull, sp.diff(own, t).subs(t, 0), sum(towards) / 3 - towards[0]))
-    x, roots = sp.Symbol("mu", real=True), sp.Matrix([sp.sqrt(n) for n in counts])
+    x, roots = sp.Symbol("xi", real=True), sp.Matrix([sp.sqrt(n) for n in counts])
     gram = sp.diag(*counts) - roots * roots.T / 3
     critical = x / 3 * sp.diff(sp.Mul(*(x - n for n in counts)), x)
     says = (
         r"So the slope with respect to $\bar Z \, \mathrm{diag}(\sqrt n)$ is $\frac1N (J/K - I)\, \mathrm{diag}(\sqrt n)$, and its squared "
-        r"singular values times $N^2$ are the eigenvalues of $\mathrm{diag}(n) - \sqrt n \sqrt n^T/K$: zero and the critical points $\mu$ of "
-        r"$\prod_k (\mu - n_k)$ (three classes shown)."
+        r"singular values times $N^2$ are the eigenvalues of $\mathrm{diag}(n) - \sqrt n \sqrt n^T/K$: zero and the critical points $\xi$ of "
+        r"$\prod_k (\xi - n_k)$ (three classes shown)."
     )
     record(Identity("critical counts", says, (x * sp.eye(3) - gram).det(), critical))
     right = sp.Matrix([root / (n - x) for root, n in zip(roots, counts, strict=True)])
     left = sp.Matrix([n / (n - x) for n in counts])
     rest = 1 - sum(left) / 3
     vectors = (
-        r"The right singular vector has the entries $\sqrt{n_k}/(n_k - \mu)$, since $\sum_k n_k/(n_k - \mu) = K$ at a critical point (first "
+        r"The right singular vector has the entries $\sqrt{n_k}/(n_k - \xi)$, since $\sum_k n_k/(n_k - \xi) = K$ at a critical point (first "
         r"entry of three shown) …"
     )
     record(Identity("right singular vector", vectors, (gram * right - x * right)[0], roots[0] * rest))
@@ -71,7 +71,7 @@ def record_slope_at_zero(record: StepRecorder, problem: Problem) -> None:
     record(
         Identity(
             "left singular vector",
-            r"… and the left one, $\sqrt{n_k}$ times that and centred, is in proportion to $1/(n_k - \mu)$.",
+            r"… and the left one, $\sqrt{n_k}$ times that and centred, is in proportion to $1/(n_k - \xi)$.",
             centred,
             x / (counts[0] - x) + rest,
         )
@@ -83,7 +83,7 @@ def record_threshold(record: StepRecorder) -> sp.Expr:
     size = positive("G")
     # The slope of the nuclear-norm form along the singular vectors of its largest descent G/N, per unit of the singular value.
     slope = ScalarMinimum(sp.Integer(0), sp.Integer(0), DECAY - size / N)
-    return threshold_ratio(record, "the feature decay", slope, feature_decay).subs(size, sp.sqrt(mu[1]))
+    return threshold_ratio(record, "the feature decay", slope, feature_decay).subs(size, sp.sqrt(xi[1]))
 
 
 def residuals(reading: Reading) -> Matrix:
@@ -107,7 +107,7 @@ def predict(ratio: sp.Expr) -> Prediction:
             ratio, lambda r: r.xp.norm(mean_logits(r.xp, r.v, r.data, r.p) @ r.data.Y), tuned="feature_decay"
         ),
     }
-    yardstick = Threshold(ratio.subs(mu[1], mu[k]), k, K - 1, tuned="feature_decay")
+    yardstick = Threshold(ratio.subs(xi[1], xi[k]), k, K - 1, tuned="feature_decay")
     return Prediction(None, {"within_class_scatter": Formula(sp.Integer(0))}, (), named, yardstick=yardstick)
 
 
@@ -152,7 +152,7 @@ def chain(record: StepRecorder) -> Proof:
             "nuclear-norm form",
             fitted + DECAY * sp.Sum(s[k], (k, 1, K)),
             "Over all factorisations of the logits the decay terms are smallest when both factors share the singular values; "
-            "what is left is convex. It lies above its tangent at zero, along which the fit falls by at most $\\sqrt{\\mu_1}/N$ times the "
+            "what is left is convex. It lies above its tangent at zero, along which the fit falls by at most $\\sqrt{\\xi_1}/N$ times the "
             "nuclear norm. Where the decays take at least as much, zero is optimal; elsewhere the loss falls from zero along the first "
             "singular vectors of the slope there.",
             (
@@ -174,7 +174,7 @@ def problem() -> Problem:
     """Return the problem, in which the critical points of the class counts have values too."""
     free = features_problem(CROSS_ENTROPY, ClassCounts(), Width(K - 1))
     return dataclasses.replace(
-        free, bind=lambda values: {**free.bind(values), mu: critical_counts(values["class_counts"])}
+        free, bind=lambda values: {**free.bind(values), xi: critical_counts(values["class_counts"])}
     )
 
 
@@ -186,11 +186,11 @@ CLAIM = Claim(
     source=CEI,
     verdict=Verdict.HOLDS,
     statement=(
-        "At every global minimiser features equal their class mean (NC1). Everything collapses to zero iff ${ratio} \\le 1$, where $\\mu_1$ "
-        "is the largest critical point of $\\prod_k (\\mu - n_k)$. It lies between the two largest class counts, and is $N/2$ for two "
+        "At every global minimiser features equal their class mean (NC1). Everything collapses to zero iff ${ratio} \\le 1$, where $\\xi_1$ "
+        "is the largest critical point of $\\prod_k (\\xi - n_k)$. It lies between the two largest class counts, and is $N/2$ for two "
         "classes. At every global minimiser the matrix with the columns $\\sqrt{{n_k}}\\,(p_k - e_k)/N$, where $p_k$ is the "
         "softmax of the logits of class $k$, has the operator norm ${residual}$. What leaves zero first as the decays fall are logits in "
-        "proportion to $1/(n_k - \\mu_1)$: where $n_1 > n_2$ the largest class is set apart from all others. Beyond that the minimum has no "
+        "proportion to $1/(n_k - \\xi_1)$: where $n_1 > n_2$ the largest class is set apart from all others. Beyond that the minimum has no "
         "closed form: each trained optimum comes with a lower bound from convex duality that meets it. For $K \\ge 3$ and unequal class "
         "counts the class means of a minimiser that is not zero do not form a simplex ETF; this is not proved for all class counts but "
         "certified instance by instance: the least loss over all points with class means on a simplex ETF is bounded from below, and lies "
