@@ -1,4 +1,6 @@
-"""A batched trust-region Newton–CG method: takes many runs to the floor of rounding.
+"""A batched trust-region Newton method: takes many runs to the floor of rounding.
+
+Steps are found by conjugate gradients, and exactly in runs that are too stiff for these.
 
 Bounds (entries ≥ 0) are kept by projection, with the Newton step taken on the entries that are not held at their bound.
 """

@@ -1,4 +1,4 @@
-"""A batched trust-region Newton–CG minimiser for any problem: many instances and many random starts at once.
+"""A batched minimiser for any problem: many instances and many random starts at once.
 
 It sees the loss and the declared units of the variables, nothing else: no prediction, no structure, all features free.
 Bounds (entries ≥ 0) are kept by projection, with the Newton step taken on the entries that are not held at their bound.
