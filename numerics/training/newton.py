@@ -38,6 +38,10 @@ MATRIX = 2**19
 FEW, SHARE = 2, 2**13
 """Curvatures of a Newton step that are computed one by one: so many, and one more for so many second derivatives. All second
 derivatives together cost about as much, and a product with them costs a tenth. Where there are too many, a curvature is recorded."""
+STEPS = 64
+"""Newton steps after which a run that still goes on is taken to be in a curved valley, which many cheap iterations follow for less."""
+LONGER = 16
+"""How many times as long as usual the descent from there may be. The rest of the Newton steps follow it."""
 CUT_SHORT = 8
 """Times that the conjugate gradients of a run may be cut short before they end. After that its problem counts as too stiff for them, and
 its Newton steps are exact. Where a run ends earlier, these cost more than they bring."""
@@ -55,7 +59,7 @@ class Ending(IntEnum):
 
 
 class Search:
-    """The state of a batch of runs; ``run`` minimises until each has ended.
+    """The state of a batch of runs; ``solve`` minimises until each has ended.
 
     ``runs`` says which run of the problem each row of ``x`` belongs to; ``frozen`` entries are not moved.
     """
@@ -85,14 +89,17 @@ class Search:
         self.kept, self.kept_value = x.clone(), self.f.clone()
         self.least = torch.full_like(self.f, torch.inf)
 
-    def descend(self, budget: Budget) -> None:
-        """Bring every run close to its minimum; what has been reached is kept when this is interrupted."""
+    def descend(self, budget: Budget, longer: int = 1) -> None:
+        """Bring every run close to its minimum; what has been reached is kept when this is interrupted.
+
+        A run may take ``longer`` times as many iterations as usual.
+        """
         reduced = None if self.any_frozen else self.objective.reduced()
         objective, x = (self.objective, self.x) if reduced is None else (reduced, reduced.rest(self.x))
         descent = Descent(objective, x, self.runs, self.frozen if self.any_frozen else None)
         descent.first = self.first_gradient
         try:
-            descent.run(budget)
+            descent.run(budget, longer)
         finally:
             self.x = descent.x if reduced is None else reduced.whole(descent.x, self.runs)
             self.f, self.iterations, self.residual = descent.value, descent.iterations, descent.residual
@@ -102,12 +109,28 @@ class Search:
     def solve(self, budget: Budget) -> Search:
         """Descend, and take Newton steps in the runs that are not at the floor of rounding then, and in the SHARPENED lowest ones.
 
-        Returns the search itself.
+        Runs in which these do not end descend once more, for longer. A run that never ends counts as stalled. Returns the search itself.
         """
         self.descend(budget)
         self.endings[self._lowest(SHARPENED) & (self.endings == Ending.CONVERGED)] = Ending.RUNNING
-        self.run(budget)
+        rest = budget.max_iterations - STEPS
+        if not self._ended_within(min(STEPS, budget.max_iterations), budget) and rest > 0:
+            self._descend_again(budget)
+            self._ended_within(rest, budget)
+        self.endings[self.endings == Ending.RUNNING] = Ending.STALLED
         return self
+
+    def _descend_again(self, budget: Budget) -> None:
+        """Descend for longer in the runs that have not ended. They go on running."""
+        rows = (self.endings == Ending.RUNNING).nonzero()[:, 0]
+        part, before = self.rows(rows), self.iterations[rows]
+        try:
+            part.descend(budget, LONGER)
+        finally:
+            part.iterations = before + part.iterations
+            part.endings.fill_(Ending.RUNNING)
+            for name, value in part.arrays().items():
+                getattr(self, name)[rows] = value
 
     def _lowest(self, count: int) -> Bool[Tensor, " B"]:
         """Return which runs are among the ``count`` lowest of their instance."""
@@ -117,14 +140,14 @@ class Search:
         place = torch.arange(len(order), device=order.device) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
         return torch.zeros_like(self.endings, dtype=torch.bool).index_put((order,), place < count)
 
-    def run(self, budget: Budget) -> None:
-        """Take Newton steps until every run has ended or the budget is spent; a run left over counts as stalled."""
-        for _ in range(budget.max_iterations):
+    def _ended_within(self, steps: int, budget: Budget) -> bool:
+        """Take Newton steps, at most so many, until every run has ended, and return whether each has."""
+        for _ in range(steps):
             running = self.step(budget)
             budget.tell(running)
             if running == 0:
-                return
-        self.endings[self.endings == Ending.RUNNING] = Ending.STALLED
+                return True
+        return False
 
     def evaluate(self) -> None:
         """Evaluate the runs that were stopped before their first iteration, or within one."""
@@ -137,10 +160,13 @@ class Search:
     def rows(self, chosen: Tensor | slice) -> Search:
         """Return some of the runs, as they stand."""
         part = copy.copy(self)
-        for name, value in vars(self).items():
-            if isinstance(value, Tensor) and name != "bounded":
-                setattr(part, name, value[chosen])
+        for name, value in self.arrays().items():
+            setattr(part, name, value[chosen])
         return part
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Return by name the tensors with one row for each run."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor) and name != "bounded"}
 
     def adopt(self, other: Search, rows: Int64[Tensor, " b"]) -> None:
         """Take over those runs of another search that ended lower than here."""

@@ -127,13 +127,13 @@ class Descent:
         self.residual = torch.full_like(self.value, torch.inf)
         self.slot = 0
 
-    def run(self, budget: Budget) -> None:
-        """Iterate until every run has settled, or makes no headway, or has spent its iterations.
+    def run(self, budget: Budget, longer: int = 1) -> None:
+        """Iterate until every run has settled, or makes no headway, or has spent its iterations, ``longer`` times as many as usual.
 
         Raises what the budget raises, and KeyboardInterrupt, with the points reached so far kept.
         """
         waiting = torch.arange(len(self.x), device=self.x.device)
-        most = min(DESCENT_PER_STEP * budget.max_iterations, FEWEST + DESCENT_PER_ENTRY * self.x.shape[1])
+        most = longer * min(DESCENT_PER_STEP * budget.max_iterations, FEWEST + DESCENT_PER_ENTRY * self.x.shape[1])
         size, state = block_size(self.x), None
         try:
             while len(waiting) or state is not None:
