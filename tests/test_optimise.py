@@ -265,6 +265,17 @@ def test_a_loss_that_is_not_a_number_diverges():
     assert set(solution.endings.flatten().tolist()) == {Ending.DIVERGED}
 
 
+def test_a_run_in_a_curved_valley_gets_to_its_end():
+    """Directions far above their threshold, more than there is room for: Newton steps alone have not ended after 600."""
+    claim = find("hvae-learnable-top-variance")
+    values = {"theta": (4.8,) * 4, "latent_dim": (4, 2), "beta1": 0.49, "beta2": 0.49, "sigma1": 7}
+    solution = minimise(claim.problem, [claim.problem.instance(**values, eta_dec=0.11, eta_enc=0.125)], starts=1)
+    (comparison,) = compare(claim, solution)
+    assert solution.best_ending() == [Ending.CONVERGED]
+    assert comparison.failures == ()
+    assert int(solution.iterations) > newton.STEPS
+
+
 def test_stopping_early_is_reported_and_fails_the_comparison():
     claim = find("mse-imbalanced")
     instance = claim.problem.instance(class_counts=(3, 2), weight_decay=0.01, feature_decay=0.01)
