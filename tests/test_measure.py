@@ -24,6 +24,8 @@ from theory.cli.entry import run
 from theory.errors import ParameterError
 
 DECAYS = {"weight_decay": 0.01, "feature_decay": 0.002}
+FLOAT32 = 1e-6
+"""Distance of numbers of order 1 in float32: batches of different sizes are multiplied in another order."""
 
 
 def trained(counts, loss, relu=False, bias=False, depth=1, width=6, weight_decay=0.01, feature_decay=0.002):
@@ -393,11 +395,11 @@ def test_features_are_collected_by_a_hook():
     features, labels = collect(network, network[1], loader, inputs=True)
     with torch.no_grad():
         expected = torch.relu(body[0](x)).numpy()  # without dropout
-    np.testing.assert_array_equal(features, expected)
+    np.testing.assert_allclose(features, expected, rtol=0, atol=FLOAT32)
     np.testing.assert_array_equal(labels, y.numpy())
     assert all(part.training for part in network.modules())
     assert not network[1]._forward_hooks
-    np.testing.assert_array_equal(collect(network, "0", loader)[0], expected)
+    np.testing.assert_allclose(collect(network, "0", loader)[0], expected, rtol=0, atol=FLOAT32)
     assert measure(features, labels, network[1].weight, network[1].bias, loss="mse", **DECAYS).nc1 > 0
     with pytest.raises(ParameterError, match="layer: 'head' is not allowed"):
         collect(network, "head", loader)
