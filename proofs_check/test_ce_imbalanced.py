@@ -1,4 +1,4 @@
-"""Checks of ce-imbalanced alone: the decay of total collapse from either side, and no simplex ETF for more than two unequal classes."""
+"""Checks of ce-imbalanced alone: which class leaves zero first, and no simplex ETF for more than two unequal classes."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from torch import Tensor
 from numerics.backends.balls import Ball
 from numerics.bounds.dual import entropy, wrong_probabilities
 from numerics.judging.invariants import helmert, measure
+from numerics.searching.thresholds import instance_at
 from numerics.tolerances import CERTIFICATE_GAP, INVARIANT
 from numerics.training.certified import train
 from numerics.training.optimise import minimise
 from proofs_check.harness.drawing import REGIMES, powers_of_ten
 from proofs_check.harness.report import Ledger
-from proofs_check.harness.strategies import batches, values_of
-from proofs_check.harness.total_collapse import at_ratio, collapses_below_alone
+from proofs_check.harness.strategies import values_of
 from theory.claim import find
-from theory.domains.drawing import Regime
 from theory.neural_collapse.ce_imbalanced import xi
 from theory.problem import ClassCounts, Instance, Variable
 from theory.symbols import K, N, feature_decay, weight_decay
 
 CLAIM = find("ce-imbalanced")
-COLLAPSE = CLAIM.prediction.yardstick
-assert COLLAPSE is not None
+TOTAL = CLAIM.prediction.total_collapse
+assert TOTAL is not None
 STARTS = 4
 EXCESS = 1e-7
 """Least relative distance of the best point with class means on an ETF above the trained one. It exceeds the uncertainty that
@@ -131,22 +130,11 @@ def test_two_classes_form_a_simplex_whatever_their_counts(counts: tuple[int, int
     assert float((gram / gram.trace() - etf).norm()) <= INVARIANT
 
 
-@pytest.mark.parametrize("regime", REGIMES, ids=lambda regime: regime.name)
-def test_everything_collapses_below_the_threshold_alone(regime: Regime, ledger: Ledger) -> None:
-    @hypothesis.seed(ledger.seed)
-    @hypothesis.settings(max_examples=2)
-    @hypothesis.given(batches(CLAIM, regime, 1))
-    def decided(batch: tuple[Instance, ...]) -> None:
-        assert collapses_below_alone(CLAIM, COLLAPSE, batch[0])
-
-    decided()
-
-
 @pytest.mark.parametrize("counts", [(7, 3), (9, 4, 1), (6, 5, 5, 2), (20, 3, 2, 2, 1)])
 def test_the_largest_class_is_set_apart_first(counts: tuple[int, ...]) -> None:
     """Just beyond the threshold the logits of each class are in proportion to 1/(n_k − ξ_1)."""
     given = CLAIM.problem.instance(class_counts=counts, weight_decay=0.01, feature_decay=0.01)
-    instance = at_ratio(CLAIM, COLLAPSE, given, 1 + BEYOND)
+    instance = instance_at(CLAIM, TOTAL.threshold, given.values, 1, 1 + BEYOND)
     point = minimise(CLAIM.problem, [instance], starts=STARTS).best_point()
     logits = measure(CLAIM, [instance], point)["mean_logits"][0]
     sizes = torch.tensor(counts, dtype=torch.float64)

@@ -15,7 +15,7 @@ from numerics.backends.points import points_of
 from numerics.bounds.certificates import certify
 from numerics.bounds.enclosures import value_at
 from numerics.bounds.separable import start_is_least
-from numerics.searching.thresholds import tuned_to
+from numerics.searching.thresholds import instance_at
 from numerics.training.certified import train
 from numerics.training.optimise import minimise
 from proofs_check.harness.drawing import REGIMES
@@ -86,7 +86,9 @@ def points_with_vanishing_factors(claim: Claim, instance: Instance, trained: Poi
 
 @pytest.mark.parametrize("regime", REGIMES, ids=lambda regime: regime.name)
 def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime, ledger: Ledger) -> None:
-    thresholds = [t for t in claim.prediction.thresholds if t.telling is None]
+    thresholds, total = [t for t in claim.prediction.thresholds if t.telling is None], claim.prediction.total_collapse
+    if total is not None:
+        thresholds.append(total.threshold)
     if not thresholds:
         drawn_by = claim.prediction.yardstick is not None or claim.derive is None
         assert drawn_by, "neither a threshold nor anything to draw instances by"
@@ -103,8 +105,7 @@ def test_zero_is_optimal_below_the_threshold_alone(claim: Claim, regime: Regime,
         if claim.proof.separable is None:
             direction = 1  # the last direction to collapse, so that zero is a single point
         for ratio, expected in ((1 - APART, True), (1 + APART, False)):
-            tuned = {**values, threshold.tuned: tuned_to(claim, threshold, values, direction, ratio)}
-            instance = claim.problem.instance(**tuned)
+            instance = instance_at(claim, threshold, values, direction, ratio)
             zero = zero_is_optimal(claim, instance, direction)
             if zero != expected:
                 says = (

@@ -15,6 +15,8 @@ from theory.errors import ParameterError
 from theory.expressions import Bindings, equal
 from theory.namespace import ArrayNamespace, Measure, Row
 from theory.point import Point
+from theory.symbols import k
+from theory.threshold import Threshold
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,11 @@ class TotalCollapse(Result):
     read: Read
     tuned: str
     unit: sp.Expr = sp.Integer(1)
+
+    @property
+    def threshold(self) -> Threshold:
+        """The ratio as the threshold of one direction, which stands for everything."""
+        return Threshold(self.expression, k, sp.Integer(1), self.tuned)
 
 
 @dataclass(frozen=True)

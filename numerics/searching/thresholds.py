@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from scipy.optimize import brentq
@@ -11,10 +12,19 @@ from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import evaluate
 from theory.claim import Claim
 from theory.expressions import Formula
+from theory.problem import Instance
 from theory.proof import Threshold
 
 DECADES = 47.0
 """The tuned parameter is searched for so many decades to either side of 1, over nearly the whole range of a positive parameter."""
+
+
+def instance_at(
+    claim: Claim, threshold: Threshold, values: Mapping[str, Any], direction: int, ratio: float
+) -> Instance:
+    """Return the instance at which a direction has this ratio to its threshold; ``values`` and errors are those of ``tuned_to``."""
+    given = dict(values)
+    return claim.problem.instance(**{**given, threshold.tuned: tuned_to(claim, threshold, given, direction, ratio)})
 
 
 def tuned_to(claim: Claim, threshold: Threshold, values: dict[str, Any], direction: int, ratio: float) -> Any:
