@@ -85,6 +85,7 @@ class _State:
     refused: Int64[Tensor, " B"]
     running: Bool[Tensor, " B"]
     settled: Bool[Tensor, " B"]
+    seen: Float64[Tensor, " B"]  # the value at the last look
     kept: Float64[Tensor, "B n"]  # of a settled run the point with the least residual, its value and that residual
     kept_value: Float64[Tensor, " B"]
     least: Float64[Tensor, " B"]
@@ -168,7 +169,12 @@ class Descent:
         return self.residual <= FLOOR * self.first
 
     def _look(self, state: _State) -> None:
-        """Keep the points of settled runs whose gradient still falls, and end the others."""
+        """Keep the points of settled runs whose gradient still falls, and end the others. A run whose loss falls again has not settled."""
+        falling = state.seen - state.value > WAVERING * state.value.abs()
+        state.seen = state.value.clone()
+        state.settled &= ~falling
+        state.least = torch.where(falling, torch.inf, state.least)
+        state.in_vain = torch.where(falling, 0, state.in_vain)
         residual = self._residual(state.x, state.vectors[:, -1])
         headway = state.settled & (residual < HEADWAY * state.least)
         state.kept = torch.where(headway[:, None], state.x, state.kept)
@@ -220,6 +226,7 @@ class Descent:
             refused=torch.zeros_like(row),
             running=value.isfinite() & square.isfinite() & (square > 0) & (max_iterations > 0),
             settled=torch.zeros_like(value, dtype=torch.bool),
+            seen=value.clone(),
             kept=x.clone(),
             kept_value=value.clone(),
             least=torch.full_like(value, torch.inf),
