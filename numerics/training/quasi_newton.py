@@ -42,6 +42,9 @@ NEGLIGIBLE_DECREASE = 1e-14
 """A run has settled when its quadratic model promises less than this share of the loss: ten roundings of it."""
 WAVERING = 1e-12
 """Share of the loss by which a step may raise it after that: there a rise is rounding of its terms, and the gradient decides."""
+RESUMED = 10 * WAVERING
+"""Share of the loss by which a settled run that falls from one look to the next has not settled: what its model promised at one point of
+a curved valley was little by chance."""
 HEADWAY = 0.7
 """Share to which the gradient of a settled run must fall between two looks."""
 IN_VAIN = 8
@@ -85,7 +88,7 @@ class _State:
     refused: Int64[Tensor, " B"]
     running: Bool[Tensor, " B"]
     settled: Bool[Tensor, " B"]
-    seen: Float64[Tensor, " B"]  # the value at the last look
+    seen: Float64[Tensor, " B"]  # the value at the last look of a run that had settled then
     kept: Float64[Tensor, "B n"]  # of a settled run the point with the least residual, its value and that residual
     kept_value: Float64[Tensor, " B"]
     least: Float64[Tensor, " B"]
@@ -170,9 +173,9 @@ class Descent:
 
     def _look(self, state: _State) -> None:
         """Keep the points of settled runs whose gradient still falls, and end the others. A run whose loss falls again has not settled."""
-        falling = state.seen - state.value > WAVERING * state.value.abs()
-        state.seen = state.value.clone()
+        falling = state.seen - state.value > RESUMED * state.value.abs()
         state.settled &= ~falling
+        state.seen = torch.where(state.settled, state.value, -torch.inf)
         state.least = torch.where(falling, torch.inf, state.least)
         state.in_vain = torch.where(falling, 0, state.in_vain)
         residual = self._residual(state.x, state.vectors[:, -1])
@@ -226,7 +229,7 @@ class Descent:
             refused=torch.zeros_like(row),
             running=value.isfinite() & square.isfinite() & (square > 0) & (max_iterations > 0),
             settled=torch.zeros_like(value, dtype=torch.bool),
-            seen=value.clone(),
+            seen=torch.full_like(value, -torch.inf),
             kept=x.clone(),
             kept_value=value.clone(),
             least=torch.full_like(value, torch.inf),
