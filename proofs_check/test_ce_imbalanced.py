@@ -33,8 +33,6 @@ STARTS = 4
 EXCESS = 1e-7
 """Least relative distance of the best point with class means on an ETF above the trained one. It exceeds the uncertainty that
 rounding and certificates (CERTIFICATE_GAP) leave."""
-
-
 BEYOND = 1e-3
 """Distance beyond the threshold at which the first living direction is looked at. Others join it in proportion to this distance."""
 

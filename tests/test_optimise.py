@@ -18,6 +18,7 @@ from numerics.training.certified import train
 from numerics.training.newton import Search
 from numerics.training.objective import Objective
 from numerics.training.optimise import Ending, curvature_spread, minimise
+from numerics.training.quasi_newton import Descent
 from theory import symbols as sym
 from theory.claim import Derivation, find
 from theory.errors import ParameterError
@@ -382,3 +383,19 @@ def test_training_that_stalls_says_how_widely_the_problem_is_spread(capsys, monk
     converged = ["class_counts=3,2", "widths=3", "weight_decay=0.01", "feature_decay=0.01"]
     assert numerics_main(["train", "mse-imbalanced", *converged, "--starts", "2"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_settled_run_goes_on_while_its_loss_falls_from_look_to_look():
+    """The model of a run promised little once: where the loss falls by more than rounding after that, the run has not settled."""
+    problem = find("ce-imbalanced").problem
+    instance = problem.instance(class_counts=(3, 2), weight_decay=0.01, feature_decay=0.01)
+    objective, runs = Objective(problem, [instance], 2), torch.arange(2)
+    descent = Descent(objective, layout.draw(torch.Generator().manual_seed(0), 2, objective.layout), runs)
+    state = descent._started(runs, 600)
+    state.settled.fill_(True)
+    state.least.fill_(0.0)
+    state.in_vain.fill_(quasi_newton.IN_VAIN)
+    state.seen = state.value * torch.tensor([1 + 1e-10, 1 + 1e-13], dtype=torch.float64)
+    descent._look(state)
+    assert state.settled.tolist() == [False, True]
+    assert state.running.tolist() == [True, False]

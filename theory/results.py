@@ -156,13 +156,12 @@ class Minimised(Result):
 class TotalCollapse(Result):
     """A ratio, one number: everything is zero at every global minimiser iff it is at most 1.
 
-    ``read`` measures a size that is zero only where everything is, and ``unit`` is its natural size. Moving the parameter named
-    ``tuned`` crosses the threshold.
+    ``read`` measures a size of order 1 that is zero only where everything is. Moving the parameter named ``tuned`` crosses the
+    threshold.
     """
 
     read: Read
     tuned: str
-    unit: sp.Expr = sp.Integer(1)
 
     @property
     def threshold(self) -> Threshold:

@@ -209,8 +209,7 @@ class Judge:
     def _zero_otherwise(self, name: str, result: TotalCollapse, run: Run) -> Bool[Tensor, " B"]:
         """Return the instances that are zero above the threshold, or not zero up to it. Close above it their size decides nothing."""
         ratio = self.evaluator.evaluate(Formula(result.expression))
-        unit = self.evaluator.evaluate(Formula(result.unit))
-        zero = run.readings.results[name] <= INVARIANT * unit
+        zero = run.readings.results[name] <= INVARIANT
         close = (ratio > 1) & (ratio.log() < THRESHOLD_BAND)
         return (zero != (ratio <= 1)) & ~close
 

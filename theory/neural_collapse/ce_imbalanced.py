@@ -201,8 +201,8 @@ CLAIM = Claim(
         "The cross-entropy is convex, so replacing the features of a class by their mean cannot raise the loss, and "
         "it lowers the loss unless they agree. What is left is a convex problem in the class means of the logits, "
         "with a nuclear norm for the decays. The problem has no closed form for unequal classes, so each trained "
-        "optimum is certified by a dual point instead. Only the way out of zero has one: the slope of the loss there is a matrix whose largest "
-        "singular value the decays have to outweigh."
+        "optimum is certified by a dual point instead. The decay at which everything collapses has one: the slope of the loss at zero is a "
+        "matrix whose largest singular value the decays have to outweigh."
     ),
     problem=problem(),
     derive=derive,
