@@ -40,6 +40,11 @@ class _Operation:
         return bool(self.written) and self.written <= self.read and not self.function._schema.is_mutable
 
 
+aten = torch.ops.aten
+CONSTANT = {aten.ones_like, aten.zeros_like, aten.full_like, aten.empty_like, aten.new_zeros, aten.new_full, aten.new_empty}
+"""Operations that take only its shape from a tensor. They run again where something else writes into what they return."""
+
+
 class _Notes(TorchDispatchMode):
     """Notes all operations that run below it."""
 
@@ -54,7 +59,8 @@ class _Notes(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        read, written = _memory((*args, *kwargs.values())), _memory((result,))
+        read = frozenset() if func._overloadpacket in CONSTANT else _memory((*args, *kwargs.values()))
+        written = _memory((result,))
         self.operations.append(_Operation(func, args, kwargs, result, read, written))
         return result
 
@@ -125,7 +131,7 @@ def _step(operation: _Operation) -> Callable[[], Any]:
     """Return what runs an operation again, and writes where it has written."""
     function, result = operation.function, operation.result
     if function._schema.is_mutable:
-        return partial(function, *operation.arguments, **operation.keywords)
+        return partial(_in_place(function), *operation.arguments, **operation.keywords)
     into = _into(operation) if isinstance(result, Tensor) else None
     if into is not None:
         return partial(into, *operation.arguments, **operation.keywords, out=result)
@@ -136,6 +142,12 @@ def _step(operation: _Operation) -> Callable[[], Any]:
             old.copy_(new)
 
     return copied
+
+
+def _in_place(function: torch._ops.OpOverload) -> Callable[..., Any]:
+    """Return the fastest form of an operation that writes into its arguments: the method of tensors or the function of that name."""
+    name = _name(function)
+    return getattr(Tensor if name.endswith("_") else torch, name, function)
 
 
 _known: dict[tuple[Any, ...], Callable[..., Any] | None] = {}
@@ -159,8 +171,12 @@ def _forms(function: torch._ops.OpOverload) -> Iterator[Callable[..., Any]]:
         own = [(argument.name, str(argument.type)) for argument in form._schema.arguments if not argument.is_out]
         outs = [argument.name for argument in form._schema.arguments if argument.is_out]
         if outs == ["out"] and own == wanted:
-            short = getattr(torch, schema.name.rpartition(":")[2], None)
+            short = getattr(torch, _name(function), None)
             yield from [form] if short is None else [short, form]
+
+
+def _name(function: torch._ops.OpOverload) -> str:
+    return function._schema.name.rpartition(":")[2]
 
 
 def _takes(form: Callable[..., Any], operation: _Operation) -> bool:

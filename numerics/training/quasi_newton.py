@@ -368,7 +368,7 @@ def value_and_gradient(loss: Loss, x: Float64[Tensor, "B n"]) -> tuple[Float64[T
     with torch.enable_grad():
         at = x.detach().requires_grad_()
         value = loss(at)
-        (gradient,) = torch.autograd.grad(value.sum(), at)
+        (gradient,) = torch.autograd.grad(value, at, torch.ones_like(value))  # of the sum, which need not be taken
     return value.detach(), gradient
 
 
