@@ -41,7 +41,15 @@ class _Operation:
 
 
 aten = torch.ops.aten
-CONSTANT = {aten.ones_like, aten.zeros_like, aten.full_like, aten.empty_like, aten.new_zeros, aten.new_full, aten.new_empty}
+CONSTANT = {
+    aten.ones_like,
+    aten.zeros_like,
+    aten.full_like,
+    aten.empty_like,
+    aten.new_zeros,
+    aten.new_full,
+    aten.new_empty,
+}
 """Operations that take only its shape from a tensor. They run again where something else writes into what they return."""
 
 
