@@ -149,10 +149,11 @@ def halved(falling, low, high):
 
 @cache
 def halved_secular(root, digits):
-    above, below = (mpmath.mpf(root.counts[root.number - i]) for i in (1, 0))
+    counts, weights = root.secular.counts, root.secular.weights
+    above, below = (mpmath.mpf(counts[root.number - i]) for i in (1, 0))
 
     def secular(x):
-        return sum(w / (x - a) for a, w in zip(root.counts, root.weights, strict=True))
+        return sum(w / (x - a) for a, w in zip(counts, weights, strict=True))
 
     return halved(secular, below, above)
 

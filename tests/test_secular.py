@@ -1,5 +1,7 @@
 """The spectrum of centred labels, exact, in doubles and in balls, and the claim that rests on this spectrum."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -44,6 +46,19 @@ def test_critical_counts_are_the_eigenvalues_and_the_critical_points(counts):
             assert derivative.eval(low) * derivative.eval(high) < 0
         else:
             assert derivative.eval(number) == 0
+
+
+@pytest.mark.parametrize("scale", [1, 7, 2**50, 2**51, 2**113, 10**40])
+@pytest.mark.parametrize("counts", [tuple(range(199, 0, -2)), (10**15, 10**15 - 1, 3), (10**9, 7, 6, 1)])
+def test_roots_lie_in_their_brackets(counts, scale):
+    """Σ_k n_k / (ν − n_k), in fractions, is not negative at the lower end of a bracket, and negative at the upper one."""
+    for number in centred_spectrum(counts)[::9]:
+        if isinstance(number, SecularRoot):
+            low, high = (Fraction(int(end.p), int(end.q)) for end in number.bracket(scale))
+            assert high - low == Fraction(1, scale)
+            at_low, at_high = (sum(n / (end - n) for n in counts) if end not in counts else None for end in (low, high))
+            assert at_low is None or at_low >= 0
+            assert at_high is None or at_high < 0
 
 
 @pytest.mark.parametrize(("counts", "first"), [((7, 3), 5), ((4, 4, 4), 4), ((9, 9, 4), 9), ((5, 2, 2), 4)])

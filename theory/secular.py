@@ -8,9 +8,10 @@ In the same way det(ξ − diag(n) + √n √nᵀ/K) = (ξ/K) Σ_k Π_{m≠k} (�
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import sympy as sp
@@ -19,24 +20,24 @@ from mpmath.ctx_iv import MPIntervalContext
 from theory.intervals import Number
 
 GUARD_BITS = 12
-"""Bits with which the secular function is computed beyond those in which neighbouring numbers differ."""
-COARSE = 32
-"""Largest scale at which a root is found by halving alone."""
+"""Bits with which the secular function is computed beyond those in which it tells where between two neighbouring numbers it is zero."""
+COARSE = 1 << 50
+"""Largest scale at which the search for a root starts from one in doubles."""
+ILLINOIS_STEPS = 40
+"""Steps after which the search in doubles ends with what it has. It needs about ten."""
 
 
 class SecularRoot(sp.Function):
-    """``SecularRoot(i, a, w)``: the only root of Σ_m w_m / (ν − a_m) between a_(i+1) and a_i.
+    """``SecularRoot(i, f)``: the only root of the secular function f between its counts a_(i+1) and a_i."""
 
-    The tuple a holds descending positive integers, and the tuple w positive integers.
-    """
-
-    nargs = 3
+    nargs = 2
     is_positive = True
 
     @property
     def root(self) -> Root:
-        number, counts, weights = self.args
-        return Root(_integer(number), *(tuple(map(_integer, listed.args)) for listed in (counts, weights)))
+        number, secular = self.args
+        assert isinstance(secular, Secular)
+        return Root(int(sp.Integer(number)), secular)
 
     def bracket(self, scale: int) -> tuple[sp.Rational, sp.Rational]:
         """Return two neighbouring multiples of 1/scale between which the root lies; one of them may be the root."""
@@ -52,25 +53,59 @@ class SecularRoot(sp.Function):
         return sp.Float(sum(self.bracket(2 ** (precision + 10))) / 2, precision=precision)
 
 
-def _integer(argument: sp.Basic) -> int:
-    return int(sp.Integer(argument))
+class Secular(sp.Atom):
+    """The secular function Σ_m w_m / (x − a_m): descending positive integers a, the counts, and positive integers w, the weights.
 
+    It is an atom, whose hash SymPy keeps: that of thousands of numbers would be computed whenever a root is looked up.
+    """
 
-class Root(NamedTuple):
-    """The arguments of a SecularRoot in integers."""
-
-    number: int
     counts: tuple[int, ...]
     weights: tuple[int, ...]
 
+    def __new__(cls, counts: tuple[int, ...], weights: tuple[int, ...]) -> Secular:
+        made = super().__new__(cls)
+        made.counts, made.weights = counts, weights
+        return made
 
-def _scaled(root: Root, x: int, scale: int) -> int:
-    """Return Σ_m w_m Π_(l≠m) (x − scale a_l): the secular function times all denominators, in integers."""
-    total, product = 0, 1
-    for a, w in zip(root.counts, root.weights, strict=True):
-        gap = x - scale * a
-        total, product = total * gap + w * product, product * gap
-    return total
+    def __getnewargs__(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return self.counts, self.weights
+
+    def _hashable_content(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return self.counts, self.weights
+
+    def exact(self, x: int, scale: int) -> int:
+        """Return Σ_m w_m Π_(l≠m) (x − scale a_l): the function at x/scale times all denominators, in integers."""
+        total, product = 0, 1
+        for a, w in zip(self.counts, self.weights, strict=True):
+            gap = x - scale * a
+            total, product = total * gap + w * product, product * gap
+        return total
+
+    def rounded(self, x: int, scale: int) -> int:
+        """Return the function at x/scale, in a unit that does not depend on x. Each term is rounded down by less than one."""
+        counts, weights = self.at_scale(scale)
+        return sum(map(operator.floordiv, weights, map(x.__sub__, counts)))
+
+    def at_scale(self, scale: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the counts times ``scale``, and the weights with the digits that this scale needs."""
+        return _at_scale(self, scale)
+
+
+@lru_cache(maxsize=64)
+def _at_scale(secular: Secular, scale: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    digits = 3 * (scale * secular.counts[0]).bit_length() + GUARD_BITS
+    return tuple(scale * a for a in secular.counts), tuple(w << digits for w in secular.weights)
+
+
+class Root(NamedTuple):
+    """The root of a secular function between the counts of this number (from 1) and the next."""
+
+    number: int
+    secular: Secular
+
+    def ends(self, scale: int) -> tuple[int, int]:
+        """Return the count below and the count above, times ``scale``."""
+        return scale * self.secular.counts[self.number], scale * self.secular.counts[self.number - 1]
 
 
 def _value(root: Root, x: int, scale: int) -> int:
@@ -79,47 +114,88 @@ def _value(root: Root, x: int, scale: int) -> int:
     The unit does not depend on x. The result is zero only where the function is exactly zero; another value that rounds
     to zero becomes ±1.
     """
-    number, counts, weights = root
-    above, below = scale * counts[number - 1], scale * counts[number]
-    digits = 2 * above.bit_length() + GUARD_BITS
+    (number, secular), (below, above) = root, root.ends(scale)
     if x in (above, below):  # only the infinite term matters
-        return (weights[number] if x == below else -weights[number - 1]) * (above - below) << digits
-    value = sum((w << digits) // (x - scale * a) for a, w in zip(counts, weights, strict=True))
-    if abs(value) <= len(counts):  # each term is rounded down by less than one
-        exact = _scaled(root, x, scale) * (-1) ** number  # as many factors are negative as counts lie above
+        weight = secular.at_scale(scale)[1][number if x == below else number - 1]
+        return weight * (above - below) * (1 if x == below else -1)
+    value = secular.rounded(x, scale)
+    if abs(value) <= len(secular.counts):
+        exact = secular.exact(x, scale) * (-1) ** number  # as many factors are negative as counts lie above
         value = (exact > 0) - (exact < 0)
     return value * (x - below) * (above - x)
 
 
-@cache
+class _Bracket(NamedTuple):
+    """Two integers with a root between them, divided by a scale, and the values of the secular function there: at_low ≥ 0 > at_high."""
+
+    low: int
+    high: int
+    at_low: int
+    at_high: int
+
+    def cut(self, x: int, value: int) -> _Bracket:
+        """Return the part of the bracket on that side of x on which the root lies."""
+        return self._replace(low=x, at_low=value) if value >= 0 else self._replace(high=x, at_high=value)
+
+
 def _scaled_floor(root: Root, scale: int) -> int:
-    """Return the largest integer x between the two scaled counts at which the secular function at x/scale is not negative.
+    """Return the largest integer x between the two scaled counts at which the secular function at x/scale is not negative."""
+    return _closest(root, scale).low
+
+
+@cache
+def _closest(root: Root, scale: int) -> _Bracket:
+    """Return the bracket of two neighbouring integers.
 
     At a fine scale the search starts from the result at its square root: so close, the function is nearly a line.
     """
+    low, high = root.ends(scale)
     if scale <= COARSE:
-        low, high = scale * root.counts[root.number], scale * root.counts[root.number - 1]
+        guess = low + int(_above_the_count(root) * scale)
     else:
         coarse = math.isqrt(scale)
-        near = _scaled_floor(root, coarse)
-        low, high = _line_search(root, scale, near * scale // coarse, -(-(near + 1) * scale // coarse))
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if _value(root, middle, scale) >= 0 else (low, middle)
-    return low
+        near = _closest(root, coarse)
+        guess = (near.low * scale + scale * near.at_low // (near.at_low - near.at_high)) // coarse
+    found, step = _Bracket(low, high, _value(root, low, scale), _value(root, high, scale)), 1
+    guess = min(max(guess, low + 1), high - 1)
+    while found.high - found.low > 1:
+        value = _value(root, guess, scale)
+        found = found.cut(guess, value)
+        # Steps away from the first guess grow until they pass the root. What is left between two steps is halved.
+        beyond = guess + step if value >= 0 else guess - step
+        passed = found.low != low and found.high != high
+        step, guess = (
+            4 * step,
+            (found.low + found.high) // 2 if passed or not found.low < beyond < found.high else beyond,
+        )
+    return found
 
 
-def _line_search(root: Root, scale: int, low: int, high: int) -> tuple[int, int]:
-    """Return a closer bracket of a root: where the line through both ends crosses zero, and steps away from there that grow."""
-    at_low, at_high = _value(root, low, scale), _value(root, high, scale)
-    guess = min(max(low + (high - low) * at_low // (at_low - at_high), low + 1), high - 1)
-    side, step = 1 if _value(root, guess, scale) >= 0 else -1, 1
-    while low < guess + side * step < high:
-        further = guess + side * step
-        if (_value(root, further, scale) >= 0) != (side > 0):
-            return min(guess, further), max(guess, further)
-        guess, step = further, 4 * step
-    return (guess, high) if side > 0 else (low, guess)
+@cache
+def _above_the_count(root: Root) -> float:
+    """Return how far the root lies above the count below it, in doubles, by the method of Illinois: where a search may start."""
+    below, above = root.ends(1)
+    weights, offsets = root.secular.weights, [float(a - below) for a in root.secular.counts]
+    width = float(above - below)
+
+    def value(t: float) -> float:
+        return sum(map(operator.truediv, weights, map(t.__sub__, offsets))) * t * (width - t)
+
+    low, high = 0.0, width
+    at_low, at_high = weights[root.number] * width, -weights[root.number - 1] * width
+    t, last = width / 2, 0
+    for _ in range(ILLINOIS_STEPS):
+        found = value(t)
+        if found >= 0:
+            at_high = at_high / 2 if last > 0 else at_high
+            low, at_low, last = t, found, 1
+        else:
+            at_low = at_low / 2 if last < 0 else at_low
+            high, at_high, last = t, found, -1
+        t, before = low + (high - low) * at_low / (at_low - at_high), t
+        if not low < t < high or abs(t - before) * COARSE < 1:
+            break
+    return t
 
 
 @cache
@@ -142,12 +218,12 @@ def _interlacing(counts: tuple[int, ...], weight: Callable[[int], int]) -> tuple
     """
     levels, occurrences = tuple(sorted(set(counts), reverse=True)), Counter(counts)
     weights = tuple(weight(level) * occurrences[level] for level in levels)
-    leading, listed = sum(weights), (sp.Tuple(*levels), sp.Tuple(*weights))
+    leading, secular = sum(weights), Secular(levels, weights)
     found: list[sp.Expr] = []
     for i, level in enumerate(levels, start=1):
         found += [sp.Integer(level)] * (occurrences[level] - 1)
         if i < len(levels):
-            low = _scaled_floor(Root(i, levels, weights), leading)
-            is_root = _value(Root(i, levels, weights), low, leading) == 0
-            found.append(sp.Rational(low, leading) if is_root else SecularRoot(i, *listed))
+            low = _scaled_floor(Root(i, secular), leading)
+            is_root = _value(Root(i, secular), low, leading) == 0
+            found.append(sp.Rational(low, leading) if is_root else SecularRoot(i, secular))
     return tuple(found)
