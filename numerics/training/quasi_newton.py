@@ -125,6 +125,7 @@ class Descent:
     ) -> None:
         self.objective, self.x, self.runs, self.frozen = objective, x.clone(), runs, frozen
         self.bounded = objective.layout.bounded if bool(objective.layout.bounded.any()) else None
+        self.floor = None if self.bounded is None else torch.where(self.bounded, 0.0, -torch.inf).to(x)
         self.value = torch.full((len(x),), torch.inf, dtype=DTYPE, device=x.device)
         self.first = torch.full_like(self.value, torch.nan)
         self.iterations = torch.zeros(len(x), dtype=torch.int64, device=x.device)
@@ -239,8 +240,8 @@ class Descent:
 
     def _free(self, x: Tensor, gradient: Tensor, frozen: Tensor | None) -> Tensor:
         """Return the gradient on the entries that may move."""
-        if self.bounded is not None:
-            gradient = gradient.masked_fill(self.bounded & (x <= 0) & (gradient > 0), 0.0)
+        if self.floor is not None:
+            gradient = gradient.masked_fill((x <= self.floor) & (gradient > 0), 0.0)
         return gradient if frozen is None else gradient.masked_fill(frozen, 0.0)
 
     def _turn(self) -> None:
@@ -272,8 +273,8 @@ class Descent:
         """
         promised = state.length * state.decrease
         x = torch.addcmul(state.x, state.length[:, None], state.direction)
-        if self.bounded is not None:
-            x = torch.where(self.bounded, x.clamp(min=0), x)
+        if self.floor is not None:
+            x = torch.maximum(x, self.floor)
             promised = (state.vectors[:, -1] * (state.x - x)).sum(1).clamp(min=0)
         value, gradient = value_and_gradient(loss, x)
         noise = torch.where(state.settled, WAVERING, ROUNDING) * state.value.abs()
@@ -284,10 +285,10 @@ class Descent:
         torch.sub(gradient, state.gradient, out=change)
         slope = self._free(x, gradient, state.frozen)
         state.vectors[:, -1] = slope
-        free = None if slope is gradient else slope != 0
-        if free is not None:
-            step *= free
-            change *= free
+        held = None if slope is gradient else slope == 0
+        if held is not None:
+            step.masked_fill_(held, 0.0)
+            change.masked_fill_(held, 0.0)
         if isinstance(slot, Tensor):
             _put(state.vectors, 1, slot, step)
             _put(state.vectors, 1, slot + MEMORY, change)
@@ -300,8 +301,8 @@ class Descent:
         state.refused = torch.where(taken, 0, state.refused + 1)
         state.iterations += state.running
         state.direction, state.decrease, square = self._direction(state, CURVED * promised, slot)
-        if free is not None:
-            state.direction *= free
+        if held is not None:
+            state.direction.masked_fill_(held, 0.0)
         state.settled |= taken & (state.decrease <= 2 * NEGLIGIBLE_DECREASE * state.value.abs())
         rounded = state.settled & (square <= (ROUNDED * self.first.index_select(0, state.row)).square())
         state.running &= ~rounded & (state.refused <= GIVEN_UP) & (state.iterations < max_iterations)
