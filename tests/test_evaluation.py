@@ -1,6 +1,7 @@
 """Formulas on batched tensors: every operation is held against balls, and what is kept between calls stays true."""
 
 import math
+import random
 
 import pytest
 import sympy as sp
@@ -8,8 +9,12 @@ import torch
 
 from numerics.backends.ball_evaluation import evaluate_in_balls
 from numerics.backends.balls import exact
+from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import Evaluator, evaluate
 from numerics.backends.tensors import DTYPE
+from numerics.searching.thresholds import instance_at
+from theory.claim import find
+from theory.cli.commands import predict
 from theory.expressions import Formula
 from theory.scalar import Shrinkage
 from theory.symbols import K, M, indexed, j, k, n_k
@@ -83,6 +88,31 @@ def test_tensors_agree_with_balls(name):
     for counts, instances in zip(COUNTS, (INSTANCES, INSTANCES[::-1]), strict=True):
         expected = torch.tensor([in_balls(formula, counts, instance) for instance in instances], dtype=DTYPE)
         torch.testing.assert_close(evaluate(formula, stacked(counts, instances)), expected, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        ("mse-deep-linear-balanced", {"class_counts": (7, 7)}),
+        ("mse-deep-linear-balanced-bias", {"class_counts": (7, 7)}),
+        ("mse-deep-linear-imbalanced", {"class_counts": (7, 2)}),
+        ("mse-deep-linear-imbalanced-bias", {"class_counts": (7, 2)}),
+        ("mse-regression", {"theta": (1.5, 1.1), "sample_size": 9}),
+    ],
+)
+def test_the_value_of_one_layer_is_a_number_wherever_rounding_puts_the_threshold(name, listed):
+    """At a ratio of 1 up to rounding a direction may count as alive although its shrinkage is rounded beyond the fold."""
+    claim, generator = find(name), random.Random(0)
+    (threshold,) = claim.prediction.thresholds
+    for _ in range(20):
+        values = {**listed, "depth": 1, "widths": 1, "weight_decay": 10 ** generator.uniform(-3, 0)}
+        at = instance_at(claim, threshold, values, 1, 1.0).values["feature_decay"]
+        beside = [at, math.nextafter(at, 0), math.nextafter(at, 1e9)]
+        instances = [claim.problem.instance(**values, feature_decay=decay) for decay in beside]
+        expected = [predict(claim, instance)["value"] for instance in instances]
+        assert evaluate(claim.prediction.value, stack_bindings(instances)).tolist() == pytest.approx(
+            expected, rel=1e-14
+        )
 
 
 def test_shared_parts_are_computed_once_and_varying_ones_in_every_call(monkeypatch):

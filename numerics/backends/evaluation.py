@@ -19,6 +19,9 @@ COMPARISONS = {sp.Gt: torch.gt, sp.Ge: torch.ge, sp.Lt: torch.lt, sp.Le: torch.l
 
 SHRINKAGE_HALVINGS = 60
 """Number of halvings that take a bracket of length 1 down to neighbouring numbers."""
+AT_THE_FOLD = 1e-14
+"""Relative excess of κ over its value at the fold that is rounding. For one layer the fold is the threshold: the ratio that has a
+direction alive and κ are rounded apart there, each a product of a few powers."""
 
 
 def evaluate(formula: Formula, bindings: Mapping[sp.Basic, Any]) -> Tensor:
@@ -213,7 +216,7 @@ def shrinkage(depth: Tensor, kappa: Tensor) -> Tensor:
     with torch.no_grad():
         power = (depth - 1) / (depth + 1)
         low, high = (depth - 1) / (2 * depth), torch.ones_like(kappa)
-        beyond = kappa > (1 - low) * low**power
+        beyond = kappa > (1 + AT_THE_FOLD) * (1 - low) * low**power
         for _ in range(SHRINKAGE_HALVINGS):
             middle = (low + high) / 2
             above = (1 - middle) * middle**power >= kappa
