@@ -14,9 +14,8 @@ from functools import cache
 from typing import NamedTuple
 
 import sympy as sp
-from mpmath.ctx_iv import MPIntervalContext
 
-from theory.intervals import Number
+from theory.exact_roots import ExactRoot
 
 GUARD_BITS = 12
 """Bits with which the secular function is computed beyond those in which neighbouring numbers differ."""
@@ -24,32 +23,21 @@ COARSE = 32
 """Largest scale at which a root is found by halving alone."""
 
 
-class SecularRoot(sp.Function):
+class SecularRoot(ExactRoot):
     """``SecularRoot(i, a, w)``: the only root of Σ_m w_m / (ν − a_m) between a_(i+1) and a_i.
 
     The tuple a holds descending positive integers, and the tuple w positive integers.
     """
 
     nargs = 3
-    is_positive = True
 
     @property
     def root(self) -> Root:
         number, counts, weights = self.args
         return Root(_integer(number), *(tuple(map(_integer, listed.args)) for listed in (counts, weights)))
 
-    def bracket(self, scale: int) -> tuple[sp.Rational, sp.Rational]:
-        """Return two neighbouring multiples of 1/scale between which the root lies; one of them may be the root."""
-        low = _scaled_floor(self.root, scale)
-        return sp.Rational(low, scale), sp.Rational(low + 1, scale)
-
-    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Basic], Number]) -> Number:
-        """Return an interval that contains the root."""
-        low, scale = _scaled_floor(self.root, 1 << context.prec), context.mpf(1 << context.prec)
-        return context.mpf([low, low + 1]) / scale
-
-    def _eval_evalf(self, precision: int) -> sp.Expr:
-        return sp.Float(sum(self.bracket(2 ** (precision + 10))) / 2, precision=precision)
+    def scaled_floor(self, scale: int) -> int:
+        return _scaled_floor(self.root, scale)
 
 
 def _integer(argument: sp.Basic) -> int:

@@ -197,7 +197,13 @@ class TorchArrays:
         return (a * b).sum(-2)
 
     def column_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
-        return _ColumnCrossEntropy.apply(z, y)
+        """Return log Σ_k exp(z_k − z_c) + Σ_k y_k (z_c − z_k), where c is the largest entry of the label: no digit of a small loss is lost."""
+        largest = torch.nn.functional.one_hot(y.argmax(-2), y.shape[-2]).to(y).mT
+        against_largest = _ColumnCrossEntropy.apply(z, largest)
+        if torch.equal(largest, y):
+            return against_largest
+        own = (z * largest).sum(-2, keepdim=True)
+        return against_largest + ((1 - largest) * y * (own - z)).sum(-2)
 
     def column_softmax(self, z: Tensor) -> Tensor:
         return z.softmax(-2)
