@@ -30,6 +30,7 @@ class LabelMatrix(Domain):
     The probabilities are exact fractions.
     """
 
+    matrix = True
     telling = True
     varies = True
 
@@ -131,7 +132,7 @@ def _shown(x: Fraction) -> float | str:
 
 
 def _written(labels: Sequence[Label]) -> str:
-    return ";".join(",".join(map(str, label)) for label in labels)
+    return ";".join(",".join(f"{x:g}" if isinstance(x, float) else x for x in map(_shown, label)) for label in labels)
 
 
 def _label(shares: Sequence[int], own: int) -> Label:
