@@ -57,7 +57,7 @@ def named(claim: Claim, instance: Instance, name: str) -> float:
 def test_one_hot_labels_are_the_imbalanced_claim(counts: tuple[int, ...]) -> None:
     """Threshold, residuals and minimum are those of the claim on one-hot labels."""
     other = find("ce-imbalanced")
-    here = CLAIM.problem.instance(class_counts=counts, labels=one_hot(len(counts)), **DECAYS)
+    here = CLAIM.problem.instance(class_counts=counts, soft_labels=one_hot(len(counts)), **DECAYS)
     there = other.problem.instance(class_counts=counts, **DECAYS)
     for name in ("ratio", "residual"):
         assert named(CLAIM, here, name) == named(other, there, name)
@@ -71,7 +71,7 @@ def test_smoothed_labels_of_equal_classes_are_the_claim_on_smoothing(share: Frac
     """Everything collapses at the same decay, and the predicted minimum lies between the certified bounds."""
     other = find("ce-label-smoothing")
     labels, classes = smoothed(len(counts), share), len(counts)
-    here = CLAIM.problem.instance(class_counts=counts, labels=labels, **DECAYS)
+    here = CLAIM.problem.instance(class_counts=counts, soft_labels=labels, **DECAYS)
     assert here.bindings[xi] == (sp.Rational(*((1 - share) ** 2 * counts[0]).as_integer_ratio()),) * (classes - 1)
     given = {"class_counts": counts, "smoothing": float(share), **DECAYS}
     critical = instance_at(other, other.prediction.threshold, given, 1, 1.0).values["feature_decay"]
@@ -86,7 +86,7 @@ MIXED = [["0.7", "0.2", "0.1"], ["0.1", "0.8", "0.1"], ["0", "0.5", "0.5"]]
 
 
 @pytest.mark.parametrize(
-    ("counts", "labels"),
+    ("counts", "soft_labels"),
     [
         ((5, 2, 4), MIXED),
         ((7, 3), [["0.9", "0.1"], ["0.4", "0.6"]]),
@@ -95,7 +95,7 @@ MIXED = [["0.7", "0.2", "0.1"], ["0.1", "0.8", "0.1"], ["0", "0.5", "0.5"]]
 )
 def test_the_first_singular_direction_of_the_labels_leaves_zero_first(counts: tuple[int, ...], labels: Any) -> None:
     """Just beyond the threshold the logits of each class are its share of the eigenvector of the largest eigenvalue."""
-    given = CLAIM.problem.instance(class_counts=counts, labels=labels, weight_decay=0.01, feature_decay=0.01)
+    given = CLAIM.problem.instance(class_counts=counts, soft_labels=labels, weight_decay=0.01, feature_decay=0.01)
     instance = instance_at(CLAIM, TOTAL.threshold, given.values, 1, 1 + BEYOND)
     point = minimise(CLAIM.problem, [instance], starts=STARTS).best_point()
     logits = measure(CLAIM, [instance], point)["mean_logits"][0]
@@ -116,7 +116,7 @@ def test_the_first_singular_direction_of_the_labels_leaves_zero_first(counts: tu
 def test_with_one_label_for_all_classes_the_logits_are_one_vector(label: tuple[str, ...]) -> None:
     """The logits that all classes share solve a convex problem in K numbers."""
     counts = (5, 3, 1)
-    instance = CLAIM.problem.instance(class_counts=counts, labels=[list(label)] * 3, **DECAYS)
+    instance = CLAIM.problem.instance(class_counts=counts, soft_labels=[list(label)] * 3, **DECAYS)
     (eigenvalue, *others) = instance.bindings[xi]
     q = [Fraction(x) for x in label]
     off = [x - Fraction(1, 3) for x in q]
@@ -139,7 +139,7 @@ def test_with_one_label_for_all_classes_the_logits_are_one_vector(label: tuple[s
     with torch.no_grad():
         z += torch.tensor([float(x) for x in off], dtype=torch.float64)
     optimiser.step(loss)
-    assert float(loss()) == pytest.approx(certificate.upper, rel=1e-9)
+    assert loss().item() == pytest.approx(certificate.upper, rel=1e-9)
 
 
 EDGES = {
@@ -157,7 +157,7 @@ EDGES = {
 @pytest.mark.parametrize("ratio", [0.5, 3.0, 1e4])
 @pytest.mark.parametrize("edge", EDGES)
 def test_labels_at_the_edge_are_certified(edge: str, ratio: float) -> None:
-    given = {"class_counts": (5, 2, 1), "labels": EDGES[edge], **DECAYS}
+    given = {"class_counts": (5, 2, 1), "soft_labels": EDGES[edge], **DECAYS}
     instance = instance_at(CLAIM, TOTAL.threshold, CLAIM.problem.instance(**given).values, 1, ratio)
     certificate = certified(CLAIM, instance)
     assert (certificate.upper < math.log(3) * (1 - 1e-12)) == (ratio > 1)
@@ -172,7 +172,7 @@ def test_a_width_below_the_number_of_classes_less_one_is_too_narrow() -> None:
     claim = dataclasses.replace(CLAIM, problem=dataclasses.replace(CLAIM.problem, parameters=narrow))
     given = {
         "class_counts": (4, 3, 3),
-        "labels": smoothed(3, Fraction(1, 20)),
+        "soft_labels": smoothed(3, Fraction(1, 20)),
         "weight_decay": 1e-3,
         "feature_decay": 1e-3,
     }

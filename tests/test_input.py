@@ -27,7 +27,7 @@ GOOD = {
     },
     "ce-soft-labels": {
         "class_counts": "2,5",
-        "labels": "0.9,0.1;0.25,0.75",
+        "soft_labels": "0.9,0.1;0.25,0.75",
         "weight_decay": "0.1",
         "feature_decay": "0.1",
     },
@@ -65,19 +65,19 @@ BAD = [
     ("ce-label-smoothing", "smoothing", "-0.1"),
     ("ce-label-smoothing", "smoothing", "nan"),
     ("ce-label-smoothing", "smoothing", "0.1,0.2"),
-    ("ce-soft-labels", "labels", "0.9,0.1"),
-    ("ce-soft-labels", "labels", "0.9,0.1;0.25,0.75;0,1"),
-    ("ce-soft-labels", "labels", "0.9,0.1,0;0.25,0.75,0;0,0,1"),
-    ("ce-soft-labels", "labels", "0.9,0.2;0.25,0.75"),
-    ("ce-soft-labels", "labels", "0.9,0.1000000001;0.25,0.75"),
-    ("ce-soft-labels", "labels", "1.1,-0.1;0.25,0.75"),
-    ("ce-soft-labels", "labels", "0.5,0.5;1/2,1/2"),
-    ("ce-soft-labels", "labels", "1/0,1;0.25,0.75"),
-    ("ce-soft-labels", "labels", "1/2/3,5/6;0.25,0.75"),
-    ("ce-soft-labels", "labels", "1e-999999999,1;0.25,0.75"),
-    ("ce-soft-labels", "labels", "nan,1;0.25,0.75"),
-    ("ce-soft-labels", "labels", "0.9,x;0.25,0.75"),
-    ("ce-soft-labels", "labels", ""),
+    ("ce-soft-labels", "soft_labels", "0.9,0.1"),
+    ("ce-soft-labels", "soft_labels", "0.9,0.1;0.25,0.75;0,1"),
+    ("ce-soft-labels", "soft_labels", "0.9,0.1,0;0.25,0.75,0;0,0,1"),
+    ("ce-soft-labels", "soft_labels", "0.9,0.2;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "0.9,0.1000000001;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "1.1,-0.1;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "0.5,0.5;1/2,1/2"),
+    ("ce-soft-labels", "soft_labels", "1/0,1;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "1/2/3,5/6;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "1e-999999999,1;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "nan,1;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "0.9,x;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", ""),
     ("supcon-relu", "class_counts", "3,1"),
     ("supcon-relu", "widths", "2"),
     ("supcon-relu", "temperature", "0.04"),
@@ -172,27 +172,27 @@ def test_labels_are_exact_fractions_in_the_order_of_the_classes():
     claim = find("ce-soft-labels")
     decays = {"weight_decay": 0.1, "feature_decay": 0.1}
     given = [["1/3", "2/3", 0], [0.05, 0.9, 0.05], [0, "0", "1e0"]]
-    instance = claim.problem.instance(class_counts=(2, 7, 5), labels=given, **decays)
+    instance = claim.problem.instance(class_counts=(2, 7, 5), soft_labels=given, **decays)
     assert instance.order == (1, 2, 0)
     tenth = Fraction(1, 20)
     exact = ((1 - 2 * tenth, tenth, tenth), (0, 1, 0), (Fraction(2, 3), 0, Fraction(1, 3)))
-    assert instance.values["labels"] == exact
-    assert claim.problem.parameter("labels").domain.as_given(exact, instance.order) == [
+    assert instance.values["soft_labels"] == exact
+    assert claim.problem.parameter("soft_labels").domain.as_given(exact, instance.order) == [
         ["1/3", "2/3", 0],
         [0.05, 0.9, 0.05],
         [0, 0, 1],
     ]
     rounded = [[1 / 3, 2 / 3, 0.0], [0.1 + 0.2, 0.3, 0.4], [0.0, 0.0, 1.0]]
-    labels = claim.problem.instance(class_counts=(3, 2, 1), labels=rounded, **decays).values["labels"]
+    labels = claim.problem.instance(class_counts=(3, 2, 1), soft_labels=rounded, **decays).values["soft_labels"]
     assert [sum(label) for label in labels] == [1, 1, 1]
     assert [float(x) for label in labels for x in label] == pytest.approx(
         [x for label in rounded for x in label], abs=1e-15
     )
-    with pytest.raises(ValueError, match=r"labels: .* 3 labels here"):
-        claim.problem.instance(class_counts=(3, 2, 1), labels="0.5,0.5;1,0", **decays)
-    words = ["class_counts=2,7,5", "labels=1/3,2/3,0;0.05,0.9,0.05;0,0,1", "weight_decay=0.1", "feature_decay=0.1"]
+    with pytest.raises(ValueError, match=r"soft_labels: .* 3 labels here"):
+        claim.problem.instance(class_counts=(3, 2, 1), soft_labels="0.5,0.5;1,0", **decays)
+    words = ["class_counts=2,7,5", "soft_labels=1/3,2/3,0;0.05,0.9,0.05;0,0,1", "weight_decay=0.1", "feature_decay=0.1"]
     written = written_parameters(claim, claim.problem.instance(**parse_assignments(words, claim.problem)))
-    assert "labels=1/3,2/3,0.0;0.05,0.9,0.05;0.0,0.0,1.0" in written.replace("'", "")
+    assert "soft_labels=1/3,2/3,0.0;0.05,0.9,0.05;0.0,0.0,1.0" in written.replace("'", "")
 
 
 @pytest.mark.parametrize(("sigma", "latent_dim"), [("0.5,1", 3), ("0.5,1,2", 2)])

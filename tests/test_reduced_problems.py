@@ -388,7 +388,7 @@ def soft(instance: Instance) -> float:
     The size of the start is that at which both decay terms are alike.
     """
     values = instance.values
-    q, counts = np.array(values["labels"], dtype=float).T, np.array(values["class_counts"], dtype=float)
+    q, counts = np.array(values["soft_labels"], dtype=float).T, np.array(values["class_counts"], dtype=float)
     classes, shares = len(counts), counts / counts.sum()
     decay = math.sqrt(values["weight_decay"] * values["feature_decay"])
 

@@ -124,7 +124,7 @@ def problem() -> Problem:
     free = features_problem(CROSS_ENTROPY, ClassCounts(), Width(K - 1), soft=True)
 
     def bind(values: Values) -> Bindings:
-        given = values["labels"], values["class_counts"]
+        given = values["soft_labels"], values["class_counts"]
         eigenvalues = semidefinite_spectrum(centred_labels(*given))
         return {**free.bind(values), xi: eigenvalues[:-1], MERGED: merging(*given)}
 

@@ -94,6 +94,10 @@ def squared_losses(xp: ArrayNamespace, z: Matrix, data: Point) -> Row:
     return xp.column_squares(z - data.Y) / 2
 
 
+SAMPLE_LOSSES = {CROSS_ENTROPY: cross_entropy_losses, BINARY_CROSS_ENTROPY: binary_losses, MSE: squared_losses}
+"""The losses of the samples by the name of the fit."""
+
+
 def mean_features(xp: ArrayNamespace, v: Point, data: Point) -> Matrix:
     """The mean of the features of each class, one column a class."""
     return xp.class_means(v.H, data.Y)
@@ -186,15 +190,9 @@ def features_problem(
     def labels(xp: ArrayNamespace) -> Point:
         return Point(Y=xp.labels(), Q=xp.given(sym.label_matrix)) if soft else Point(Y=xp.labels())
 
-    sample_losses = {
-        CROSS_ENTROPY: cross_entropy_losses,
-        BINARY_CROSS_ENTROPY: binary_losses,
-        MSE: squared_losses,
-    }[fit]
-
     def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
         z = logits(xp, v)
-        fitted = xp.total(sample_losses(xp, z, data))
+        fitted = xp.total(SAMPLE_LOSSES[fit](xp, z, data))
         if smoothed:
             fitted = fitted + smoothing_loss(xp, z, data, p)
         return (
@@ -242,7 +240,7 @@ def _parameters(
     ]
     if soft:
         parameters.insert(
-            1, Parameter("labels", LabelMatrix(), "label of each class, $q_1, …, q_K$, the columns of $Q$")
+            1, Parameter("soft_labels", LabelMatrix(), "label of each class, $q_1, …, q_K$, the columns of $Q$")
         )
     if smoothed:
         parameters.append(
@@ -266,7 +264,7 @@ def _bind(values: Values) -> Bindings:
         sym.weight_decay: values["weight_decay"],
         sym.feature_decay: values["feature_decay"],
         **({sym.smoothing: values["smoothing"]} if "smoothing" in values else {}),
-        **({sym.label_matrix: _columns(values["labels"])} if "labels" in values else {}),
+        **({sym.label_matrix: _columns(values["soft_labels"])} if "soft_labels" in values else {}),
     }
 
 
