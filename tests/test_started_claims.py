@@ -34,7 +34,7 @@ CHANGES = {
         "step 'reduction' fails",
     ),
     "ce-label-smoothing": ("smoothing / 3 for i", "smoothing / 2 for i", "step 'smoothed labels' fails"),
-    "ce-soft-labels": ("sum(towards) / 3", "sum(towards) / 2", "step 'the slope at zero' fails"),
+    "ce-soft-labels": ("sp.Add(*towards) / 3", "sp.Add(*towards) / 2", "step 'the slope at zero' fails"),
     "ce-sphere": ("gram.entry(k, k) - 1, u", "gram.entry(k, k) - K, u", "step 'unit norm' fails"),
     "cvae": ("data, v.S, p)", "data, xp.scale(v.S, 2), p)", "step 'reduction' fails"),
     "cvae-fixed-variance": ("data, data.S, p)", "data, xp.scale(data.S, 2), p)", "step 'reduction' fails"),

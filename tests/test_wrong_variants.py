@@ -471,10 +471,14 @@ WRONG = {
         ),
     },
     "ce-soft-labels": {
-        "a slope without the other classes": ("sum(towards) / 3", "sum(towards) / 2", "step 'the slope at zero' fails"),
+        "a slope without the other classes": (
+            "sp.Add(*towards) / 3",
+            "sp.Add(*towards) / 2",
+            "step 'the slope at zero' fails",
+        ),
         "labels that do not sum to one": (
-            "1 - sum(OF_THREE))",
-            "1 - sum(OF_THREE) / 2)",
+            "1 - sp.Add(*OF_THREE))",
+            "1 - sp.Add(*OF_THREE) / 2)",
             "step 'the slope (at zero|is centred)' fails",
         ),
         "the zeros in place of the critical points": (

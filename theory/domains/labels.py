@@ -132,7 +132,8 @@ def _shown(x: Fraction) -> float | str:
 
 
 def _written(labels: Sequence[Label]) -> str:
-    return ";".join(",".join(f"{x:g}" if isinstance(x, float) else x for x in map(_shown, label)) for label in labels)
+    shown = ([_shown(x) for x in label] for label in labels)
+    return ";".join(",".join(x if isinstance(x, str) else f"{x:g}" for x in label) for label in shown)
 
 
 def _label(shares: Sequence[int], own: int) -> Label:

@@ -33,7 +33,7 @@ STEEPEST = sp.sqrt(xi[1]) / N
 MERGED = sp.MatrixSymbol("P", K, K)
 """The weights with which the mean over all classes of the same label, column k for class k, is taken of the class means."""
 OF_THREE = positive("q_1"), positive("q_2")
-LABEL = (*OF_THREE, 1 - sum(OF_THREE))
+LABEL = (*OF_THREE, 1 - sp.Add(*OF_THREE))
 """The label of one of three classes."""
 
 
@@ -44,7 +44,8 @@ def derive(problem: Problem) -> Derivation:
     record_known_labels(record)
     ratio = collapse_ratio(record, STEEPEST)
     of_slope = "the slope at zero", "the slope is centred", "one-hot labels", "smoothed labels"
-    return Derivation(convex_chain(record, of_slope, LABEL), predict(ratio))
+    proof = convex_chain(record, of_slope, LABEL, alike="that have the same label, of one class or of several,")
+    return Derivation(proof, predict(ratio))
 
 
 def record_slope_at_zero(record: StepRecorder, problem: Problem) -> None:
@@ -55,12 +56,9 @@ def record_slope_at_zero(record: StepRecorder, problem: Problem) -> None:
     data = Point(Y=xp.labels(), Q=sp.Matrix([[x, 0, 0] for x in LABEL]))
     own = problem.loss(xp, point, data, Symbols({N: 1, weight_decay: 0, feature_decay: 0}))
     pull = "At zero logits the cross-entropy changes along $a$ by the mean entry less the one that the label expects (three classes shown)."
-    expected = sum(x * a for x, a in zip(LABEL, towards, strict=True))
-    record(
-        Identity(
-            "the slope at zero", pull, sp.expand(sp.diff(own, t).subs(t, 0)), sp.expand(sum(towards) / 3 - expected)
-        )
-    )
+    expected = sp.Add(*(x * a for x, a in zip(LABEL, towards, strict=True)))
+    slope = sp.expand(sp.diff(own, t).subs(t, 0))
+    record(Identity("the slope at zero", pull, slope, sp.expand(sp.Add(*towards) / 3 - expected)))
     says = (
         r"So the slope with respect to $\bar Z \, \mathrm{diag}(\sqrt n)$ is $\frac1N (J/K - Q)\, \mathrm{diag}(\sqrt n)$, and its squared "
         r"singular values times $N^2$ are the eigenvalues of $(Q - J/K)\, \mathrm{diag}(n)\, (Q - J/K)^T$. One of them is zero, since the "

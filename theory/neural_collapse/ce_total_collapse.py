@@ -81,15 +81,18 @@ STATISTICS = (
 """What the bounds are written in."""
 
 
-def convex_chain(record: StepRecorder, of_slope: Sequence[str], label: Sequence[sp.Expr] = ONE_HOT) -> Proof:
+def convex_chain(
+    record: StepRecorder, of_slope: Sequence[str], label: Sequence[sp.Expr] = ONE_HOT, alike: str = "of a class"
+) -> Proof:
     """Bound the loss at any point from below: by that of the class means, and by a convex function of their logits.
 
-    ``of_slope`` are the names of the steps on the slope at zero. ``label`` is that of a class, for three classes.
+    ``of_slope`` are the names of the steps on the slope at zero. ``label`` is that of a class, for three classes, and
+    ``alike`` says which samples have the same label.
     """
     record_tangent_steps(record, label)
     record_class_means(
         record,
-        "Replacing the features of a class by their mean removes a sum of squares (three samples, one coordinate shown), "
+        f"Replacing the features {alike} by their mean removes a sum of squares (three samples, one coordinate shown), "
         "which is zero only where they agree.",
     )
     fitted = sp.Sum(n_k[k] / N * fit[k], (k, 1, K))
