@@ -72,6 +72,7 @@ BAD = [
     ("ce-soft-labels", "soft_labels", "0.9,0.1000000001;0.25,0.75"),
     ("ce-soft-labels", "soft_labels", "1.1,-0.1;0.25,0.75"),
     ("ce-soft-labels", "soft_labels", "0.5,0.5;1/2,1/2"),
+    ("ce-soft-labels", "soft_labels", "0.5,0.5;0.5000009,0.4999991"),
     ("ce-soft-labels", "soft_labels", "1/0,1;0.25,0.75"),
     ("ce-soft-labels", "soft_labels", "1/2/3,5/6;0.25,0.75"),
     ("ce-soft-labels", "soft_labels", "1e-999999999,1;0.25,0.75"),
@@ -168,7 +169,7 @@ def test_a_value_must_exceed_the_other_even_where_that_is_the_default():
 
 
 def test_labels_are_exact_fractions_in_the_order_of_the_classes():
-    """Text is read exactly, and what rounded numbers miss of the sum 1 is divided out."""
+    """Text is read exactly, and the largest entry makes up for what rounded numbers miss of the sum 1."""
     claim = find("ce-soft-labels")
     decays = {"weight_decay": 0.1, "feature_decay": 0.1}
     given = [["1/3", "2/3", 0], [0.05, 0.9, 0.05], [0, "0", "1e0"]]

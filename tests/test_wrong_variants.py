@@ -497,8 +497,8 @@ WRONG = {
             "residual, which the statement names, deviates",
         ),
         "the second singular value": (
-            "xi: eigenvalues[:-1]",
-            "xi: eigenvalues[1:]",
+            "return largest_eigenvalues(gram, 1)",
+            "return largest_eigenvalues(gram, 2)[1:]",
             "on one side of ratio alone|residual, which the statement names, deviates",
         ),
         "labels that are not centred": (

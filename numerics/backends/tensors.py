@@ -198,7 +198,7 @@ class TorchArrays:
 
     def column_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
         """Return log Σ_k exp(z_k − z_c) + Σ_k y_k (z_c − z_k), where c is the largest entry of the label: no digit of a small loss is lost."""
-        largest = torch.nn.functional.one_hot(y.argmax(-2), y.shape[-2]).to(y).mT
+        largest = torch.zeros_like(y).scatter_(-2, y.argmax(-2, keepdim=True), 1.0)
         against_largest = _ColumnCrossEntropy.apply(z, largest)
         if torch.equal(largest, y):
             return against_largest

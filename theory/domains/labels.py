@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 from theory.domains.domain import Domain
@@ -17,6 +16,8 @@ from theory.expressions import Values
 Label = tuple[Fraction, ...]
 ROUNDING = Fraction(1, 10**12)
 """Most by which the sum of a label may differ from 1: rounded numbers, such as those that a softmax returns, need not sum to 1 exactly."""
+FROM_UNIFORM = Fraction(1, 10**6)
+"""Least distance of some probability from the uniform one: with less the slope of the loss at zero is lost in the rounding of doubles."""
 SHARES = 10**6
 """Drawn probabilities are multiples of 1/SHARES."""
 DECADES_SPREAD = (-2.0, -0.3)
@@ -40,8 +41,8 @@ class LabelMatrix(Domain):
     def says(self) -> str:
         return (
             f"a label for each entry of {self.classes}, with a probability for each class, such as 0.9,0.1;0,1 or 2/3,1/3;0,1: no "
-            "probability is negative, those of a label sum to 1, and some label is not uniform; a sum off by at most 1e-12, as rounded "
-            "numbers give it, is divided out"
+            "probability is negative, those of a label sum to 1, and some probability is at least 1e-6 off the uniform one; where a sum is off "
+            "by at most 1e-12, as rounded numbers give it, the largest probability of the label makes up for it"
         )
 
     def canonical(self, name: str, value: object) -> tuple[Label, ...]:
@@ -51,8 +52,8 @@ class LabelMatrix(Domain):
         square = all(len(label) == len(labels) for label in labels)
         if not (square and all(abs(total - 1) <= ROUNDING for total in sums)):
             raise reject(name, value, self.says)
-        exact = tuple(tuple(x / total for x in label) for label, total in zip(labels, sums, strict=True))
-        if all(_is_uniform(label) for label in exact):
+        exact = tuple(_summing_to_one(label) for label in labels)
+        if all(_is_nearly_uniform(label) for label in exact):
             raise reject(name, value, self.says)
         return exact
 
@@ -102,7 +103,7 @@ class LabelMatrix(Domain):
             labels[draws.integer(1, count - 1)] = labels[0]
         if draws.choice((False, False, False, True)):
             labels = [labels[draws.integer(0, count - 1)]] * count
-        if all(map(_is_uniform, labels)):
+        if all(map(_is_nearly_uniform, labels)):
             labels[0] = _label([0] * count, 0)
         return tuple(labels)
 
@@ -114,7 +115,10 @@ class LabelMatrix(Domain):
             for hypothesis in (
                 (f"{q}_nonnegative", f"forall j k, (j < K)%nat -> (k < K)%nat -> 0 <= {q} j k"),
                 (f"{q}_sums_to_one", f"forall k, (k < K)%nat -> sum K (fun j => {q} j k) = 1"),
-                (f"{q}_not_uniform", f"exists j k, (j < K)%nat /\\ (k < K)%nat /\\ {q} j k <> / INR K"),
+                (
+                    f"{q}_not_uniform",
+                    f"exists j k, (j < K)%nat /\\ (k < K)%nat /\\ / 1000000 <= Rabs ({q} j k - / INR K)",
+                ),
             )
         )
 
@@ -122,8 +126,14 @@ class LabelMatrix(Domain):
         return [[_shown(x) for x in in_given_order(label, order)] for label in in_given_order(value, order)]
 
 
-def _is_uniform(label: Label) -> bool:
-    return all(x == y for x, y in pairwise(label))
+def _summing_to_one(label: Label) -> Label:
+    """Return a label whose largest entry is what the others leave."""
+    largest = label.index(max(label))
+    return tuple(x + (1 - sum(label) if j == largest else 0) for j, x in enumerate(label))
+
+
+def _is_nearly_uniform(label: Label) -> bool:
+    return all(abs(x - Fraction(1, len(label))) < FROM_UNIFORM for x in label)
 
 
 def _shown(x: Fraction) -> float | str:

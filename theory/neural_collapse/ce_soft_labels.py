@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
 
 import sympy as sp
 
@@ -25,11 +26,11 @@ from theory.point import Point
 from theory.problem import ClassCounts, Problem, Width
 from theory.proof import Identity, Prediction, StepRecorder, Threshold
 from theory.results import Measured, Reading
-from theory.spectra import semidefinite_spectrum
+from theory.spectra import largest_eigenvalues
 from theory.symbols import K, N, feature_decay, k, positive, smoothing, weight_decay
 
 STEEPEST = sp.sqrt(xi[1]) / N
-"""The largest singular value of the slope at zero; here ξ are the eigenvalues of (Q − J/K) diag(n) (Q − J/K)ᵀ, from the largest down."""
+"""The largest singular value of the slope at zero; here ξ_1 is the largest eigenvalue of (Q − J/K) diag(n) (Q − J/K)ᵀ."""
 MERGED = sp.MatrixSymbol("P", K, K)
 """The weights with which the mean over all classes of the same label, column k for class k, is taken of the class means."""
 OF_THREE = positive("q_1"), positive("q_2")
@@ -101,14 +102,16 @@ def predict(ratio: sp.Expr) -> Prediction:
     return collapse_prediction(ratio, sp.Min(STEEPEST, DECAY), yardstick, {"scatter": same})
 
 
-def centred_labels(labels: Sequence[Sequence[Fraction]], counts: Sequence[int]) -> list[list[Fraction]]:
-    """Return (Q − J/K) diag(n) (Q − J/K)ᵀ for the columns q_k of Q."""
+@cache
+def steepest(labels: tuple[Sequence[Fraction], ...], counts: tuple[int, ...]) -> tuple[sp.Expr, ...]:
+    """Return the largest eigenvalue of (Q − J/K) diag(n) (Q − J/K)ᵀ for the columns q_k of Q, alone in a list."""
     classes = range(len(counts))
     off = [[x - Fraction(1, len(counts)) for x in label] for label in labels]
-    return [
+    gram = [
         [sum((n * q[i] * q[j] for n, q in zip(counts, off, strict=True)), Fraction(0)) for j in classes]
         for i in classes
     ]
+    return largest_eigenvalues(gram, 1)
 
 
 def merging(labels: Sequence[Sequence[Fraction]], counts: Sequence[int]) -> tuple[tuple[sp.Rational, ...], ...]:
@@ -118,13 +121,12 @@ def merging(labels: Sequence[Sequence[Fraction]], counts: Sequence[int]) -> tupl
 
 
 def problem() -> Problem:
-    """Return the problem, in which the eigenvalues of the centred labels, and the classes of the same label, have values too."""
+    """Return the problem, in which the largest eigenvalue of the centred labels, and the classes of the same label, have values too."""
     free = features_problem(CROSS_ENTROPY, ClassCounts(), Width(K - 1), soft=True)
 
     def bind(values: Values) -> Bindings:
         given = values["soft_labels"], values["class_counts"]
-        eigenvalues = semidefinite_spectrum(centred_labels(*given))
-        return {**free.bind(values), xi: eigenvalues[:-1], MERGED: merging(*given)}
+        return {**free.bind(values), xi: steepest(*given), MERGED: merging(*given)}
 
     return dataclasses.replace(free, bind=bind)
 
