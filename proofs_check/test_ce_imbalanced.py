@@ -22,7 +22,7 @@ from proofs_check.harness.drawing import REGIMES, powers_of_ten
 from proofs_check.harness.report import Ledger
 from proofs_check.harness.strategies import values_of
 from theory.claim import find
-from theory.neural_collapse.ce_imbalanced import xi
+from theory.neural_collapse.ce_total_collapse import xi
 from theory.problem import ClassCounts, Instance, Variable
 from theory.symbols import K, N, feature_decay, weight_decay
 

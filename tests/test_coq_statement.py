@@ -38,6 +38,7 @@ UNPREDICTED = (
     "ce-deep-linear-bias",
     "ce-imbalanced",
     "ce-relu-bias",
+    "ce-soft-labels",
     "ce-sphere",
     "mse-deep-relu",
     "supcon-relu",
@@ -94,7 +95,9 @@ class Case:
         known = {str(symbol): value for symbol, value in bound.items() if isinstance(symbol, sp.Symbol)}
         known |= {f"lambda[{i}]": v for i, v in enumerate(values["weight_decay"], 1)} if "depth" in values else {}
         reals = [float(known[str(symbol)]) for symbol in what.parameters.reals]
-        self.arguments = [*sizes, self.labels.__getitem__, *reals]
+        self.matrices = {m.name: np.array(bound[m], dtype=float) for m in what.parameters.matrices}
+        matrices = [_as_function(matrix) for matrix in self.matrices.values()]
+        self.arguments = [*sizes, self.labels.__getitem__, *matrices, *reals]
         text = "\n".join(what.definitions())
         self.names = definitions(text)
 
@@ -129,7 +132,8 @@ class Case:
             {name: sp.Matrix(np.atleast_2d(array.T).T.tolist()).applyfunc(sp.Rational) for name, array in point.items()}
         )
         bound = {s: sp.nsimplify(x) if isinstance(x, float) else x for s, x in self.instance.bindings.items()}
-        data = self.what.claim.problem.given(xp)
+        matrices = {m.name: sp.Matrix(self.instance.bindings[m]) for m in self.what.parameters.matrices}
+        data = self.what.claim.problem.given(xp).extended(**matrices)
         return measure(xp, v, data, Symbols({**bound, **self._lists(bound)}))
 
     def _lists(self, bound):

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from fractions import Fraction
 
 import pytest
 
@@ -23,6 +24,12 @@ GOOD = {
         "weight_decay": "0.1",
         "feature_decay": "0.1",
         "smoothing": "0.1",
+    },
+    "ce-soft-labels": {
+        "class_counts": "2,5",
+        "soft_labels": "0.9,0.1;0.25,0.75",
+        "weight_decay": "0.1",
+        "feature_decay": "0.1",
     },
     "spectral-contrastive": {"theta": "3,2,1"},
     "supcon-relu": {"class_counts": "4,3,2", "temperature": "0.1"},
@@ -58,6 +65,20 @@ BAD = [
     ("ce-label-smoothing", "smoothing", "-0.1"),
     ("ce-label-smoothing", "smoothing", "nan"),
     ("ce-label-smoothing", "smoothing", "0.1,0.2"),
+    ("ce-soft-labels", "soft_labels", "0.9,0.1"),
+    ("ce-soft-labels", "soft_labels", "0.9,0.1;0.25,0.75;0,1"),
+    ("ce-soft-labels", "soft_labels", "0.9,0.1,0;0.25,0.75,0;0,0,1"),
+    ("ce-soft-labels", "soft_labels", "0.9,0.2;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "0.9,0.1000000001;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "1.1,-0.1;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "0.5,0.5;1/2,1/2"),
+    ("ce-soft-labels", "soft_labels", "0.5,0.5;0.5000009,0.4999991"),
+    ("ce-soft-labels", "soft_labels", "1/0,1;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "1/2/3,5/6;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "1e-999999999,1;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "nan,1;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", "0.9,x;0.25,0.75"),
+    ("ce-soft-labels", "soft_labels", ""),
     ("supcon-relu", "class_counts", "3,1"),
     ("supcon-relu", "widths", "2"),
     ("supcon-relu", "temperature", "0.04"),
@@ -145,6 +166,34 @@ def test_a_value_must_exceed_the_other_even_where_that_is_the_default():
     with pytest.raises(ValueError, match=r"beta2: '2.5' is not allowed; .* above 3 here"):
         problem.instance(theta="3,2", beta1=3.0, beta2=2.5)
     assert problem.instance(theta="3,2", beta1=3.0).values["beta2"] == 6.0
+
+
+def test_labels_are_exact_fractions_in_the_order_of_the_classes():
+    """Text is read exactly, and the largest entry makes up for what rounded numbers miss of the sum 1."""
+    claim = find("ce-soft-labels")
+    decays = {"weight_decay": 0.1, "feature_decay": 0.1}
+    given = [["1/3", "2/3", 0], [0.05, 0.9, 0.05], [0, "0", "1e0"]]
+    instance = claim.problem.instance(class_counts=(2, 7, 5), soft_labels=given, **decays)
+    assert instance.order == (1, 2, 0)
+    tenth = Fraction(1, 20)
+    exact = ((1 - 2 * tenth, tenth, tenth), (0, 1, 0), (Fraction(2, 3), 0, Fraction(1, 3)))
+    assert instance.values["soft_labels"] == exact
+    assert claim.problem.parameter("soft_labels").domain.as_given(exact, instance.order) == [
+        ["1/3", "2/3", 0],
+        [0.05, 0.9, 0.05],
+        [0, 0, 1],
+    ]
+    rounded = [[1 / 3, 2 / 3, 0.0], [0.1 + 0.2, 0.3, 0.4], [0.0, 0.0, 1.0]]
+    labels = claim.problem.instance(class_counts=(3, 2, 1), soft_labels=rounded, **decays).values["soft_labels"]
+    assert [sum(label) for label in labels] == [1, 1, 1]
+    assert [float(x) for label in labels for x in label] == pytest.approx(
+        [x for label in rounded for x in label], abs=1e-15
+    )
+    with pytest.raises(ValueError, match=r"soft_labels: .* 3 labels here"):
+        claim.problem.instance(class_counts=(3, 2, 1), soft_labels="0.5,0.5;1,0", **decays)
+    words = ["class_counts=2,7,5", "soft_labels=1/3,2/3,0;0.05,0.9,0.05;0,0,1", "weight_decay=0.1", "feature_decay=0.1"]
+    written = written_parameters(claim, claim.problem.instance(**parse_assignments(words, claim.problem)))
+    assert "soft_labels=1/3,2/3,0.0;0.05,0.9,0.05;0.0,0.0,1.0" in written.replace("'", "")
 
 
 @pytest.mark.parametrize(("sigma", "latent_dim"), [("0.5,1", 3), ("0.5,1,2", 2)])

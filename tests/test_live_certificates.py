@@ -103,7 +103,7 @@ def certified_claims() -> list[str]:
             form is not None
             and form.loss in (CROSS_ENTROPY, MSE)
             and not form.copositive
-            and "smoothing" not in {p.name for p in claim.problem.parameters}
+            and {"smoothing", "soft_labels"}.isdisjoint(p.name for p in claim.problem.parameters)
         ):
             found.append(claim.id)
     return found
@@ -126,6 +126,12 @@ def test_predicted_minimum_is_bounded_from_below(name: str) -> None:
 
 def written(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+
+
+@pytest.mark.parametrize("claim_id", ["ce-label-smoothing", "ce-soft-labels"])
+def test_labels_that_are_not_one_hot_are_refused(claim_id: str) -> None:
+    claim = find(claim_id)
+    assert not can_be_certified(claim.problem, make_example(claim).instance)
 
 
 def test_some_claims_are_certified() -> None:

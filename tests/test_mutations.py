@@ -172,6 +172,7 @@ EQUIVALENT = {
             ("ce-balanced-etf", "dual bound"),
             ("ce-label-smoothing", "dual bound"),
             ("ce-imbalanced", "nuclear-norm form"),
+            ("ce-soft-labels", "nuclear-norm form"),
             ("mse-deep-linear-balanced-bias", "centred product"),
             ("mse-deep-linear-imbalanced-bias", "centred product"),
         )

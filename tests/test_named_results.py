@@ -18,7 +18,7 @@ from theory.claim import Claim, Derivation, find
 from theory.domains.drawing import Regime
 from theory.errors import CheckFailed, ParameterError
 from theory.latex import latex
-from theory.neural_collapse.ce_imbalanced import xi
+from theory.neural_collapse.ce_total_collapse import xi
 from theory.neural_collapse.spectral_contrastive import eta_diff
 from theory.posterior_collapse.hierarchy import beta_1, beta_2
 from theory.posterior_collapse.hvae_anisotropic_variances import SIGMA

@@ -98,7 +98,7 @@ def test_thresholds_have_one_row_each():
     predictions = [claim.prediction for claim in registry().values()]
     assert len(rows) == sum(len(p.thresholds) + (p.total_collapse is not None) for p in predictions)
     everything = [row.claim_id for row in rows if row.what == "anything at all"]
-    assert sorted(everything) == ["ce-imbalanced", "ordinal-cumulative-link"]
+    assert sorted(everything) == ["ce-imbalanced", "ce-soft-labels", "ordinal-cumulative-link"]
 
 
 def test_jumps_are_told_apart():

@@ -36,6 +36,12 @@ EXAMPLES = {
     "ce-deep-linear-bias": {"class_counts": (2, 2, 2), "depth": 3, "weight_decay": 0.01, "feature_decay": 0.01},
     "ce-imbalanced": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
     "ce-imbalanced-relu": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
+    "ce-soft-labels": {
+        "class_counts": (20, 5, 10),
+        "soft_labels": ((0.8, 0.15, 0.05), (0.3, 0.3, 0.4), (0.0, 0.25, 0.75)),
+        "weight_decay": 0.01,
+        "feature_decay": 0.003,
+    },
     "ce-relu-bias": {"class_counts": (20, 5, 10), "weight_decay": 0.01, "feature_decay": 0.003},
     "ce-relu-bias-balanced": {"class_counts": (4, 4, 4, 4), "weight_decay": 0.01, "feature_decay": 0.003},
     "ce-relu-bias-two-classes": {"class_counts": (5, 20), "weight_decay": 0.01, "feature_decay": 0.003},

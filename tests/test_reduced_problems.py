@@ -16,9 +16,11 @@ from numerics.backends.ball_evaluation import ball_bindings
 from numerics.backends.bindings import stack_bindings
 from numerics.backends.evaluation import evaluate
 from numerics.bounds.separable import separable_bound
+from numerics.training.certified import train
 from proofs_check.harness.drawing import REGIMES
 from proofs_check.harness.strategies import batches, drawn
 from theory.claim import Claim, find
+from theory.expressions import Formula, evaluate_exactly
 from theory.problem import Instance, TwoUnequalCounts
 
 TO_ROUNDING = {"gtol": 1e-10}
@@ -380,6 +382,36 @@ def agreeing(values: dict) -> float:
     return sum(map(of, deviations[:living])) + len(deviations) - living
 
 
+def soft(instance: Instance) -> float:
+    """A mean of the features for each class and the classifier, in which the problem has no local minima that are not global.
+
+    The size of the start is that at which both decay terms are alike.
+    """
+    values = instance.values
+    q, counts = np.array(values["soft_labels"], dtype=float).T, np.array(values["class_counts"], dtype=float)
+    classes, shares = len(counts), counts / counts.sum()
+    decay = math.sqrt(values["weight_decay"] * values["feature_decay"])
+
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        w, h = x.reshape(2, classes, classes)
+        z = w @ h
+        powers = np.exp(z - z.max(0))
+        fit = z.max(0) + np.log(powers.sum(0)) - (q * z).sum(0)
+        slope = shares * (powers / powers.sum(0) - q)
+        value = shares @ fit + decay / 2 * ((w**2).sum() + (h**2).sum(0) @ counts)
+        return float(value), np.concatenate(
+            [(slope @ h.T + decay * w).ravel(), (w.T @ slope + decay * counts * h).ravel()]
+        )
+
+    generator, best = np.random.default_rng(0), math.log(classes)
+    options = {"ftol": 0.0, "gtol": 1e-12, "maxiter": 20000, "maxcor": 50}
+    for size in (1.0, 0.1):
+        start = size * generator.normal(size=(2, classes, classes))
+        start[1] /= np.sqrt(counts)
+        best = min(best, float(minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options=options).fun))
+    return best
+
+
 REDUCED = {
     "cvae-fixed-variance": residual,
     "hvae-anisotropic-variances": hierarchy,
@@ -425,3 +457,26 @@ def test_predicted_value_is_the_minimum_of_the_reduced_problem(claim_id):
         assert predicted(claim, instance) == pytest.approx(REDUCED[claim_id](instance.values), rel=AGREES), (
             instance.values
         )
+
+
+FARTHER = 1e-3
+"""Relative distance from the threshold of total collapse beyond which the minimum tells on which side an instance lies."""
+
+
+def test_soft_labels_collapse_where_the_reduced_problem_does_and_have_its_minimum():
+    """The minimum of the reduced problem lies between certified bounds, and is that of zero, log K, exactly where the ratio says so."""
+    claim, compared = find("ce-soft-labels"), instances("ce-soft-labels")
+    assert len(compared) == INSTANCES
+    ratio = Formula(claim.prediction.named["ratio"].expression)
+    sides = []
+    for instance in compared:
+        least, zero = soft(instance), math.log(len(instance.values["class_counts"]))
+        found = evaluate_exactly(ratio, instance.bindings)
+        (certificate,) = train(claim, [instance], 2, 0, "cpu").certificates
+        assert certificate is not None
+        assert least == pytest.approx(certificate.upper, rel=AGREES), instance.values
+        assert least >= certificate.lower * (1 - 1e-13)
+        if abs(found - 1) > FARTHER:
+            sides.append(found > 1)
+            assert (least < zero * (1 - 1e-13)) == (found > 1), (found, instance.values)
+    assert min(sides.count(True), sides.count(False)) > INSTANCES / 8

@@ -440,34 +440,106 @@ WRONG = {
             "residual, which the statement names, deviates",
         ),
         "a critical point that is not squared": (
-            ".subs(size, sp.sqrt(xi[1]))",
-            ".subs(size, xi[1])",
+            "STEEPEST = sp.sqrt(xi[1]) / N",
+            "STEEPEST = xi[1] / N",
             "residual, which the statement names, deviates",
         ),
         "residuals that outgrow the decays": (
-            "sp.Min(sp.simplify",
-            "sp.Max(sp.simplify",
+            "sp.Min(STEEPEST, DECAY)",
+            "sp.Max(STEEPEST, DECAY)",
             "residual, which the statement names, deviates",
         ),
         "a threshold without the samples": (
-            "DECAY - size / N)",
-            "DECAY - size)",
+            "STEEPEST = sp.sqrt(xi[1]) / N",
+            "STEEPEST = sp.sqrt(xi[1])",
             "residual, which the statement names, deviates",
         ),
         "total collapse at a quarter of the decay": (
-            "DECAY - size / N)",
-            "DECAY - size / (2 * N))",
+            "collapse_ratio(record, STEEPEST)",
+            "collapse_ratio(record, STEEPEST / 2)",
             "on one side of ratio alone",
         ),
         "total collapse at four times the decay": (
-            "DECAY - size / N)",
-            "DECAY - 2 * size / N)",
+            "STEEPEST = sp.sqrt(xi[1]) / N",
+            "STEEPEST = 2 * sp.sqrt(xi[1]) / N",
             "residual, which the statement names, deviates",
         ),
         "another singular vector": (
             "root / (n - x) for root",
             "root / (n + x) for root",
             "step 'right singular vector' fails",
+        ),
+    },
+    "ce-soft-labels": {
+        "a slope without the other classes": (
+            "sp.Add(*towards) / 3",
+            "sp.Add(*towards) / 2",
+            "step 'the slope at zero' fails",
+        ),
+        "labels that do not sum to one": (
+            "1 - sp.Add(*OF_THREE))",
+            "1 - sp.Add(*OF_THREE) / 2)",
+            "step 'the slope (at zero|is centred)' fails",
+        ),
+        "the zeros in place of the critical points": (
+            "critical = x / 3 * sp.diff(sp.Mul(*(x - n for n in counts)), x)",
+            "critical = sp.Mul(*(x - n for n in counts))",
+            "step 'one-hot labels' fails",
+        ),
+        "smoothing that is not squared": (
+            "x * (x - (1 - smoothing) ** 2 * n) ** 2",
+            "x * (x - (1 - smoothing) * n) ** 2",
+            "step 'smoothed labels' fails",
+        ),
+        "an eigenvalue that is not squared": (
+            "STEEPEST = sp.sqrt(xi[1]) / N",
+            "STEEPEST = xi[1] / N",
+            "residual, which the statement names, deviates",
+        ),
+        "the second singular value": (
+            "return largest_eigenvalues(gram, 1)",
+            "return largest_eigenvalues(gram, 2)[1:]",
+            "on one side of ratio alone|residual, which the statement names, deviates",
+        ),
+        "labels that are not centred": (
+            "x - Fraction(1, len(counts)) for x in label",
+            "x for x in label",
+            "residual, which the statement names, deviates",
+        ),
+        "class counts in place of their roots": (
+            "sum((n * q[i] * q[j] for",
+            "sum((n * n * q[i] * q[j] for",
+            "residual, which the statement names, deviates",
+        ),
+        "roots of class counts left out": (
+            "sum((n * q[i] * q[j] for",
+            "sum((q[i] * q[j] for",
+            "residual, which the statement names, deviates",
+        ),
+        "a threshold without the samples": (
+            "STEEPEST = sp.sqrt(xi[1]) / N",
+            "STEEPEST = sp.sqrt(xi[1])",
+            "residual, which the statement names, deviates",
+        ),
+        "classes forgotten": (
+            "STEEPEST = sp.sqrt(xi[1]) / N",
+            "STEEPEST = sp.sqrt(xi[1]) / (N * K)",
+            "residual, which the statement names, deviates",
+        ),
+        "total collapse at a quarter of the decay": (
+            "collapse_ratio(record, STEEPEST)",
+            "collapse_ratio(record, STEEPEST / 2)",
+            "on one side of ratio alone",
+        ),
+        "residuals that outgrow the decays": (
+            "sp.Min(STEEPEST, DECAY)",
+            "sp.Max(STEEPEST, DECAY)",
+            "residual, which the statement names, deviates",
+        ),
+        "all classes of one label": (
+            "n * (q == label) for",
+            "n for",
+            "scatter, which the statement names, deviates",
         ),
     },
     "ordinal-cumulative-link": {

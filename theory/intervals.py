@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from mpmath.ctx_iv import MPIntervalContext, ivmpf
-from mpmath.libmp import from_rational, to_float, to_str
+from mpmath.libmp import from_rational, round_nearest, to_float, to_str
 
 from theory import radicals
 from theory.errors import ParameterError
@@ -94,7 +94,7 @@ def to_double(number: Number) -> float:
     """Return a number as a double. Raises ParameterError where the number leaves the range in which doubles have all digits."""
     is_exact = isinstance(number, Fraction)
     middle = from_rational(*number.as_integer_ratio(), 64) if is_exact else number._mpi_[0]
-    double = to_float(middle)
+    double = to_float(middle, rnd=round_nearest)
     if not LEAST <= abs(double) <= MOST and number != 0:
         raise ParameterError(
             f"is {to_str(middle, 6)} here, which leaves the range of float64, {LEAST:.2g} to {MOST:.2g}"

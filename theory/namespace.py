@@ -127,7 +127,7 @@ class ArrayNamespace(Protocol):
         ...
 
     def column_cross_entropy(self, z: Matrix, y: Matrix) -> Row:
-        """Return the cross-entropy of the logits in each column against its label, as a row."""
+        """Return the cross-entropy of the logits in each column against its label, whose entries are probabilities, as a row."""
         ...
 
     def column_softmax(self, z: Matrix) -> Matrix:

@@ -18,6 +18,7 @@ from theory.domains import (
     Domain,
     Flag,
     GreaterThan,
+    LabelMatrix,
     OrderedClassCounts,
     PositivePerDimension,
     PositiveReal,

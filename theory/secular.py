@@ -15,9 +15,8 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 import sympy as sp
-from mpmath.ctx_iv import MPIntervalContext
 
-from theory.intervals import Number
+from theory.exact_roots import ExactRoot
 
 GUARD_BITS = 12
 """Bits with which the secular function is computed beyond those in which it tells where between two neighbouring numbers it is zero."""
@@ -27,11 +26,10 @@ ILLINOIS_STEPS = 40
 """Steps after which the search in doubles ends with what it has. It needs about ten."""
 
 
-class SecularRoot(sp.Function):
+class SecularRoot(ExactRoot):
     """``SecularRoot(i, f)``: the only root of the secular function f between its counts a_(i+1) and a_i."""
 
     nargs = 2
-    is_positive = True
 
     @property
     def root(self) -> Root:
@@ -39,18 +37,8 @@ class SecularRoot(sp.Function):
         assert isinstance(secular, Secular)
         return Root(int(sp.Integer(number)), secular)
 
-    def bracket(self, scale: int) -> tuple[sp.Rational, sp.Rational]:
-        """Return two neighbouring multiples of 1/scale between which the root lies; one of them may be the root."""
-        low = _scaled_floor(self.root, scale)
-        return sp.Rational(low, scale), sp.Rational(low + 1, scale)
-
-    def enclosure(self, context: MPIntervalContext, value: Callable[[sp.Basic], Number]) -> Number:
-        """Return an interval that contains the root."""
-        low, scale = _scaled_floor(self.root, 1 << context.prec), context.mpf(1 << context.prec)
-        return context.mpf([low, low + 1]) / scale
-
-    def _eval_evalf(self, precision: int) -> sp.Expr:
-        return sp.Float(sum(self.bracket(2 ** (precision + 10))) / 2, precision=precision)
+    def scaled_floor(self, scale: int) -> int:
+        return _scaled_floor(self.root, scale)
 
 
 class Secular(sp.Atom):

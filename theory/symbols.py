@@ -42,6 +42,8 @@ weight_decay = positive("lambda_W")
 """Weight decay of the last layer."""
 feature_decay = positive("lambda_H")
 """Decay of the features."""
+label_matrix = sp.MatrixSymbol("Q", K, K)
+"""Soft labels: column k is the label that all samples of class k carry."""
 smoothing = positive("alpha")
 """Label smoothing: the share of each label that is spread over all classes."""
 beta = positive("beta")

@@ -121,12 +121,20 @@ class BallArrays:
         return BallMatrix.of([[sum((x * y for x, y in zip(*pair, strict=True)), Ball(0)) for pair in pairs]])
 
     def column_cross_entropy(self, z: BallMatrix, y: BallMatrix) -> BallMatrix:
-        """Return log Σ_k exp(z_k − z_y) for each column. The labels are unit vectors, or enclose them."""
+        """Return log Σ_k exp(z_k − z_c) + Σ_k y_k (z_c − z_k) for each column, where c is the largest entry of the label.
+
+        The labels are probabilities, or enclose them.
+        """
         losses = []
         for logits, label in zip(z.transposed.tolist(), y.transposed.tolist(), strict=True):
-            correct = next(i for i, x in enumerate(label) if 2 * x > 1)
-            wrong = sum(((x - logits[correct]).exp() for i, x in enumerate(logits) if i != correct), Ball(0))
-            losses.append(wrong.log1p())
+            largest = max(range(len(label)), key=lambda i: float(label[i].mid()))
+            others = [
+                (x - logits[largest], share)
+                for i, (x, share) in enumerate(zip(logits, label, strict=True))
+                if i != largest
+            ]
+            wrong = sum((lead.exp() for lead, _ in others), Ball(0))
+            losses.append(wrong.log1p() - sum((share * lead for lead, share in others), Ball(0)))
         return BallMatrix.of([losses])
 
     def column_softmax(self, z: BallMatrix) -> BallMatrix:

@@ -10,10 +10,10 @@ import flint
 import sympy as sp
 
 from numerics.backends.balls import PRECISION, Ball, Undecided, exact, hull
+from theory.exact_roots import ExactRoot
 from theory.expressions import Formula
 from theory.problem import Instance, Problem
 from theory.scalar import Shrinkage
-from theory.secular import SecularRoot
 
 
 def ball_bindings(problem: Problem, instance: Instance) -> dict[sp.Basic, Any]:
@@ -85,7 +85,7 @@ class _Walk:
                 return reduce(lambda a, b: a * b, self._over(e), Ball(1))
             case Shrinkage():
                 return shrinkage(*map(self.value, e.args))
-            case SecularRoot():
+            case ExactRoot():
                 return hull(self.value(end) for end in e.bracket(2 ** (PRECISION + 1)))
             case sp.KroneckerDelta():
                 return Ball(int(self.value(e.args[0]) == self.value(e.args[1])))

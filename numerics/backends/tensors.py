@@ -91,6 +91,7 @@ class TorchArrays:
 
     def __init__(self, bindings: Mapping[sp.Basic, Any]) -> None:
         self.bindings = bindings
+        self._looked_at: tuple[Tensor, Tensor, bool] | None = None
 
     def labels(self) -> Float64[Tensor, "K N"]:
         counts = self.bindings[n_k].to(torch.int64)
@@ -197,7 +198,20 @@ class TorchArrays:
         return (a * b).sum(-2)
 
     def column_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
-        return _ColumnCrossEntropy.apply(z, y)
+        """Return log Σ_k exp(z_k − z_c) + Σ_k y_k (z_c − z_k), where c is the largest entry of the label: no digit of a small loss is lost."""
+        largest, are_labels = self._largest_entries(y)
+        against_largest = _ColumnCrossEntropy.apply(z, largest)
+        if are_labels:
+            return against_largest
+        own = (z * largest).sum(-2, keepdim=True)
+        return against_largest + ((1 - largest) * y * (own - z)).sum(-2)
+
+    def _largest_entries(self, y: Tensor) -> tuple[Tensor, bool]:
+        """Return ones at the largest entry of each label, and whether these are the labels, which is looked at once: it reads values."""
+        if self._looked_at is None or self._looked_at[0] is not y:
+            largest = torch.zeros_like(y).scatter_(-2, y.argmax(-2, keepdim=True), 1.0)
+            self._looked_at = y, largest, torch.equal(largest, y)
+        return self._looked_at[1:]
 
     def column_softmax(self, z: Tensor) -> Tensor:
         return z.softmax(-2)

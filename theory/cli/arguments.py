@@ -92,6 +92,8 @@ def written_value(value: Any) -> str:
     """
     if isinstance(value, list | tuple):
         return (";" if isinstance(value[0], list | tuple) else ",").join(map(written_value, value))
+    if isinstance(value, str):
+        return value  # a fraction that no decimal number is equal to
     return repr(value).lower() if isinstance(value, bool) else repr(value)
 
 

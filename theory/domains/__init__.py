@@ -2,6 +2,7 @@
 
 from theory.domains.domain import Domain
 from theory.domains.flag import Flag
+from theory.domains.labels import LabelMatrix
 from theory.domains.lists import DifferentPositiveReals, PositivePerDimension, PositiveReals, RealMatrix
 from theory.domains.numbers import GreaterThan, PositiveReal, RealAbove, RealBetween
 from theory.domains.reading import LARGEST, LARGEST_INTEGER, SMALLEST, reject, unbound
@@ -24,6 +25,7 @@ __all__ = [
     "Domain",
     "Flag",
     "GreaterThan",
+    "LabelMatrix",
     "OrderedClassCounts",
     "PositivePerDimension",
     "PositiveReal",

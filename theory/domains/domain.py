@@ -16,6 +16,7 @@ class Domain(ABC):
     ``sorts``: the list sets the order of classes or directions, and is kept descending.
     ``counts``: the list has the number of samples of each class.
     ``whole``: the values are integers.
+    ``matrix``: the values are matrices of numbers.
     ``telling``: examples give a value although there is a default, because the default shows less.
     ``moves``: an adversary may displace the value.
     ``varies``: instances that are trained together may have different values.
@@ -26,6 +27,7 @@ class Domain(ABC):
     sorts: ClassVar[bool] = False
     counts: ClassVar[bool] = False
     whole: ClassVar[bool] = False
+    matrix: ClassVar[bool] = False
     telling: ClassVar[bool] = False
     moves: ClassVar[bool] = False
     varies: ClassVar[bool] = False

@@ -164,6 +164,7 @@ class PositivePerDimension(Domain):
 class RealMatrix(Domain):
     """A matrix of real numbers with one row for each entry of the sorted list ``rows``; the rows are sorted along with that list."""
 
+    matrix = True
     telling = True
 
     rows: str = "theta"

@@ -94,16 +94,19 @@ def _rejected(operation: str, *arrays: object) -> NoReturn:
 class CoqArrays:
     """The operations of ``theory.namespace.ArrayNamespace`` that are finite sums, as text.
 
-    ``classes`` and ``samples`` are the sizes of the labels. All other operations raise ValueError.
+    ``classes`` and ``samples`` are the sizes of the labels. ``matrices`` are those that were asked for by ``given``. All other
+    operations raise ValueError.
     """
 
     def __init__(self, classes: str = "K", samples: str = "N") -> None:
         self.classes, self.samples = classes, samples
+        self.matrices: list[sp.MatrixSymbol] = []
 
     def labels(self) -> CoqMatrix:
         return CoqMatrix(self.classes, self.samples, lambda k, j: Term(f"one_hot label {k} {j}", Term.APPLIED))
 
     def given(self, matrix: sp.MatrixSymbol) -> CoqMatrix:
+        self.matrices.append(matrix)
         rows, columns = map(size_text, matrix.shape)
         return CoqMatrix(rows, columns, lambda r, c: Term(f"{matrix.name} {r} {c}", Term.APPLIED))
 

@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from theory import symbols as sym
+from theory.export.coq_arrays import CoqArrays
 from theory.export.coq_text import Term, number_of, size_text
 from theory.expressions import Bindings
 from theory.problem import Instance, Problem, Variable
@@ -22,7 +23,7 @@ CLASSES = (3, 5)
 
 
 class CoqParameters:
-    """The sizes of the variables, the labels, and the numbers among the parameters, in this order.
+    """The sizes of the variables, the labels, and the matrices and the numbers among the parameters, in this order.
 
     ``chosen`` holds the values of flags and depths. Raises ValueError for a problem without labels.
     """
@@ -53,7 +54,7 @@ class CoqParameters:
         """
         marks: dict[str, dict[Any, int]] = {}
         for name, value in self._instance.values.items():
-            if name == self.problem.sorted_parameter or isinstance(value, bool):
+            if name == self.problem.sorted_parameter or name in self._of_matrices or isinstance(value, bool):
                 continue
             numbers = value if isinstance(value, tuple) else (value,)
             if name in self.chosen or isinstance(numbers[0], float):
@@ -67,7 +68,23 @@ class CoqParameters:
         values = {**self._instance.values, self.problem.sorted_parameter: (1,) * classes}
         for name, marks in self._marks.items():
             values[name] = tuple(marks) if isinstance(values[name], tuple) else next(iter(marks))
+        for name in self._of_matrices:
+            values[name] = self.problem.parameter(name).domain.example(values)
         return self.problem.bind(values)
+
+    @cached_property
+    def _of_matrices(self) -> list[str]:
+        """The names of the parameters that are matrices."""
+        return [p.name for p in self.problem.parameters if p.domain.matrix]
+
+    @cached_property
+    def matrices(self) -> list[sp.MatrixSymbol]:
+        """The matrices that the loss is given. Raises ValueError where it is unclear which parameter each of them is."""
+        xp = CoqArrays()
+        self.problem.given(xp)
+        if len(xp.matrices) != len(self._of_matrices) or len(xp.matrices) > 1:
+            raise ValueError("only problems with one matrix among the parameters, which the loss is given, are stated")
+        return xp.matrices
 
     @cached_property
     def _symbols(self) -> dict[Any, sp.Basic]:
@@ -81,6 +98,8 @@ class CoqParameters:
         return found
 
     def _of(self, parameter: str) -> list[sp.Basic]:
+        if parameter in self._of_matrices:
+            return list(self.matrices)
         return [self._symbols[mark] for mark in self._marks.get(parameter, {})]
 
     @cached_property
@@ -92,7 +111,7 @@ class CoqParameters:
     @cached_property
     def reals(self) -> list[sp.Basic]:
         """The symbols of the real numbers, in the order of the parameters."""
-        real = [p.name for p in self.problem.parameters if p.name not in self.chosen]
+        real = [p.name for p in self.problem.parameters if p.name not in (*self.chosen, *self._of_matrices)]
         return [symbol for name in real for symbol in self._of(name) if symbol not in self.sizes]
 
     @property
@@ -142,13 +161,14 @@ class CoqParameters:
     @property
     def arguments(self) -> str:
         """The names of all parameters."""
-        return " ".join([*map(size_text, self.sizes), "label", *map(size_text, self.reals)])
+        return " ".join([*map(size_text, self.sizes), "label", *map(size_text, [*self.matrices, *self.reals])])
 
     @property
     def binders(self) -> str:
         """All parameters with their types."""
         naturals, reals = (" ".join(map(size_text, symbols)) for symbols in (self.sizes, self.reals))
-        return f"({naturals} : nat) (label : nat -> nat) ({reals} : R)"
+        matrices = "".join(f"({size_text(matrix)} : nat -> nat -> R) " for matrix in self.matrices)
+        return f"({naturals} : nat) (label : nat -> nat) {matrices}({reals} : R)"
 
     def hypotheses(self) -> list[tuple[str, str]]:
         """Return the hypotheses on all parameters, each with its name."""

@@ -15,31 +15,26 @@ import sympy as sp
 
 from theory.algebra import ConcreteArrays, Symbols
 from theory.claim import Claim, Derivation, Verdict
-from theory.expressions import Bindings, Formula
-from theory.namespace import ArrayNamespace, Matrix, Row
 from theory.neural_collapse import features
-from theory.neural_collapse.features import CEI, CROSS_ENTROPY, features_problem, mean_features, mean_logits
-from theory.neural_collapse.lemmas import GIBBS, NORM_DUALITY, NUCLEAR_NORM
-from theory.neural_collapse.softmax import record_class_means, record_tangent_steps
+from theory.neural_collapse.ce_total_collapse import DECAY, collapse_prediction, collapse_ratio, convex_chain, xi
+from theory.neural_collapse.features import CEI, CROSS_ENTROPY, features_problem
 from theory.point import Point
 from theory.problem import ClassCounts, Problem, Width
-from theory.proof import Bound, Identity, Prediction, Proof, Statistic, StepRecorder, Threshold
-from theory.results import Measured, Reading, TotalCollapse
-from theory.scalar import ScalarMinimum, threshold_ratio
+from theory.proof import Identity, Prediction, StepRecorder, Threshold
 from theory.secular import critical_counts
-from theory.symbols import K, N, feature_decay, indexed, k, n_k, positive, weight_decay
+from theory.symbols import K, N, feature_decay, k, weight_decay
 
-xi = indexed("xi", positive=True)
-"""The critical points of Π_k (ξ − n_k), from the largest down: N² times the squared singular values of the slope at zero."""
-DECAY = sp.sqrt(weight_decay * feature_decay)
+STEEPEST = sp.sqrt(xi[1]) / N
+"""The largest singular value of the slope at zero; here ξ are the critical points of Π_k (ξ − n_k), from the largest down."""
 
 
 def derive(problem: Problem) -> Derivation:
     """Derive that features equal their class means, and when everything is zero, by bounds that hold at every point."""
     record = StepRecorder()
     record_slope_at_zero(record, problem)
-    ratio = record_threshold(record)
-    return Derivation(chain(record), predict(ratio))
+    ratio = collapse_ratio(record, STEEPEST)
+    of_slope = "the slope at zero", "critical counts", "right singular vector", "left singular vector"
+    return Derivation(convex_chain(record, of_slope), predict(ratio))
 
 
 def record_slope_at_zero(record: StepRecorder, problem: Problem) -> None:
@@ -78,96 +73,10 @@ def record_slope_at_zero(record: StepRecorder, problem: Problem) -> None:
     )
 
 
-def record_threshold(record: StepRecorder) -> sp.Expr:
-    """Record where zero stops being optimal. Return the ratio that exceeds 1 where something lives."""
-    size = positive("G")
-    # The slope of the nuclear-norm form along the singular vectors of its largest descent G/N, per unit of the singular value.
-    slope = ScalarMinimum(sp.Integer(0), sp.Integer(0), DECAY - size / N)
-    return threshold_ratio(record, "the feature decay", slope, feature_decay).subs(size, sp.sqrt(xi[1]))
-
-
-def residuals(reading: Reading) -> Matrix:
-    """Return the slope of the fit with respect to the mean logits, each class in units of the square root of its size."""
-    z, y = mean_logits(reading.xp, reading.v, reading.data, reading.p), reading.data.Y
-    wrong = reading.xp.column_softmax(z) - reading.xp.class_means(y, y)
-    return reading.xp.scale(wrong @ y, 1 / reading.p[N])
-
-
 def predict(ratio: sp.Expr) -> Prediction:
-    """Predict the scatter within classes, when everything is zero, and the size of the residuals: the minimum has no closed form.
-
-    The yardstick has instances drawn at, and from far below to far above, each of the critical points.
-    """
-    named = {
-        "residual": Measured(
-            sp.Min(sp.simplify(DECAY * sp.sqrt(ratio)), DECAY),
-            lambda r: r.xp.total(r.xp.singular_values(residuals(r), 1)),
-        ),
-        "ratio": TotalCollapse(
-            ratio, lambda r: r.xp.norm(mean_logits(r.xp, r.v, r.data, r.p) @ r.data.Y), tuned="feature_decay"
-        ),
-    }
+    """Predict the size of the residuals, and total collapse. Instances are drawn at, and far from, each of the critical points."""
     yardstick = Threshold(ratio.subs(xi[1], xi[k]), k, K - 1, tuned="feature_decay")
-    return Prediction(None, {"within_class_scatter": Formula(sp.Integer(0))}, (), named, yardstick=yardstick)
-
-
-def mean_cross_entropies(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Row:
-    """The cross-entropy of each class at the mean of its logits."""
-    one_a_class = xp.class_means(data.Y, data.Y)  # its label, as a column
-    return xp.column_cross_entropy(mean_logits(xp, v, data, p), one_a_class)
-
-
-fit, s = indexed("f", nonnegative=True), indexed("sigma", nonnegative=True)
-w_norm, h_norm = sp.Symbol("omega", nonnegative=True), indexed("chi", nonnegative=True)
-STATISTICS = (
-    Statistic(fit, r"cross-entropy at the mean logits of class $k$", mean_cross_entropies),
-    Statistic(w_norm, r"$\|W\|^2$", lambda xp, v, data, p: xp.squared_norm(v.W)),
-    Statistic(h_norm, r"$\|\bar h_k\|^2$", lambda xp, v, data, p: xp.column_squares(mean_features(xp, v, data))),
-    Statistic(
-        s,
-        r"singular values of $W \bar H \,\mathrm{diag}(\sqrt{n_k})$",
-        lambda xp, v, data, p: xp.singular_values(mean_logits(xp, v, data, p) @ data.Y, data.Y.shape[-2]),
-    ),
-)
-"""What the bounds are written in."""
-
-
-def chain(record: StepRecorder) -> Proof:
-    """Bound the loss at any point from below: by that of the class means, and by a convex function of their logits."""
-    record_tangent_steps(record)
-    record_class_means(
-        record,
-        "Replacing the features of a class by their mean removes a sum of squares (three samples, one coordinate shown), "
-        "which is zero only where they agree.",
-    )
-    fitted = sp.Sum(n_k[k] / N * fit[k], (k, 1, K))
-    bounds = (
-        Bound(
-            "class means",
-            fitted + weight_decay / 2 * w_norm + feature_decay / 2 * sp.Sum(n_k[k] * h_norm[k], (k, 1, K)),
-            "The cross-entropy lies above its tangent at the mean logits of a class, whose linear part vanishes on average.",
-            (GIBBS.name, "the tangent of the cross-entropy", "logarithm below its tangent", "class means suffice"),
-        ),
-        Bound(
-            "nuclear-norm form",
-            fitted + DECAY * sp.Sum(s[k], (k, 1, K)),
-            "Over all factorisations of the logits the decay terms are smallest when both factors share the singular values; "
-            "what is left is convex. It lies above its tangent at zero, along which the fit falls by at most $\\sqrt{\\xi_1}/N$ times the "
-            "nuclear norm. Where the decays take at least as much, zero is optimal; elsewhere the loss falls from zero along the first "
-            "singular vectors of the slope there.",
-            (
-                NUCLEAR_NORM.name,
-                NORM_DUALITY.name,
-                "the slope at zero",
-                "critical counts",
-                "right singular vector",
-                "left singular vector",
-                "the feature decay is critical",
-                "the feature decay is monotone",
-            ),
-        ),
-    )
-    return Proof(tuple(record.steps), (GIBBS, NUCLEAR_NORM, NORM_DUALITY), STATISTICS, bounds)
+    return collapse_prediction(ratio, sp.Min(STEEPEST, DECAY), yardstick)
 
 
 def problem() -> Problem:

@@ -14,7 +14,7 @@ from theory.claim import Claim, Derivation, Verdict
 from theory.expressions import Bindings, Formula
 from theory.namespace import ArrayNamespace, Row
 from theory.neural_collapse import features
-from theory.neural_collapse.ce_imbalanced import mean_cross_entropies
+from theory.neural_collapse.ce_total_collapse import mean_cross_entropies
 from theory.neural_collapse.features import CEI, CROSS_ENTROPY, features_problem, mean_features
 from theory.neural_collapse.lemmas import GIBBS
 from theory.neural_collapse.softmax import record_class_means, record_tangent_steps

@@ -5,10 +5,13 @@ cross-entropy, or ½‖z − e_y‖², the objective is
 
     L = (1/N) Σ_i ℓ(W h_i + b, y_i) + (λ_W/2) ‖W‖² + (λ_H/2) ‖H‖².
 
-Smoothed labels are (1 − α) e_y + (α/K) 1 in place of e_y.
+Smoothed labels are (1 − α) e_y + (α/K) 1 in place of e_y, and soft labels any probabilities q_y, the columns of a matrix Q.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
 
 import sympy as sp
 
@@ -24,6 +27,7 @@ from theory.problem import (
     ClassCounts,
     Flag,
     Invariant,
+    LabelMatrix,
     NuclearForm,
     Parameter,
     PositiveReal,
@@ -65,9 +69,19 @@ def logits(xp: ArrayNamespace, v: Point) -> Matrix:
     return xp.add_column(z, v.b) if "b" in v else z
 
 
+def sample_labels(data: Point) -> Matrix:
+    """The label of each sample: Q Y where classes have soft labels Q, and Y elsewhere."""
+    return data.soft if "soft" in data else data.Y
+
+
+def class_labels(xp: ArrayNamespace, data: Point) -> Matrix:
+    """The label of each class, as a column."""
+    return xp.class_means(sample_labels(data), data.Y)
+
+
 def cross_entropy_losses(xp: ArrayNamespace, z: Matrix, data: Point) -> Row:
     """The cross-entropy of each sample's logits."""
-    return xp.column_cross_entropy(z, data.Y)
+    return xp.column_cross_entropy(z, sample_labels(data))
 
 
 def binary_losses(xp: ArrayNamespace, z: Matrix, data: Point) -> Row:
@@ -78,6 +92,10 @@ def binary_losses(xp: ArrayNamespace, z: Matrix, data: Point) -> Row:
 def squared_losses(xp: ArrayNamespace, z: Matrix, data: Point) -> Row:
     """Half the squared distance of each sample's logits from its label."""
     return xp.column_squares(z - data.Y) / 2
+
+
+SAMPLE_LOSSES = {CROSS_ENTROPY: cross_entropy_losses, BINARY_CROSS_ENTROPY: binary_losses, MSE: squared_losses}
+"""The losses of the samples by the name of the fit."""
 
 
 def mean_features(xp: ArrayNamespace, v: Point, data: Point) -> Matrix:
@@ -158,24 +176,24 @@ def features_problem(
     with_bias: bool = False,
     smoothed: bool = False,
     always_biased: bool = False,
+    soft: bool = False,
 ) -> Problem:
     """Return the problem of the family with these settings.
 
     ``fit`` is CROSS_ENTROPY, BINARY_CROSS_ENTROPY or MSE. ``counts`` and ``width`` are the domains of the class counts and of the feature dimension.
-    ``with_bias`` lets a parameter say whether there is a bias, and with ``always_biased`` there is one.
-    Raises ValueError for smoothed labels with the MSE.
+    ``with_bias`` lets a parameter say whether there is a bias, and with ``always_biased`` there is one. With ``soft`` a parameter gives
+    the labels of the classes. Raises ValueError for smoothed or soft labels with another loss than the cross-entropy.
     """
-    if smoothed and fit != CROSS_ENTROPY:
+    if (smoothed or soft) and fit != CROSS_ENTROPY:
         raise ValueError(f"labels are not smoothed under {fit}")
-    sample_losses = {
-        CROSS_ENTROPY: cross_entropy_losses,
-        BINARY_CROSS_ENTROPY: binary_losses,
-        MSE: squared_losses,
-    }[fit]
+
+    def labels(xp: ArrayNamespace) -> Point:
+        y = xp.labels()
+        return Point(Y=y, soft=xp.given(sym.label_matrix) @ y) if soft else Point(Y=y)
 
     def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
         z = logits(xp, v)
-        fitted = xp.total(sample_losses(xp, z, data))
+        fitted = xp.total(SAMPLE_LOSSES[fit](xp, z, data))
         if smoothed:
             fitted = fitted + smoothing_loss(xp, z, data, p)
         return (
@@ -193,27 +211,27 @@ def features_problem(
             Variable("b", (sym.K, sp.Integer(1)), exists=lambda values: always_biased or values["bias"], offset=True)
         )
     return Problem(
-        parameters=_parameters(counts, width, with_bias, smoothed),
+        parameters=_parameters(counts, width, with_bias, smoothed, soft),
         variables=tuple(variables),
         loss=loss,
         invariants=_invariants(fit),
         sorted_parameter="class_counts",
         tied=sym.n_k,
         bind=_bind,
-        data=lambda xp: Point(Y=xp.labels()),
+        data=labels,
         nuclear_form=NuclearForm(
             fit,
             logits,
-            smoothed_labels if smoothed else lambda xp, p: xp.labels(),
+            smoothed_labels if smoothed else lambda xp, p: sample_labels(labels(xp)),
             (sym.weight_decay, sym.feature_decay),
-            copositive=nonnegative_features and fit == CROSS_ENTROPY and not smoothed,
+            copositive=nonnegative_features and fit == CROSS_ENTROPY and not smoothed and not soft,
         ),
         objective=f"{fit}, one linear layer",
     )
 
 
 def _parameters(
-    counts: ClassCounts | TwoUnequalCounts, width: Width, with_bias: bool, smoothed: bool
+    counts: ClassCounts | TwoUnequalCounts, width: Width, with_bias: bool, smoothed: bool, soft: bool
 ) -> tuple[Parameter, ...]:
     parameters = [
         Parameter("class_counts", counts, "samples per class, $n_1, …, n_K$"),
@@ -221,6 +239,10 @@ def _parameters(
         Parameter("weight_decay", PositiveReal(decay=True), r"weight decay $\lambda_W$"),
         Parameter("feature_decay", PositiveReal(decay=True), r"feature decay $\lambda_H$"),
     ]
+    if soft:
+        parameters.insert(
+            1, Parameter("soft_labels", LabelMatrix(), "label of each class, $q_1, …, q_K$, the columns of $Q$")
+        )
     if smoothed:
         parameters.append(
             Parameter("smoothing", RealBetween(0, 1), r"label smoothing $\alpha$, the share spread over all classes")
@@ -243,7 +265,13 @@ def _bind(values: Values) -> Bindings:
         sym.weight_decay: values["weight_decay"],
         sym.feature_decay: values["feature_decay"],
         **({sym.smoothing: values["smoothing"]} if "smoothing" in values else {}),
+        **({sym.label_matrix: _columns(values["soft_labels"])} if "soft_labels" in values else {}),
     }
+
+
+def _columns(labels: Sequence[Sequence[Fraction]]) -> tuple[tuple[sp.Rational, ...], ...]:
+    """Return the matrix whose columns are these labels, as a tuple of rows."""
+    return tuple(tuple(sp.Rational(x.numerator, x.denominator) for x in row) for row in zip(*labels, strict=True))
 
 
 def _invariants(fit: str) -> tuple[Invariant, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sympy as sp
 
 from theory.proof import Convex, Identity, StepRecorder, SumOfSquares, Vanishes
@@ -19,19 +21,24 @@ def entropy(epsilon: sp.Expr) -> sp.Expr:
     return -correct * sp.log(correct) - (K - 1) * epsilon * sp.log(epsilon)
 
 
-def record_tangent_steps(record: StepRecorder) -> None:
-    """Record that the cross-entropy lies above its tangents."""
+ONE_HOT = (sp.Integer(1), sp.Integer(0), sp.Integer(0))
+"""The label of the first of three classes."""
+
+
+def record_tangent_steps(record: StepRecorder, label: Sequence[sp.Expr] = ONE_HOT) -> None:
+    """Record that the cross-entropy against a label, here of three classes, lies above its tangents."""
     z = sp.symbols("z_1:4", real=True)
     first, second = positive("p_1"), positive("p_2")
     p = (first, second, 1 - first - second)
     log_partition = sp.log(sum(sp.exp(x) for x in z))
-    tangent = -sum(x * sp.log(x) for x in p) + sum(a * b for a, b in zip(p, z, strict=True)) - z[0]
+    correct = sp.Add(*(share * x for share, x in zip(label, z, strict=True)))
+    tangent = -sum(x * sp.log(x) for x in p) + sum(a * b for a, b in zip(p, z, strict=True)) - correct
     divergence = sp.Add(*(a * (sp.log(a) - (b - log_partition)) for a, b in zip(p, z, strict=True)))
     record(
         Identity(
             "the tangent of the cross-entropy",
             "The cross-entropy less its tangent at probabilities $p$ is the Kullback–Leibler divergence from the softmax to $p$.",
-            sp.expand(log_partition - z[0] - tangent),
+            sp.expand(log_partition - correct - tangent),
             sp.expand(divergence),
         )
     )
