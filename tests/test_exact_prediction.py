@@ -6,6 +6,7 @@ by halving.
 The module is long because the independent evaluation of formulas stands beside the tests, where nothing else can come to use it.
 """
 
+import math
 import os
 from functools import cache, lru_cache
 from random import Random
@@ -439,6 +440,11 @@ def test_an_irrational_case_between_two_sums_of_roots():
             0 if equal else 4e-15 / (2 * 18**0.5), rel=1e-9, abs=0
         )
         assert evaluate_exactly(Formula(sp.Eq(root, sp.sqrt(x[3]))), at) is equal
+
+
+def test_an_irrational_number_is_rounded_to_the_nearest_double():
+    """The square root of the processor is rounded to the nearest one, too."""
+    assert [evaluate_exactly(Formula(sp.sqrt(x)), {}) for x in range(1, 300)] == [math.sqrt(x) for x in range(1, 300)]
 
 
 def test_a_parameter_by_itself_is_a_number():
