@@ -70,6 +70,15 @@ def what(request):
     return statements(find(claim_id))[module]
 
 
+class _WithMatrices(ConcreteArrays):
+    """Concrete arrays with the matrices among the parameters, which a derivation knows as symbols."""
+
+    bound: dict
+
+    def given(self, matrix: sp.MatrixSymbol) -> sp.Matrix:
+        return sp.Matrix(self.bound[matrix])
+
+
 class Case:
     """Concrete parameters of a statement, in the suite and as arguments of the functions in Coq."""
 
@@ -127,14 +136,13 @@ class Case:
 
     def exact(self, measure, point: dict[str, np.ndarray]):
         """Return a measure of the problem at a point, computed by SymPy on rational numbers."""
-        xp = ConcreteArrays(len(self.counts), tuple(self.labels))
+        xp = _WithMatrices(len(self.counts), tuple(self.labels))
+        xp.bound = self.instance.bindings
         v = Point(
             {name: sp.Matrix(np.atleast_2d(array.T).T.tolist()).applyfunc(sp.Rational) for name, array in point.items()}
         )
         bound = {s: sp.nsimplify(x) if isinstance(x, float) else x for s, x in self.instance.bindings.items()}
-        matrices = {m.name: sp.Matrix(self.instance.bindings[m]) for m in self.what.parameters.matrices}
-        data = self.what.claim.problem.given(xp).extended(**matrices)
-        return measure(xp, v, data, Symbols({**bound, **self._lists(bound)}))
+        return measure(xp, v, self.what.claim.problem.given(xp), Symbols({**bound, **self._lists(bound)}))
 
     def _lists(self, bound):
         """Return the lists of numbers so that they count from 1, as indexed symbols do."""

@@ -80,11 +80,11 @@ class CoqParameters:
     @cached_property
     def matrices(self) -> list[sp.MatrixSymbol]:
         """The matrices that the loss is given. Raises ValueError where it is unclear which parameter each of them is."""
-        xp = CoqArrays()
-        self.problem.given(xp)
-        if len(xp.matrices) != len(self._of_matrices) or len(xp.matrices) > 1:
+        arrays = CoqArrays()
+        self.problem.given(arrays)
+        if len(arrays.matrices) != len(self._of_matrices) or len(arrays.matrices) > 1:
             raise ValueError("only problems with one matrix among the parameters, which the loss is given, are stated")
-        return xp.matrices
+        return arrays.matrices
 
     @cached_property
     def _symbols(self) -> dict[Any, sp.Basic]:
