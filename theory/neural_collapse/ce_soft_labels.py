@@ -54,7 +54,7 @@ def record_slope_at_zero(record: StepRecorder, problem: Problem) -> None:
     t, towards = sp.Symbol("t", real=True), sp.symbols("a_1:4", real=True)
     xp = ConcreteArrays(3, (0,))
     point = Point(W=t * sp.Matrix(towards), H=sp.Matrix([[1]]))
-    data = Point(Y=xp.labels(), soft=sp.Matrix(LABEL))
+    data = Point(Y=xp.labels(), T=sp.Matrix(LABEL))
     own = problem.loss(xp, point, data, Symbols({N: 1, weight_decay: 0, feature_decay: 0}))
     pull = "At zero logits the cross-entropy changes along $a$ by the mean entry less the one that the label expects (three classes shown)."
     expected = sp.Add(*(x * a for x, a in zip(LABEL, towards, strict=True)))
@@ -154,7 +154,7 @@ CLAIM = Claim(
     setting=(
         "The columns $y_i$ of $Y$ are the one-hot classes of $N$ samples, $n_k$ of them from class $k$ of $K$. All samples of class $k$ "
         "carry the label $q_k$, the column $k$ of $Q$: probabilities that sum to 1, as smoothing, mixing, a teacher or several annotators "
-        "give them. Some label is not uniform. The features $H$, one column $h_i$ for each sample, are variables themselves: a network "
+        "give them. Column $t_i$ of $T$ is the label of sample $i$. Some label is not uniform. The features $H$, one column $h_i$ for each sample, are variables themselves: a network "
         "that can produce any features stands behind them."
     ),
     idea=(

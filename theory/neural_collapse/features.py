@@ -70,8 +70,8 @@ def logits(xp: ArrayNamespace, v: Point) -> Matrix:
 
 
 def sample_labels(data: Point) -> Matrix:
-    """The label of each sample: Q Y where classes have soft labels Q, and Y elsewhere."""
-    return data.soft if "soft" in data else data.Y
+    """The label of each sample: T = Q Y where classes have soft labels Q, and Y elsewhere."""
+    return data.T if "T" in data else data.Y
 
 
 def class_labels(xp: ArrayNamespace, data: Point) -> Matrix:
@@ -189,7 +189,7 @@ def features_problem(
 
     def labels(xp: ArrayNamespace) -> Point:
         y = xp.labels()
-        return Point(Y=y, soft=xp.given(sym.label_matrix) @ y) if soft else Point(Y=y)
+        return Point(Y=y, T=xp.given(sym.label_matrix) @ y) if soft else Point(Y=y)
 
     def loss(xp: ArrayNamespace, v: Point, data: Point, p: Bindings) -> Number:
         z = logits(xp, v)
