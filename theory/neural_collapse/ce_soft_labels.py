@@ -154,8 +154,8 @@ CLAIM = Claim(
     setting=(
         "The columns $y_i$ of $Y$ are the one-hot classes of $N$ samples, $n_k$ of them from class $k$ of $K$. All samples of class $k$ "
         "carry the label $q_k$, the column $k$ of $Q$: probabilities that sum to 1, as smoothing, mixing, a teacher or several annotators "
-        "give them. Column $t_i$ of $T$ is the label of sample $i$. Some label is not uniform. The features $H$, one column $h_i$ for each sample, are variables themselves: a network "
-        "that can produce any features stands behind them."
+        "give them. Column $t_i$ of $T$ is the label of sample $i$. Some label is not uniform. The features $H$, one column $h_i$ for each "
+        "sample, are variables themselves: a network that can produce any features stands behind them."
     ),
     idea=(
         "The labels enter the cross-entropy linearly, so it is as convex as with one-hot labels. Replacing the features of all samples "
