@@ -38,7 +38,7 @@ class SecularRoot(ExactRoot):
         return Root(int(sp.Integer(number)), secular)
 
     def scaled_floor(self, scale: int) -> int:
-        return _scaled_floor(self.root, scale)
+        return _closest(self.root, scale).low
 
 
 class Secular(sp.Atom):
@@ -71,16 +71,13 @@ class Secular(sp.Atom):
 
     def rounded(self, x: int, scale: int) -> int:
         """Return the function at x/scale, in a unit that does not depend on x. Each term is rounded down by less than one."""
-        counts, weights = self.at_scale(scale)
+        counts, weights = _at_scale(self, scale)
         return sum(map(operator.floordiv, weights, map(x.__sub__, counts)))
-
-    def at_scale(self, scale: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the counts times ``scale``, and the weights with the digits that this scale needs."""
-        return _at_scale(self, scale)
 
 
 @lru_cache(maxsize=64)
 def _at_scale(secular: Secular, scale: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the counts times ``scale``, and the weights with the digits that this scale needs."""
     digits = 3 * (scale * secular.counts[0]).bit_length() + GUARD_BITS
     return tuple(scale * a for a in secular.counts), tuple(w << digits for w in secular.weights)
 
@@ -104,7 +101,7 @@ def _value(root: Root, x: int, scale: int) -> int:
     """
     (number, secular), (below, above) = root, root.ends(scale)
     if x in (above, below):  # only the infinite term matters
-        weight = secular.at_scale(scale)[1][number if x == below else number - 1]
+        weight = _at_scale(secular, scale)[1][number if x == below else number - 1]
         return weight * (above - below) * (1 if x == below else -1)
     value = secular.rounded(x, scale)
     if abs(value) <= len(secular.counts):
@@ -126,14 +123,9 @@ class _Bracket(NamedTuple):
         return self._replace(low=x, at_low=value) if value >= 0 else self._replace(high=x, at_high=value)
 
 
-def _scaled_floor(root: Root, scale: int) -> int:
-    """Return the largest integer x between the two scaled counts at which the secular function at x/scale is not negative."""
-    return _closest(root, scale).low
-
-
 @cache
 def _closest(root: Root, scale: int) -> _Bracket:
-    """Return the bracket of two neighbouring integers.
+    """Return the bracket of two neighbouring integers: the lower one is the largest at which the secular function is not negative.
 
     At a fine scale the search starts from the result at its square root: so close, the function is nearly a line.
     """
@@ -211,7 +203,7 @@ def _interlacing(counts: tuple[int, ...], weight: Callable[[int], int]) -> tuple
     for i, level in enumerate(levels, start=1):
         found += [sp.Integer(level)] * (occurrences[level] - 1)
         if i < len(levels):
-            low = _scaled_floor(Root(i, secular), leading)
+            low = _closest(Root(i, secular), leading).low
             is_root = _value(Root(i, secular), low, leading) == 0
             found.append(sp.Rational(low, leading) if is_root else SecularRoot(i, secular))
     return tuple(found)
